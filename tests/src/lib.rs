@@ -1,0 +1,33 @@
+//! The kit: drives the two real binaries on a temporary directory, as an operator would.
+//!
+//! ```text
+//! World            one temporary directory, removed at the end
+//!   Issuer         `brink-issuer` on a data directory of its own; `serve` gives a Running
+//!   Device         `brink-edge` on a data directory of its own; `run` gives a Running
+//! Ran              what one command said, with its exit code
+//! Running          a process that has said it is ready; killed when dropped
+//! ```
+//!
+//! The kit panics where a test would: a helper that fails is a failed test, with what the command said.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the kit is called by tests only, and a broken step is a failed test"
+)]
+
+mod bins;
+mod command;
+mod device;
+mod issuer;
+mod running;
+mod wait;
+mod world;
+
+pub use bins::Bins;
+pub use command::Ran;
+pub use device::Device;
+pub use issuer::{Issuer, Offer};
+pub use running::Running;
+pub use wait::{until, within};
+pub use world::World;

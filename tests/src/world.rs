@@ -1,0 +1,41 @@
+//! One temporary directory with an issuer and any number of devices.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::{Device, Issuer};
+
+/// A directory that goes when the test does. Its path is short, since `agent.sock` lies below it.
+#[derive(Debug)]
+pub struct World {
+    dir: TempDir,
+}
+
+impl World {
+    /// An empty world.
+    #[allow(clippy::new_without_default, reason = "a world makes a directory, which a default should not")]
+    pub fn new() -> World {
+        World { dir: tempfile::Builder::new().prefix("brink-").tempdir().expect("a temporary directory") }
+    }
+
+    /// A path in this world.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The directory itself.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A development issuer, initialised in `issuer/`.
+    pub fn issuer(&self) -> Issuer {
+        Issuer::init(self.path("issuer"), "dev-acme")
+    }
+
+    /// A device, initialised in a directory of its name to trust `issuer`.
+    pub fn device(&self, name: &str, issuer: &Issuer) -> Device {
+        Device::init(self.path(name), &issuer.trust())
+    }
+}

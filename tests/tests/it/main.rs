@@ -1,0 +1,9 @@
+//! One binary for every test that crosses crates: linking once is most of the time such tests cost.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the functions beside the tests belong to the tests"
+)]
+
+mod tidy;

@@ -1,0 +1,137 @@
+//! Where the outside world may be touched: each such place is listed with its reason.
+
+use std::collections::BTreeSet;
+
+use super::source::{line_at, occurrences};
+use super::tree::{RustFile, rust_files};
+use super::{complaint, insist};
+
+/// A power over the outside world, and the phrases that wield it.
+struct Power {
+    name: &'static str,
+    phrases: &'static [&'static str],
+    /// What to do instead of adding a place.
+    mend: &'static str,
+    /// The files that have it, with the reason.
+    places: &'static [(&'static str, &'static str)],
+}
+
+const POWERS: [Power; 5] = [
+    Power {
+        name: "the wall clock",
+        phrases: &["SystemTime::now", "UNIX_EPOCH", "Utc::now", "Local::now"],
+        mend: "take `now` as an argument, or ask the shell's clock",
+        places: &[],
+    },
+    Power {
+        name: "a running clock",
+        phrases: &["Instant::now", "CLOCK_BOOTTIME", "ClockId", "clock_gettime"],
+        mend: "ask the shell's clock, or measure in benches/",
+        places: &[("tests/src/wait.rs", "a deadline for what a test waits for")],
+    },
+    Power {
+        name: "the environment",
+        phrases: &["std::env", "env::"],
+        mend: "parse it once into the configuration",
+        places: &[("tests/src/bins.rs", "scripts/test says where it built the binaries")],
+    },
+    Power {
+        name: "sleep",
+        phrases: &["thread::sleep", "std::thread::sleep_ms"],
+        mend: "wait on a channel or a condition, with a timeout",
+        places: &[(
+            "tests/src/wait.rs",
+            "the one place where a test polls for what has no channel to wait on",
+        )],
+    },
+    Power {
+        name: "unsafe code",
+        phrases: &["unsafe"],
+        mend: "use rustix or a safe interface; only the C ABI needs it",
+        places: &[],
+    },
+];
+
+/// Powers wielded outside of their places, and places that no longer need their power.
+fn misplaced(power: &Power, files: &[RustFile]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut used = BTreeSet::new();
+    for file in files {
+        let listed = power.places.iter().any(|(path, _)| *path == file.path);
+        for phrase in power.phrases {
+            for at in occurrences(&file.code, phrase) {
+                if listed {
+                    used.insert(file.path.as_str());
+                    continue;
+                }
+                let place = format!("{}:{}", file.path, line_at(&file.code, at));
+                let what = format!("`{phrase}` ({}) has no place here", power.name);
+                found.push(complaint(
+                    place,
+                    what,
+                    format!("{}, or list the file in tidy/places.rs", power.mend),
+                ));
+            }
+        }
+    }
+    let idle = power.places.iter().filter(|(path, _)| !used.contains(path));
+    found.extend(idle.map(|(path, _)| {
+        complaint(
+            path,
+            format!("is listed for {} and has none", power.name),
+            "take it off the list in tidy/places.rs",
+        )
+    }));
+    found
+}
+
+#[test]
+fn the_outside_world_is_touched_in_its_places_only() {
+    let files = rust_files();
+    insist(&POWERS.iter().flat_map(|power| misplaced(power, &files)).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_place_has_its_reason() {
+    let without = POWERS.iter().flat_map(|power| power.places).filter(|(_, reason)| reason.len() < 12);
+    assert_eq!(without.count(), 0, "a place without a reason in tidy/places.rs: say why");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: Power = Power {
+        name: "sleep",
+        phrases: &["thread::sleep"],
+        mend: "wait",
+        places: &[("a/wait.rs", "the one place")],
+    };
+
+    #[test]
+    fn a_misplaced_power_is_found() {
+        let files = [
+            RustFile::new("a/wait.rs", "fn f() { std::thread::sleep(x) }"),
+            RustFile::new("a/b.rs", "// thread::sleep\nfn f() {}\nfn g() { thread::sleep(x) }"),
+        ];
+        let found = misplaced(&SAMPLE, &files);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("a/b.rs:3: "), "{found:?}");
+    }
+
+    #[test]
+    fn a_place_that_is_no_longer_needed_is_found() {
+        assert_eq!(misplaced(&SAMPLE, &[RustFile::new("a/wait.rs", "fn f() {}")]).len(), 1);
+    }
+
+    #[test]
+    fn every_phrase_bites() {
+        for power in POWERS {
+            for phrase in power.phrases {
+                let code = format!("fn f() {{ {phrase} }}");
+                let found = misplaced(&Power { places: &[], ..power }, &[RustFile::new("x.rs", &code)]);
+                assert!(!found.is_empty(), "{phrase} is never found");
+            }
+        }
+    }
+}
