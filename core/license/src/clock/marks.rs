@@ -1,0 +1,284 @@
+//! What is remembered of time, and how a reading moves it.
+
+use super::{DAY, HOUR};
+use crate::decision::Flags;
+use crate::time::UnixSeconds;
+
+/// A clock this far behind what is known is still called honest, beside the drift of its oscillator.
+const BACK_SECONDS: i64 = 600;
+/// An oscillator may lose 0.05 % over weeks of running.
+const DRIFT_DIVISOR: i64 = 2000;
+/// A clock held back for this much run time is tampering.
+const BACK_HELD_MAX: i64 = 24 * HOUR;
+/// Largest step forward that is believed once the boot has settled.
+const JUMP_SETTLED_MAX: i64 = DAY;
+/// Largest first catch-up of a boot: a device may have stood in a store room.
+const JUMP_FIRST_MAX: i64 = 180 * DAY;
+/// A jump that held for this long is believed.
+const JUMP_HELD: i64 = DAY;
+
+/// The kernel's boot id: the same value means the same boot of the same machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BootId(u128);
+
+impl BootId {
+    /// Reads the 36 characters of `/proc/sys/kernel/random/boot_id`, with or without the final newline.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim_end_matches('\n');
+        let dashes = text.bytes().enumerate().filter(|(_, b)| *b == b'-').map(|(at, _)| at);
+        if text.len() != 36 || !dashes.eq([8, 13, 18, 23]) {
+            return None;
+        }
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        u128::from_str_radix(&digits, 16).ok().map(Self)
+    }
+}
+
+impl std::fmt::Display for BootId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hex = format!("{:032x}", self.0);
+        write!(f, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+}
+
+/// One look at the machine's clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The wall clock: anybody may set it.
+    pub wall: UnixSeconds,
+    /// Which boot this is.
+    pub boot: BootId,
+    /// Seconds since that boot, suspend included (CLOCK_BOOTTIME): nobody can set it.
+    pub boottime: i64,
+}
+
+/// A moment that the issuer vouched for, tied to this boot's monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchored {
+    /// The issuer's time.
+    pub server_time: UnixSeconds,
+    /// The boot it was received in.
+    pub boot: BootId,
+    /// That boot's seconds when it was received.
+    pub boottime: i64,
+}
+
+/// What is remembered between readings. It never falls while the device is offline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    floor: UnixSeconds,
+    hwm: UnixSeconds,
+    anchored: Option<Anchored>,
+    last: Option<(BootId, i64)>,
+    back_for: i64,
+    settled: bool,
+    jump_for: i64,
+    ran: i64,
+}
+
+/// The guarded time of one reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guarded {
+    /// The time that everything else uses.
+    pub now: UnixSeconds,
+    /// Seconds run since the last receipt.
+    pub ran: i64,
+    /// `CLOCK_UNSET`, `CLOCK_BACK`, `CLOCK_JUMP` or nothing.
+    pub flags: Flags,
+    /// Whether the clock was held back for longer than is excused.
+    pub tampered: bool,
+}
+
+impl Marks {
+    /// Marks that know of nothing later than `floor`.
+    #[must_use]
+    pub fn new(floor: UnixSeconds) -> Self {
+        let floor = floor.max(super::BUILD_TIME);
+        Self {
+            floor,
+            hwm: floor,
+            anchored: None,
+            last: None,
+            back_for: 0,
+            settled: false,
+            jump_for: 0,
+            ran: 0,
+        }
+    }
+
+    /// An accepted document was issued at `moment`: it is at least that late.
+    pub fn raise_floor(&mut self, moment: UnixSeconds) {
+        self.floor = self.floor.max(moment);
+    }
+
+    /// A receipt answered a request of this boot: `ran` starts again and the wall clock is no longer needed.
+    pub fn anchor(&mut self, anchored: Anchored) {
+        self.raise_floor(anchored.server_time);
+        self.hwm = anchored.server_time;
+        self.anchored = Some(anchored);
+        self.back_for = 0;
+        self.jump_for = 0;
+        self.ran = 0;
+    }
+
+    /// Seconds that this reading adds, counted once: none for the very first reading, because marks without a last
+    /// reading were made in this boot and know nothing of its past.
+    fn elapsed(&self, reading: &Reading) -> i64 {
+        match self.last {
+            None => 0,
+            Some((boot, boottime)) if boot == reading.boot => {
+                reading.boottime.saturating_sub(boottime).max(0)
+            }
+            Some(_) => reading.boottime.max(0),
+        }
+    }
+
+    /// The best lower bound of now.
+    fn lower(&self, reading: &Reading, elapsed: i64) -> UnixSeconds {
+        let lower = self.floor.max(self.hwm.saturating_add(elapsed));
+        match self.anchored {
+            Some(anchor) if anchor.boot == reading.boot => {
+                let since = reading.boottime.saturating_sub(anchor.boottime).max(0);
+                lower.max(anchor.server_time.saturating_add(since))
+            }
+            Some(_) | None => lower,
+        }
+    }
+
+    /// Moves the marks by one reading and says what time it is. Saturating everywhere: no reading can panic.
+    pub fn advance(&mut self, reading: &Reading) -> Guarded {
+        let elapsed = self.elapsed(reading);
+        let lower = self.lower(reading, elapsed);
+        if self.last.is_none_or(|(boot, _)| boot != reading.boot) {
+            self.settled = false;
+            self.jump_for = 0;
+        }
+        let (now, flags) = self.judge(reading.wall, lower, elapsed);
+        let fold = !flags.contains(Flags::CLOCK_JUMP) || self.jump_for > JUMP_HELD;
+        let held = flags.contains(Flags::CLOCK_UNSET) || flags.contains(Flags::CLOCK_BACK);
+        self.hwm = if held || !fold { lower } else { now };
+        self.ran = self.ran.saturating_add(elapsed);
+        // A smaller boottime within one boot is a glitch; remembering it would count the same seconds twice.
+        self.last = match self.last {
+            Some((boot, boottime)) if boot == reading.boot => Some((boot, boottime.max(reading.boottime))),
+            Some(_) | None => Some((reading.boot, reading.boottime)),
+        };
+        Guarded { now, ran: self.ran, flags, tampered: self.back_for > BACK_HELD_MAX }
+    }
+
+    fn judge(&mut self, wall: UnixSeconds, lower: UnixSeconds, elapsed: i64) -> (UnixSeconds, Flags) {
+        if wall < super::BUILD_TIME {
+            return (lower, Flags::CLOCK_UNSET);
+        }
+        if lower.since(wall) > BACK_SECONDS.saturating_add(self.ran / DRIFT_DIVISOR) {
+            self.back_for = self.back_for.saturating_add(elapsed);
+            return (lower, Flags::CLOCK_BACK);
+        }
+        // Beyond 24 hours of run time the mark stays until a receipt or a reset clears it.
+        if self.back_for <= BACK_HELD_MAX {
+            self.back_for = 0;
+        }
+        let now = wall.max(lower);
+        let limit = if self.settled { JUMP_SETTLED_MAX } else { JUMP_FIRST_MAX };
+        if wall.since(lower) > limit {
+            self.jump_for = self.jump_for.saturating_add(elapsed);
+            return (now, Flags::CLOCK_JUMP);
+        }
+        self.jump_for = 0;
+        self.settled = true;
+        (now, Flags::NONE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BOOT: BootId = BootId(1);
+    const START: i64 = 1_800_000_000;
+
+    fn reading(wall: i64, boottime: i64) -> Reading {
+        Reading { wall: UnixSeconds::new(wall), boot: BOOT, boottime }
+    }
+
+    fn marks() -> Marks {
+        Marks::new(UnixSeconds::new(START))
+    }
+
+    #[test]
+    fn boot_ids_are_read_as_the_kernel_writes_them() {
+        let text = "0a1b2c3d-0000-4000-8000-00000000ff01";
+        assert_eq!(BootId::parse(&format!("{text}\n")).map(|id| id.to_string()), Some(text.to_owned()));
+        for bad in
+            ["", "0a1b2c3d", "0a1b2c3d-0000-4000-8000-00000000ff0g", "0a1b2c3d00000-4000-8000-00000000ff01"]
+        {
+            assert_eq!(BootId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_clock_set_back_gains_nothing_and_is_flagged() {
+        let mut marks = marks();
+        marks.advance(&reading(START + 100, 100));
+        for back in [3600, 86_400, 31_536_000] {
+            let guarded = marks.advance(&reading(START - back, 200));
+            assert_eq!(guarded.now, UnixSeconds::new(START + 200));
+            assert_eq!(guarded.flags, Flags::CLOCK_BACK);
+            assert!(!guarded.tampered);
+        }
+        let held = marks.advance(&reading(START - 3600, 200 + 25 * HOUR));
+        assert!(held.tampered, "held back for more than a day of run time");
+        assert!(marks.advance(&reading(START + 26 * HOUR, 200 + 25 * HOUR)).tampered, "and it is sticky");
+    }
+
+    #[test]
+    fn a_jump_forward_and_back_does_not_poison_the_marks() {
+        let mut marks = marks();
+        marks.advance(&reading(START, 10));
+        let jumped = marks.advance(&reading(START + 3650 * DAY, 20));
+        assert_eq!(jumped.flags, Flags::CLOCK_JUMP);
+        assert_eq!(jumped.now, UnixSeconds::new(START + 3650 * DAY), "fails closed");
+        let corrected = marks.advance(&reading(START + 20, 30));
+        assert_eq!((corrected.now, corrected.flags), (UnixSeconds::new(START + 20), Flags::NONE));
+    }
+
+    #[test]
+    fn a_clock_that_was_never_set_is_no_tampering() {
+        let mut marks = marks();
+        marks.advance(&reading(0, 10));
+        let guarded = marks.advance(&reading(50 * HOUR, 10 + 50 * HOUR));
+        assert_eq!(guarded.flags, Flags::CLOCK_UNSET);
+        assert_eq!(guarded.now, UnixSeconds::new(START + 50 * HOUR));
+        assert!(!guarded.tampered);
+    }
+
+    #[test]
+    fn boottime_going_backwards_counts_nothing_twice() {
+        let mut marks = marks();
+        marks.advance(&reading(START, 1000));
+        marks.advance(&reading(START, 500));
+        assert_eq!(marks.advance(&reading(START, 1000)).ran, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_reading_panics_and_now_never_falls_below_what_was_known(
+            steps in prop::collection::vec((any::<i64>(), 0u128..3, any::<i64>()), 1..200)
+        ) {
+            let mut marks = marks();
+            for (wall, boot, boottime) in steps {
+                let before = marks.hwm.max(marks.floor);
+                let reading = Reading { wall: UnixSeconds::new(wall), boot: BootId(boot), boottime };
+                let guarded = marks.advance(&reading);
+                prop_assert!(guarded.now >= before);
+                prop_assert!(marks.hwm >= before);
+                prop_assert!(guarded.ran >= 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The stable codes of every refusal: one table for the core, the command line and HTTP.
+
+/// Declares [`Code`] and both directions of its table from one list, so that they cannot disagree.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)+) => {
+        /// A stable refusal code. Numbers and texts are never reused; 0 is success and is not in the list.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Code { $($(#[$doc])* $name = $number,)+ }
+
+        impl Code {
+            /// Every code, in the order of its number.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+
+            /// The text that logs, JSON and HTTP problems carry.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)+ }
+            }
+
+            /// The number that the C ABI carries.
+            #[must_use]
+            pub const fn number(self) -> u32 {
+                self as u32
+            }
+
+            /// The code of a number, or `None` for one that was never given.
+            #[must_use]
+            pub const fn from_number(number: u32) -> Option<Code> {
+                match number { $($number => Some(Code::$name),)+ _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    // Envelope: verification steps 1 to 4.
+    /// Not three dot-separated base64url parts (step 1).
+    Malformed = 1, "MALFORMED";
+    /// Above the document's size limit (step 1).
+    TooLarge = 2, "TOO_LARGE";
+    /// Padding, trailing bits or a signature of another length (step 2).
+    BadBase64 = 3, "BAD_BASE64";
+    /// Not a strict JSON object with exactly `alg`, `kid` and `typ` (step 3).
+    BadHeader = 4, "BAD_HEADER";
+    /// Another kind of document (step 4).
+    WrongTyp = 5, "WRONG_TYP";
+    /// An algorithm other than Ed25519 (step 4).
+    WrongAlg = 6, "WRONG_ALG";
+    // Key and signature: steps 5 and 6.
+    /// No key of the keyset has this id.
+    UnknownKid = 7, "UNKNOWN_KID";
+    /// The key exists for another use.
+    KeyUse = 8, "KEY_USE";
+    /// The key was revoked.
+    KeyRevoked = 9, "KEY_REVOKED";
+    /// The signature does not verify.
+    BadSignature = 10, "BAD_SIGNATURE";
+    // Claims: steps 7 to 9.
+    /// A claim is absent, of another type or out of bounds.
+    BadClaims = 11, "BAD_CLAIMS";
+    /// A version or a `must` claim that this reader does not know.
+    Unsupported = 12, "UNSUPPORTED";
+    /// Signed outside the validity of its key.
+    KeyExpired = 13, "KEY_EXPIRED";
+    /// Another issuer than the pinned one.
+    WrongIssuer = 14, "WRONG_ISSUER";
+    /// Meant for somebody else.
+    WrongAudience = 15, "WRONG_AUDIENCE";
+    /// Another tenant, device, epoch or device key.
+    WrongDevice = 16, "WRONG_DEVICE";
+    /// Older than what was accepted before.
+    Rollback = 17, "ROLLBACK";
+    /// A sequence number too far ahead to be honest.
+    SeqJump = 18, "SEQ_JUMP";
+    /// The document wants a newer keyset than is held.
+    KeysetTooOld = 19, "KEYSET_TOO_OLD";
+    // Keyset manifest.
+    /// Not the successor of the version held.
+    ManifestVersion = 30, "MANIFEST_VERSION";
+    /// Does not link to the version held.
+    ManifestLink = 31, "MANIFEST_LINK";
+    /// Too few distinct root keys signed.
+    ManifestThreshold = 32, "MANIFEST_THRESHOLD";
+    /// A key or the root set is not acceptable.
+    ManifestKeys = 33, "MANIFEST_KEYS";
+    /// Another content for a version already held.
+    ManifestEquivocation = 34, "MANIFEST_EQUIVOCATION";
+    /// The manifest held has expired, so nothing new is accepted under it.
+    ManifestExpired = 35, "MANIFEST_EXPIRED";
+    // Identifiers, keys and trust given by people and programs.
+    /// An identifier with a character or length that is not allowed.
+    BadId = 50, "BAD_ID";
+    /// A public key that must not be used.
+    BadKey = 51, "BAD_KEY";
+    /// A trust anchor that must not be used.
+    BadTrust = 52, "BAD_TRUST";
+    // Exchange.
+    /// The receipt does not answer the request that is pending.
+    WrongNonce = 60, "WRONG_NONCE";
+    /// The ratchet beside the receipt is not the one it signed.
+    WrongRatchet = 61, "WRONG_RATCHET";
+    /// The proof does not cover this request.
+    WrongProof = 62, "WRONG_PROOF";
+    /// The bundle's checksum does not match: damage, not forgery.
+    BundleDamaged = 70, "BUNDLE_DAMAGED";
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_number_and_text_is_unique_and_round_trips() {
+        let texts: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert_eq!(Code::from_number(code.number()), Some(*code));
+        }
+        assert_eq!(Code::from_number(0), None, "0 is success and never a refusal");
+    }
+}
