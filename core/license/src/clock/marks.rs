@@ -115,14 +115,19 @@ impl Marks {
         self.floor = self.floor.max(moment);
     }
 
-    /// A receipt answered a request of this boot: `ran` starts again and the wall clock is no longer needed.
+    /// A newer receipt was accepted, by whatever way it came: it is at least that late, and `ran` starts again.
+    pub fn receipt(&mut self, server_time: UnixSeconds) {
+        self.raise_floor(server_time);
+        self.ran = 0;
+    }
+
+    /// A receipt answered a request of this boot: besides, the wall clock is no longer needed in this boot.
     pub fn anchor(&mut self, anchored: Anchored) {
-        self.raise_floor(anchored.server_time);
+        self.receipt(anchored.server_time);
         self.hwm = anchored.server_time;
         self.anchored = Some(anchored);
         self.back_for = 0;
         self.jump_for = 0;
-        self.ran = 0;
     }
 
     /// Seconds that this reading adds, counted once: none for the very first reading, because marks without a last

@@ -1,0 +1,223 @@
+//! The published bundle: the exact signed bytes that a host needs, in one file.
+//!
+//! Nothing in it is believed for being in it. The checksum tells damage from forgery; trust comes from verifying every
+//! signature again, from the roots that the host pinned.
+
+use brink_license::keyset::{Keyset, ManifestError, TrustAnchor};
+use brink_license::token::{
+    Authority, LicenceClaims, LicenceExpected, PresenceClaims, PresenceExpected, ReceiptClaims,
+    ReceiptExpected, TokenError, VerifiedLicence, VerifiedPresence, VerifiedReceipt, verify,
+};
+use brink_license::{Code, KeyError, PublicKey, UnixSeconds, keyset::KeyUse};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8] = b"BRINKBND";
+const VERSION: u8 = 1;
+const DIGEST_BYTES: usize = 32;
+/// Largest bundle: manifests, a licence and small documents, each within its own limit.
+pub const BUNDLE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The file's content. Texts are tokens as they were received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// The manifests that changed the root, and the newest, in rising order.
+    pub manifests: Vec<Vec<u8>>,
+    /// The licence in force.
+    pub licence: String,
+    /// The receipt accepted last.
+    pub receipt: Option<String>,
+    /// The device's statement that this machine is its home.
+    pub presence: Option<String>,
+    /// The device's public key; the licence names its thumbprint.
+    pub device_key: [u8; 32],
+    /// What later kinds of content bring; unknown kinds are passed over.
+    pub sections: Vec<(u16, Vec<u8>)>,
+}
+
+/// Why a bundle was refused. The last good one stays in force.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The file cannot be read.
+    #[error("cannot read the bundle: {0}")]
+    Unreadable(String),
+    /// Other bytes altogether.
+    #[error("not a Brink bundle")]
+    NotOurs,
+    /// A version that this program does not know.
+    #[error("bundle version {0}, this program reads version 1: update it")]
+    Version(u8),
+    /// Above the limit.
+    #[error("the bundle has more than {BUNDLE_BYTES_MAX} bytes")]
+    TooLarge,
+    /// The checksum does not match, or it is cut short.
+    #[error("the bundle is damaged: run any brink-edge verb on the device to publish it again")]
+    Damaged,
+    /// A manifest.
+    #[error("bundle: {0}")]
+    Manifest(#[from] ManifestError),
+    /// The device key.
+    #[error("bundle: device key: {0}")]
+    Key(#[from] KeyError),
+    /// The licence.
+    #[error("bundle: licence: {0}")]
+    Licence(TokenError),
+    /// The receipt.
+    #[error("bundle: receipt: {0}")]
+    Receipt(TokenError),
+    /// The presence.
+    #[error("bundle: presence: {0}")]
+    Presence(TokenError),
+}
+
+impl BundleError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            BundleError::Unreadable(_) | BundleError::Damaged => Code::BundleDamaged,
+            BundleError::NotOurs => Code::Malformed,
+            BundleError::Version(_) => Code::Unsupported,
+            BundleError::TooLarge => Code::TooLarge,
+            BundleError::Manifest(e) => e.code(),
+            BundleError::Key(e) => e.code(),
+            BundleError::Licence(e) | BundleError::Receipt(e) | BundleError::Presence(e) => e.code(),
+        }
+    }
+
+    /// Whether the licence itself was withdrawn with its key: that is a state, not damage.
+    #[must_use]
+    pub const fn is_key_compromise(&self) -> bool {
+        matches!(self, BundleError::Licence(TokenError::KeyRevoked { .. }))
+    }
+}
+
+impl Bundle {
+    /// The bytes of the file: magic, version, postcard, SHA-256 of all that.
+    pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.push(VERSION);
+        let mut bytes = postcard::to_extend(self, bytes).map_err(|_| BundleError::Damaged)?;
+        let digest = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&digest);
+        if bytes.len() > BUNDLE_BYTES_MAX {
+            return Err(BundleError::TooLarge);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads the bytes of a file. Nothing is verified yet.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
+        if bytes.len() > BUNDLE_BYTES_MAX {
+            return Err(BundleError::TooLarge);
+        }
+        let rest = bytes.strip_prefix(MAGIC).ok_or(BundleError::NotOurs)?;
+        let (&version, rest) = rest.split_first().ok_or(BundleError::Damaged)?;
+        if version != VERSION {
+            return Err(BundleError::Version(version));
+        }
+        let (signed, digest) =
+            bytes.split_at_checked(bytes.len() - DIGEST_BYTES).ok_or(BundleError::Damaged)?;
+        if Sha256::digest(signed).as_slice() != digest {
+            return Err(BundleError::Damaged);
+        }
+        let content = rest.len().checked_sub(DIGEST_BYTES).ok_or(BundleError::Damaged)?;
+        match postcard::take_from_bytes(&rest[..content]) {
+            Ok((bundle, [])) => Ok(bundle),
+            Ok(_) | Err(_) => Err(BundleError::Damaged),
+        }
+    }
+
+    /// Verifies everything in it again, from the pinned roots to the presence.
+    pub fn verify(&self, anchor: &TrustAnchor) -> Result<VerifiedBundle, BundleError> {
+        let keyset = Keyset::bootstrap(anchor, &self.manifests)?;
+        let device_key = PublicKey::from_bytes(&self.device_key)?;
+        let expected = LicenceExpected {
+            jkt: Some(device_key.kid()),
+            ..LicenceExpected::of_issuer(anchor.issuer().clone())
+        };
+        let issuer = Authority::Issuer(&keyset, KeyUse::License);
+        let licence = verify::<LicenceClaims>(self.licence.as_bytes(), issuer, &expected);
+        let licence = licence.map_err(BundleError::Licence)?;
+        let receipt = self.receipt.as_deref().map(|token| verify_receipt(token, &keyset, licence.claims()));
+        let presence =
+            self.presence.as_deref().map(|token| verify_presence(token, &device_key, licence.claims()));
+        Ok(VerifiedBundle {
+            receipt: receipt.transpose().map_err(BundleError::Receipt)?,
+            presence: presence.transpose().map_err(BundleError::Presence)?,
+            keyset,
+            licence,
+        })
+    }
+}
+
+fn verify_receipt(
+    token: &str,
+    keyset: &Keyset,
+    licence: &LicenceClaims,
+) -> Result<VerifiedReceipt, TokenError> {
+    let expected = ReceiptExpected {
+        issuer: licence.iss.clone(),
+        device: Some(licence.dev.clone()),
+        epoch: Some(licence.epoch),
+        pending: None,
+    };
+    verify::<ReceiptClaims>(token.as_bytes(), Authority::Issuer(keyset, KeyUse::Receipt), &expected)
+}
+
+fn verify_presence(
+    token: &str,
+    key: &PublicKey,
+    licence: &LicenceClaims,
+) -> Result<VerifiedPresence, TokenError> {
+    let expected = PresenceExpected {
+        device: licence.dev.clone(),
+        epoch: licence.epoch,
+        jkt: licence.cnf.jkt,
+        jti: licence.jti.clone(),
+    };
+    verify::<PresenceClaims>(token.as_bytes(), Authority::Device(key), &expected)
+}
+
+/// A bundle whose every signature was verified by this process.
+#[derive(Clone, Debug)]
+pub struct VerifiedBundle {
+    keyset: Keyset,
+    licence: VerifiedLicence,
+    receipt: Option<VerifiedReceipt>,
+    presence: Option<VerifiedPresence>,
+}
+
+impl VerifiedBundle {
+    /// The keyset.
+    #[must_use]
+    pub const fn keyset(&self) -> &Keyset {
+        &self.keyset
+    }
+
+    /// The licence.
+    #[must_use]
+    pub const fn licence(&self) -> &VerifiedLicence {
+        &self.licence
+    }
+
+    /// The last receipt.
+    #[must_use]
+    pub const fn receipt(&self) -> Option<&VerifiedReceipt> {
+        self.receipt.as_ref()
+    }
+
+    /// The presence.
+    #[must_use]
+    pub const fn presence(&self) -> Option<&VerifiedPresence> {
+        self.presence.as_ref()
+    }
+
+    /// The latest moment that any of its documents vouches for: it is at least that late.
+    #[must_use]
+    pub fn floor(&self) -> UnixSeconds {
+        let issued = self.licence.claims().iat.max(self.keyset.issued_at());
+        self.receipt.as_ref().map_or(issued, |receipt| issued.max(receipt.claims().server_time))
+    }
+}

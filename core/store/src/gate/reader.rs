@@ -1,0 +1,259 @@
+//! The bundle reader: from a file and a clock reading to a snapshot. No thread, so tests drive it with any time.
+
+use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
+use brink_license::clock::{Guarded, Hold, Marks, Reading, Standing, State, Terms, evaluate};
+use brink_license::keyset::{ManifestError, TrustAnchor};
+use brink_license::token::SeqMark;
+use brink_license::{Decision, Flags, Reason, Table, UnixSeconds};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything that one answer needs. Immutable.
+#[derive(Debug)]
+pub struct Snapshot {
+    table: Arc<Table>,
+    standing: Standing,
+    bundle: Option<Arc<VerifiedBundle>>,
+}
+
+impl Snapshot {
+    /// Decides by name at `now`.
+    #[inline]
+    #[must_use]
+    pub fn decide(&self, camera: &str, feature: &str, now: UnixSeconds) -> Decision {
+        self.table.decide(&self.standing, camera, feature, now)
+    }
+
+    /// State, deadlines and flags.
+    #[must_use]
+    pub const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// The documents in force.
+    #[must_use]
+    pub fn bundle(&self) -> Option<&VerifiedBundle> {
+        self.bundle.as_deref()
+    }
+
+    /// What the licence grants.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Whether `other` decides alike at every moment, so that it need not be published.
+    pub(super) fn same_answers(&self, other: &Snapshot) -> bool {
+        let key = |s: &Standing| (s.window, s.hold, s.flags, s.enforce);
+        Arc::ptr_eq(&self.table, &other.table) && key(&self.standing) == key(&other.standing)
+    }
+}
+
+/// Reads one bundle file again and again, and remembers what must not go backwards while the process lives.
+#[derive(Debug)]
+pub struct BundleReader {
+    path: PathBuf,
+    anchor: TrustAnchor,
+    marks: Option<Marks>,
+    seen: Option<FileState>,
+    in_force: Option<InForce>,
+    refused: Option<BundleError>,
+    table: Arc<Table>,
+}
+
+/// The bundle that was verified last.
+#[derive(Debug)]
+struct InForce {
+    bundle: Arc<VerifiedBundle>,
+    mark: SeqMark,
+    /// Its licence's key was revoked by a keyset that came later.
+    key_compromised: bool,
+}
+
+/// What changes when a file is replaced or written: enough to see a rename within one clock tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileState {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileState {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+impl BundleReader {
+    /// A reader that has not looked yet.
+    #[must_use]
+    pub fn new(path: &Path, anchor: TrustAnchor) -> Self {
+        Self {
+            path: path.to_owned(),
+            anchor,
+            marks: None,
+            seen: None,
+            in_force: None,
+            refused: None,
+            table: Arc::default(),
+        }
+    }
+
+    /// Why the file as it stands is not in force.
+    #[must_use]
+    pub const fn refused(&self) -> Option<&BundleError> {
+        self.refused.as_ref()
+    }
+
+    /// Takes up the file if it changed, moves time by one reading, and says what is in force.
+    pub fn tick(&mut self, reading: &Reading) -> Arc<Snapshot> {
+        match self.changed_file() {
+            Ok(None) => {}
+            Ok(Some(bytes)) => self.take_up(&bytes),
+            Err(error) => self.refused = Some(error),
+        }
+        let floor = self.in_force.as_ref().map_or(UnixSeconds::new(0), |held| held.bundle.floor());
+        let guarded = self.marks.get_or_insert_with(|| Marks::new(floor)).advance(reading);
+        let standing = self.standing(&guarded, reading);
+        let bundle = self.in_force.as_ref().map(|held| Arc::clone(&held.bundle));
+        Arc::new(Snapshot { table: Arc::clone(&self.table), standing, bundle })
+    }
+
+    /// The file's bytes if it is another than the one looked at last.
+    fn changed_file(&mut self) -> Result<Option<Vec<u8>>, BundleError> {
+        let looked = std::fs::metadata(&self.path);
+        let state = looked.as_ref().ok().map(FileState::of);
+        if state.is_some() && state == self.seen {
+            return Ok(None);
+        }
+        match read_bounded(&self.path) {
+            Ok((state, bytes)) => {
+                self.seen = Some(state);
+                Ok(Some(bytes))
+            }
+            Err(error) => {
+                // Looked at again at every tick until it can be read.
+                self.seen = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn take_up(&mut self, bytes: &[u8]) {
+        match Bundle::decode(bytes).and_then(|bundle| self.admit(&bundle)) {
+            Ok(()) => self.refused = None,
+            Err(error) => {
+                if let Some(held) = &mut self.in_force {
+                    held.key_compromised |= error.is_key_compromise();
+                }
+                self.refused = Some(error);
+            }
+        }
+    }
+
+    /// Verifies a bundle and puts it in force, unless it is older than the one that is.
+    fn admit(&mut self, bundle: &Bundle) -> Result<(), BundleError> {
+        let verified = bundle.verify(&self.anchor)?;
+        let held = self.in_force.as_ref();
+        if let Some(held) = held {
+            let (found, version) = (verified.keyset().version(), held.bundle.keyset().version());
+            if found < version {
+                return Err(ManifestError::Version { found, held: version }.into());
+            }
+        }
+        let mark = SeqMark::admit(held.map(|held| &held.mark), verified.licence(), verified.keyset());
+        let mark = mark.map_err(BundleError::Licence)?;
+        let renewed = receipt_seq(&verified) > held.and_then(|held| receipt_seq(&held.bundle));
+        if let Some(marks) = &mut self.marks {
+            marks.raise_floor(verified.floor());
+            if let (true, Some(receipt)) = (renewed, verified.receipt()) {
+                marks.receipt(receipt.claims().server_time);
+            }
+        }
+        // A bundle published again for its receipt or presence alone keeps the table.
+        if held.is_none_or(|held| held.mark != mark) {
+            self.table = Arc::new(Table::build(verified.licence()));
+        }
+        self.in_force = Some(InForce { bundle: Arc::new(verified), mark, key_compromised: false });
+        Ok(())
+    }
+
+    fn standing(&self, guarded: &Guarded, reading: &Reading) -> Standing {
+        let mut flags = if self.refused.is_some() { Flags::BUNDLE_REFUSED } else { Flags::NONE };
+        let Some(held) = &self.in_force else {
+            // Nothing is wrong with a device that has not been activated yet.
+            return match &self.refused {
+                Some(error) if error.is_key_compromise() => compromised(guarded, flags),
+                Some(BundleError::Unreadable(_)) | None => evaluate(guarded, None, Flags::NONE),
+                Some(_) => evaluate(guarded, None, flags),
+            };
+        };
+        if held.bundle.keyset().check_fresh(guarded.now).is_err() {
+            flags = flags.with(Flags::KEYSET_EXPIRED);
+        }
+        let licence = held.bundle.licence().claims();
+        let mut terms = Terms::of(licence, held.bundle.receipt().map(|receipt| receipt.claims()));
+        if held.key_compromised {
+            terms.hold = Some(KEY_COMPROMISE);
+        }
+        if !is_at_home(&held.bundle, reading) {
+            flags = flags.with(Flags::UNATTESTED);
+            let allowed = i64::try_from(licence.unattested).unwrap_or(i64::MAX);
+            if terms.hold.is_none() && reading.boottime > allowed {
+                terms.hold = Some(Hold { state: State::Unlicensed, reason: Reason::Unattested });
+            }
+        }
+        evaluate(guarded, Some(&terms), flags)
+    }
+}
+
+const KEY_COMPROMISE: Hold = Hold { state: State::Revoked, reason: Reason::KeyCompromise };
+
+/// The only bundle at hand was signed by a key that has been revoked.
+fn compromised(guarded: &Guarded, flags: Flags) -> Standing {
+    let unlicensed = evaluate(guarded, None, flags);
+    Standing {
+        state: KEY_COMPROMISE.state,
+        reason: KEY_COMPROMISE.reason,
+        hold: Some(KEY_COMPROMISE),
+        ..unlicensed
+    }
+}
+
+/// Whether the presence speaks of the boot that runs now.
+fn is_at_home(bundle: &VerifiedBundle, reading: &Reading) -> bool {
+    bundle.presence().is_some_and(|presence| presence.claims().boot_id == reading.boot.to_string())
+}
+
+fn receipt_seq(bundle: &VerifiedBundle) -> Option<u64> {
+    bundle.receipt().map(|receipt| receipt.claims().seq)
+}
+
+/// Reads a regular file of at most the limit. A pipe or a device put in its place cannot make the host wait.
+fn read_bounded(path: &Path) -> Result<(FileState, Vec<u8>), BundleError> {
+    let unreadable = |e: std::io::Error| BundleError::Unreadable(format!("{}: {e}", path.display()));
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file: File =
+        OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(BundleError::Unreadable(format!("{}: not a regular file", path.display())));
+    }
+    let mut bytes = Vec::new();
+    file.take(BUNDLE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > BUNDLE_BYTES_MAX {
+        return Err(BundleError::TooLarge);
+    }
+    Ok((FileState::of(&metadata), bytes))
+}

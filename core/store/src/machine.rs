@@ -1,0 +1,41 @@
+//! The machine's clocks: the one place in the stores that reads them.
+
+use brink_license::UnixSeconds;
+use brink_license::clock::{BootId, Reading};
+use rustix::time::{ClockId, clock_gettime};
+use std::io;
+
+/// Where Linux tells which boot this is (proc(5)).
+const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Reads wall clock, boot id and boottime together.
+pub fn read() -> io::Result<Reading> {
+    Ok(reading_of(boot_id()?))
+}
+
+/// Reads the clocks for a boot id that is already known: no file is opened, nothing can fail.
+#[must_use]
+pub fn reading_of(boot: BootId) -> Reading {
+    let wall = clock_gettime(ClockId::Realtime).tv_sec;
+    // CLOCK_BOOTTIME counts suspend and cannot be set (clock_gettime(2)).
+    let boottime = clock_gettime(ClockId::Boottime).tv_sec;
+    Reading { wall: UnixSeconds::new(wall), boot, boottime }
+}
+
+/// Which boot this is.
+pub fn boot_id() -> io::Result<BootId> {
+    let text = std::fs::read_to_string(BOOT_ID_PATH)?;
+    BootId::parse(&text).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{BOOT_ID_PATH} does not hold a boot id"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn two_readings_are_of_one_boot_and_in_order() {
+        let (first, second) = (super::read().unwrap(), super::read().unwrap());
+        assert_eq!(first.boot, second.boot);
+        assert!(first.boottime <= second.boottime);
+    }
+}
