@@ -19,12 +19,13 @@
 mod bins;
 mod command;
 mod device;
+pub mod forge;
 mod issuer;
 mod running;
 mod wait;
 mod world;
 
-pub use bins::Bins;
+pub use bins::{Bins, python};
 pub use command::Ran;
 pub use device::Device;
 pub use issuer::{Issuer, Offer};

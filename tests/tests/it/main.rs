@@ -6,4 +6,6 @@
     reason = "the functions beside the tests belong to the tests"
 )]
 
+mod gate;
 mod tidy;
+mod vectors;

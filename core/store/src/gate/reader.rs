@@ -118,6 +118,10 @@ impl BundleReader {
 
     /// Takes up the file if it changed, moves time by one reading, and says what is in force.
     pub fn tick(&mut self, reading: &Reading) -> Arc<Snapshot> {
+        // The time up to here belongs to the receipt held so far, not to one that is taken up now.
+        if let Some(marks) = &mut self.marks {
+            marks.advance(reading);
+        }
         match self.changed_file() {
             Ok(None) => {}
             Ok(Some(bytes)) => self.take_up(&bytes),
