@@ -53,3 +53,10 @@ fn executable(messages: &str, name: &str) -> PathBuf {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .unwrap_or_else(|| panic!("cargo built no binary {name}"))
 }
+
+/// The interpreter that `scripts/test` gave PyJWT.
+#[allow(clippy::disallowed_methods, reason = "scripts/test says where it installed PyJWT")]
+pub fn python() -> PathBuf {
+    let python = std::env::var_os("BRINK_TEST_PYTHON");
+    PathBuf::from(python.expect("BRINK_TEST_PYTHON names a python with PyJWT: scripts/test sets it"))
+}

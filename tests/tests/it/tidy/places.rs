@@ -12,7 +12,7 @@ struct Power {
     phrases: &'static [&'static str],
     /// What to do instead of adding a place.
     mend: &'static str,
-    /// The files that have it, with the reason.
+    /// The files, or folders that end in `/`, that have it, with the reason.
     places: &'static [(&'static str, &'static str)],
 }
 
@@ -21,19 +21,26 @@ const POWERS: [Power; 5] = [
         name: "the wall clock",
         phrases: &["SystemTime::now", "UNIX_EPOCH", "Utc::now", "Local::now"],
         mend: "take `now` as an argument, or ask the shell's clock",
-        places: &[],
+        places: &[("issuer/src/clock.rs", "the one look at the issuer's clock")],
     },
     Power {
         name: "a running clock",
         phrases: &["Instant::now", "CLOCK_BOOTTIME", "ClockId", "clock_gettime"],
         mend: "ask the shell's clock, or measure in benches/",
-        places: &[("tests/src/wait.rs", "a deadline for what a test waits for")],
+        places: &[
+            ("core/store/src/machine.rs", "the one look at a device's clocks"),
+            ("tests/src/wait.rs", "a deadline for what a test waits for"),
+            ("benches/", "measuring is what they are for"),
+        ],
     },
     Power {
         name: "the environment",
         phrases: &["std::env", "env::"],
         mend: "parse it once into the configuration",
-        places: &[("tests/src/bins.rs", "scripts/test says where it built the binaries")],
+        places: &[
+            ("tests/src/bins.rs", "scripts/test says where it built the binaries"),
+            ("benches/", "a measurement takes its length from its caller"),
+        ],
     },
     Power {
         name: "sleep",
@@ -52,16 +59,20 @@ const POWERS: [Power; 5] = [
     },
 ];
 
+fn covers(place: &str, path: &str) -> bool {
+    place == path || (place.ends_with('/') && path.starts_with(place))
+}
+
 /// Powers wielded outside of their places, and places that no longer need their power.
 fn misplaced(power: &Power, files: &[RustFile]) -> Vec<String> {
     let mut found = Vec::new();
     let mut used = BTreeSet::new();
     for file in files {
-        let listed = power.places.iter().any(|(path, _)| *path == file.path);
+        let place = power.places.iter().map(|(path, _)| *path).find(|path| covers(path, &file.path));
         for phrase in power.phrases {
             for at in occurrences(&file.code, phrase) {
-                if listed {
-                    used.insert(file.path.as_str());
+                if let Some(place) = place {
+                    used.insert(place);
                     continue;
                 }
                 let place = format!("{}:{}", file.path, line_at(&file.code, at));
@@ -117,6 +128,12 @@ mod tests {
         let found = misplaced(&SAMPLE, &files);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("a/b.rs:3: "), "{found:?}");
+    }
+
+    #[test]
+    fn a_folder_covers_what_is_below_it_only() {
+        assert!(covers("a/", "a/b/c.rs") && covers("a/b.rs", "a/b.rs"));
+        assert!(!covers("a/", "ab/c.rs") && !covers("a/b", "a/b.rs"));
     }
 
     #[test]
