@@ -7,5 +7,6 @@
 )]
 
 mod gate;
+mod probes;
 mod tidy;
 mod vectors;

@@ -17,6 +17,7 @@ mod signature;
 use brink_license::Code;
 
 pub(crate) use files::stored;
+pub(crate) use runner::inputs;
 
 /// What is judged.
 pub(crate) enum Subject {

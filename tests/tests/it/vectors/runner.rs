@@ -3,23 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use brink_license::clock::{BootId, Marks, Reading, Terms, evaluate};
-use brink_license::keyset::{KeyUse, Keyset, TrustAnchor};
+use brink_license::keyset::{KeyUse, Keyset};
 use brink_license::token::{
     Authority, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, SeqMark, VerifiedLicence,
     verify,
 };
-use brink_license::{Code, DeviceId, IssuerName, Kid, PublicKey, TenantId, UnixSeconds, b64};
+use brink_license::{Code, PublicKey, UnixSeconds, b64};
+use brink_tests::Pinned;
 use serde_json::Value;
 
 use super::files::WORLD;
 use super::{raw, stored};
 
-/// The verifier's side of `world.json`.
-struct World {
-    anchor: TrustAnchor,
-    keysets: BTreeMap<String, Keyset>,
-    reader: LicenceExpected,
-}
+/// The verifier's side of the vectors' world.
+struct World(Pinned);
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("not a text: {value}"))
@@ -30,28 +27,8 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 impl World {
-    fn read(file: &str) -> World {
-        let file: Value = serde_json::from_str(file).expect("world.json is JSON");
-        let anchor = TrustAnchor::from_json(file["trust"].to_string().as_bytes()).expect("a sound anchor");
-        let keysets = file["keysets"].as_object().expect("keysets by name").iter();
-        let keysets = keysets.map(|(name, manifests)| {
-            let keyset = Keyset::bootstrap(&anchor, &texts(manifests)).expect("a sound keyset");
-            (name.clone(), keyset)
-        });
-        let keysets = keysets.collect();
-        let reader = &file["reader"];
-        let reader = LicenceExpected {
-            issuer: IssuerName::parse(text(&reader["issuer"])).expect("an issuer"),
-            tenant: Some(TenantId::parse(text(&reader["tenant"])).expect("a tenant")),
-            device: Some(DeviceId::parse(text(&reader["device"])).expect("a device")),
-            epoch: reader["epoch"].as_u64().and_then(|epoch| u32::try_from(epoch).ok()),
-            jkt: Kid::parse(text(&reader["jkt"])),
-        };
-        World { anchor, keysets, reader }
-    }
-
     fn licence(&self, keyset: &Keyset, bytes: &[u8]) -> Result<VerifiedLicence, Code> {
-        verify::<LicenceClaims>(bytes, Authority::Issuer(keyset, KeyUse::License), &self.reader)
+        verify::<LicenceClaims>(bytes, Authority::Issuer(keyset, KeyUse::License), &self.0.reader)
             .map_err(|error| error.code())
     }
 
@@ -60,8 +37,11 @@ impl World {
         let mut mark = None;
         for earlier in held {
             // What was accepted was verified under the keyset of its day.
-            let day =
-                if self.licence(keyset, earlier.as_bytes()).is_ok() { keyset } else { &self.keysets["main"] };
+            let day = if self.licence(keyset, earlier.as_bytes()).is_ok() {
+                keyset
+            } else {
+                &self.0.keysets["main"]
+            };
             let licence = self.licence(day, earlier.as_bytes()).expect("a held licence verifies");
             mark = Some(SeqMark::admit(mark.as_ref(), &licence, day).expect("a held licence is admitted"));
         }
@@ -71,7 +51,7 @@ impl World {
     }
 
     fn receipt(&self, keyset: &Keyset, bytes: &[u8]) -> Result<(), Code> {
-        let LicenceExpected { issuer, device, epoch, .. } = self.reader.clone();
+        let LicenceExpected { issuer, device, epoch, .. } = self.0.reader.clone();
         let expected = ReceiptExpected { issuer, device, epoch, pending: None };
         let verified = verify::<ReceiptClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &expected);
         verified.map(|_| ()).map_err(|error| error.code())
@@ -79,7 +59,7 @@ impl World {
 
     /// What comes of a vector, in the spelling of `expect`.
     fn judge(&self, vector: &Value) -> String {
-        let keyset = || &self.keysets[text(&vector["keyset"])];
+        let keyset = || &self.0.keysets[text(&vector["keyset"])];
         let outcome = match text(&vector["document"]) {
             raw::LICENSE => {
                 let licence = self.accept(keyset(), &texts(&vector["held"]), &input(&vector["input"]));
@@ -96,7 +76,7 @@ impl World {
                 let at = UnixSeconds::new(vector["at"].as_i64().expect("a time"));
                 keyset().check_fresh(at).map_err(|error| error.code())
             }
-            "manifests" => Keyset::bootstrap(&self.anchor, &texts(&vector["input"]))
+            "manifests" => Keyset::bootstrap(&self.0.anchor, &texts(&vector["input"]))
                 .map(|_| ())
                 .map_err(|error| error.code()),
             "public-key" => {
@@ -108,7 +88,7 @@ impl World {
     }
 }
 
-fn input(value: &Value) -> Vec<u8> {
+pub(crate) fn input(value: &Value) -> Vec<u8> {
     match value {
         Value::String(text) => text.clone().into_bytes(),
         Value::Object(object) if object.contains_key("repeat") => {
@@ -135,7 +115,7 @@ fn state_at(licence: &VerifiedLicence, at: i64) -> String {
 
 fn vectors() -> (World, BTreeMap<String, Value>) {
     let mut files = stored();
-    let world = World::read(&files.remove(WORLD).expect("tests/vectors/world.json"));
+    let world = World(Pinned::read(&files.remove(WORLD).expect("tests/vectors/world.json")));
     let parsed = files.into_iter().map(|(path, file)| {
         let vector = serde_json::from_str(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
         (path, vector)
@@ -172,4 +152,15 @@ fn every_case_of_the_list_is_accounted_for() {
     let missing: Vec<_> =
         (1..=61).filter(|case| !covered.contains(case) && !elsewhere.contains(case)).collect();
     assert!(missing.is_empty(), "no vector has cases {missing:?}; add one, or name its test in ELSEWHERE");
+}
+
+/// The inputs of every vector whose document is `wanted`, as bytes to start fuzzing from.
+pub(crate) fn inputs(wanted: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
+    let (_, vectors) = vectors();
+    let chosen = vectors.into_values().filter(|vector| wanted(text(&vector["document"])));
+    // What is spelled as a repetition is large and has nothing to mutate.
+    chosen
+        .filter(|vector| vector["input"]["repeat"].is_null())
+        .map(|vector| input(&vector["input"]))
+        .collect()
 }

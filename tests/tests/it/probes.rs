@@ -1,0 +1,165 @@
+//! The fuzzers' probes without their engine: over every seed, cut short anywhere, and with random bytes changed.
+
+use std::path::Path;
+
+use brink_license::exchange::{
+    ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, Section,
+    body_sha256,
+};
+use brink_license::token::{LicenceStanding, RequestClaims};
+use brink_license::{DeviceId, Typ, b64, clock::BootId};
+use brink_tests::{forge, probe};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::vectors::inputs;
+
+/// Bytes to start from, for the target of this name.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    match target {
+        "token" => inputs(|document| document.ends_with("+jwt")),
+        "licence_payload" => payloads(inputs(|document| document == "brink-license+jwt")),
+        "manifest" => inputs(|document| document == "next-manifest"),
+        "manifest_payload" => manifest_payloads(),
+        "bundle" => vec![bundle(0), bundle(3)],
+        "exchange_request" => vec![request(b""), request(&[7; 300]), body(b"").encode().unwrap()],
+        "exchange_response" => vec![response(None), response(Some(forge::licence_token(&forge::licence(2))))],
+        other => panic!("the target {other} has no seeds: add some"),
+    }
+}
+
+fn payloads(tokens: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let payload = |token: Vec<u8>| b64::decode(token.split(|byte| *byte == b'.').nth(1)?);
+    tokens.into_iter().filter_map(payload).collect()
+}
+
+fn manifest_payloads() -> Vec<Vec<u8>> {
+    let payload = |manifest: Vec<u8>| {
+        let envelope: serde_json::Value = serde_json::from_slice(&manifest).ok()?;
+        b64::decode(envelope["payload"].as_str()?.as_bytes())
+    };
+    let own = [forge::manifest(), forge::next_manifest(brink_license::keyset::KeyState::Revoked)];
+    let vectors = inputs(|document| document == "next-manifest");
+    own.into_iter().chain(vectors).filter_map(payload).collect()
+}
+
+fn bundle(cameras: usize) -> Vec<u8> {
+    let licence = forge::licence(cameras);
+    let receipt = forge::receipt(&licence, 1, 60, LicenceStanding::Active);
+    let boot = BootId::parse("00000000-0000-4000-8000-000000000001").unwrap();
+    forge::bundle(&licence, &receipt, boot).encode().unwrap()
+}
+
+fn body(section: &[u8]) -> RequestBody {
+    RequestBody {
+        kind: RequestKind::Exchange,
+        report: ClientReport { licence_seq: 1, boot_id: "boot".into(), ..ClientReport::default() },
+        last_receipt: Some("receipt".into()),
+        sections: vec![Section { kind: 9, bytes: section.to_vec() }],
+    }
+}
+
+fn request(section: &[u8]) -> Vec<u8> {
+    let body = body(section).encode().unwrap();
+    let claims = RequestClaims {
+        ver: 1,
+        iss: forge::issuer(),
+        htm: "POST".into(),
+        htu: EXCHANGE_PATH.into(),
+        bh: body_sha256(&body),
+        dev: DeviceId::parse("dev-1").unwrap(),
+        epoch: 1,
+        ctr: 2,
+        nonce: [3; 32],
+    };
+    let proof = forge::DEVICE.document(Typ::Request, &claims.to_json_bytes().unwrap());
+    let device_key = *forge::DEVICE.public().as_bytes();
+    ExchangeRequest { proof, device_key, ratchet_mac: Some([4; 32]), body }.encode().unwrap()
+}
+
+fn response(licence: Option<String>) -> Vec<u8> {
+    let receipt = forge::receipt(&forge::licence(1), 1, 60, LicenceStanding::Active);
+    ExchangeResponse {
+        receipt: forge::receipt_token(&receipt),
+        next_ratchet: [5; 32],
+        manifests: vec![forge::manifest()],
+        licence,
+        sections: Vec::new(),
+    }
+    .encode()
+    .unwrap()
+}
+
+#[test]
+fn every_seed_is_survived_whole_and_cut_short() {
+    for (target, probe) in probe::ALL {
+        let seeds = seeds(target);
+        assert!(seeds.len() > 1, "{target} has too few seeds");
+        seeds.iter().for_each(|seed| probe(seed));
+        // A dozen of them is enough to cut: most differ in one claim only.
+        for seed in seeds.iter().step_by((seeds.len() / 12).max(1)) {
+            let near_an_end = |length: &usize| *length < 64 || seed.len() - length < 64;
+            let step = (seed.len() / 64).max(1);
+            for length in (0..seed.len()).filter(|length| near_an_end(length) || length.is_multiple_of(step))
+            {
+                probe(&seed[..length]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_seed_is_survived_with_random_bytes_changed() {
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 1..8);
+    for (target, probe) in probe::ALL {
+        let case = (prop::sample::select(seeds(target)), edits.clone());
+        let mut runner =
+            TestRunner::new(Config { failure_persistence: None, cases: 256, ..Config::default() });
+        let outcome = runner.run(&case, |(mut bytes, edits)| {
+            for (index, byte, kind) in edits {
+                edit(&mut bytes, index, byte, kind);
+            }
+            probe(&bytes);
+            Ok(())
+        });
+        assert!(outcome.is_ok(), "{target}: {}", outcome.unwrap_err());
+    }
+}
+
+/// Replaces, flips, inserts or removes one byte.
+fn edit(bytes: &mut Vec<u8>, index: prop::sample::Index, byte: u8, kind: u8) {
+    let at = index.index(bytes.len() + 1);
+    match (kind, bytes.get_mut(at)) {
+        (0, Some(there)) => *there = byte,
+        (1, Some(there)) => *there ^= 1 << (byte % 8),
+        (2, Some(_)) => drop(bytes.remove(at)),
+        _ => bytes.insert(at, byte),
+    }
+}
+
+#[test]
+fn every_probe_is_a_fuzz_target() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    for (target, _) in probe::ALL {
+        let file =
+            std::fs::read_to_string(fuzz.join(format!("fuzz_targets/{target}.rs"))).unwrap_or_default();
+        assert!(
+            file.contains(&format!("probe::{target}(")),
+            "fuzz/fuzz_targets/{target}.rs does not call its probe"
+        );
+        assert!(manifest.contains(&format!("name = \"{target}\"")), "fuzz/Cargo.toml does not list {target}");
+    }
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus: scripts/fuzz runs it before the engine"]
+fn write_the_seeds() {
+    for (target, _) in probe::ALL {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (number, seed) in seeds(target).into_iter().filter(|seed| seed.len() <= 64 * 1024).enumerate() {
+            std::fs::write(folder.join(format!("seed-{number:04}")), seed).unwrap();
+        }
+    }
+}
