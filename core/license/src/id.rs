@@ -54,6 +54,9 @@ fn check_feature(text: &str) -> Result<(), IdError> {
 }
 
 fn check_name(text: &str) -> Result<(), IdError> {
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) && (1..=NAME_BYTES_MAX).contains(&text.len()) {
+        return Ok(());
+    }
     // Invisible characters that make two names look alike are control characters for this purpose:
     // line and paragraph separators, bidirectional overrides and the byte order mark.
     let hidden = |c: char| {

@@ -11,6 +11,10 @@ use std::fmt;
 /// Largest integer that every JSON reader holds exactly (RFC 8259 section 6): 2^53-1.
 pub const INTEGER_MAX: i64 = 9_007_199_254_740_991;
 
+/// First guesses of lengths, so that ordinary documents grow no list more than once or twice.
+const ITEMS_EXPECTED: usize = 16;
+const MEMBERS_EXPECTED: usize = 8;
+
 /// What a document may contain. Depth, members and text length do not depend on the document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -145,7 +149,7 @@ impl<'de> Visitor<'de> for Watched<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Json<'de>, A::Error> {
         self.check_depth()?;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(ITEMS_EXPECTED);
         while let Some(item) = seq.next_element_seed(self.deeper())? {
             let left = self.items_left.checked_sub(1);
             *self.items_left = left.ok_or_else(|| {
@@ -158,7 +162,7 @@ impl<'de> Visitor<'de> for Watched<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Json<'de>, A::Error> {
         self.check_depth()?;
-        let mut members: Members<'de> = Vec::new();
+        let mut members: Members<'de> = Vec::with_capacity(MEMBERS_EXPECTED);
         while let Some(name) = map.next_key_seed(Name)? {
             self.check_text(&name)?;
             if members.len() >= self.limits.members {

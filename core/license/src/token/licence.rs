@@ -143,6 +143,17 @@ pub enum Seats {
     Any(u32),
 }
 
+impl Seats {
+    /// The named cameras, if any are.
+    #[must_use]
+    pub fn cameras(&self) -> &[CameraId] {
+        match self {
+            Seats::Cameras(cameras) => cameras,
+            Seats::Any(_) => &[],
+        }
+    }
+}
+
 /// Packs that are not tied to a camera.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DeviceGrant {

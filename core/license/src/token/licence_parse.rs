@@ -9,7 +9,9 @@ use crate::fields::{self, ClaimError, Fields};
 use crate::id::{CameraId, DeviceId, Feature, IssuerName, Slug, TenantId, TokenId};
 use crate::json::{INTEGER_MAX, Json};
 use crate::time::UnixSeconds;
-use std::collections::{BTreeMap, HashSet};
+use foldhash::fast::RandomState as FastHash;
+use hashbrown::HashSet;
+use std::collections::BTreeMap;
 
 const DAY: u64 = 86_400;
 /// Longest life of one token: renewals, not long tokens, carry a licence over years.
@@ -226,14 +228,12 @@ fn check_references(claims: &LicenceClaims) -> Result<(), ClaimError> {
             return Err(ClaimError::new("packs", format!("{pack} is granted but not resolved")));
         }
     }
-    let mut seen: HashSet<&str, foldhash::fast::RandomState> = HashSet::default();
-    for grant in &claims.grants {
-        if let Seats::Cameras(cameras) = &grant.seats {
-            for camera in cameras {
-                if !seen.insert(camera.as_str()) {
-                    return Err(ClaimError::new("grants", format!("the camera {camera} twice")));
-                }
-            }
+    let named = || claims.grants.iter().flat_map(|grant| grant.seats.cameras());
+    let mut seen: HashSet<&str, FastHash> =
+        HashSet::with_capacity_and_hasher(named().count(), <_>::default());
+    for camera in named() {
+        if !seen.insert(camera.as_str()) {
+            return Err(ClaimError::new("grants", format!("the camera {camera} twice")));
         }
     }
     Ok(())
