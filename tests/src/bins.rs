@@ -35,8 +35,10 @@ fn prebuilt() -> Option<Bins> {
 /// Builds the binaries of the whole workspace: of single packages cargo would unify other features and rebuild.
 fn build() -> Bins {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository");
+    // The same profile as the program that asks: the quickstart is run with --release, tests are not.
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--bins", "--workspace", "--message-format=json"])
+        .args(["build", "--locked", "--bins", "--workspace", "--message-format=json", "--profile", profile])
         .current_dir(root)
         .output()
         .expect("cargo runs");
