@@ -55,9 +55,11 @@ fn story() {
     show(&device.run(&["status"]).ok());
 
     drop(world);
-    println!("\ndone in {:.1} s after a build of {:.1} s; nothing is left behind", built.elapsed().as_secs_f64(), {
-        (built - started).as_secs_f64()
-    });
+    println!(
+        "\ndone in {:.1} s after a build of {:.1} s; nothing is left behind",
+        built.elapsed().as_secs_f64(),
+        { (built - started).as_secs_f64() }
+    );
 }
 
 /// Everything that needs the issuer. It is stopped when this returns.
@@ -120,9 +122,12 @@ fn host(bundle: &Path, trust: &Path) {
     }
     let status = gate.status();
     let window = status.standing().window;
-    println!("    state {}, grace from {}, over at {}", status.standing().state.as_str(), spelled(window.grace_at), {
-        spelled(window.ends_at)
-    });
+    println!(
+        "    state {}, grace from {}, over at {}",
+        status.standing().state.as_str(),
+        spelled(window.grace_at),
+        { spelled(window.ends_at) }
+    );
     println!("    a check takes {:.1} ns (median of 200 windows, 100 cameras in turn)", latency(&gate));
 }
 

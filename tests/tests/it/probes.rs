@@ -21,7 +21,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "licence_payload" => payloads(inputs(|document| document == "brink-license+jwt")),
         "manifest" => inputs(|document| document == "next-manifest"),
         "manifest_payload" => manifest_payloads(),
-        "bundle" => vec![bundle(0), bundle(3)],
+        "bundle" => [inputs(|document| document == "bundle"), vec![bundle(0), bundle(3)]].concat(),
         "exchange_request" => vec![request(b""), request(&[7; 300]), body(b"").encode().unwrap()],
         "exchange_response" => vec![response(None), response(Some(forge::licence_token(&forge::licence(2))))],
         other => panic!("the target {other} has no seeds: add some"),

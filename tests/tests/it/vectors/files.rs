@@ -50,6 +50,7 @@ impl Vector {
             }
             Subject::Fresh { keyset, at } => json!({ "document": "keyset", "keyset": keyset, "at": at }),
             Subject::Walk { manifests } => json!({ "document": "manifests", "input": manifests }),
+            Subject::Bundle { input } => json!({ "document": "bundle", "input": input.to_json() }),
             Subject::Key { x } => json!({ "document": "public-key", "input": x }),
         };
         file["cases"] = json!(self.cases);

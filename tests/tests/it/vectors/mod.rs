@@ -1,6 +1,7 @@
 //! Vectors: one file per defect, in folders named after its family. They are drawn up by the code beside this
 //! file, checked in, and read by anything that verifies: these tests, hosts in other languages, and the fuzzers as seeds.
 
+mod bundle;
 mod claims;
 mod envelope;
 mod files;
@@ -29,6 +30,8 @@ pub(crate) enum Subject {
     Fresh { keyset: &'static str, at: i64 },
     /// All manifests of a bundle, from the pinned roots.
     Walk { manifests: Vec<String> },
+    /// A bundle, with every signature in it.
+    Bundle { input: Input },
     /// The `x` member of a public key.
     Key { x: String },
 }
@@ -125,6 +128,7 @@ pub(crate) fn drawn_up() -> Vec<Vector> {
         rollback::family(),
         manifest::family(),
         manifest::confusions(),
+        bundle::family(),
     ];
     families.into_iter().flat_map(|family| family.vectors).collect()
 }

@@ -9,6 +9,7 @@ use brink_license::token::{
     verify,
 };
 use brink_license::{Code, PublicKey, UnixSeconds, b64};
+use brink_store::Bundle;
 use brink_tests::Pinned;
 use serde_json::Value;
 
@@ -77,6 +78,10 @@ impl World {
                 keyset().check_fresh(at).map_err(|error| error.code())
             }
             "manifests" => Keyset::bootstrap(&self.0.anchor, &texts(&vector["input"]))
+                .map(|_| ())
+                .map_err(|error| error.code()),
+            "bundle" => Bundle::decode(&input(&vector["input"]))
+                .and_then(|bundle| bundle.verify(&self.0.anchor))
                 .map(|_| ())
                 .map_err(|error| error.code()),
             "public-key" => {
