@@ -25,7 +25,7 @@ print(json.dumps(claims))
 
 #[test]
 #[ignore = "needs PyJWT: scripts/test installs it beside the build and runs this"]
-fn pyjwt_verifies_a_licence() {
+fn pyjwt_agrees() {
     let signer = key("license-1");
     let output = Command::new(brink_tests::python())
         .args(["-c", PROGRAM, &licensed(&licence()), &signer.public().to_x(), &signer.kid().to_string()])

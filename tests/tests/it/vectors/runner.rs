@@ -129,7 +129,7 @@ fn vectors() -> (World, BTreeMap<String, Value>) {
 }
 
 #[test]
-fn every_vector_gives_its_code() {
+fn every_vector_is_judged_as_its_name_says() {
     let (world, vectors) = vectors();
     assert!(vectors.len() > 150, "only {} vectors found", vectors.len());
     let wrong: Vec<_> = vectors
