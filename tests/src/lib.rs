@@ -17,6 +17,7 @@
 )]
 
 mod bins;
+pub mod by_hand;
 mod command;
 mod device;
 pub mod forge;

@@ -6,6 +6,7 @@
     reason = "the functions beside the tests belong to the tests"
 )]
 
+mod activation;
 mod claims;
 mod gate;
 mod probes;
