@@ -1,8 +1,27 @@
 //! The offline-first embedded store: what a device accepted, the bundle that it publishes, and the gate that hosts hold.
 
 pub mod bundle;
+mod crash;
+mod device_store;
+mod documents;
+mod durable;
+mod error;
 pub mod gate;
+mod layout;
+mod lock;
 pub mod machine;
+mod state;
+#[cfg(test)]
+mod test_issuer;
+mod vault;
 
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
+pub use device_store::{Acceptance, BundleHealth, DeviceStore, DocumentsHealth, Health, VaultHealth};
+pub use documents::{Documents, publish_also};
+pub use durable::write_atomically;
+pub use error::StoreError;
 pub use gate::{BundleReader, Gate, GateStatus, Snapshot};
+pub use layout::{Finding, Installation, Layout};
+pub use lock::WriterLock;
+pub use state::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
+pub use vault::{LogEntry, VaultDamage};

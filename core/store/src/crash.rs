@@ -1,0 +1,58 @@
+//! The named places of a write at which tests look at what a killed process would leave behind.
+
+/// A place in the order of an acceptance. The order of the variants is the order in which they are passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Point {
+    /// The request is in `state.db` and may leave.
+    PendingStored,
+    /// Marks, ratchet and inbox are committed: the answer is accepted.
+    StateCommitted,
+    /// The vault's writes are in sled, not yet synced.
+    VaultInserted,
+    /// The vault is synced.
+    VaultSynced,
+    /// A temporary file is complete.
+    TemporaryWritten,
+    /// The temporary file has its name.
+    Renamed,
+    /// The bundle is published.
+    BundlePublished,
+    /// The inbox is empty again.
+    InboxCleared,
+}
+
+/// Passes a place. Free of charge outside of tests.
+#[cfg(not(test))]
+#[inline]
+pub(crate) const fn reached(_point: Point) {}
+
+#[cfg(test)]
+pub(crate) use observed::reached;
+
+#[cfg(test)]
+pub(crate) mod observed {
+    use super::Point;
+    use std::cell::RefCell;
+
+    type Observer = Box<dyn FnMut(Point)>;
+
+    thread_local! {
+        static OBSERVER: RefCell<Option<Observer>> = const { RefCell::new(None) };
+    }
+
+    pub(crate) fn reached(point: Point) {
+        OBSERVER.with_borrow_mut(|observer| {
+            if let Some(observer) = observer {
+                observer(point);
+            }
+        });
+    }
+
+    /// Runs `work` while `observer` sees every place that it passes.
+    pub(crate) fn observing<T>(observer: impl FnMut(Point) + 'static, work: impl FnOnce() -> T) -> T {
+        OBSERVER.set(Some(Box::new(observer)));
+        let result = work();
+        OBSERVER.set(None);
+        result
+    }
+}

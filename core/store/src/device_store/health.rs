@@ -1,0 +1,66 @@
+//! How the store is, for `status`. A rebuilt vault is nothing to act on, but it is never kept quiet.
+
+/// The state of every part, as of the last time it was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The vault.
+    pub vault: VaultHealth,
+    /// The published bundle.
+    pub bundle: BundleHealth,
+    /// The documents in force.
+    pub documents: DocumentsHealth,
+    /// The marks in `state.db` were older than documents that verify, and were moved forward.
+    pub marks_moved_forward: bool,
+}
+
+/// The vault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VaultHealth {
+    /// In order.
+    Sound,
+    /// It was damaged or gone, and was built again from the bundle or the inbox.
+    Rebuilt {
+        /// What was wrong.
+        reason: String,
+    },
+    /// It can neither be opened nor made: the device works from the bundle and keeps new documents in `state.db`.
+    Unusable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The published bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BundleHealth {
+    /// There is nothing to publish yet.
+    Absent,
+    /// What was accepted is what hosts read.
+    Sound,
+    /// It was missing, damaged or not the newest, and was published again.
+    Republished {
+        /// What was wrong.
+        reason: String,
+    },
+    /// It is older than what was accepted and the newer one is lost: it was set aside, an exchange brings the newest.
+    SetAside {
+        /// What was wrong.
+        reason: String,
+    },
+    /// It cannot be written: hosts keep what they have.
+    Unwritable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The documents in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentsHealth {
+    /// None was ever accepted.
+    Never,
+    /// At hand.
+    Current,
+    /// Accepted once, and now in neither vault nor bundle: an exchange brings them again.
+    Lost,
+}

@@ -1,0 +1,295 @@
+//! `state.db`: the exchange state, which says what is in force. Each method is one transaction.
+//!
+//! SQLite in WAL mode with `synchronous=FULL`: when a method returns, what it wrote survives a power cut.
+
+mod fault;
+mod held;
+mod rows;
+mod schema;
+
+pub use held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
+
+use crate::documents::Documents;
+use crate::durable::exists;
+use crate::{Layout, StoreError};
+use brink_license::keyset::TrustAnchor;
+use brink_license::{Kid, UnixSeconds};
+use fault::Fault;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// Refusals kept: what a person looks at to see why nothing arrives.
+const REFUSALS_KEPT: u32 = 32;
+/// Longest text of a refusal.
+const REFUSAL_CHARS_MAX: usize = 500;
+const INBOX_VERSION: u8 = 1;
+
+/// Accepted documents on their way to vault and bundle. With them everything after the commit can be done again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Inbox {
+    pub(crate) documents: Documents,
+    /// Epoch and seq of the licence.
+    pub(crate) licence: (u32, u64),
+    /// The manifests that are new, by version.
+    pub(crate) manifests: Vec<(u64, Vec<u8>)>,
+}
+
+impl Inbox {
+    fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        let unstorable = |error: postcard::Error| StoreError::Unstorable {
+            what: "the answer",
+            problem: error.to_string(),
+        };
+        postcard::to_extend(self, vec![INBOX_VERSION]).map_err(unstorable)
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (&INBOX_VERSION, rest) = bytes.split_first()? else { return None };
+        match postcard::take_from_bytes(rest) {
+            Ok((inbox, [])) => Some(inbox),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
+/// What one acceptance changes in the state, all of it or nothing.
+#[derive(Debug)]
+pub(crate) struct Transition<'t> {
+    pub(crate) identity: &'t Identity,
+    pub(crate) marks: AcceptedMarks,
+    pub(crate) ratchet: &'t Ratchet,
+    pub(crate) next_exchange_after: UnixSeconds,
+    pub(crate) presence: Option<&'t str>,
+    pub(crate) inbox: &'t Inbox,
+}
+
+/// An open `state.db`.
+#[derive(Debug)]
+pub(crate) struct StateDb {
+    conn: Connection,
+    path: PathBuf,
+}
+
+/// The digest of what a store is made under. Over the anchor, not over the file: its spelling may change.
+pub(crate) fn trust_sha256(anchor: &TrustAnchor) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(anchor.issuer().as_str());
+    digest.update([0]);
+    digest.update(anchor.threshold().to_le_bytes());
+    for root in anchor.roots() {
+        digest.update(root.as_bytes());
+    }
+    digest.finalize().into()
+}
+
+impl StateDb {
+    /// Makes the state of a new device.
+    pub(crate) fn create(path: &Path, anchor: &TrustAnchor, jkt: Kid) -> Result<(), StoreError> {
+        schema::create(path, |conn| {
+            conn.execute(
+                "INSERT INTO install (one, issuer, trust_sha256, jkt) VALUES (1, ?1, ?2, ?3)",
+                params![anchor.issuer().as_str(), trust_sha256(anchor), jkt.as_bytes()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Opens the state of an existing device.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { conn: schema::open(path)?, path: path.to_owned() })
+    }
+
+    /// Everything, as of one moment.
+    pub(crate) fn held(&mut self) -> Result<Held, StoreError> {
+        self.once("read it", TransactionBehavior::Deferred, |transaction| rows::read_held(transaction))
+    }
+
+    /// What vault and bundle may not have yet.
+    pub(crate) fn inbox(&mut self) -> Result<Option<Inbox>, StoreError> {
+        self.once("read its inbox", TransactionBehavior::Deferred, |transaction| {
+            rows::read_inbox(transaction)
+        })
+    }
+
+    /// Stores a request before it leaves, in place of one that was never answered. Its counter is the next one.
+    pub(crate) fn store_pending(&mut self, pending: &Pending) -> Result<(), StoreError> {
+        let Pending { kind, ctr, nonce, bytes, created } = pending;
+        self.write("store the request", |transaction| {
+            let counted =
+                transaction.execute("UPDATE exchange SET ctr = ?1 WHERE ctr = ?1 - 1", [as_i64(*ctr)])?;
+            if counted != 1 {
+                return Err(StoreError::CounterTaken { ctr: *ctr }.into());
+            }
+            transaction.execute(
+                "INSERT OR REPLACE INTO pending (one, kind, ctr, nonce, bytes, wall, boot_id, boottime) \
+                 VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    kind.as_str(),
+                    as_i64(*ctr),
+                    nonce,
+                    bytes,
+                    created.wall.as_i64(),
+                    created.boot.to_string(),
+                    created.boottime
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Gives the pending request up. Its counter stays spent.
+    pub(crate) fn abandon_pending(&mut self) -> Result<(), StoreError> {
+        self.write("give the request up", |transaction| {
+            transaction.execute("DELETE FROM pending", [])?;
+            Ok(())
+        })
+    }
+
+    /// The answer to the pending request is in force from this commit on: marks, ratchet, counter and the documents.
+    pub(crate) fn accept(&mut self, pending_ctr: u64, transition: &Transition<'_>) -> Result<(), StoreError> {
+        let inbox = transition.inbox.encode()?;
+        self.write("store the answer", |transaction| {
+            if transaction.execute("DELETE FROM pending WHERE ctr = ?1", [as_i64(pending_ctr)])? != 1 {
+                return Err(StoreError::NothingPending.into());
+            }
+            write_identity(transaction, transition.identity)?;
+            write_marks(transaction, &transition.marks)?;
+            transaction.execute(
+                "UPDATE exchange SET ratchet = ?1, next_after = ?2, presence = ?3",
+                params![transition.ratchet.0, transition.next_exchange_after.as_i64(), transition.presence],
+            )?;
+            transaction.execute("INSERT OR REPLACE INTO inbox (one, documents) VALUES (1, ?1)", [&inbox])?;
+            Ok(())
+        })
+    }
+
+    /// Vault and bundle have everything.
+    pub(crate) fn clear_inbox(&mut self) -> Result<(), StoreError> {
+        self.write("empty its inbox", |transaction| {
+            transaction.execute("DELETE FROM inbox", [])?;
+            Ok(())
+        })
+    }
+
+    /// Documents at hand that verify and are newer than the marks move them forward.
+    pub(crate) fn raise_marks(
+        &mut self,
+        identity: &Identity,
+        marks: &AcceptedMarks,
+    ) -> Result<(), StoreError> {
+        self.write("raise its marks", |transaction| {
+            write_identity(transaction, identity)?;
+            write_marks(transaction, marks)
+        })
+    }
+
+    /// The presence that the bundle is to carry.
+    pub(crate) fn set_presence(&mut self, presence: &str) -> Result<(), StoreError> {
+        self.write("store the presence", |transaction| {
+            transaction.execute("UPDATE exchange SET presence = ?1", [presence])?;
+            Ok(())
+        })
+    }
+
+    /// Where the issuer answers.
+    pub(crate) fn set_issuer_url(&mut self, url: &str) -> Result<(), StoreError> {
+        self.write("store the issuer's address", |transaction| {
+            transaction.execute("UPDATE install SET issuer_url = ?1", [url])?;
+            Ok(())
+        })
+    }
+
+    /// Remembers a refusal, and forgets the oldest beyond the limit.
+    pub(crate) fn record_refusal(&mut self, refused: &Refused) -> Result<(), StoreError> {
+        let what: String = refused.what.chars().take(REFUSAL_CHARS_MAX).collect();
+        self.write("store a refusal", |transaction| {
+            transaction.execute(
+                "INSERT INTO refusals (at, code, what) VALUES (?1, ?2, ?3)",
+                params![refused.at.as_i64(), refused.code, what],
+            )?;
+            transaction.execute(
+                "DELETE FROM refusals WHERE number <= (SELECT max(number) FROM refusals) - ?1",
+                [REFUSALS_KEPT],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn write<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.once(doing, TransactionBehavior::Immediate, work)
+    }
+
+    fn once<T>(
+        &mut self,
+        doing: &'static str,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let run = |conn: &mut Connection| -> Result<T, Fault> {
+            let transaction = conn.transaction_with_behavior(behavior)?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        run(&mut self.conn).map_err(|fault| fault.at(&self.path, doing))
+    }
+}
+
+fn write_identity(transaction: &Transaction<'_>, identity: &Identity) -> Result<(), Fault> {
+    let Identity { tenant, device, epoch } = identity;
+    transaction.execute(
+        "UPDATE install SET tenant = ?1, device = ?2, epoch = ?3",
+        params![tenant.as_str(), device.as_str(), epoch],
+    )?;
+    Ok(())
+}
+
+fn write_marks(transaction: &Transaction<'_>, marks: &AcceptedMarks) -> Result<(), Fault> {
+    let AcceptedMarks { licence, keyset, receipt } = marks;
+    transaction.execute(
+        "UPDATE marks SET licence_epoch = ?1, licence_seq = ?2, licence_sha256 = ?3, licence_kid = ?4, \
+         keyset_version = ?5, keyset_sha256 = ?6, receipt_seq = ?7, receipt_sha256 = ?8",
+        params![
+            licence.map(|mark| mark.epoch),
+            licence.map(|mark| as_i64(mark.seq)),
+            licence.map(|mark| mark.sha256),
+            licence.map(|mark| *mark.kid.as_bytes()),
+            keyset.map(|mark| as_i64(mark.number)),
+            keyset.map(|mark| mark.sha256),
+            receipt.map(|mark| as_i64(mark.number)),
+            receipt.map(|mark| mark.sha256),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Numbers of documents are at most 2^53-1, and counters start at zero: the cast never saturates.
+fn as_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Held {
+    /// A look by a process that does not hold the lock, for instance while the agent runs; `None` when there is no
+    /// device here yet.
+    pub fn read(layout: &Layout) -> Result<Option<Self>, StoreError> {
+        let path = layout.state_db();
+        if !exists(&path)? {
+            return if exists(&layout.device_key())? {
+                Err(StoreError::StateLost { path })
+            } else {
+                Ok(None)
+            };
+        }
+        let mut state = StateDb { conn: schema::open_read_only(&path)?, path };
+        state.held().map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests;
