@@ -1,0 +1,336 @@
+//! The device at work: its key, its store, and the one exchange that may be under way.
+
+use super::accept::{Accepted, Before, accept};
+use super::plan::{self, Draft};
+use super::{DeviceError, Refusal};
+use brink_license::clock::{BootId, Guarded, Marks, Reading};
+use brink_license::exchange::{ClientReport, RequestKind};
+use brink_license::token::{CLAIMS_VERSION, LicenceClaims, PresenceClaims, VerifiedLicence, VerifiedReceipt};
+use brink_license::{PublicKey, Typ, UnixSeconds};
+use brink_signing::{DeviceKey, DeviceSigner, Signer, sign_document};
+use brink_store::{
+    Acceptance, DeviceStore, Held, Installation, Layout, LogEntry, Pending, PendingKind, Refused, StoreError,
+    WriterLock,
+};
+
+/// Derives the key that seals the vault. Changing it would make every vault look damaged.
+const VAULT_MAC_LABEL: &[u8] = b"brink/vault-mac/v1";
+
+/// The device in a directory: its key and its store. Whoever has one is the only writer there.
+#[derive(Debug)]
+pub struct Device {
+    key: DeviceKey,
+    store: DeviceStore,
+    clock: Marks,
+}
+
+/// A request that may leave: by network or by file, the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where it goes at the issuer.
+    pub path: &'static str,
+    /// The encoded request.
+    pub bytes: Vec<u8>,
+    /// It was made earlier and has not been answered yet.
+    pub resent: bool,
+}
+
+/// What an accepted answer brought.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The licence in force; `None` when the key that signed it was revoked and no other came.
+    pub licence: Option<VerifiedLicence>,
+    /// The receipt.
+    pub receipt: VerifiedReceipt,
+    /// The keyset version in force.
+    pub keyset_version: u64,
+    /// Whether the licence is another than before.
+    pub new_licence: bool,
+    /// When the issuer wants to hear of the device again, in guarded time.
+    pub next_exchange_after: UnixSeconds,
+}
+
+/// Opening.
+impl Device {
+    /// Opens the device in a directory: takes the lock, does what an interruption left undone, repairs what can be
+    /// repaired.
+    pub fn open(layout: &Layout) -> Result<Self, DeviceError> {
+        let lock = WriterLock::acquire(layout)?;
+        match layout.installation()? {
+            Installation::Absent => Err(DeviceError::NotActivated { dir: layout.dir().to_owned() }),
+            Installation::Unfinished => {
+                layout.finish_installation(&lock)?;
+                Self::open_locked(lock)
+            }
+            Installation::Complete => Self::open_locked(lock),
+        }
+    }
+
+    /// The same for an activation, which makes key and state where no device lives yet.
+    pub fn open_or_create(layout: &Layout) -> Result<Self, DeviceError> {
+        let lock = WriterLock::acquire(layout)?;
+        match layout.installation()? {
+            Installation::Absent => {
+                create(&lock)?;
+                layout.finish_installation(&lock)?;
+            }
+            Installation::Unfinished => layout.finish_installation(&lock)?,
+            Installation::Complete => {}
+        }
+        Self::open_locked(lock)
+    }
+
+    /// Starts over, because a person asked for it: what is there of a device is set aside whole, and a new key and
+    /// state are made. The published bundle stays in force until the new activation is answered.
+    pub fn start_over(layout: &Layout) -> Result<Self, DeviceError> {
+        let lock = WriterLock::acquire(layout)?;
+        layout.trust_anchor()?;
+        layout.set_aside_store(&lock)?;
+        create(&lock)?;
+        layout.finish_installation(&lock)?;
+        Self::open_locked(lock)
+    }
+
+    fn open_locked(lock: WriterLock) -> Result<Self, DeviceError> {
+        let key = DeviceKey::open(lock.layout().device_key())?;
+        let mac_key = key.derive(VAULT_MAC_LABEL)?;
+        let store = DeviceStore::open(lock, key.public_key(), *mac_key)?;
+        let clock = Marks::new(store.floor().unwrap_or_default());
+        Ok(Self { key, store, clock })
+    }
+}
+
+/// A new key under its first name, then the state that names it: an interruption in between leaves a key that nobody
+/// knows of and that the next attempt replaces.
+fn create(lock: &WriterLock) -> Result<(), DeviceError> {
+    let layout = lock.layout();
+    // Refused before anything is made: a store is made under roots.
+    layout.trust_anchor()?;
+    layout.discard_new_key(lock)?;
+    let key = DeviceKey::create(layout.device_key_new())?;
+    Ok(DeviceStore::create_state(lock, key.public_key())?)
+}
+
+/// Exchanging.
+impl Device {
+    /// The request for an activation by `code`, stored before it is handed out. The same code gives the same bytes
+    /// until it is answered.
+    pub fn begin_activation(&mut self, code: &str, reading: &Reading) -> Result<Outgoing, DeviceError> {
+        if let Some(identity) = &self.held().identity {
+            return Err(DeviceError::AlreadyActivated { device: identity.device.to_string() });
+        }
+        if let Some(pending) = &self.held().pending
+            && plan::asked(pending).is_some_and(|body| body.kind == activate(code))
+        {
+            return Ok(outgoing(pending, true));
+        }
+        let report = self.report(Vec::new(), reading.boot);
+        let draft = plan::activation(self.held(), self.key.public_key(), code, report, nonce()?)?;
+        self.store_draft(&draft, reading)
+    }
+
+    /// The request of an exchange, stored before it is handed out: the same bytes until they are answered.
+    pub fn begin_exchange(
+        &mut self,
+        clock_flags: Vec<String>,
+        reading: &Reading,
+    ) -> Result<Outgoing, DeviceError> {
+        let report = self.report(clock_flags, reading.boot);
+        let not_activated = DeviceError::NotActivated { dir: self.store.layout().dir().to_owned() };
+        if self.held().identity.is_none() {
+            return Err(not_activated);
+        }
+        if let Some(pending) = &self.held().pending
+            && pending.kind == PendingKind::Exchange
+            && plan::is_current(pending, &report)
+        {
+            return Ok(outgoing(pending, true));
+        }
+        let documents = self.store.documents();
+        let draft = plan::exchange(self.held(), self.key.public_key(), documents, report, nonce()?)?;
+        self.store_draft(&draft.ok_or(not_activated)?, reading)
+    }
+
+    fn report(&self, clock_flags: Vec<String>, boot: BootId) -> ClientReport {
+        let licence_seq = self.store.licence().map(|licence| licence.claims().seq);
+        let keyset_version = self.store.keyset().map(|keyset| keyset.version());
+        let report = plan::report(self.held(), licence_seq, keyset_version);
+        ClientReport { clock_flags, boot_id: boot.to_string(), ..report }
+    }
+
+    fn store_draft(&mut self, draft: &Draft, reading: &Reading) -> Result<Outgoing, DeviceError> {
+        let claims = draft.claims.to_json_bytes().map_err(|error| DeviceError::Claims(error.to_string()))?;
+        let proof = sign_document(&self.key, Typ::Request, &claims)?;
+        let pending = Pending {
+            kind: draft.kind,
+            ctr: draft.claims.ctr,
+            nonce: draft.claims.nonce,
+            bytes: draft.encode(proof)?,
+            created: *reading,
+        };
+        let request = outgoing(&pending, false);
+        self.store.store_pending(pending)?;
+        Ok(request)
+    }
+
+    /// Judges an answer and puts it in force. A refusal is remembered and leaves everything as it was; the pending
+    /// request is given up only if this was the issuer's answer to it.
+    pub fn complete(&mut self, response: &[u8], reading: &Reading) -> Result<Outcome, DeviceError> {
+        let now = self.guarded(reading).now;
+        let before = Before {
+            anchor: self.store.anchor(),
+            device_key: self.key.public_key(),
+            held: self.store.held(),
+            documents: self.store.documents(),
+            keyset: self.store.keyset(),
+            licence: self.store.licence(),
+        };
+        match accept(&before, response, now) {
+            Ok(accepted) => self.put_in_force(accepted, reading.boot, now),
+            Err(refusal) => {
+                self.remember(&refusal, now)?;
+                Err(refusal.into())
+            }
+        }
+    }
+
+    fn put_in_force(
+        &mut self,
+        accepted: Accepted,
+        boot: BootId,
+        now: UnixSeconds,
+    ) -> Result<Outcome, DeviceError> {
+        let Accepted { keyset, new_licence, receipt, ratchet, identity, documents, manifests } = accepted;
+        let next_after = i64::try_from(receipt.claims().next_after).unwrap_or(i64::MAX);
+        let next_exchange_after = now.saturating_add(next_after);
+        let licence = new_licence.as_ref().or(self.store.licence());
+        let presence = licence.map(|licence| self.presence_for(licence.claims(), boot)).transpose()?;
+        let jti = licence.map_or("none", |licence| licence.claims().jti.as_str());
+        let document = format!("receipt {} with licence {jti}", receipt.claims().jti);
+        let note = LogEntry { at: now, verdict: "accepted".into(), document };
+        let accepted = self.store.accept(Acceptance {
+            identity,
+            documents,
+            manifests,
+            ratchet,
+            next_exchange_after,
+            presence,
+            note,
+        });
+        // Accepted even if it could not be published: time has been vouched for either way.
+        if matches!(accepted, Ok(()) | Err(StoreError::NotPublished { .. })) {
+            self.clock.receipt(receipt.claims().server_time);
+            self.clock.raise_floor(self.store.floor().unwrap_or_default());
+        }
+        accepted?;
+        Ok(Outcome {
+            licence: self.store.licence().cloned(),
+            receipt,
+            keyset_version: keyset.version(),
+            new_licence: new_licence.is_some(),
+            next_exchange_after,
+        })
+    }
+
+    fn remember(&mut self, refusal: &Refusal, now: UnixSeconds) -> Result<(), DeviceError> {
+        let code = refusal.code().as_str().to_owned();
+        self.store.record_refusal(&Refused { at: now, code, what: refusal.to_string() })?;
+        if refusal.answered {
+            self.store.abandon_pending()?;
+        }
+        Ok(())
+    }
+
+    /// The issuer gave a definite no: it is remembered, and the request is not sent again.
+    pub fn refused_by_issuer(
+        &mut self,
+        code: &str,
+        what: &str,
+        reading: &Reading,
+    ) -> Result<(), DeviceError> {
+        let at = self.guarded(reading).now;
+        self.store.record_refusal(&Refused { at, code: code.to_owned(), what: what.to_owned() })?;
+        Ok(self.store.abandon_pending()?)
+    }
+
+    /// States that the licence in force is at home on the machine as it runs now, once per boot and licence; says
+    /// whether it had to.
+    pub fn refresh_presence(&mut self, reading: &Reading) -> Result<bool, DeviceError> {
+        let boot = reading.boot;
+        let stated = self.store.presence().is_some_and(|held| held.claims().boot_id == boot.to_string());
+        let Some(licence) = self.store.licence().filter(|_| !stated) else { return Ok(false) };
+        let presence = self.presence_for(licence.claims(), boot)?;
+        self.store.publish(&presence)?;
+        Ok(true)
+    }
+
+    fn presence_for(&self, licence: &LicenceClaims, boot: BootId) -> Result<String, DeviceError> {
+        let claims = PresenceClaims {
+            ver: CLAIMS_VERSION,
+            dev: licence.dev.clone(),
+            epoch: licence.epoch,
+            jkt: self.key.kid(),
+            jti: licence.jti.clone(),
+            boot_id: boot.to_string(),
+        };
+        let claims = claims.to_json_bytes().map_err(|error| DeviceError::Claims(error.to_string()))?;
+        Ok(sign_document(&self.key, Typ::Presence, &claims)?)
+    }
+}
+
+/// What can be asked, and small changes.
+impl Device {
+    /// Does what could not be done earlier, for instance on a full disk, and restores a bundle that somebody changed.
+    pub fn ensure_published(&mut self) -> Result<bool, DeviceError> {
+        Ok(self.store.ensure_published()?)
+    }
+
+    /// Remembers where the issuer answers.
+    pub fn set_issuer_url(&mut self, url: &str) -> Result<(), DeviceError> {
+        Ok(self.store.set_issuer_url(url)?)
+    }
+
+    /// Moves the guarded time by one reading.
+    pub fn guarded(&mut self, reading: &Reading) -> Guarded {
+        self.clock.advance(reading)
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &DeviceStore {
+        &self.store
+    }
+
+    /// What the vault remembers of documents, oldest first.
+    #[must_use]
+    pub fn log(&mut self) -> Vec<LogEntry> {
+        self.store.log()
+    }
+
+    /// The device's public key.
+    #[must_use]
+    pub fn public_key(&self) -> &PublicKey {
+        self.key.public_key()
+    }
+
+    fn held(&self) -> &Held {
+        self.store.held()
+    }
+}
+
+fn activate(code: &str) -> RequestKind {
+    RequestKind::Activate { code: code.to_owned() }
+}
+
+fn outgoing(pending: &Pending, resent: bool) -> Outgoing {
+    Outgoing { path: plan::path_of(pending.kind), bytes: pending.bytes.clone(), resent }
+}
+
+fn nonce() -> Result<[u8; 32], DeviceError> {
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce).map_err(|error| DeviceError::Random(error.to_string()))?;
+    Ok(nonce)
+}
+
+#[cfg(test)]
+mod tests;

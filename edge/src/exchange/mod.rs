@@ -1,0 +1,13 @@
+//! One exchange: planned purely, performed at the rim.
+//!
+//! [`plan`] builds a request from what is held and [`accept`] judges an answer; neither touches anything.
+//! [`Device`] performs: it stores the request before it leaves, signs, and puts in force what was accepted.
+
+pub mod accept;
+mod device;
+mod error;
+pub mod plan;
+
+pub use accept::{Accepted, Problem, Refusal};
+pub use device::{Device, Outcome, Outgoing};
+pub use error::DeviceError;
