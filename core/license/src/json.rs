@@ -57,7 +57,9 @@ pub(crate) type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
 /// Parses one object and nothing after it.
 pub(crate) fn parse_object(bytes: &[u8], limits: Limits) -> Result<Members<'_>, JsonError> {
     let mut items_left = limits.items;
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    // Checked once as a whole, which is cheaper than every text by itself.
+    let text = std::str::from_utf8(bytes).map_err(|e| JsonError(e.to_string()))?;
+    let mut reader = serde_json::Deserializer::from_str(text);
     let seed = Watched { limits: &limits, items_left: &mut items_left, depth: 0 };
     let value = seed.deserialize(&mut reader).map_err(|e| JsonError(e.to_string()))?;
     reader.end().map_err(|e| JsonError(e.to_string()))?;
@@ -87,14 +89,20 @@ impl Watched<'_> {
         Ok(())
     }
 
-    fn check_text<E: de::Error>(&self, text: &str) -> Result<(), E> {
+    /// A borrowed text is as it stood in the document, where the parser refuses bare control characters.
+    fn check_length<E: de::Error>(&self, text: &str) -> Result<(), E> {
         if text.len() > self.limits.text_bytes {
             return Err(E::custom(format_args!("a text longer than {} bytes", self.limits.text_bytes)));
         }
+        Ok(())
+    }
+
+    /// Only an escape can bring U+0000, and then the text is no longer borrowed.
+    fn check_text<E: de::Error>(&self, text: &str) -> Result<(), E> {
         if text.as_bytes().contains(&0) {
             return Err(E::custom("a text with U+0000"));
         }
-        Ok(())
+        self.check_length(text)
     }
 }
 
@@ -143,7 +151,7 @@ impl<'de> Visitor<'de> for Watched<'_> {
     }
 
     fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Json<'de>, E> {
-        self.check_text(text)?;
+        self.check_length(text)?;
         Ok(Json::Text(Cow::Borrowed(text)))
     }
 
