@@ -1,1 +1,27 @@
-//! Under construction.
+//! The agent on the device and its command line.
+//!
+//! ```text
+//! cli (one file per verb) -> agent.sock? -> the agent's loop -> Writer -> exchange -> brink-store
+//!                         -> otherwise, with the lock        ----^
+//! Look                    reads the published bundle like any host: check and status, without the lock
+//! uplink                  carries requests: HTTPS, or a file that a person carries
+//! inspect                 reads any document for a person and says whether it verified
+//! ```
+
+pub mod agent;
+pub mod cli;
+pub mod command;
+pub mod error;
+pub mod exchange;
+pub mod inspect;
+pub mod local;
+pub mod look;
+pub mod output;
+pub mod schedule;
+pub mod status;
+pub mod uplink;
+mod words;
+pub mod writer;
+
+pub use error::EdgeError;
+pub use output::Output;

@@ -1,0 +1,52 @@
+//! `brink-edge activate`
+
+use super::exchange::{import, write_request};
+use super::{CaFile, DataDirectory, agent_first};
+use crate::command::{Command, Reply, Secret};
+use crate::error::EdgeError;
+use crate::uplink::IssuerUrl;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    data: DataDirectory,
+    /// The activation code from the issuer's admin
+    #[arg(long, value_name = "CODE", required_unless_present = "import")]
+    code: Option<Secret>,
+    /// The issuer's address, remembered for exchanges
+    #[arg(long, value_name = "URL", required_unless_present_any = ["export", "import"])]
+    issuer: Option<IssuerUrl>,
+    /// Write the request to a file instead of sending it
+    #[arg(long, value_name = "REQ")]
+    export: Option<PathBuf>,
+    /// Take up the issuer's answer from a file
+    #[arg(long, value_name = "RESP", conflicts_with_all = ["code", "issuer", "export", "again", "ca_file"])]
+    import: Option<PathBuf>,
+    /// Set an earlier device in this directory aside and make a new one; its licence stays in force until the answer
+    #[arg(long)]
+    again: bool,
+    #[command(flatten)]
+    ca: CaFile,
+}
+
+pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
+    let layout = arguments.data.layout();
+    if let Some(path) = &arguments.import {
+        return import(&layout, path, |response| Command::ActivateImport { response });
+    }
+    let usage = |missing: &str| EdgeError::Usage(format!("activate needs {missing}"));
+    let code = arguments.code.clone().ok_or_else(|| usage("--code CODE or --import RESP"))?;
+    if code.reveal().trim().is_empty() {
+        return Err(usage("a --code that is not empty"));
+    }
+    let (issuer, again) = (arguments.issuer.clone(), arguments.again);
+    if let Some(path) = &arguments.export {
+        let reply = agent_first::change(&layout, &Command::ActivateExport { code, issuer, again })?;
+        return write_request(reply, path);
+    }
+    let issuer = issuer.ok_or_else(|| usage("--issuer URL, --export REQ or --import RESP"))?;
+    let ca_pem = arguments.ca.read()?;
+    agent_first::change(&layout, &Command::ActivateOnline { code, issuer, ca_pem, again })
+}

@@ -1,0 +1,156 @@
+//! The command line: one file per verb. Arguments in, one answer out; what is printed is [`crate::Output`]'s business.
+
+mod activate;
+mod agent_first;
+mod check;
+mod exchange;
+mod init;
+mod run;
+mod status;
+mod token;
+
+use crate::Output;
+use crate::command::Reply;
+use crate::error::EdgeError;
+use clap::{Args, Parser, Subcommand};
+use std::io;
+use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// Ends every `--help`.
+const EXIT_CODES: &str =
+    "Exit codes: 0 allowed or done, 3 not allowed or not verified, 2 wrong usage, 1 failed.";
+
+/// Licences at the edge: activates a device, exchanges with its issuer, and says what its cameras may do.
+#[derive(Debug, Parser)]
+#[command(name = "brink-edge", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log on standard error: error, warn, info, debug, or a filter such as brink_edge=debug [default: info for
+    /// run, warn otherwise]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = parse_filter)]
+    log: Option<String>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Pin an issuer's trust.json in a new device directory
+    #[command(after_help = EXIT_CODES)]
+    Init(init::Arguments),
+    /// Become a device, over the network or by files
+    #[command(after_help = EXIT_CODES)]
+    Activate(activate::Arguments),
+    /// Report to the issuer and take up its answer, over the network or by files
+    #[command(after_help = EXIT_CODES)]
+    Exchange(exchange::Arguments),
+    /// Run the agent: exchanges by itself, keeps the bundle fresh, answers the other verbs
+    #[command(after_help = EXIT_CODES)]
+    Run(run::Arguments),
+    /// Ask whether a camera may use a feature
+    #[command(after_help = EXIT_CODES)]
+    Check(check::Arguments),
+    /// Show licence, deadlines, keyset and the store's health
+    #[command(after_help = EXIT_CODES)]
+    Status(status::Arguments),
+    /// Look into signed documents
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Token(token::Verb),
+}
+
+/// Which device.
+#[derive(Clone, Debug, Args)]
+struct DataDirectory {
+    /// The device directory, for example /var/lib/brink
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+impl DataDirectory {
+    fn layout(&self) -> brink_store::Layout {
+        brink_store::Layout::new(&self.data)
+    }
+}
+
+/// How to reach an issuer whose certificate no public authority signed.
+#[derive(Clone, Debug, Args)]
+struct CaFile {
+    /// Trust the certificates in this PEM file instead of Mozilla's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+/// Largest file of certificates.
+const CA_BYTES_MAX: usize = 1024 * 1024;
+
+impl CaFile {
+    fn read(&self) -> Result<Option<String>, EdgeError> {
+        let Some(path) = &self.ca_file else { return Ok(None) };
+        let bytes = crate::uplink::read_bounded(path, CA_BYTES_MAX)?;
+        let text = String::from_utf8(bytes);
+        let text = text.map_err(|e| crate::uplink::UplinkError::BadCertificates(e.to_string()))?;
+        Ok(Some(text))
+    }
+}
+
+impl Cli {
+    /// Reads the process's arguments; wrong ones end the process with 2, `--help` and `--version` with 0.
+    #[must_use]
+    pub fn from_arguments() -> Self {
+        Self::parse()
+    }
+
+    /// Whether `--json` was given.
+    #[must_use]
+    pub const fn wants_json(&self) -> bool {
+        self.json
+    }
+
+    const fn default_filter(&self) -> &'static str {
+        match self.verb {
+            Verb::Run(_) => "info",
+            Verb::Init(_)
+            | Verb::Activate(_)
+            | Verb::Exchange(_)
+            | Verb::Check(_)
+            | Verb::Status(_)
+            | Verb::Token(_) => "warn",
+        }
+    }
+}
+
+fn parse_filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
+}
+
+/// Logs go to standard error, so that standard output is the answer alone.
+pub fn start_logging(cli: &Cli) -> Result<(), TryInitError> {
+    let filter = EnvFilter::new(cli.log.as_deref().unwrap_or(cli.default_filter()));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .finish()
+        .try_init()
+}
+
+/// Carries out a verb, prints what it came to, and gives the exit code. Fails only when it cannot print.
+pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
+    let result = match cli.verb {
+        Verb::Init(arguments) => init::carry_out(&arguments),
+        Verb::Activate(arguments) => activate::carry_out(&arguments),
+        Verb::Exchange(arguments) => exchange::carry_out(&arguments),
+        Verb::Run(arguments) => run::carry_out(&arguments, output),
+        Verb::Check(arguments) => check::carry_out(&arguments),
+        Verb::Status(arguments) => status::carry_out(&arguments),
+        Verb::Token(verb) => token::carry_out(&verb),
+    };
+    output.reply(&Reply::from(result))
+}
+
+#[cfg(test)]
+mod tests;

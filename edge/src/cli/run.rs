@@ -1,0 +1,67 @@
+//! `brink-edge run`
+
+use super::{CaFile, DataDirectory, agent_first};
+use crate::Output;
+use crate::agent::{Agent, Event};
+use crate::command::{Command, Reply};
+use crate::error::EdgeError;
+use crate::local::{GLANCE_TIMEOUT, LocalServer, ask};
+use brink_store::Layout;
+use clap::Args;
+use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::os::unix::fs::MetadataExt;
+use std::sync::mpsc::Sender;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    data: DataDirectory,
+    #[command(flatten)]
+    ca: CaFile,
+}
+
+pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Result<Reply, EdgeError> {
+    let layout = arguments.data.layout();
+    let ca_pem = arguments.ca.read()?;
+    let socket = layout.socket();
+    let agent = agent_first::wait_for(|| {
+        // Asked before every attempt: an agent never gives the lock up, so waiting for it would be in vain.
+        if !matches!(ask(&socket, &Command::Status, GLANCE_TIMEOUT), Ok(None)) {
+            return Err(EdgeError::AgentRuns { socket: socket.clone() });
+        }
+        Agent::open(&layout, ca_pem.clone())
+    })?;
+    end_on_signals(agent.events())?;
+    let server = LocalServer::bind(&socket, hosts_group(&layout), agent.events())?;
+    output.line(&format!("agent ready on {}", server.path().display())).map_err(cannot_print)?;
+    tracing::info!(socket = %server.path().display(), "ready");
+    agent.run(server)?;
+    Ok(Reply::done(json!({ "agent": "ended" }), ""))
+}
+
+fn cannot_print(reason: std::io::Error) -> EdgeError {
+    EdgeError::System { doing: "print that the agent is ready", reason }
+}
+
+/// The group that init gave the journal to: hosts, who may also speak to the agent. Group 0 is nobody's.
+fn hosts_group(layout: &Layout) -> Option<u32> {
+    let group = layout.journal().metadata().ok()?.gid();
+    (group != 0).then_some(group)
+}
+
+/// SIGTERM and SIGINT end the agent between two events.
+fn end_on_signals(events: Sender<Event>) -> Result<(), EdgeError> {
+    let failed = |reason| EdgeError::System { doing: "listen for signals", reason };
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
+    let listening = std::thread::Builder::new().name("brink-signals".to_owned());
+    let spawned = listening.spawn(move || {
+        for _ in signals.forever() {
+            if events.send(Event::Shutdown).is_err() {
+                return;
+            }
+        }
+    });
+    spawned.map(drop).map_err(failed)
+}

@@ -1,0 +1,38 @@
+//! `brink-edge status`
+
+use super::{DataDirectory, agent_first};
+use crate::command::{Command, Reply};
+use crate::error::EdgeError;
+use crate::status::{Sources, StateSeen, status};
+use brink_store::{DeviceStore, Held};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
+    let layout = arguments.data.layout();
+    if let Some(reply) = agent_first::glance(&layout, &Command::Status) {
+        return Ok(reply);
+    }
+    let (look, snapshot, writer) = agent_first::look(&layout)?;
+    let held = Held::read(&layout);
+    let state = match &held {
+        Ok(Some(held)) => StateSeen::Open(held),
+        Ok(None) => StateSeen::Absent,
+        // The bundle speaks for itself; what else is wrong is said beside it.
+        Err(error) => StateSeen::Closed(error.to_string()),
+    };
+    Ok(status(&Sources {
+        issuer: look.anchor().issuer(),
+        snapshot: &snapshot,
+        refused: look.refused(),
+        bundle_exists: layout.bundle().exists(),
+        state,
+        health: writer.as_ref().and_then(|writer| writer.store()).map(DeviceStore::health),
+        agent: false,
+    }))
+}

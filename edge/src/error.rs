@@ -1,0 +1,236 @@
+//! Everything that can go wrong with a verb: one enum, each with a stable code, a mend and an exit code.
+
+use crate::command::{EXIT_FAILED, EXIT_NOT_ALLOWED, EXIT_USAGE, Report};
+use crate::exchange::DeviceError;
+use crate::uplink::UplinkError;
+use crate::words::rfc3339;
+use brink_license::exchange::ExchangeError;
+use brink_license::keyset::TrustError;
+use brink_license::{IdError, UnixSeconds};
+use brink_store::StoreError;
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// Why a verb did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EdgeError {
+    /// The arguments contradict each other or miss something.
+    #[error("{0}")]
+    Usage(String),
+    /// A camera or feature that cannot exist.
+    #[error("{0}")]
+    Id(#[from] IdError),
+    /// `--at` before the guarded time.
+    #[error("--at {} lies before the guarded time {}: a check looks forward only", shown(*at), shown(*now))]
+    LooksBack {
+        /// What was asked for.
+        at: UnixSeconds,
+        /// What time it is at least.
+        now: UnixSeconds,
+    },
+    /// The device directory.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The device itself: its key, its requests, what it was answered.
+    #[error("{0}")]
+    Device(#[from] DeviceError),
+    /// The way to the issuer, and its refusals.
+    #[error("{0}")]
+    Uplink(#[from] UplinkError),
+    /// A trust file outside of the device directory.
+    #[error("{}: {problem}", path.display())]
+    Trust {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        problem: TrustError,
+    },
+    /// A file that is no document of ours.
+    #[error("{}: {problem}", path.display())]
+    NotADocument {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        problem: ExchangeError,
+    },
+    /// The machine does not tell its boot or time.
+    #[error("cannot read this machine's clocks: {0}")]
+    Clock(std::io::Error),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
+    /// No issuer is known to send to.
+    #[error("this device was activated by file and knows no issuer to call")]
+    NoIssuerUrl,
+    /// The device has a licence already.
+    #[error("this device is activated already, as {device}")]
+    AlreadyActivated {
+        /// Its name.
+        device: String,
+    },
+    /// The request that is pending is of another kind.
+    #[error("the request that waits for an answer is an {pending}, not an {asked}")]
+    OtherPending {
+        /// What waits.
+        pending: &'static str,
+        /// What the verb is for.
+        asked: &'static str,
+    },
+    /// The request that an answer came for is no longer the one that waits.
+    #[error("the request was answered by another way in the meantime")]
+    Overtaken,
+    /// The agent runs, and this user may not ask it.
+    #[error("the agent answers on {}, and this user may not ask it", socket.display())]
+    AgentForbidden {
+        /// Its socket.
+        socket: PathBuf,
+    },
+    /// The agent went away in the middle.
+    #[error("the agent on {} took the command and did not answer: {reason}", socket.display())]
+    AgentLost {
+        /// Its socket.
+        socket: PathBuf,
+        /// What was seen.
+        reason: String,
+    },
+    /// The agent is ending.
+    #[error("the agent is ending")]
+    AgentEnding,
+    /// The agent is of another version, or somebody sent it something else.
+    #[error("the agent does not understand the command: {0}")]
+    NotUnderstood(String),
+    /// Too many ask at once.
+    #[error("the agent has its hands full")]
+    AgentBusy,
+    /// An agent runs already.
+    #[error("an agent runs already and answers on {}", socket.display())]
+    AgentRuns {
+        /// Its socket.
+        socket: PathBuf,
+    },
+    /// The socket cannot be made.
+    #[error("cannot listen on {}: {reason}", socket.display())]
+    Socket {
+        /// Where.
+        socket: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// A thread or a signal cannot be had.
+    #[error("cannot {doing}: {reason}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// The agent's own words about what went wrong with it.
+    #[error("{}", report.message)]
+    Reported {
+        /// As the agent said.
+        report: Report,
+        /// As the agent said.
+        exit_code: u8,
+    },
+}
+
+fn shown(moment: UnixSeconds) -> String {
+    rfc3339(moment).unwrap_or_else(|| moment.to_string())
+}
+
+impl EdgeError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Cow<'static, str> {
+        let code = match self {
+            EdgeError::Usage(_) => "USAGE",
+            EdgeError::Id(error) => error.code().as_str(),
+            EdgeError::LooksBack { .. } => "LOOKS_BACK",
+            EdgeError::Store(error) => error.code(),
+            EdgeError::Device(error) => error.code(),
+            EdgeError::Uplink(error) => return Cow::Owned(error.code().to_owned()),
+            EdgeError::Trust { problem, .. } => problem.code().as_str(),
+            EdgeError::NotADocument { problem, .. } => problem.code().as_str(),
+            EdgeError::Clock(_) => "CLOCK_UNREADABLE",
+            EdgeError::Random(_) => "NO_RANDOM",
+            EdgeError::NoIssuerUrl => "NO_ISSUER_URL",
+            EdgeError::AlreadyActivated { .. } => "ALREADY_ACTIVATED",
+            EdgeError::OtherPending { .. } => "OTHER_PENDING",
+            EdgeError::Overtaken => "OVERTAKEN",
+            EdgeError::AgentForbidden { .. } => "AGENT_FORBIDDEN",
+            EdgeError::AgentLost { .. } => "AGENT_LOST",
+            EdgeError::AgentEnding => "AGENT_ENDING",
+            EdgeError::NotUnderstood(_) => "NOT_UNDERSTOOD",
+            EdgeError::AgentBusy => "AGENT_BUSY",
+            EdgeError::AgentRuns { .. } => "AGENT_RUNS",
+            EdgeError::Socket { .. } => "SOCKET",
+            EdgeError::System { .. } => "SYSTEM",
+            EdgeError::Reported { report, .. } => return Cow::Owned(report.code.clone()),
+        };
+        Cow::Borrowed(code)
+    }
+
+    /// What helps; `None` where the message already says it.
+    #[must_use]
+    pub fn mend(&self) -> Option<String> {
+        let mend = match self {
+            EdgeError::Usage(_) => "see --help",
+            EdgeError::Uplink(error) => return Some(error.mend()),
+            EdgeError::Id(_) | EdgeError::Store(_) | EdgeError::Device(_) => return None,
+            EdgeError::Reported { report, .. } => return report.mend.clone(),
+            EdgeError::LooksBack { .. } => "leave --at out, or name a later moment",
+            EdgeError::Trust { .. } => "take the trust.json that the issuer's init wrote",
+            EdgeError::NotADocument { .. } => "name a request, a response or a bundle",
+            EdgeError::Clock(_) => "see that /proc is mounted",
+            EdgeError::Random(_) => "see that the kernel's random source works",
+            EdgeError::NoIssuerUrl => "give --issuer URL, or carry a file: --export REQ, then --import RESP",
+            EdgeError::AlreadyActivated { .. } => {
+                "run brink-edge exchange to renew; to make it a new device, give --again with a new code"
+            }
+            EdgeError::OtherPending { .. } => "import it with the verb that exported the request",
+            EdgeError::Overtaken => "nothing is lost: see brink-edge status",
+            EdgeError::AgentForbidden { .. } => "run this as the agent's user, or join the group brink",
+            EdgeError::AgentLost { .. } | EdgeError::AgentEnding => {
+                "run it again: what was not finished is taken up where it stood"
+            }
+            EdgeError::NotUnderstood(_) => "restart the agent, so that both are of one version",
+            EdgeError::AgentBusy => "wait a moment and run it again",
+            EdgeError::AgentRuns { .. } => "use that one, or stop it first",
+            EdgeError::Socket { .. } => "see that the agent's user may write in the device directory",
+            EdgeError::System { .. } => "free some of the system's resources and run it again",
+        };
+        Some(mend.to_owned())
+    }
+
+    /// 2 for wrong usage, 3 for "not allowed", 1 for everything else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            EdgeError::Usage(_)
+            | EdgeError::Id(_)
+            | EdgeError::LooksBack { .. }
+            | EdgeError::Uplink(UplinkError::BadUrl { .. }) => EXIT_USAGE,
+            EdgeError::Reported { exit_code, .. } => (*exit_code).clamp(EXIT_FAILED, EXIT_NOT_ALLOWED),
+            EdgeError::Store(_)
+            | EdgeError::Device(_)
+            | EdgeError::Uplink(_)
+            | EdgeError::Trust { .. }
+            | EdgeError::NotADocument { .. }
+            | EdgeError::Clock(_)
+            | EdgeError::Random(_)
+            | EdgeError::NoIssuerUrl
+            | EdgeError::AlreadyActivated { .. }
+            | EdgeError::OtherPending { .. }
+            | EdgeError::Overtaken
+            | EdgeError::AgentForbidden { .. }
+            | EdgeError::AgentLost { .. }
+            | EdgeError::AgentEnding
+            | EdgeError::NotUnderstood(_)
+            | EdgeError::AgentBusy
+            | EdgeError::AgentRuns { .. }
+            | EdgeError::Socket { .. }
+            | EdgeError::System { .. } => EXIT_FAILED,
+        }
+    }
+}

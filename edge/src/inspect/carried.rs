@@ -1,0 +1,195 @@
+//! Requests, responses and bundles: files that hold several documents.
+
+use super::token::part_of;
+use super::{Inspection, Part, REDACTED, Standing, Trusted, manifest};
+use brink_license::exchange::{
+    ACTIVATE_PATH, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, Section,
+};
+use brink_license::keyset::{KeyUse, Keyset};
+use brink_license::token::{
+    Authority, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, TokenError, VerifiedReceipt,
+    verify,
+};
+use brink_license::{PublicKey, Typ};
+use brink_store::{Bundle, BundleError};
+use serde_json::{Value, json};
+
+/// A part that has no signature of its own and is covered by another's.
+fn covered(what: &'static str, by: &Standing, content: Value) -> Part {
+    Part { what, standing: by.clone(), content }
+}
+
+pub(super) fn request(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
+    const KIND: &str = "exchange request";
+    let request = match ExchangeRequest::decode(bytes) {
+        Ok(request) => request,
+        Err(error) => return Inspection::damaged(KIND, error.code(), &error),
+    };
+    let body = RequestBody::decode(&request.body);
+    let standing = match &body {
+        Ok(body) => proof_standing(&request, path_of(body), trusted),
+        Err(error) => Standing::refused(error.code(), error),
+    };
+    let mut proof = part_of("proof", Typ::Request, request.proof.as_bytes(), |_| Ok(()), None);
+    proof.standing = standing;
+    proof.content["ratchet_mac"] = json!(request.ratchet_mac.map(|_| REDACTED));
+    proof.content["device_key"] = json!(PublicKey::from_bytes(&request.device_key).ok().map(|key| key.kid()));
+    let body = body.map_or(Value::Null, |body| body_content(&body));
+    let body = covered("body", &proof.standing, body);
+    Inspection { kind: KIND, parts: vec![proof, body] }
+}
+
+const fn path_of(body: &RequestBody) -> &'static str {
+    match body.kind {
+        RequestKind::Activate { .. } => ACTIVATE_PATH,
+        RequestKind::Exchange => EXCHANGE_PATH,
+    }
+}
+
+fn proof_standing(request: &ExchangeRequest, path: &'static str, trusted: Option<&Trusted>) -> Standing {
+    let Some(trusted) = trusted else {
+        return Standing::Unchecked("no issuer to check it for: give --trust trust.json".to_owned());
+    };
+    let key = match PublicKey::from_bytes(&request.device_key) {
+        Ok(key) => key,
+        Err(error) => return Standing::refused(error.code(), &error),
+    };
+    match request.verify_proof(&key, trusted.anchor().issuer(), path) {
+        Ok(_) if trusted.device_keys().contains(&key) => {
+            Standing::Verified("signed by the key of the device at hand, over this body".to_owned())
+        }
+        Ok(_) => Standing::Verified(
+            "signed by the key that it carries, over this body; whether that device is known, the issuer says"
+                .to_owned(),
+        ),
+        Err(error) => Standing::refused(error.code(), &error),
+    }
+}
+
+fn body_content(body: &RequestBody) -> Value {
+    let kind = match &body.kind {
+        RequestKind::Activate { .. } => json!({ "activate": { "code": REDACTED } }),
+        RequestKind::Exchange => json!("exchange"),
+    };
+    json!({
+        "kind": kind,
+        "report": body.report,
+        "last_receipt": body.last_receipt.as_ref().map(|token| format!("{} bytes", token.len())),
+        "sections": sections_content(body.sections.iter().map(|Section { kind, bytes }| (*kind, bytes.len()))),
+    })
+}
+
+fn sections_content(sections: impl Iterator<Item = (u16, usize)>) -> Value {
+    sections.map(|(kind, bytes)| json!({ "kind": kind, "bytes": bytes })).collect()
+}
+
+pub(super) fn response(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
+    const KIND: &str = "exchange response";
+    let response = match ExchangeResponse::decode(bytes) {
+        Ok(response) => response,
+        Err(error) => return Inspection::damaged(KIND, error.code(), &error),
+    };
+    // What it brings along counts for the tokens beside it.
+    let mut with_brought = trusted.cloned();
+    if let Some(trusted) = &mut with_brought {
+        trusted.bring(&response.manifests);
+    }
+    let with_brought = with_brought.as_ref();
+    let mut parts = manifest::parts_of(&response.manifests, trusted);
+    let token = response.receipt.as_bytes();
+    let mut ratchet = Standing::Unchecked("the receipt that covers it is not verified".to_owned());
+    let receipt = part_of(
+        "receipt",
+        Typ::Receipt,
+        token,
+        |keyset| {
+            let verified = verify_receipt(token, keyset)?;
+            ratchet = ratchet_standing(&response, &verified);
+            Ok(())
+        },
+        with_brought,
+    );
+    parts.push(receipt);
+    parts.push(Part { what: "next ratchet", standing: ratchet, content: json!({ "ratchet": REDACTED }) });
+    if let Some(licence) = &response.licence {
+        let token = licence.as_bytes();
+        parts.push(part_of(
+            "licence",
+            Typ::License,
+            token,
+            |keyset| verify_licence(token, keyset),
+            with_brought,
+        ));
+    }
+    if !response.sections.is_empty() {
+        let sections = sections_content(response.sections.iter().map(|s| (s.kind, s.bytes.len())));
+        let unknown = Standing::Unchecked("content of a kind that this program does not know".to_owned());
+        parts.push(Part { what: "sections", standing: unknown, content: sections });
+    }
+    Inspection { kind: KIND, parts }
+}
+
+fn verify_receipt(token: &[u8], keyset: &Keyset) -> Result<VerifiedReceipt, TokenError> {
+    let expected =
+        ReceiptExpected { issuer: keyset.issuer().clone(), device: None, epoch: None, pending: None };
+    verify::<ReceiptClaims>(token, Authority::Issuer(keyset, KeyUse::Receipt), &expected)
+}
+
+fn verify_licence(token: &[u8], keyset: &Keyset) -> Result<(), TokenError> {
+    let expected = LicenceExpected::of_issuer(keyset.issuer().clone());
+    verify::<LicenceClaims>(token, Authority::Issuer(keyset, KeyUse::License), &expected).map(drop)
+}
+
+fn ratchet_standing(response: &ExchangeResponse, receipt: &VerifiedReceipt) -> Standing {
+    if response.ratchet_is(&receipt.claims().ratchet_sha256) {
+        return Standing::Verified("the one that the receipt names".to_owned());
+    }
+    Standing::refused(brink_license::Code::WrongRatchet, &"not the one that the receipt names")
+}
+
+pub(super) fn bundle(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
+    const KIND: &str = "bundle";
+    let bundle = match Bundle::decode(bytes) {
+        Ok(bundle) => bundle,
+        Err(error) => return Inspection::damaged(KIND, error.code(), &error),
+    };
+    let verified = trusted.map(|trusted| bundle.verify(trusted.anchor()).map(drop));
+    let mut parts = manifest::parts_of(&bundle.manifests, trusted);
+    let tokens = [
+        ("licence", Typ::License, Some(&bundle.licence)),
+        ("receipt", Typ::Receipt, bundle.receipt.as_ref()),
+        ("presence", Typ::Presence, bundle.presence.as_ref()),
+    ];
+    for (what, typ, token) in tokens {
+        let Some(token) = token else { continue };
+        let mut part = part_of(what, typ, token.as_bytes(), |_| Ok(()), None);
+        part.standing = bundle_standing(what, verified.as_ref());
+        parts.push(part);
+    }
+    if !bundle.sections.is_empty() {
+        let sections = sections_content(bundle.sections.iter().map(|(kind, bytes)| (*kind, bytes.len())));
+        let unknown = Standing::Unchecked("content of a kind that this program does not know".to_owned());
+        parts.push(Part { what: "sections", standing: unknown, content: sections });
+    }
+    Inspection { kind: KIND, parts }
+}
+
+/// A bundle is verified as a whole, because its parts have to belong together.
+fn bundle_standing(what: &str, verified: Option<&Result<(), BundleError>>) -> Standing {
+    match verified {
+        None => Standing::Unchecked("no roots to check it with: give --trust trust.json".to_owned()),
+        Some(Ok(())) => Standing::Verified("the whole bundle verifies from the pinned roots".to_owned()),
+        Some(Err(error)) => {
+            let own = match error {
+                BundleError::Licence(_) => what == "licence",
+                BundleError::Receipt(_) => what == "receipt",
+                BundleError::Presence(_) => what == "presence",
+                _ => true,
+            };
+            if own {
+                return Standing::refused(error.code(), error);
+            }
+            Standing::Unchecked(format!("the bundle that it is part of was refused ({})", error.code()))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The agent's side of `agent.sock`.
+
+use super::line::read_line;
+use super::{CALLER_TIMEOUT, SocketPath, VERB_TIMEOUT};
+use crate::agent::Event;
+use crate::command::{Command, Reply};
+use crate::error::EdgeError;
+use std::fs::Permissions;
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+/// The socket's mode: the agent's user and the group that hosts are in.
+const MODE: u32 = 0o660;
+/// Most callers at once.
+const CALLERS_MAX: usize = 32;
+/// The socket's name until it is complete.
+const NEW_NAME: &str = "agent.sock.new";
+
+/// Listens on the socket and turns every line into an event. Only the holder of the lock may make one: it replaces
+/// whatever an earlier agent left in its place. Dropped, it takes the socket away.
+#[derive(Debug)]
+pub struct LocalServer {
+    socket: Arc<SocketPath>,
+    inode: u64,
+    ending: Arc<AtomicBool>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl LocalServer {
+    /// Binds, sets group and mode, and only then gives the socket its name, so that nobody reaches it before.
+    pub fn bind(socket: &Path, group: Option<u32>, events: Sender<Event>) -> Result<Self, EdgeError> {
+        let failed = |reason| EdgeError::Socket { socket: socket.to_owned(), reason };
+        let path = Arc::new(SocketPath::new(socket).map_err(failed)?);
+        let (listener, inode) = listen(&path, group).map_err(failed)?;
+        let ending = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&ending);
+        let acceptor = std::thread::Builder::new()
+            .name("brink-local".to_owned())
+            .spawn(move || accept(&listener, &events, &stop))
+            .map_err(failed)?;
+        Ok(Self { socket: path, inode, ending, acceptor: Some(acceptor) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.socket.real()
+    }
+}
+
+impl Drop for LocalServer {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Release);
+        // Wakes the acceptor. If even that fails, the process is about to end anyway.
+        let woken = UnixStream::connect(self.socket.usable()).is_ok();
+        let ours = self.socket.usable().symlink_metadata().is_ok_and(|there| there.ino() == self.inode);
+        if ours {
+            let _ = std::fs::remove_file(self.socket.usable());
+        }
+        if let (true, Some(acceptor)) = (woken && ours, self.acceptor.take()) {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+fn listen(path: &SocketPath, group: Option<u32>) -> io::Result<(UnixListener, u64)> {
+    let new = path.beside(NEW_NAME);
+    match std::fs::remove_file(&new) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(&new)?;
+    if let Some(group) = group {
+        // Without the right to give the socket away it stays with the agent's own group.
+        if let Err(error) = std::os::unix::fs::chown(&new, None, Some(group)) {
+            tracing::warn!(%error, "agent.sock stays out of the group brink: run the agent as a member of it");
+        }
+    }
+    std::fs::set_permissions(&new, Permissions::from_mode(MODE))?;
+    let inode = new.symlink_metadata()?.ino();
+    std::fs::rename(&new, path.usable())?;
+    Ok((listener, inode))
+}
+
+fn accept(listener: &UnixListener, events: &Sender<Event>, ending: &AtomicBool) {
+    let callers = Arc::new(AtomicUsize::new(0));
+    for stream in listener.incoming() {
+        if ending.load(Ordering::Acquire) {
+            return;
+        }
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "agent.sock: a caller was lost");
+                // Out of descriptors: without a pause this would spin.
+                std::thread::park_timeout(std::time::Duration::from_millis(50));
+                continue;
+            }
+        };
+        let caller = Caller::admit(&callers);
+        let events = events.clone();
+        let serving = std::thread::Builder::new().name("brink-caller".to_owned());
+        if let Err(error) = serving.spawn(move || serve(stream, caller, &events)) {
+            tracing::warn!(%error, "agent.sock: no thread for a caller");
+        }
+    }
+}
+
+/// One place among the callers, given back when dropped.
+struct Caller(Arc<AtomicUsize>);
+
+impl Caller {
+    fn admit(callers: &Arc<AtomicUsize>) -> Option<Self> {
+        let admitted = callers.fetch_add(1, Ordering::AcqRel) < CALLERS_MAX;
+        let caller = Self(Arc::clone(callers));
+        admitted.then_some(caller)
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn serve(mut stream: UnixStream, caller: Option<Caller>, events: &Sender<Event>) {
+    let reply = match &caller {
+        Some(_) => hear(&mut stream, events),
+        None => Ok(Reply::from(&EdgeError::AgentBusy)),
+    };
+    let answered = reply.and_then(|reply| answer(&mut stream, &reply));
+    if let Err(error) = answered {
+        tracing::debug!(%error, "agent.sock: a caller went away");
+    }
+}
+
+/// Reads the command, hands it to the agent, and waits for what it came to.
+fn hear(stream: &mut UnixStream, events: &Sender<Event>) -> io::Result<Reply> {
+    stream.set_read_timeout(Some(CALLER_TIMEOUT))?;
+    let line = read_line(stream)?;
+    let command = match serde_json::from_slice::<Command>(&line) {
+        Ok(command) => command,
+        // The position is told, the content is not: it may be a code.
+        Err(error) => {
+            let place = format!("line {} column {}", error.line(), error.column());
+            return Ok(Reply::from(&EdgeError::NotUnderstood(place)));
+        }
+    };
+    let (reply_to, reply) = channel();
+    if events.send(Event::Command(command, reply_to)).is_err() {
+        return Ok(Reply::from(&EdgeError::AgentEnding));
+    }
+    // The agent drops what it cannot answer any more when it ends.
+    Ok(reply.recv_timeout(VERB_TIMEOUT).unwrap_or_else(|_| Reply::from(&EdgeError::AgentEnding)))
+}
+
+fn answer(stream: &mut UnixStream, reply: &Reply) -> io::Result<()> {
+    stream.set_write_timeout(Some(CALLER_TIMEOUT))?;
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}

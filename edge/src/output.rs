@@ -1,0 +1,92 @@
+//! The one place that prints: a JSON document or text on standard output, errors on standard error.
+
+use crate::command::{Reply, Report};
+use std::io::{self, Write};
+
+/// Where a verb's answer goes.
+pub struct Output<'w> {
+    out: &'w mut dyn Write,
+    err: &'w mut dyn Write,
+    json: bool,
+}
+
+impl<'w> Output<'w> {
+    /// Prints to `out` and `err`; with `json`, every verb puts exactly one JSON document on `out`.
+    pub fn new(out: &'w mut dyn Write, err: &'w mut dyn Write, json: bool) -> Self {
+        Self { out, err, json }
+    }
+
+    /// Prints an answer and gives its exit code.
+    pub fn reply(&mut self, reply: &Reply) -> io::Result<u8> {
+        if self.json {
+            self.document(reply)?;
+        } else if !reply.text.is_empty() {
+            writeln!(self.out, "{}", reply.text)?;
+        }
+        if let Some(report) = &reply.error {
+            self.report(report)?;
+        }
+        self.out.flush()?;
+        Ok(reply.exit_code)
+    }
+
+    /// Prints one line at once, for a reader that waits for it.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")?;
+        self.out.flush()
+    }
+
+    fn document(&mut self, reply: &Reply) -> io::Result<()> {
+        match &reply.error {
+            Some(report) if reply.document.is_null() => {
+                let document = serde_json::json!({ "error": report });
+                writeln!(self.out, "{document:#}")
+            }
+            Some(_) | None => writeln!(self.out, "{:#}", reply.document),
+        }
+    }
+
+    fn report(&mut self, report: &Report) -> io::Result<()> {
+        writeln!(self.err, "error: {} [{}]", report.message, report.code)?;
+        if let Some(mend) = &report.mend {
+            writeln!(self.err, "  mend: {mend}")?;
+        }
+        self.err.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::EdgeError;
+
+    fn printed(reply: &Reply, json: bool) -> (u8, String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = Output::new(&mut out, &mut err, json).reply(reply).unwrap();
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn text_for_people_one_document_for_scripts() {
+        let reply = Reply::done(serde_json::json!({"state": "active"}), "state: active");
+        assert_eq!(printed(&reply, false), (0, "state: active\n".to_owned(), String::new()));
+        let (code, out, err) = printed(&reply, true);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), reply.document);
+    }
+
+    #[test]
+    fn an_error_names_code_and_mend_in_both_forms() {
+        let reply = Reply::from(&EdgeError::NoIssuerUrl);
+        for json in [false, true] {
+            let (code, out, err) = printed(&reply, json);
+            assert_eq!(code, 1);
+            assert!(err.contains("[NO_ISSUER_URL]") && err.contains("mend: give --issuer"), "{err}");
+            assert_eq!(out.is_empty(), !json);
+            if json {
+                let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+                assert_eq!(document["error"]["code"], "NO_ISSUER_URL");
+            }
+        }
+    }
+}

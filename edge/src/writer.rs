@@ -1,0 +1,345 @@
+//! The one who may write: holds the lock of the device directory and carries out every verb that changes it.
+//!
+//! A verb that needs the network is done in two steps, so that the agent can do other things in between: [`Writer::begin`]
+//! stores the request before it leaves, [`Writer::finish`] takes up what came back.
+
+use crate::command::{Command, Reply, Secret};
+use crate::error::EdgeError;
+use crate::exchange::{Device, Outcome, Outgoing};
+use crate::uplink::{Delivery, HttpsUplink, IssuerUrl, Uplink, UplinkError};
+use crate::words::rfc3339;
+use brink_license::clock::Reading;
+use brink_license::exchange::ACTIVATE_PATH;
+use brink_store::{DeviceStore, Finding, Held, Installation, Layout, PendingKind, WriterLock, machine};
+use serde_json::json;
+
+/// The holder of the lock.
+#[derive(Debug)]
+pub struct Writer {
+    layout: Layout,
+    occupant: Occupant,
+}
+
+/// What the lock is held for.
+#[derive(Debug)]
+enum Occupant {
+    /// A directory that no device lives in yet.
+    Nobody { _lock: WriterLock },
+    /// A device, activated or on its way.
+    Device(Box<Device>),
+    /// Between two devices, or after one that could not be opened again. The next verb tries again.
+    Closed,
+}
+
+/// How far a command has come.
+#[derive(Debug)]
+pub enum Step {
+    /// To its end.
+    Done(Reply),
+    /// A request has to be sent, and what comes back handed to [`Writer::finish`].
+    Send(Departure),
+}
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Departure {
+    /// Path and bytes.
+    pub outgoing: Outgoing,
+    /// By which way.
+    pub uplink: HttpsUplink,
+    /// An address to remember once the issuer has answered from it.
+    moved_to: Option<IssuerUrl>,
+}
+
+impl Departure {
+    /// Sends it. Takes as long as the network takes, and no longer than [`crate::uplink::NETWORK_TIMEOUT`].
+    pub fn send(&self) -> Result<Delivery, UplinkError> {
+        self.uplink.send(self.outgoing.path, &self.outgoing.bytes)
+    }
+}
+
+/// Reads the machine's clocks.
+pub fn reading() -> Result<Reading, EdgeError> {
+    machine::read().map_err(EdgeError::Clock)
+}
+
+impl Writer {
+    /// Takes the lock, finishes what was interrupted, repairs what is damaged, and confirms presence in this boot.
+    pub fn open(layout: &Layout) -> Result<Self, EdgeError> {
+        // A directory without trust is none of ours: nothing is made in it.
+        layout.trust_anchor()?;
+        let mut writer = Self { layout: layout.clone(), occupant: Occupant::Closed };
+        writer.reopen()?;
+        Ok(writer)
+    }
+
+    /// Opens the store again, which repairs it. The lock is free for a moment; callers are the agent, which everybody
+    /// else asks first.
+    pub fn reopen(&mut self) -> Result<(), EdgeError> {
+        self.occupant = Occupant::Closed;
+        self.occupant = match self.layout.installation()? {
+            Installation::Absent => Occupant::Nobody { _lock: WriterLock::acquire(&self.layout)? },
+            Installation::Unfinished | Installation::Complete => {
+                let mut device = Device::open(&self.layout)?;
+                device.refresh_presence(&reading()?)?;
+                Occupant::Device(Box::new(device))
+            }
+        };
+        Ok(())
+    }
+
+    /// Publishes again what is gone or was changed, and confirms presence. What that does not mend, opening the store
+    /// again does: it also rebuilds the vault.
+    pub fn repair(&mut self, reading: &Reading) -> Result<(), EdgeError> {
+        if let Occupant::Device(device) = &mut self.occupant {
+            let published = device.ensure_published().and_then(|_| device.refresh_presence(reading));
+            match published {
+                Ok(_) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(code = error.code(), %error, "cannot publish; opening the store again")
+                }
+            }
+        }
+        self.reopen()
+    }
+
+    /// The device directory.
+    #[must_use]
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The store, if a device lives here.
+    #[must_use]
+    pub fn store(&self) -> Option<&DeviceStore> {
+        match &self.occupant {
+            Occupant::Device(device) => Some(device.store()),
+            Occupant::Nobody { .. } | Occupant::Closed => None,
+        }
+    }
+
+    /// The exchange state, if a device lives here.
+    #[must_use]
+    pub fn held(&self) -> Option<&Held> {
+        self.store().map(DeviceStore::held)
+    }
+
+    /// Carries a command out from beginning to end, waiting for the network.
+    pub fn perform(&mut self, command: &Command) -> Result<Reply, EdgeError> {
+        match self.begin(command, &reading()?)? {
+            Step::Done(reply) => Ok(reply),
+            Step::Send(departure) => {
+                let came = departure.send();
+                self.finish(&departure, came, &reading()?)
+            }
+        }
+    }
+
+    /// Begins a command: everything but waiting for the network.
+    pub fn begin(&mut self, command: &Command, reading: &Reading) -> Result<Step, EdgeError> {
+        match command {
+            Command::Init { trust } => init(&self.layout, trust).map(Step::Done),
+            Command::ActivateOnline { code, issuer, ca_pem, again } => {
+                let uplink = HttpsUplink::new(issuer.clone(), ca_pem.as_deref())?;
+                let outgoing = self.activation(code, *again, Some(issuer), reading)?;
+                Ok(Step::Send(Departure { outgoing, uplink, moved_to: None }))
+            }
+            Command::ActivateExport { code, issuer, again } => {
+                let outgoing = self.activation(code, *again, issuer.as_ref(), reading)?;
+                Ok(Step::Done(exported(outgoing, "activation")))
+            }
+            Command::ExchangeOnline { issuer, ca_pem } => {
+                let url = self.issuer_url(issuer.as_ref())?;
+                let uplink = HttpsUplink::new(url, ca_pem.as_deref())?;
+                let outgoing = self.request(reading)?;
+                Ok(Step::Send(Departure { outgoing, uplink, moved_to: issuer.clone() }))
+            }
+            Command::ExchangeExport => {
+                let outgoing = self.request(reading)?;
+                Ok(Step::Done(exported(outgoing, "exchange")))
+            }
+            Command::ActivateImport { response } => {
+                self.check_pending(PendingKind::Activate)?;
+                self.accept(&response.0, reading).map(Step::Done)
+            }
+            Command::ExchangeImport { response } => {
+                self.check_pending(PendingKind::Exchange)?;
+                self.accept(&response.0, reading).map(Step::Done)
+            }
+            Command::Check(_) | Command::Status => {
+                Err(EdgeError::Usage("check and status do not write: they are answered by a look".to_owned()))
+            }
+        }
+    }
+
+    /// Takes up what the network brought for a request that [`Writer::begin`] sent away.
+    pub fn finish(
+        &mut self,
+        departure: &Departure,
+        came: Result<Delivery, UplinkError>,
+        reading: &Reading,
+    ) -> Result<Reply, EdgeError> {
+        let pending = self.held().and_then(|held| held.pending.as_ref());
+        if pending.is_none_or(|pending| pending.bytes != departure.outgoing.bytes) {
+            return Err(EdgeError::Overtaken);
+        }
+        match came {
+            Ok(Delivery::Answered(response)) => {
+                let reply = self.accept(&response, reading)?;
+                if let (Some(url), Occupant::Device(device)) = (&departure.moved_to, &mut self.occupant) {
+                    device.set_issuer_url(url.as_str())?;
+                }
+                Ok(reply)
+            }
+            Ok(Delivery::Carried) => Err(EdgeError::Overtaken),
+            Err(error) => {
+                if let (true, Occupant::Device(device)) = (error.is_definite(), &mut self.occupant) {
+                    device.refused_by_issuer(error.code(), &error.to_string(), reading)?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The request of an activation: the one that waits if it is for the same code, or a new one.
+    fn activation(
+        &mut self,
+        code: &Secret,
+        again: bool,
+        issuer: Option<&IssuerUrl>,
+        reading: &Reading,
+    ) -> Result<Outgoing, EdgeError> {
+        let earlier = self.held().and_then(|held| held.identity.as_ref());
+        if let (Some(identity), false) = (earlier, again) {
+            return Err(EdgeError::AlreadyActivated { device: identity.device.to_string() });
+        }
+        let device = self.device_for_activation(again)?;
+        if let Some(url) = issuer {
+            device.set_issuer_url(url.as_str())?;
+        }
+        Ok(device.begin_activation(code.reveal(), reading)?)
+    }
+
+    /// The device that lives here, or a new one: where nobody lives, or where a person wants to start over.
+    fn device_for_activation(&mut self, again: bool) -> Result<&mut Device, EdgeError> {
+        if again || !matches!(self.occupant, Occupant::Device(_)) {
+            // Gives the lock back; whoever makes the device takes it again.
+            self.occupant = Occupant::Closed;
+            let made =
+                if again { Device::start_over(&self.layout) } else { Device::open_or_create(&self.layout) };
+            self.occupant = Occupant::Device(Box::new(made?));
+        }
+        self.device()
+    }
+
+    /// The request that waits, or a new one. A device whose activation waits asks for that again.
+    fn request(&mut self, reading: &Reading) -> Result<Outgoing, EdgeError> {
+        let device = self.device()?;
+        if let Held { identity: None, pending: Some(pending), .. } = device.store().held() {
+            return Ok(Outgoing { path: ACTIVATE_PATH, bytes: pending.bytes.clone(), resent: true });
+        }
+        let flags = device.guarded(reading).flags.names().map(str::to_owned).collect();
+        Ok(device.begin_exchange(flags, reading)?)
+    }
+
+    fn issuer_url(&self, given: Option<&IssuerUrl>) -> Result<IssuerUrl, EdgeError> {
+        if let Some(url) = given {
+            return Ok(url.clone());
+        }
+        let held = self.held().and_then(|held| held.issuer_url.as_deref());
+        match held {
+            Some(url) => Ok(IssuerUrl::parse(url)?),
+            None if self.held().is_none() => Err(self.not_activated()),
+            None => Err(EdgeError::NoIssuerUrl),
+        }
+    }
+
+    fn check_pending(&self, asked: PendingKind) -> Result<(), EdgeError> {
+        let Some(held) = self.held() else { return Err(self.not_activated()) };
+        match &held.pending {
+            Some(pending) if pending.kind != asked => {
+                Err(EdgeError::OtherPending { pending: kind_name(pending.kind), asked: kind_name(asked) })
+            }
+            // Nothing pending is the device's own refusal, which knows whether the answer was taken before.
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn accept(&mut self, response: &[u8], reading: &Reading) -> Result<Reply, EdgeError> {
+        Ok(accepted(&self.device()?.complete(response, reading)?))
+    }
+
+    fn device(&mut self) -> Result<&mut Device, EdgeError> {
+        if matches!(self.occupant, Occupant::Closed) {
+            self.reopen()?;
+        }
+        match &mut self.occupant {
+            Occupant::Device(device) => Ok(device),
+            Occupant::Nobody { .. } | Occupant::Closed => {
+                Err(brink_store::StoreError::NoStore { dir: self.layout.dir().to_owned() }.into())
+            }
+        }
+    }
+
+    fn not_activated(&self) -> EdgeError {
+        brink_store::StoreError::NoStore { dir: self.layout.dir().to_owned() }.into()
+    }
+}
+
+const fn kind_name(kind: PendingKind) -> &'static str {
+    match kind {
+        PendingKind::Activate => "activation",
+        PendingKind::Exchange => "exchange",
+    }
+}
+
+/// Pins the trust anchor. The one verb that needs no lock: there may not even be a directory to hold it in.
+pub fn init(layout: &Layout, trust: &str) -> Result<Reply, EdgeError> {
+    let findings = layout.init(trust.as_bytes())?;
+    let issuer = layout.trust_anchor()?.issuer().clone();
+    let warnings: Vec<_> = findings.iter().map(Finding::to_string).collect();
+    let document = json!({ "issuer": issuer, "data": layout.dir(), "warnings": warnings });
+    let mut text = format!("{} trusts {issuer}; next: brink-edge activate", layout.dir().display());
+    for warning in &warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
+    Ok(Reply::done(document, text))
+}
+
+fn exported(outgoing: Outgoing, kind: &str) -> Reply {
+    let Outgoing { path, bytes, resent } = outgoing;
+    let document =
+        json!({ "request": { "kind": kind, "bytes": bytes.len(), "resent": resent, "for": path } });
+    let again = if resent { ", the same as before" } else { "" };
+    let text = format!("request for an {kind}, {} bytes{again}", bytes.len());
+    Reply::done(document, text).with_file(bytes)
+}
+
+fn accepted(outcome: &Outcome) -> Reply {
+    let receipt = outcome.receipt.claims();
+    let licence = outcome.licence.as_ref().map(|licence| licence.claims());
+    let document = json!({
+        "tenant": receipt.tenant,
+        "device": receipt.dev,
+        "epoch": receipt.epoch,
+        "licence": licence.map(|licence| json!({
+            "seq": licence.seq,
+            "jti": licence.jti,
+            "exp": rfc3339(licence.exp),
+            "new": outcome.new_licence,
+            "standing": receipt.lic.state,
+        })),
+        "receipt": { "seq": receipt.seq, "server_time": rfc3339(receipt.server_time) },
+        "keyset_version": outcome.keyset_version,
+        "next_exchange_after": rfc3339(outcome.next_exchange_after),
+    });
+    let said = match licence {
+        Some(licence) => {
+            let news = if outcome.new_licence { "a new licence" } else { "the licence as before" };
+            let until = rfc3339(licence.exp).unwrap_or_else(|| "the end of time".to_owned());
+            format!("{news}, seq {}, valid until {until}", licence.seq)
+        }
+        None => "no licence: the key that signed it was revoked".to_owned(),
+    };
+    Reply::done(document, format!("device {} of tenant {}: {said}", receipt.dev, receipt.tenant))
+}
