@@ -64,5 +64,11 @@ CREATE TABLE refusals (
     what   TEXT NOT NULL
 ) STRICT;
 
+-- SHA-256 over all of the above.
+CREATE TABLE seal (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32)
+) STRICT;
+
 INSERT INTO marks (one) VALUES (1);
 INSERT INTO exchange (one) VALUES (1);

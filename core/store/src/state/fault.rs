@@ -61,9 +61,10 @@ fn is_damage(error: &Error) -> bool {
                 | ErrorCode::NotADatabase
                 | ErrorCode::ConstraintViolation
                 | ErrorCode::TypeMismatch
+                // SQLITE_ERROR: our statements are sound, so a table or column is missing.
+                | ErrorCode::Unknown
         ),
-        // Without a code of SQLite's: a missing row, another type, a number out of range. A missing table has the
-        // code "unknown" and can only mean another schema.
+        // Without a code of SQLite's: a missing row, another type, a number out of range.
         None => true,
     }
 }

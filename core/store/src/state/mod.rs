@@ -6,6 +6,7 @@ mod fault;
 mod held;
 mod rows;
 mod schema;
+mod seal;
 
 pub use held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
 
@@ -103,7 +104,10 @@ impl StateDb {
 
     /// Everything, as of one moment.
     pub(crate) fn held(&mut self) -> Result<Held, StoreError> {
-        self.once("read it", TransactionBehavior::Deferred, |transaction| rows::read_held(transaction))
+        self.once("read it", TransactionBehavior::Deferred, |transaction| {
+            seal::check(transaction)?;
+            rows::read_held(transaction)
+        })
     }
 
     /// What vault and bundle may not have yet.
@@ -222,7 +226,11 @@ impl StateDb {
         doing: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.once(doing, TransactionBehavior::Immediate, work)
+        self.once(doing, TransactionBehavior::Immediate, |transaction| {
+            let result = work(transaction)?;
+            seal::renew(transaction)?;
+            Ok(result)
+        })
     }
 
     fn once<T>(

@@ -1,6 +1,7 @@
 //! Making, opening and migrating `state.db`. Its version is SQLite's `user_version`.
 
 use super::fault::{Damage, Fault};
+use super::seal;
 use crate::StoreError;
 use crate::durable::{directory_of, exists, rename, sync_directory};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -42,6 +43,7 @@ fn fill(path: &Path, first_content: impl FnOnce(&Connection) -> Result<(), Fault
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     migrate(&transaction, 0)?;
     first_content(&transaction)?;
+    seal::renew(&transaction)?;
     transaction.commit()?;
     // A rollback journal until here, so that one file is the whole database when it is renamed.
     conn.close().map_err(|(_, error)| error.into())
@@ -70,6 +72,7 @@ fn open_for_writing(path: &Path) -> Result<Connection, Fault> {
     if version < VERSION {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         migrate(&transaction, version)?;
+        seal::renew(&transaction)?;
         transaction.commit()?;
     }
     Ok(conn)
