@@ -1,0 +1,73 @@
+//! Where an issuer lives on disk, and the limits of its server.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The issuer directory D, mode 0700.
+#[derive(Clone, Debug)]
+pub struct DataDir(PathBuf);
+
+impl DataDir {
+    /// A directory by its path; nothing is touched.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// D itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.0.join("issuer.db")
+    }
+
+    /// The private keys and their public halves.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.0.join("keys")
+    }
+
+    /// What devices are provisioned with.
+    #[must_use]
+    pub fn trust(&self) -> PathBuf {
+        self.0.join("trust.json")
+    }
+}
+
+/// How the device API is served.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Time for a client to send its request head: a device on a bad link needs seconds, a slow-loris hours.
+    pub head_timeout: Duration,
+    /// Time between two pieces of a body.
+    pub body_timeout: Duration,
+    /// Time for a whole request, which includes a body of 4 MiB over a slow link.
+    pub request_timeout: Duration,
+    /// Connections at once: each may hold a body in memory.
+    pub connections_max: usize,
+    /// Time for requests in flight to end after a signal.
+    pub drain_timeout: Duration,
+}
+
+impl ServeConfig {
+    /// The limits that fit devices on any link.
+    #[must_use]
+    pub const fn on(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(60),
+            connections_max: 512,
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}
