@@ -1,0 +1,140 @@
+//! The storage port. Each method is one whole transaction: it happens entirely or not at all, and what it returns was
+//! durable before it returned. Callers in async code move it to a blocking thread.
+//!
+//! Three methods take a *plan*: a pure closure that sees what was read inside the write transaction and answers what
+//! to record. So a sequence number is allotted, the token signed and both recorded before anything leaves, and the
+//! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
+//! conflict; the last run counts.
+
+mod plans;
+mod rows;
+pub mod sqlite;
+
+pub use plans::{
+    Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
+    DeviceView, Elsewhere, Founding, Holder, NewCode, NewSubscription, Posting, Report, SubscriptionView,
+};
+pub use rows::{
+    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, ExchangeState, IssuerRow, LicenceRow,
+    SubscriptionRow, TenantRow, Tier, TrialWindow,
+};
+
+use brink_license::{CameraId, DeviceId, Kid, TenantId, UnixSeconds};
+use std::path::PathBuf;
+
+/// Why a transaction did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The engine's own words.
+    #[error("the database failed: {0}")]
+    Engine(Box<dyn std::error::Error + Send + Sync>),
+    /// Somebody else held the database for longer than the busy timeout.
+    #[error("the database is busy; another process holds it, try again")]
+    Busy,
+    /// A value in a row that this program would not have written.
+    #[error("the database holds a damaged row ({what}); restore it from its backup")]
+    Damaged {
+        /// Which column, and what was wrong.
+        what: String,
+    },
+    /// No database where one is needed.
+    #[error("{} does not exist; create the issuer with `brink-issuer init`", path.display())]
+    Missing {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// Written by a newer program.
+    #[error(
+        "the database has schema {found}, newer than {known} which this program knows; run a newer brink-issuer"
+    )]
+    SchemaNewer {
+        /// The schema of the database.
+        found: i64,
+        /// The newest schema known here.
+        known: i64,
+    },
+    /// A safety setting did not take.
+    #[error(
+        "the database does not keep {setting}: it answered {found}; use a local file system with WAL support"
+    )]
+    Unsafe {
+        /// The pragma.
+        setting: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// A tenant that is not there.
+    #[error("unknown tenant {0}; create it with `brink-issuer tenant create`")]
+    UnknownTenant(TenantId),
+    /// A tenant that is there already.
+    #[error("tenant {0} exists already")]
+    TenantExists(TenantId),
+    /// A device that is not there.
+    #[error("unknown device {0}; `brink-issuer device code` names the device that a code will activate")]
+    UnknownDevice(DeviceId),
+}
+
+/// A plan over what one write transaction has read.
+pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
+
+/// What the issuer keeps.
+pub trait Storage: Send + Sync {
+    /// Records the issuer, its first manifest and its admin key.
+    fn found(&self, founding: &Founding) -> Result<(), StorageError>;
+
+    /// Who this database belongs to.
+    fn issuer(&self) -> Result<IssuerRow, StorageError>;
+
+    /// Every manifest, oldest first.
+    fn manifests(&self) -> Result<Vec<Vec<u8>>, StorageError>;
+
+    /// Adds a tenant.
+    fn create_tenant(&self, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError>;
+
+    /// A tenant and the subscription in force.
+    fn tenant(&self, tenant: &TenantId) -> Result<SubscriptionView, StorageError>;
+
+    /// Adds a version to a tenant's subscription.
+    fn set_subscription(
+        &self,
+        tenant: &TenantId,
+        plan: Plan<'_, SubscriptionView, NewSubscription>,
+    ) -> Result<(), StorageError>;
+
+    /// Adds an activation code and the devices it will activate.
+    fn create_code(&self, code: &NewCode, actor: &Actor) -> Result<(), StorageError>;
+
+    /// Changes which cameras sit on a device; `cameras` are the ones that the plan asks about.
+    fn change_cameras(
+        &self,
+        device: &DeviceId,
+        cameras: &[CameraId],
+        plan: Plan<'_, AssignmentView, CameraChange>,
+    ) -> Result<(), StorageError>;
+
+    /// Everything that decides on a device's licence at `now`.
+    fn device(&self, device: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError>;
+
+    /// The devices, other than this one, that hold most seats at `now`; at most `limit`.
+    fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError>;
+
+    /// The stored answer to a request that was answered before: same key, kind, counter and body.
+    fn answered(&self, jkt: &Kid, mark: &AnswerMark) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// Spends a code: records the device's key, its first licence and the answer.
+    fn activate(
+        &self,
+        code_sha256: &[u8; 32],
+        jkt: &Kid,
+        now: UnixSeconds,
+        plan: Plan<'_, ActivationView, Activation>,
+    ) -> Result<(), StorageError>;
+
+    /// Records what one device brings and gets: report, licence, answer, notes.
+    fn settle(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, DeviceView, Posting>,
+    ) -> Result<(), StorageError>;
+}

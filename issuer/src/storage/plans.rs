@@ -1,0 +1,230 @@
+//! What plans see, and what they record.
+
+use super::rows::{
+    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, IssuerRow, LicenceRow, SubscriptionRow, TenantRow,
+    Tier, TrialWindow,
+};
+use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// The first rows of a new database.
+#[derive(Clone, Debug)]
+pub struct Founding {
+    /// The issuer.
+    pub issuer: IssuerRow,
+    /// Keyset manifest version 1, signed.
+    pub manifest: Vec<u8>,
+    /// The first admin key.
+    pub admin_key: AdminKeyRow,
+}
+
+/// A tenant and its subscription, as a plan sees them.
+#[derive(Clone, Debug)]
+pub struct SubscriptionView {
+    /// The tenant.
+    pub tenant: TenantRow,
+    /// The version in force.
+    pub current: Option<SubscriptionRow>,
+    /// The first trial that the tenant ever had.
+    pub first_trial: Option<TrialWindow>,
+    /// Cameras assigned by name, over all devices.
+    pub cameras_named: u64,
+}
+
+/// A version to add.
+#[derive(Clone, Debug)]
+pub struct NewSubscription {
+    /// The row; its version is one above the current.
+    pub row: SubscriptionRow,
+    /// What the audit says.
+    pub note: AuditNote,
+}
+
+/// What the other devices of the tenant have, and who shares the unnamed seats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Cameras assigned by name to other devices.
+    pub named: u64,
+    /// Seats that other devices hold or are to hold: the larger of named and held, each.
+    pub reserved: u64,
+    /// Parts per million of the tenant's quotas that other devices hold.
+    pub quota_ppm: u64,
+    /// Devices that share what is unnamed: active, or with a live code. Counts this one if it does.
+    pub sharers: u64,
+    /// The place of this device among them by id, from 0; `None` if it does not share.
+    pub rank: Option<u64>,
+}
+
+/// Another device that holds seats.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Holder {
+    /// The device.
+    pub device: DeviceId,
+    /// Seats of the licences it may still run on.
+    pub held: u64,
+    /// Cameras assigned to it by name.
+    pub named: u64,
+    /// When the last of these licences ends for good.
+    pub until: UnixSeconds,
+}
+
+/// Everything that decides on a device's licence, read in one transaction.
+#[derive(Clone, Debug)]
+pub struct DeviceView {
+    /// The tenant.
+    pub tenant: TenantRow,
+    /// The subscription in force.
+    pub subscription: Option<SubscriptionRow>,
+    /// The device.
+    pub device: DeviceRow,
+    /// Its cameras, in the order they came.
+    pub cameras: Vec<CameraRow>,
+    /// The rest of the tenant.
+    pub elsewhere: Elsewhere,
+    /// The token minted last in this epoch.
+    pub latest: Option<LicenceRow>,
+    /// Seats of the licences that this device may still run on.
+    pub seats_held: u64,
+    /// Which requests the stored answers answer, at most one of each kind.
+    pub answered: Vec<AnswerMark>,
+}
+
+/// Which request a stored answer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerMark {
+    /// Its kind.
+    pub kind: AnswerKind,
+    /// Its counter.
+    pub ctr: u64,
+    /// SHA-256 of its body.
+    pub body_sha256: [u8; 32],
+}
+
+/// A code to add, with the devices it will activate.
+#[derive(Clone, Debug)]
+pub struct NewCode {
+    /// SHA-256 of the code.
+    pub code_sha256: [u8; 32],
+    /// Whose devices they will be.
+    pub tenant: TenantId,
+    /// Their class.
+    pub tier: Tier,
+    /// When the code expires.
+    pub expires_at: UnixSeconds,
+    /// Now.
+    pub created_at: UnixSeconds,
+    /// Names and licence ids, one per use, in the order they will be given.
+    pub devices: Vec<(DeviceId, TokenId)>,
+}
+
+/// The cameras that an assignment asks about.
+#[derive(Clone, Debug)]
+pub struct AssignmentView {
+    /// The tenant and its subscription.
+    pub tenant: SubscriptionView,
+    /// The device that is asked for.
+    pub device: DeviceId,
+    /// Where those of the asked cameras sit that are assigned.
+    pub held_by: BTreeMap<CameraId, DeviceId>,
+}
+
+/// A change to make: all of it or nothing.
+#[derive(Clone, Debug)]
+pub struct CameraChange {
+    /// Cameras to add, or whose packs to replace.
+    pub upsert: Vec<CameraRow>,
+    /// Cameras to take off the device.
+    pub remove: Vec<CameraId>,
+    /// What the audit says.
+    pub note: AuditNote,
+}
+
+/// What an activation sees.
+#[derive(Clone, Debug)]
+pub struct ActivationView {
+    /// The code; `None` if there is no such code.
+    pub code: Option<CodeRow>,
+    /// Whether this key has spent this code before.
+    pub redeemed: bool,
+    /// Whether another device, or another code, has this key.
+    pub key_taken: bool,
+    /// The device that this key got from this code, or the next one that the code has to give.
+    pub device: Option<DeviceView>,
+}
+
+/// What an activation records.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    /// The device's key.
+    pub key: PublicKey,
+    /// The epoch that begins.
+    pub epoch: u32,
+    /// The first licence and the answer.
+    pub posting: Posting,
+}
+
+/// The two kinds of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// Activation.
+    Activate,
+    /// Exchange.
+    Exchange,
+}
+
+/// An answer to keep before it leaves.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// To which kind of request.
+    pub kind: AnswerKind,
+    /// The request's counter.
+    pub ctr: u64,
+    /// SHA-256 of the request's body.
+    pub body_sha256: [u8; 32],
+    /// The number of its receipt.
+    pub receipt_seq: u64,
+    /// The ratchet it carries.
+    pub ratchet_next: Zeroizing<[u8; 32]>,
+    /// The ratchet that authenticated the request; `None` at activation.
+    pub ratchet_used: Option<Zeroizing<[u8; 32]>>,
+    /// The answer itself.
+    pub bytes: Vec<u8>,
+}
+
+/// What a device said of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The licence number it holds.
+    pub licence_seq: u64,
+    /// The keyset version it holds.
+    pub keyset_version: u64,
+}
+
+/// What settling with one device records. An empty posting records nothing but its notes.
+#[derive(Clone, Debug, Default)]
+pub struct Posting {
+    /// What it said.
+    pub report: Option<Report>,
+    /// A token to record; its number becomes the one allotted last.
+    pub licence: Option<LicenceRow>,
+    /// The answer.
+    pub answer: Option<Answer>,
+    /// What the audit says.
+    pub notes: Vec<AuditNote>,
+}
+
+/// One line of the audit, written in the transaction that it describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditNote {
+    /// When.
+    pub at: UnixSeconds,
+    /// Who.
+    pub actor: Actor,
+    /// What: `licence.mint`, `device.clone_suspected`.
+    pub action: &'static str,
+    /// On what.
+    pub subject: String,
+    /// Particulars, without secrets.
+    pub detail: serde_json::Value,
+}

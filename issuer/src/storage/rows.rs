@@ -1,0 +1,217 @@
+//! Rows, as the rules see them.
+
+use crate::currency::Currency;
+use crate::price::Price;
+use brink_license::token::Enforce;
+use brink_license::{CameraId, DeviceId, IssuerName, Kid, PublicKey, Slug, TenantId, TokenId, UnixSeconds};
+use chrono_tz::Tz;
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// Who did something, for the audit: `cli`, or later an admin key's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor(pub String);
+
+/// The issuer itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerRow {
+    /// Its name, which every document carries.
+    pub name: IssuerName,
+    /// Whether its keys were made with `--dev`.
+    pub development: bool,
+    /// When it was created.
+    pub created_at: UnixSeconds,
+}
+
+/// An admin key as it is stored.
+#[derive(Clone, Debug)]
+pub struct AdminKeyRow {
+    /// The public part.
+    pub id: String,
+    /// SHA-256 of the secret part.
+    pub secret_sha256: [u8; 32],
+    /// What it may do, separated by spaces.
+    pub scopes: String,
+}
+
+/// A customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantRow {
+    /// The id.
+    pub id: TenantId,
+    /// For people.
+    pub name: String,
+    /// The zone of its days and months.
+    pub zone: Tz,
+    /// The currency of its contract.
+    pub currency: Currency,
+    /// When it was created.
+    pub created_at: UnixSeconds,
+}
+
+/// The life of a trial, half-open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrialWindow {
+    /// When it began.
+    pub started_at: UnixSeconds,
+    /// When it ends, exclusive.
+    pub ends_at: UnixSeconds,
+}
+
+/// One version of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionRow {
+    /// Rises by one.
+    pub version: u32,
+    /// Cameras that may run at once.
+    pub cameras: u32,
+    /// The trial that this version grants.
+    pub trial: Option<TrialWindow>,
+    /// What hosts do with "no".
+    pub enforce: Enforce,
+    /// Life of a token.
+    pub days: u32,
+    /// Flagged work after it.
+    pub grace_days: u32,
+    /// Longest time without a receipt.
+    pub offline_max_days: u32,
+    /// Packs beyond the implied one, with their agreed prices.
+    pub packs: BTreeMap<Slug, Option<Price>>,
+    /// The catalogue it was made from.
+    pub catalog_version: u64,
+    /// When it came into force.
+    pub set_at: UnixSeconds,
+}
+
+/// The class of a device, which sets its price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Runs by itself.
+    Basic,
+    /// Operated by the vendor.
+    Managed,
+}
+
+/// Where a device stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceStatus {
+    /// Its code has not been spent.
+    Pending,
+    /// Activated.
+    Active,
+    /// Held back.
+    Suspended,
+}
+
+/// What the exchange protocol remembers of a device.
+#[derive(Clone, Debug, Default)]
+pub struct ExchangeState {
+    /// The counter accepted last.
+    pub ctr: u64,
+    /// The receipt number given last.
+    pub receipt_seq: u64,
+    /// The ratchet given with the last answer.
+    pub ratchet_current: Option<Zeroizing<[u8; 32]>>,
+    /// The ratchet that authenticated the request before, for a device that lost the answer.
+    pub ratchet_previous: Option<Zeroizing<[u8; 32]>>,
+    /// When a request of an activated device was last accepted.
+    pub exchanged_at: Option<UnixSeconds>,
+}
+
+/// A device.
+#[derive(Clone, Debug)]
+pub struct DeviceRow {
+    /// The id.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its class.
+    pub tier: Tier,
+    /// `sub` of all its licences.
+    pub licence_id: TokenId,
+    /// Where it stands.
+    pub status: DeviceStatus,
+    /// When its activation code expires.
+    pub code_expires_at: UnixSeconds,
+    /// Its key, from activation on.
+    pub key: Option<PublicKey>,
+    /// Rises with each activation; 0 before the first.
+    pub epoch: u32,
+    /// The licence number allotted last in this epoch.
+    pub licence_seq: u64,
+    /// The licence number that it said it holds.
+    pub reported_seq: u64,
+    /// The keyset version that it said it holds.
+    pub reported_keyset: u64,
+    /// Exchange state.
+    pub exchange: ExchangeState,
+}
+
+/// A camera on a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CameraRow {
+    /// The camera.
+    pub camera: CameraId,
+    /// Its packs, sorted, without the implied one.
+    pub packs: Vec<Slug>,
+    /// When it came to the device: who came first keeps a seat when seats are short.
+    pub assigned_at: UnixSeconds,
+}
+
+/// A minted token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LicenceRow {
+    /// The epoch.
+    pub epoch: u32,
+    /// The number in the epoch.
+    pub seq: u64,
+    /// The token's id.
+    pub jti: TokenId,
+    /// The key that signed.
+    pub kid: Kid,
+    /// Issued.
+    pub iat: UnixSeconds,
+    /// Valid from.
+    pub nbf: UnixSeconds,
+    /// Valid until, exclusive.
+    pub exp: UnixSeconds,
+    /// Flagged work after `exp`.
+    pub grace_seconds: u64,
+    /// Cameras granted by name.
+    pub named_seats: u64,
+    /// Unnamed seats.
+    pub any_seats: u64,
+    /// Parts per million of the tenant's quotas.
+    pub quota_ppm: u64,
+    /// Digest of what it grants, without its number and dates.
+    pub content_sha256: [u8; 32],
+    /// The token itself.
+    pub token: String,
+}
+
+impl LicenceRow {
+    /// The first instant at which it allows nothing any more.
+    #[must_use]
+    pub fn ends_at(&self) -> UnixSeconds {
+        self.exp.saturating_add(i64::try_from(self.grace_seconds).unwrap_or(i64::MAX))
+    }
+
+    /// Named and unnamed seats.
+    #[must_use]
+    pub const fn seats(&self) -> u64 {
+        self.named_seats + self.any_seats
+    }
+}
+
+/// An activation code as it is stored.
+#[derive(Clone, Debug)]
+pub struct CodeRow {
+    /// Devices that it activates.
+    pub uses: u32,
+    /// Devices that it has activated.
+    pub used: u32,
+    /// When it expires.
+    pub expires_at: UnixSeconds,
+}

@@ -1,0 +1,128 @@
+//! Columns to values and back. A value that this program would not have written is damage, said with its column.
+
+use super::StorageError;
+use crate::calendar::parse_zone;
+use crate::currency::Currency;
+use crate::storage::{AnswerKind, DeviceStatus, TenantRow, Tier};
+use brink_license::UnixSeconds;
+use brink_license::token::Enforce;
+use rusqlite::Row;
+use rusqlite::types::FromSql;
+use std::str::FromStr;
+use zeroize::Zeroizing;
+
+pub(super) fn damaged(column: &str, problem: impl ToString) -> StorageError {
+    StorageError::Damaged { what: format!("{column}: {}", problem.to_string()) }
+}
+
+/// A column of SQLite's own types.
+pub(super) fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Result<T, StorageError> {
+    row.get(name).map_err(|e| damaged(name, e))
+}
+
+pub(super) fn uint(row: &Row<'_>, name: &str) -> Result<u64, StorageError> {
+    u64::try_from(column::<i64>(row, name)?).map_err(|e| damaged(name, e))
+}
+
+pub(super) fn uint32(row: &Row<'_>, name: &str) -> Result<u32, StorageError> {
+    u32::try_from(column::<i64>(row, name)?).map_err(|e| damaged(name, e))
+}
+
+pub(super) fn seconds(row: &Row<'_>, name: &str) -> Result<UnixSeconds, StorageError> {
+    column(row, name).map(UnixSeconds::new)
+}
+
+pub(super) fn optional_seconds(row: &Row<'_>, name: &str) -> Result<Option<UnixSeconds>, StorageError> {
+    Ok(column::<Option<i64>>(row, name)?.map(UnixSeconds::new))
+}
+
+/// A text column that parses: ids, prices, kids.
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+    row: &Row<'_>,
+    name: &str,
+) -> Result<T, StorageError> {
+    column::<String>(row, name)?.parse().map_err(|e| damaged(name, e))
+}
+
+pub(super) fn bytes32(row: &Row<'_>, name: &str) -> Result<[u8; 32], StorageError> {
+    column(row, name)
+}
+
+pub(super) fn ratchet(row: &Row<'_>, name: &str) -> Result<Option<Zeroizing<[u8; 32]>>, StorageError> {
+    Ok(column::<Option<[u8; 32]>>(row, name)?.map(Zeroizing::new))
+}
+
+/// SQLite's integers are signed; nothing that we count comes near their end, and a bound column would refuse it.
+pub(super) fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+pub(super) fn tenant(row: &Row<'_>) -> Result<TenantRow, StorageError> {
+    Ok(TenantRow {
+        id: parsed(row, "tenant")?,
+        name: column(row, "name")?,
+        zone: parse_zone(&column::<String>(row, "timezone")?).map_err(|e| damaged("tenants.timezone", e))?,
+        currency: parsed::<Currency>(row, "currency")?,
+        created_at: seconds(row, "created_at")?,
+    })
+}
+
+pub(super) const fn enforce_text(enforce: Enforce) -> &'static str {
+    match enforce {
+        Enforce::Observe => "observe",
+        Enforce::Warn => "warn",
+        Enforce::Degrade => "degrade",
+        Enforce::Deny => "deny",
+    }
+}
+
+pub(super) fn enforce(row: &Row<'_>) -> Result<Enforce, StorageError> {
+    let all = [Enforce::Observe, Enforce::Warn, Enforce::Degrade, Enforce::Deny];
+    named(row, "enforce", &all, enforce_text)
+}
+
+pub(super) const fn tier_text(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Basic => "basic",
+        Tier::Managed => "managed",
+    }
+}
+
+pub(super) fn tier(row: &Row<'_>) -> Result<Tier, StorageError> {
+    named(row, "tier", &[Tier::Basic, Tier::Managed], tier_text)
+}
+
+const fn status_text(status: DeviceStatus) -> &'static str {
+    match status {
+        DeviceStatus::Pending => "pending",
+        DeviceStatus::Active => "active",
+        DeviceStatus::Suspended => "suspended",
+    }
+}
+
+pub(super) fn status(row: &Row<'_>) -> Result<DeviceStatus, StorageError> {
+    let all = [DeviceStatus::Pending, DeviceStatus::Active, DeviceStatus::Suspended];
+    named(row, "status", &all, status_text)
+}
+
+pub(super) const fn kind_text(kind: AnswerKind) -> &'static str {
+    match kind {
+        AnswerKind::Activate => "activate",
+        AnswerKind::Exchange => "exchange",
+    }
+}
+
+pub(super) fn kind(row: &Row<'_>) -> Result<AnswerKind, StorageError> {
+    named(row, "kind", &[AnswerKind::Activate, AnswerKind::Exchange], kind_text)
+}
+
+fn named<T: Copy>(
+    row: &Row<'_>,
+    name: &str,
+    all: &[T],
+    text_of: fn(T) -> &'static str,
+) -> Result<T, StorageError> {
+    let text: String = column(row, name)?;
+    let found = all.iter().copied().find(|value| text_of(*value) == text);
+    found.ok_or_else(|| damaged(name, format!("{text:?} is not known")))
+}

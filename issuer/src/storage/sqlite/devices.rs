@@ -1,0 +1,154 @@
+//! Devices, and what decides on their licences.
+
+use super::columns::{
+    self, bytes32, column, damaged, int, optional_seconds, parsed, ratchet, seconds, uint, uint32,
+};
+use super::{StorageError, cameras, postings, tenants};
+use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, LicenceRow};
+use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
+use rusqlite::{Row, Transaction, params};
+
+pub(super) fn view(
+    tx: &Transaction<'_>,
+    id: &DeviceId,
+    now: UnixSeconds,
+) -> Result<DeviceView, StorageError> {
+    let sql = "SELECT * FROM devices WHERE id = ?1";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query([id.as_str()])?;
+    let row = rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?;
+    let device = device(row)?;
+    let held = if seconds(row, "held_until")? > now { uint(row, "seats_held")? } else { 0 };
+    Ok(DeviceView {
+        tenant: tenants::row(tx, &device.tenant)?,
+        subscription: tenants::current(tx, &device.tenant)?,
+        cameras: cameras::of_device(tx, id)?,
+        elsewhere: elsewhere(tx, &device.tenant, id, now)?,
+        latest: latest(tx, &device)?,
+        seats_held: held,
+        answered: postings::marks(tx, id)?,
+        device,
+    })
+}
+
+fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
+    let key = column::<Option<[u8; 32]>>(row, "public_key")?;
+    let key = key.map(|bytes| PublicKey::from_bytes(&bytes)).transpose();
+    Ok(DeviceRow {
+        id: parsed(row, "id")?,
+        tenant: parsed(row, "tenant")?,
+        tier: columns::tier(row)?,
+        licence_id: parsed(row, "licence_id")?,
+        status: columns::status(row)?,
+        code_expires_at: seconds(row, "code_expires_at")?,
+        key: key.map_err(|e| damaged("devices.public_key", e))?,
+        epoch: uint32(row, "epoch")?,
+        licence_seq: uint(row, "licence_seq")?,
+        reported_seq: uint(row, "reported_seq")?,
+        reported_keyset: uint(row, "reported_keyset")?,
+        exchange: ExchangeState {
+            ctr: uint(row, "ctr")?,
+            receipt_seq: uint(row, "receipt_seq")?,
+            ratchet_current: ratchet(row, "ratchet_current")?,
+            ratchet_previous: ratchet(row, "ratchet_previous")?,
+            exchanged_at: optional_seconds(row, "exchanged_at")?,
+        },
+    })
+}
+
+/// One scan of `devices_by_tenant`. A device reserves the larger of what is assigned to it and what it still holds.
+fn elsewhere(
+    tx: &Transaction<'_>,
+    tenant: &TenantId,
+    device: &DeviceId,
+    now: UnixSeconds,
+) -> Result<Elsewhere, StorageError> {
+    let sql = "
+        SELECT coalesce(sum(iif(other, cameras_named, 0)), 0) AS named,
+               coalesce(sum(iif(other, max(cameras_named, iif(live, seats_held, 0)), 0)), 0) AS reserved,
+               coalesce(sum(iif(other AND live, quota_ppm_held, 0)), 0) AS quota_ppm,
+               coalesce(sum(shares), 0) AS sharers,
+               coalesce(sum(iif(id < ?2, shares, 0)), 0) AS rank,
+               coalesce(sum(iif(other, 0, shares)), 0) AS shares_itself
+        FROM (SELECT id, cameras_named, seats_held, quota_ppm_held, id <> ?2 AS other, held_until > ?3 AS live,
+                     status = 'active' OR (status = 'pending' AND code_expires_at > ?3) AS shares
+              FROM devices WHERE tenant = ?1)";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![tenant.as_str(), device.as_str(), now.as_i64()])?;
+    let row = rows.next()?.ok_or_else(|| damaged("devices", "an aggregate gave no row"))?;
+    Ok(Elsewhere {
+        named: uint(row, "named")?,
+        reserved: uint(row, "reserved")?,
+        quota_ppm: uint(row, "quota_ppm")?,
+        sharers: uint(row, "sharers")?,
+        rank: (uint(row, "shares_itself")? > 0).then_some(uint(row, "rank")?),
+    })
+}
+
+pub(super) fn holders(
+    tx: &Transaction<'_>,
+    device: &DeviceId,
+    now: UnixSeconds,
+    limit: u32,
+) -> Result<Vec<Holder>, StorageError> {
+    let tenant = cameras::tenant_of(tx, device)?;
+    let sql = "SELECT id, cameras_named, held_until, iif(held_until > ?3, seats_held, 0) AS held FROM devices
+               WHERE tenant = ?1 AND id <> ?2 AND (cameras_named > 0 OR (held_until > ?3 AND seats_held > 0))
+               ORDER BY max(cameras_named, held) DESC, id LIMIT ?4";
+    let mut statement = tx.prepare(sql)?;
+    let mut rows = statement.query(params![tenant.as_str(), device.as_str(), now.as_i64(), limit])?;
+    let mut holders = Vec::new();
+    while let Some(row) = rows.next()? {
+        holders.push(Holder {
+            device: parsed(row, "id")?,
+            held: uint(row, "held")?,
+            named: uint(row, "cameras_named")?,
+            until: seconds(row, "held_until")?,
+        });
+    }
+    Ok(holders)
+}
+
+fn latest(tx: &Transaction<'_>, device: &DeviceRow) -> Result<Option<LicenceRow>, StorageError> {
+    let sql = "SELECT * FROM licences WHERE device = ?1 AND epoch = ?2 ORDER BY seq DESC LIMIT 1";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![device.id.as_str(), device.epoch])?;
+    rows.next()?.map(licence).transpose()
+}
+
+pub(super) fn licence(row: &Row<'_>) -> Result<LicenceRow, StorageError> {
+    Ok(LicenceRow {
+        epoch: uint32(row, "epoch")?,
+        seq: uint(row, "seq")?,
+        jti: parsed(row, "jti")?,
+        kid: parsed(row, "kid")?,
+        iat: seconds(row, "iat")?,
+        nbf: seconds(row, "nbf")?,
+        exp: seconds(row, "exp")?,
+        grace_seconds: uint(row, "grace_seconds")?,
+        named_seats: uint(row, "named_seats")?,
+        any_seats: uint(row, "any_seats")?,
+        quota_ppm: uint(row, "quota_ppm")?,
+        content_sha256: bytes32(row, "content_sha256")?,
+        token: column(row, "token")?,
+    })
+}
+
+/// What the device may still be running on: tokens that have not ended and are not older than the one it reported.
+/// Earlier epochs count until they end, because the old key may still be out there.
+pub(super) fn project_held(
+    tx: &Transaction<'_>,
+    (device, epoch): (&DeviceId, u32),
+    now: UnixSeconds,
+) -> Result<(), StorageError> {
+    let sql = "
+        UPDATE devices SET (seats_held, quota_ppm_held, held_until) =
+          (SELECT coalesce(max(named_seats + any_seats), 0), coalesce(max(quota_ppm), 0),
+                  coalesce(max(exp + grace_seconds), 0)
+           FROM licences
+           WHERE device = ?1 AND exp + grace_seconds > ?3
+             AND (epoch < ?2 OR seq >= min(devices.reported_seq, devices.licence_seq)))
+        WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute(params![device.as_str(), int(u64::from(epoch)), now.as_i64()])?;
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! Numbered migrations through refinery, without its rusqlite driver: that one caps rusqlite below the version whose
+//! SQLite is free of the WAL-reset corruption, and two bindings cannot link into one program.
+
+use super::StorageError;
+use refinery_core::traits::sync::{Migrate, Query, Transaction};
+use refinery_core::{Migration, Runner};
+use rusqlite::{Connection, TransactionBehavior};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Every migration, oldest first. Files are never edited once released: refinery compares their checksums.
+const MIGRATIONS: &[(&str, &str)] =
+    &[("V1__issuer", include_str!("../../../../migrations/issuer/sqlite/V1__issuer.sql"))];
+
+/// What a refused or failed migration says.
+#[derive(Debug, thiserror::Error)]
+enum MigrationError {
+    #[error(transparent)]
+    Engine(#[from] rusqlite::Error),
+    #[error("the migration history holds a row that refinery did not write: {0}")]
+    History(String),
+}
+
+/// Brings the schema up to date, or refuses a database that a newer program has written.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StorageError> {
+    let known = MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql));
+    let known = known.collect::<Result<Vec<_>, _>>().map_err(|e| StorageError::Engine(Box::new(e)))?;
+    let newest = known.iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0);
+    let found = schema_version(connection)?;
+    if found > newest {
+        return Err(StorageError::SchemaNewer { found, known: newest });
+    }
+    if found == newest {
+        return Ok(());
+    }
+    // Grouped, because otherwise a migration and the row that says it ran commit apart.
+    let runner = Runner::new(&known).set_grouped(true);
+    runner.run(&mut Migratable(connection)).map_err(|e| StorageError::Engine(Box::new(e)))?;
+    Ok(())
+}
+
+/// The newest migration that ran; 0 in an empty database.
+fn schema_version(connection: &Connection) -> Result<i64, StorageError> {
+    let tables =
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'";
+    let has_history: i64 = connection.query_row(tables, [], |row| row.get(0))?;
+    if has_history == 0 {
+        return Ok(0);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    Ok(connection.query_row(newest, [], |row| row.get(0))?)
+}
+
+/// refinery's traits cannot be implemented for a foreign type.
+struct Migratable<'c>(&'c mut Connection);
+
+impl Transaction for Migratable<'_> {
+    type Error = MigrationError;
+
+    fn execute<'a, T: Iterator<Item = &'a str>>(&mut self, queries: T) -> Result<usize, MigrationError> {
+        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut count = 0;
+        for query in queries {
+            transaction.execute_batch(query)?;
+            count += 1;
+        }
+        transaction.commit()?;
+        Ok(count)
+    }
+}
+
+impl Query<Vec<Migration>> for Migratable<'_> {
+    fn query(&mut self, query: &str) -> Result<Vec<Migration>, MigrationError> {
+        let mut statement = self.0.prepare(query)?;
+        let mut rows = statement.query([])?;
+        let mut applied = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (at, checksum): (String, String) = (row.get(2)?, row.get(3)?);
+            let at =
+                OffsetDateTime::parse(&at, &Rfc3339).map_err(|e| MigrationError::History(e.to_string()))?;
+            let checksum = checksum.parse().map_err(|_| MigrationError::History(checksum))?;
+            applied.push(Migration::applied(row.get(0)?, row.get(1)?, at, checksum));
+        }
+        Ok(applied)
+    }
+}
+
+impl Migrate for Migratable<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrating_twice_changes_nothing_and_newer_schemas_are_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
+        connection.execute(newer, []).unwrap();
+        let error = migrate(&mut connection).unwrap_err();
+        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 1 }), "{error}");
+        assert!(error.to_string().contains("run a newer brink-issuer"), "{error}");
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_nothing_behind() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let broken =
+            [Migration::unapplied("V1__half", "CREATE TABLE a (b INTEGER); CREATE TABLE a (b INTEGER);")
+                .unwrap()];
+        assert!(Runner::new(&broken).set_grouped(true).run(&mut Migratable(&mut connection)).is_err());
+        assert_eq!(schema_version(&connection).unwrap(), 0);
+        let left = "SELECT count(*) FROM sqlite_schema WHERE name = 'a'";
+        assert_eq!(connection.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
+
+    #[test]
+    fn ledger_tables_refuse_to_be_edited() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        connection.execute("INSERT INTO audit VALUES (1, 0, 'cli', 'a', 'b', '{}')", []).unwrap();
+        for edit in ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"] {
+            let error = connection.execute(edit, []).unwrap_err().to_string();
+            assert!(error.contains("insert-only"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The SQLite adapter: one connection of this process behind a mutex, any number of processes on the file.
+
+mod cameras;
+mod codes;
+mod columns;
+mod devices;
+mod migrate;
+mod postings;
+mod tenants;
+
+use super::{
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceView,
+    Founding, Holder, IssuerRow, NewCode, NewSubscription, Plan, Posting, Storage, StorageError,
+    SubscriptionView, TenantRow,
+};
+use brink_license::{CameraId, DeviceId, Kid, TenantId, UnixSeconds};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a writer waits for another process: far above any transaction here, below a client's patience.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StorageError::Busy,
+            Some(_) | None => StorageError::Engine(Box::new(error)),
+        }
+    }
+}
+
+/// The issuer's database in one file.
+#[derive(Debug)]
+pub struct SqliteStorage {
+    connection: Mutex<Connection>,
+}
+
+impl SqliteStorage {
+    /// Creates the file, readable by its owner only; refuses one that exists.
+    pub fn create(path: &Path) -> Result<Self, StorageError> {
+        let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        new.map_err(|e| StorageError::Engine(Box::new(e)))?;
+        Self::open(path)
+    }
+
+    /// Opens an existing file, brings its schema up to date, and asserts what durability rests on.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        if !path.exists() {
+            return Err(StorageError::Missing { path: path.to_owned() });
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        set(&connection, "journal_mode", "wal", "wal")?;
+        set(&connection, "synchronous", "full", "2")?;
+        set(&connection, "foreign_keys", "on", "1")?;
+        // A damaged file must not be able to call functions through its schema.
+        set(&connection, "trusted_schema", "off", "0")?;
+        migrate::migrate(&mut connection)?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// A panic in a plan rolled its transaction back, so the connection behind a poisoned lock is good.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        work(&transaction)
+    }
+
+    /// IMMEDIATE: a transaction that reads first and writes later would otherwise fail when another writes between.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+}
+
+/// Sets a pragma and reads back that it took.
+fn set(
+    connection: &Connection,
+    pragma: &'static str,
+    value: &str,
+    expected: &str,
+) -> Result<(), StorageError> {
+    connection.pragma_update(None, pragma, value)?;
+    let found = connection.pragma_query_value(None, pragma, |row| row.get::<_, rusqlite::types::Value>(0))?;
+    let found = match found {
+        rusqlite::types::Value::Integer(number) => number.to_string(),
+        rusqlite::types::Value::Text(text) => text,
+        rusqlite::types::Value::Null | rusqlite::types::Value::Real(_) | rusqlite::types::Value::Blob(_) => {
+            String::new()
+        }
+    };
+    if found == expected {
+        return Ok(());
+    }
+    Err(StorageError::Unsafe { setting: pragma, found })
+}
+
+/// Adds one line to the audit.
+fn note(transaction: &Transaction<'_>, note: &AuditNote) -> Result<(), StorageError> {
+    let sql = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let values = params![note.at.as_i64(), note.actor.0, note.action, note.subject, note.detail.to_string()];
+    transaction.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+impl Storage for SqliteStorage {
+    fn found(&self, founding: &Founding) -> Result<(), StorageError> {
+        self.write(|tx| tenants::found(tx, founding))
+    }
+
+    fn issuer(&self) -> Result<IssuerRow, StorageError> {
+        self.read(tenants::issuer)
+    }
+
+    fn manifests(&self) -> Result<Vec<Vec<u8>>, StorageError> {
+        self.read(tenants::manifests)
+    }
+
+    fn create_tenant(&self, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError> {
+        self.write(|tx| tenants::create(tx, tenant, actor))
+    }
+
+    fn tenant(&self, tenant: &TenantId) -> Result<SubscriptionView, StorageError> {
+        self.read(|tx| tenants::view(tx, tenant))
+    }
+
+    fn set_subscription(
+        &self,
+        tenant: &TenantId,
+        plan: Plan<'_, SubscriptionView, NewSubscription>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = tenants::view(tx, tenant)?;
+            plan(&view).map_or(Ok(()), |new| tenants::add_subscription(tx, tenant, &new))
+        })
+    }
+
+    fn create_code(&self, code: &NewCode, actor: &Actor) -> Result<(), StorageError> {
+        self.write(|tx| codes::create(tx, code, actor))
+    }
+
+    fn change_cameras(
+        &self,
+        device: &DeviceId,
+        cameras: &[CameraId],
+        plan: Plan<'_, AssignmentView, CameraChange>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = cameras::view(tx, device, cameras)?;
+            plan(&view).map_or(Ok(()), |change| cameras::change(tx, &view, &change))
+        })
+    }
+
+    fn device(&self, device: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError> {
+        self.read(|tx| devices::view(tx, device, now))
+    }
+
+    fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError> {
+        self.read(|tx| devices::holders(tx, device, now, limit))
+    }
+
+    fn answered(&self, jkt: &Kid, mark: &AnswerMark) -> Result<Option<Vec<u8>>, StorageError> {
+        self.read(|tx| postings::answered(tx, jkt, mark))
+    }
+
+    fn activate(
+        &self,
+        code_sha256: &[u8; 32],
+        jkt: &Kid,
+        now: UnixSeconds,
+        plan: Plan<'_, ActivationView, Activation>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = codes::view(tx, code_sha256, jkt, now)?;
+            let Some(activation) = plan(&view) else { return Ok(()) };
+            let Some(before) = &view.device else { return Ok(()) };
+            codes::redeem(tx, code_sha256, (before, &activation), now)?;
+            let epoch = activation.epoch;
+            postings::record(tx, (&before.device.id, epoch), now, &activation.posting)
+        })
+    }
+
+    fn settle(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, DeviceView, Posting>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = devices::view(tx, device, now)?;
+            let Some(posting) = plan(&view) else { return Ok(()) };
+            postings::record(tx, (device, view.device.epoch), now, &posting)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

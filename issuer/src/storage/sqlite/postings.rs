@@ -1,0 +1,110 @@
+//! What settling with a device records, in the order in which it depends on itself.
+
+use super::columns::{self, bytes32, int, kind_text, uint};
+use super::{StorageError, devices, note};
+use crate::storage::{Answer, AnswerKind, AnswerMark, LicenceRow, Posting, Report};
+use brink_license::{DeviceId, Kid, UnixSeconds};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+pub(super) fn record(
+    tx: &Transaction<'_>,
+    (device, epoch): (&DeviceId, u32),
+    now: UnixSeconds,
+    posting: &Posting,
+) -> Result<(), StorageError> {
+    if let Some(report) = &posting.report {
+        set_report(tx, device, *report)?;
+    }
+    if let Some(licence) = &posting.licence {
+        add_licence(tx, device, licence)?;
+    }
+    if let Some(answer) = &posting.answer {
+        keep_answer(tx, device, now, answer)?;
+    }
+    if posting.report.is_some() || posting.licence.is_some() {
+        devices::project_held(tx, (device, epoch), now)?;
+    }
+    posting.notes.iter().try_for_each(|line| note(tx, line))
+}
+
+fn set_report(tx: &Transaction<'_>, device: &DeviceId, report: Report) -> Result<(), StorageError> {
+    let sql = "UPDATE devices SET reported_seq = ?2, reported_keyset = ?3 WHERE id = ?1";
+    let values = params![device.as_str(), int(report.licence_seq), int(report.keyset_version)];
+    tx.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+fn add_licence(tx: &Transaction<'_>, device: &DeviceId, licence: &LicenceRow) -> Result<(), StorageError> {
+    let sql = "
+        INSERT INTO licences (device, epoch, seq, tenant, jti, kid, iat, nbf, exp, grace_seconds, named_seats, any_seats,
+          quota_ppm, content_sha256, token)
+        SELECT id, ?2, ?3, tenant, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 FROM devices WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute(params![
+        device.as_str(),
+        licence.epoch,
+        int(licence.seq),
+        licence.jti.as_str(),
+        licence.kid.to_string(),
+        licence.iat.as_i64(),
+        licence.nbf.as_i64(),
+        licence.exp.as_i64(),
+        int(licence.grace_seconds),
+        int(licence.named_seats),
+        int(licence.any_seats),
+        int(licence.quota_ppm),
+        licence.content_sha256,
+        licence.token,
+    ])?;
+    let sql = "UPDATE devices SET licence_seq = ?2 WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute(params![device.as_str(), int(licence.seq)])?;
+    Ok(())
+}
+
+fn keep_answer(
+    tx: &Transaction<'_>,
+    device: &DeviceId,
+    now: UnixSeconds,
+    answer: &Answer,
+) -> Result<(), StorageError> {
+    let exchanged_at = match answer.kind {
+        AnswerKind::Activate => None,
+        AnswerKind::Exchange => Some(now.as_i64()),
+    };
+    let sql = "UPDATE devices SET ctr = ?2, receipt_seq = ?3, ratchet_current = ?4, ratchet_previous = ?5,
+                 exchanged_at = coalesce(?6, exchanged_at)
+               WHERE id = ?1";
+    let used = answer.ratchet_used.as_deref();
+    let (ctr, receipt_seq) = (int(answer.ctr), int(answer.receipt_seq));
+    let values = params![device.as_str(), ctr, receipt_seq, *answer.ratchet_next, used, exchanged_at];
+    tx.prepare_cached(sql)?.execute(values)?;
+    let sql = "INSERT INTO answers (device, kind, ctr, body_sha256, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (device, kind) DO UPDATE
+               SET ctr = excluded.ctr, body_sha256 = excluded.body_sha256, bytes = excluded.bytes";
+    let values = params![device.as_str(), kind_text(answer.kind), ctr, answer.body_sha256, answer.bytes];
+    tx.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+/// An activation request can be answered again for as long as its answer is kept, that is, for good.
+pub(super) fn answered(
+    tx: &Transaction<'_>,
+    jkt: &Kid,
+    mark: &AnswerMark,
+) -> Result<Option<Vec<u8>>, StorageError> {
+    let sql = "SELECT a.bytes FROM answers a JOIN devices d ON d.id = a.device
+               WHERE d.jkt = ?1 AND a.kind = ?2 AND a.ctr = ?3 AND a.body_sha256 = ?4";
+    let values = params![jkt.to_string(), kind_text(mark.kind), int(mark.ctr), mark.body_sha256];
+    Ok(tx.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
+}
+
+/// The requests that are answered, without their answers.
+pub(super) fn marks(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<AnswerMark>, StorageError> {
+    let mut statement = tx.prepare_cached("SELECT kind, ctr, body_sha256 FROM answers WHERE device = ?1")?;
+    let mut rows = statement.query([device.as_str()])?;
+    let mut marks = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (kind, body_sha256) = (columns::kind(row)?, bytes32(row, "body_sha256")?);
+        marks.push(AnswerMark { kind, ctr: uint(row, "ctr")?, body_sha256 });
+    }
+    Ok(marks)
+}
