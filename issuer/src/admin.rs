@@ -1,0 +1,211 @@
+//! What an admin does: tenants, subscriptions, activation codes, cameras. Needs no keys.
+
+use crate::assignment::{self, AssignmentError, AssignmentOrder};
+use crate::calendar::{ZoneError, parse_zone};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::code;
+use crate::currency::CurrencyError;
+use crate::minting::fresh_token_id;
+use crate::secret::{NoRandom, Redacted, random};
+use crate::storage::{Actor, NewCode, Storage, StorageError, SubscriptionRow, TenantRow, Tier};
+use crate::subscription::{self, SubscriptionError, SubscriptionOrder};
+use brink_license::{DeviceId, TenantId, UnixSeconds};
+use std::sync::Arc;
+
+/// Longest tenant name: what an invoice has room for.
+const TENANT_NAME_CHARS_MAX: usize = 200;
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// A tenant without a usable name.
+    #[error("a tenant's name has 1 to {TENANT_NAME_CHARS_MAX} characters, and no control characters")]
+    TenantName,
+    /// Not a zone.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// Not a currency.
+    #[error(transparent)]
+    Currency(#[from] CurrencyError),
+    /// The subscription.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
+    /// The assignment.
+    #[error(transparent)]
+    Assignment(#[from] AssignmentError),
+    /// A code for too many devices, or for too long.
+    #[error("{option} {asked} is out of bounds: {min} to {max}")]
+    CodeBounds {
+        /// The option.
+        option: &'static str,
+        /// As asked.
+        asked: u32,
+        /// Lower bound.
+        min: u32,
+        /// Upper bound.
+        max: u32,
+    },
+    /// A code would activate devices that cannot be licensed.
+    #[error("tenant {0} has no subscription yet; set one with `subscription set --tenant {0} --cameras N`")]
+    NoSubscription(TenantId),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Random numbers.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+}
+
+/// The admin's use cases over one database.
+pub struct Admin {
+    /// The database.
+    pub storage: Arc<dyn Storage>,
+    /// The catalogue in force.
+    pub catalog: Catalog,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Who acts.
+    pub actor: Actor,
+}
+
+/// A tenant to create.
+#[derive(Clone, Debug)]
+pub struct TenantOrder {
+    /// The id.
+    pub id: TenantId,
+    /// For people.
+    pub name: String,
+    /// IANA zone.
+    pub timezone: String,
+    /// ISO 4217 code.
+    pub currency: String,
+}
+
+/// A code to make.
+#[derive(Clone, Debug)]
+pub struct CodeOrder {
+    /// Whose devices.
+    pub tenant: TenantId,
+    /// Their class.
+    pub tier: Tier,
+    /// How many.
+    pub uses: u32,
+    /// How long the code lives.
+    pub expires_hours: u32,
+}
+
+/// A code that was made, to be shown once.
+#[derive(Debug)]
+pub struct MadeCode {
+    /// The code.
+    pub code: Redacted,
+    /// The devices it activates, in the order they will be given.
+    pub devices: Vec<DeviceId>,
+    /// When it expires.
+    pub expires_at: UnixSeconds,
+}
+
+impl Admin {
+    /// Adds a tenant.
+    pub fn create_tenant(&self, order: TenantOrder) -> Result<TenantRow, AdminError> {
+        let name = order.name.trim();
+        if name.is_empty()
+            || name.chars().count() > TENANT_NAME_CHARS_MAX
+            || name.chars().any(char::is_control)
+        {
+            return Err(AdminError::TenantName);
+        }
+        let tenant = TenantRow {
+            id: order.id,
+            name: name.to_owned(),
+            zone: parse_zone(&order.timezone)?,
+            currency: order.currency.parse()?,
+            created_at: self.clock.now(),
+        };
+        self.storage.create_tenant(&tenant, &self.actor)?;
+        Ok(tenant)
+    }
+
+    /// Sets the subscription, replacing the one in force.
+    pub fn set_subscription(
+        &self,
+        tenant: &TenantId,
+        order: &SubscriptionOrder,
+    ) -> Result<SubscriptionRow, AdminError> {
+        let now = self.clock.now();
+        let mut outcome = None;
+        self.storage.set_subscription(tenant, &mut |view| {
+            let next = subscription::next_version(&self.catalog, view, order, (now, &self.actor));
+            let (row, new) = match next {
+                Ok(new) => (Ok(new.row.clone()), Some(new)),
+                Err(refusal) => (Err(refusal), None),
+            };
+            outcome = Some(row);
+            new
+        })?;
+        Ok(ran(outcome)??)
+    }
+
+    /// Makes an activation code and the devices that it will activate.
+    pub fn create_code(&self, order: &CodeOrder) -> Result<MadeCode, AdminError> {
+        check_bounds("--uses", order.uses, &code::USES)?;
+        check_bounds("--expires-hours", order.expires_hours, &code::HOURS)?;
+        if self.storage.tenant(&order.tenant)?.current.is_none() {
+            return Err(AdminError::NoSubscription(order.tenant.clone()));
+        }
+        let (text, now) = (code::generate()?, self.clock.now());
+        let devices = (0..order.uses).map(|_| Ok((fresh_device_id()?, fresh_token_id()?)));
+        let new = NewCode {
+            code_sha256: code::digest(text.reveal()).ok_or(NoRandom)?,
+            tenant: order.tenant.clone(),
+            tier: order.tier,
+            expires_at: now.saturating_add(i64::from(order.expires_hours) * 3600),
+            created_at: now,
+            devices: devices.collect::<Result<_, NoRandom>>()?,
+        };
+        self.storage.create_code(&new, &self.actor)?;
+        let devices = new.devices.into_iter().map(|(device, _)| device).collect();
+        Ok(MadeCode { code: text, devices, expires_at: new.expires_at })
+    }
+
+    /// Puts cameras on a device, or takes them off: all of the order or nothing.
+    pub fn assign_cameras(&self, device: &DeviceId, order: &AssignmentOrder) -> Result<usize, AdminError> {
+        assignment::check_order(order)?;
+        let now = self.clock.now();
+        let mut outcome = None;
+        self.storage.change_cameras(device, &order.cameras, &mut |view| {
+            let change = assignment::change(&self.catalog, view, order, (now, &self.actor));
+            let (count, change) = match change {
+                Ok(change) => (Ok(change.upsert.len() + change.remove.len()), Some(change)),
+                Err(refusal) => (Err(refusal), None),
+            };
+            outcome = Some(count);
+            change
+        })?;
+        Ok(ran(outcome)??)
+    }
+}
+
+/// The port runs a plan at least once, or fails.
+pub(crate) fn ran<T>(outcome: Option<T>) -> Result<T, StorageError> {
+    outcome
+        .ok_or_else(|| StorageError::Damaged { what: "a transaction ended without running its plan".into() })
+}
+
+fn check_bounds(
+    option: &'static str,
+    asked: u32,
+    bounds: &std::ops::RangeInclusive<u32>,
+) -> Result<(), AdminError> {
+    if bounds.contains(&asked) {
+        return Ok(());
+    }
+    Err(AdminError::CodeBounds { option, asked, min: *bounds.start(), max: *bounds.end() })
+}
+
+/// `dev-` and 64 random bits: short enough to read out, and no count of devices to be guessed from it.
+fn fresh_device_id() -> Result<DeviceId, NoRandom> {
+    let text: String = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    DeviceId::parse(&format!("dev-{text}")).map_err(|_| NoRandom)
+}

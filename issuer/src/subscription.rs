@@ -1,0 +1,318 @@
+//! What may be subscribed: pure rules from an order to the next version of a subscription.
+
+use crate::calendar::{months_later, rfc3339};
+use crate::catalog::{Catalog, CatalogError, PACK_BASE, PACK_TRIAL};
+use crate::price::Price;
+use crate::storage::{Actor, AuditNote, NewSubscription, SubscriptionRow, SubscriptionView, TrialWindow};
+use brink_license::token::Enforce;
+use brink_license::{Slug, UnixSeconds};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// Life of a token in days: docs/TOKEN.md bounds `exp - iat`.
+pub const DAYS: RangeInclusive<u32> = 1..=400;
+/// Grace in days: beyond a month it would be a second licence.
+pub const GRACE_DAYS: RangeInclusive<u32> = 0..=30;
+/// Days without a receipt: half a year is the longest dark site known.
+pub const OFFLINE_MAX_DAYS: RangeInclusive<u32> = 1..=180;
+/// Cameras of one tenant: above any site known, and what one grant of unnamed seats may carry.
+pub const CAMERAS_MAX: u32 = 1_000_000;
+
+/// What a person asks for.
+#[derive(Clone, Debug)]
+pub struct SubscriptionOrder {
+    /// Cameras; a trial may leave them out.
+    pub cameras: Option<u32>,
+    /// Packs by slug or display name, with agreed prices.
+    pub packs: Vec<(String, Option<Price>)>,
+    /// Whether this is a trial.
+    pub trial: bool,
+    /// What hosts do with "no".
+    pub enforce: Enforce,
+    /// Life of a token.
+    pub days: u32,
+    /// Flagged work after it.
+    pub grace_days: u32,
+    /// Longest time without a receipt.
+    pub offline_max_days: u32,
+}
+
+/// Why an order is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscriptionError {
+    /// Neither cameras nor a trial.
+    #[error("how many cameras? give --cameras N, or --trial")]
+    CamerasMissing,
+    /// More than any tenant has.
+    #[error("--cameras {0} is above the bound of {CAMERAS_MAX}")]
+    CamerasMax(u32),
+    /// A trial of more cameras than a trial has.
+    #[error("a trial has {max} cameras, not {asked}; leave --cameras out, or subscribe without --trial")]
+    TrialCameras {
+        /// As asked.
+        asked: u32,
+        /// As the catalogue says.
+        max: u32,
+    },
+    /// There is one trial per tenant, and it is over.
+    #[error("the tenant's trial ended at {0}; subscribe without --trial")]
+    TrialOver(String),
+    /// A span beyond what a token may carry.
+    #[error("{option} {asked} is out of bounds: {min} to {max} days")]
+    Span {
+        /// The option.
+        option: &'static str,
+        /// As asked.
+        asked: u32,
+        /// Lower bound.
+        min: u32,
+        /// Upper bound.
+        max: u32,
+    },
+    /// Not in the catalogue.
+    #[error(transparent)]
+    Pack(#[from] CatalogError),
+    /// The implied packs are not ordered.
+    #[error("pack {0} is implied: every camera has it; leave it out")]
+    Implied(Slug),
+    /// One pack, two prices perhaps.
+    #[error("pack {0} is given twice; give it once")]
+    PackTwice(Slug),
+    /// An industry or data pack without its agreed price.
+    #[error("pack {0} has no catalogue price: give the agreed price per camera and month, --pack {0}=49.00")]
+    PriceMissing(Slug),
+    /// Fewer cameras than are in use by name.
+    #[error(
+        "{named} cameras are assigned by name, more than {cameras}; take some off with `camera assign --remove`"
+    )]
+    BelowAssigned {
+        /// Assigned now.
+        named: u64,
+        /// As asked.
+        cameras: u32,
+    },
+}
+
+impl SubscriptionError {
+    /// Whether the order contradicts what is stored, rather than being wrong in itself.
+    #[must_use]
+    pub const fn is_of_state(&self) -> bool {
+        matches!(self, Self::TrialOver(_) | Self::BelowAssigned { .. })
+    }
+}
+
+/// The next version of the subscription, or why there is none.
+pub fn next_version(
+    catalog: &Catalog,
+    view: &SubscriptionView,
+    order: &SubscriptionOrder,
+    (now, actor): (UnixSeconds, &Actor),
+) -> Result<NewSubscription, SubscriptionError> {
+    check_span("--days", order.days, &DAYS)?;
+    check_span("--grace", order.grace_days, &GRACE_DAYS)?;
+    check_span("--offline-max", order.offline_max_days, &OFFLINE_MAX_DAYS)?;
+    let cameras = cameras(catalog, order)?;
+    let row = SubscriptionRow {
+        version: view.current.as_ref().map_or(0, |current| current.version) + 1,
+        cameras,
+        trial: trial(catalog, view, order, now)?,
+        enforce: order.enforce,
+        days: order.days,
+        grace_days: order.grace_days,
+        offline_max_days: order.offline_max_days,
+        packs: packs(catalog, order)?,
+        catalog_version: catalog.version,
+        set_at: now,
+    };
+    if view.cameras_named > u64::from(cameras) {
+        return Err(SubscriptionError::BelowAssigned { named: view.cameras_named, cameras });
+    }
+    let note = AuditNote {
+        at: now,
+        actor: actor.clone(),
+        action: "subscription.set",
+        subject: view.tenant.id.to_string(),
+        detail: serde_json::json!({
+            "version": row.version, "cameras": row.cameras, "packs": row.packs, "enforce": row.enforce,
+            "days": row.days, "grace_days": row.grace_days, "offline_max_days": row.offline_max_days,
+            "trial_ends_at": row.trial.map(|trial| trial.ends_at),
+        }),
+    };
+    Ok(NewSubscription { row, note })
+}
+
+fn check_span(
+    option: &'static str,
+    asked: u32,
+    bounds: &RangeInclusive<u32>,
+) -> Result<(), SubscriptionError> {
+    if bounds.contains(&asked) {
+        return Ok(());
+    }
+    Err(SubscriptionError::Span { option, asked, min: *bounds.start(), max: *bounds.end() })
+}
+
+fn cameras(catalog: &Catalog, order: &SubscriptionOrder) -> Result<u32, SubscriptionError> {
+    let max = catalog.trial.cameras;
+    match (order.trial, order.cameras) {
+        (false, None) => Err(SubscriptionError::CamerasMissing),
+        (false, Some(asked)) if asked > CAMERAS_MAX => Err(SubscriptionError::CamerasMax(asked)),
+        (false, Some(asked)) => Ok(asked),
+        (true, Some(asked)) if asked > max => Err(SubscriptionError::TrialCameras { asked, max }),
+        (true, asked) => Ok(asked.unwrap_or(max)),
+    }
+}
+
+/// A tenant has one trial, counted from its first start: setting it again neither restarts nor lengthens it.
+fn trial(
+    catalog: &Catalog,
+    view: &SubscriptionView,
+    order: &SubscriptionOrder,
+    now: UnixSeconds,
+) -> Result<Option<TrialWindow>, SubscriptionError> {
+    if !order.trial {
+        return Ok(None);
+    }
+    let fresh = || TrialWindow {
+        started_at: now,
+        ends_at: months_later(now, catalog.trial.months, view.tenant.zone),
+    };
+    let window = view.first_trial.unwrap_or_else(fresh);
+    if window.ends_at <= now {
+        return Err(SubscriptionError::TrialOver(rfc3339(window.ends_at)));
+    }
+    Ok(Some(window))
+}
+
+/// A price on a pack that has a catalogue price is the contract's price for it, and is taken.
+fn packs(
+    catalog: &Catalog,
+    order: &SubscriptionOrder,
+) -> Result<BTreeMap<Slug, Option<Price>>, SubscriptionError> {
+    let mut packs = BTreeMap::new();
+    for (name, price) in &order.packs {
+        let pack = catalog.pack(name)?;
+        let slug = pack.slug.clone();
+        if [PACK_BASE, PACK_TRIAL].contains(&slug.as_str()) {
+            return Err(SubscriptionError::Implied(slug));
+        }
+        if pack.is_priced_by_contract() && price.is_none() {
+            return Err(SubscriptionError::PriceMissing(slug));
+        }
+        if packs.insert(slug.clone(), price.clone()).is_some() {
+            return Err(SubscriptionError::PackTwice(slug));
+        }
+    }
+    Ok(packs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::TenantRow;
+    use chrono_tz::Tz;
+
+    fn view() -> SubscriptionView {
+        let tenant = TenantRow {
+            id: "tenant-123".parse().unwrap(),
+            name: "Acme".into(),
+            zone: Tz::UTC,
+            currency: "USD".parse().unwrap(),
+            created_at: UnixSeconds::new(0),
+        };
+        SubscriptionView { tenant, current: None, first_trial: None, cameras_named: 0 }
+    }
+
+    fn order(cameras: Option<u32>, packs: &[&str]) -> SubscriptionOrder {
+        let pack = |text: &&str| match text.split_once('=') {
+            Some((name, price)) => (name.to_owned(), Some(price.parse().unwrap())),
+            None => ((*text).to_owned(), None),
+        };
+        let packs = packs.iter().map(pack).collect();
+        let enforce = Enforce::Deny;
+        SubscriptionOrder {
+            cameras,
+            packs,
+            trial: false,
+            enforce,
+            days: 30,
+            grace_days: 7,
+            offline_max_days: 30,
+        }
+    }
+
+    fn set(
+        view: &SubscriptionView,
+        order: &SubscriptionOrder,
+        now: i64,
+    ) -> Result<SubscriptionRow, SubscriptionError> {
+        let catalog = Catalog::embedded().unwrap();
+        let by = Actor("test".into());
+        next_version(&catalog, view, order, (UnixSeconds::new(now), &by)).map(|new| new.row)
+    }
+
+    #[test]
+    fn prices_are_needed_for_contract_packs_and_kept_as_agreed() {
+        let row =
+            set(&view(), &order(Some(100), &["Advanced Analytics", "retail=49.00", "intelligence=350"]), 0)
+                .unwrap();
+        let prices: Vec<_> =
+            row.packs.iter().map(|(s, p)| (s.as_str(), p.as_ref().map(Price::as_str))).collect();
+        assert_eq!(
+            prices,
+            [("advanced_analytics", None), ("intelligence", Some("350")), ("retail", Some("49.00"))]
+        );
+        let message = set(&view(), &order(Some(1), &["retail"]), 0).unwrap_err().to_string();
+        assert!(message.contains("--pack retail=49.00"), "{message}");
+        let error = set(&view(), &order(Some(1), &["retial"]), 0).unwrap_err();
+        assert!(matches!(error, SubscriptionError::Pack(_)), "{error}");
+        for (packs, wanted) in
+            [(["base"; 1].as_slice(), "implied"), (&["integration", "Integration"], "twice")]
+        {
+            assert!(set(&view(), &order(Some(1), packs), 0).unwrap_err().to_string().contains(wanted));
+        }
+    }
+
+    #[test]
+    fn spans_are_bounded_and_the_bound_is_named() {
+        for (days, grace, offline, bound) in
+            [(401, 7, 30, "400"), (0, 7, 30, "400"), (30, 31, 30, "30"), (30, 7, 181, "180")]
+        {
+            let wrong = SubscriptionOrder {
+                days,
+                grace_days: grace,
+                offline_max_days: offline,
+                ..order(Some(1), &[])
+            };
+            let message = set(&view(), &wrong, 0).unwrap_err().to_string();
+            assert!(message.contains(bound), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_trial_has_two_cameras_and_keeps_its_start() {
+        let trial = |cameras| SubscriptionOrder { trial: true, ..order(cameras, &[]) };
+        let mut view = view();
+        let first = set(&view, &trial(None), 1_000).unwrap();
+        assert_eq!((first.cameras, first.trial.unwrap().started_at.as_i64()), (2, 1_000));
+        view.first_trial = first.trial;
+        view.current = Some(first.clone());
+        let again = set(&view, &trial(Some(1)), 500_000).unwrap();
+        assert_eq!((again.version, again.cameras, again.trial), (2, 1, first.trial));
+        assert!(matches!(
+            set(&view, &trial(Some(3)), 0),
+            Err(SubscriptionError::TrialCameras { asked: 3, max: 2 })
+        ));
+        let over = set(&view, &trial(None), first.trial.unwrap().ends_at.as_i64()).unwrap_err();
+        assert!(matches!(over, SubscriptionError::TrialOver(_)) && over.is_of_state());
+    }
+
+    #[test]
+    fn fewer_cameras_than_are_assigned_are_refused() {
+        let mut view = view();
+        view.cameras_named = 81;
+        let error = set(&view, &order(Some(80), &[]), 0).unwrap_err();
+        assert_eq!(error, SubscriptionError::BelowAssigned { named: 81, cameras: 80 });
+        assert_eq!(set(&view, &order(None, &[]), 0), Err(SubscriptionError::CamerasMissing));
+    }
+}
