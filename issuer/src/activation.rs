@@ -1,0 +1,114 @@
+//! Activation: a code is spent, a key becomes a device, and its first licence goes out.
+
+use crate::admin::ran;
+use crate::answer::Answering;
+use crate::code;
+use crate::issuer::Issuer;
+use crate::refusal::Refusal;
+use crate::request::Proven;
+use crate::secret::Redacted;
+use crate::storage::{Activation, ActivationView, DeviceStatus, DeviceView, StorageError};
+
+/// The epoch of a device's first activation.
+const FIRST_EPOCH: u32 = 1;
+
+/// Answers an activation. The same code shown by the same key gets the same device; the same bytes the same answer.
+pub(crate) fn activate(issuer: &Issuer, typed: &Redacted, proven: &Proven) -> Result<Vec<u8>, Refusal> {
+    for _ in 0..2 {
+        if let Some(answer) = issuer.storage.answered(&proven.key.kid(), &proven.mark)? {
+            return Ok(answer);
+        }
+        let outcome = match code::digest(typed.reveal()) {
+            Some(digest) => spend(issuer, &digest, proven)?,
+            None => Some(Err(Refusal::CodeUnknown)),
+        };
+        if let Some(outcome) = outcome {
+            return outcome.map_err(|refusal| counted(issuer, refusal));
+        }
+    }
+    Err(Refusal::Storage(StorageError::Damaged { what: "answers: a marked answer is absent".into() }))
+}
+
+/// `None` when the request turned out to be answered already.
+fn spend(
+    issuer: &Issuer,
+    digest: &[u8; 32],
+    proven: &Proven,
+) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
+    let answering = issuer.answering();
+    let mut outcome = None;
+    issuer.storage.activate(digest, &proven.key.kid(), answering.now, &mut |view| {
+        let planned = admit(&answering, view, proven).and_then(|admitted| match admitted {
+            Some(device) => first_answer(&answering, device, proven).map(Some),
+            None => Ok(None),
+        });
+        let (result, activation) = match planned {
+            Ok(Some(activation)) => {
+                let bytes = activation.posting.answer.as_ref().map(|answer| answer.bytes.clone());
+                (Some(Ok(bytes.unwrap_or_default())), Some(activation))
+            }
+            Ok(None) => (None, None),
+            Err(refusal) => (Some(Err(refusal)), None),
+        };
+        outcome = Some(result);
+        activation
+    })?;
+    Ok(ran(outcome)?)
+}
+
+/// The device that this key gets from this code; `None` when this very request was answered meanwhile.
+fn admit<'v>(
+    answering: &Answering<'_>,
+    view: &'v ActivationView,
+    proven: &Proven,
+) -> Result<Option<&'v DeviceView>, Refusal> {
+    let code = view.code.as_ref().ok_or(Refusal::CodeUnknown)?;
+    if view.key_taken {
+        return Err(Refusal::KeyInUse);
+    }
+    if view.redeemed {
+        let device = view.device.as_ref().ok_or(Refusal::CodeSpent)?;
+        // A lost answer is given anew until the device has shown that it got one.
+        return match device {
+            device if device.answered.contains(&proven.mark) => Ok(None),
+            device if device.device.exchange.exchanged_at.is_some() => Err(Refusal::CodeSpent),
+            device => Ok(Some(device)),
+        };
+    }
+    if code.expires_at <= answering.now {
+        return Err(Refusal::CodeExpired);
+    }
+    if code.used >= code.uses {
+        return Err(Refusal::CodeSpent);
+    }
+    view.device.as_ref().map(Some).ok_or(Refusal::CodeSpent)
+}
+
+fn first_answer(
+    answering: &Answering<'_>,
+    before: &DeviceView,
+    proven: &Proven,
+) -> Result<Activation, Refusal> {
+    let mut view = before.clone();
+    view.device.key = Some(proven.key.clone());
+    view.device.epoch = view.device.epoch.max(FIRST_EPOCH);
+    view.device.status = DeviceStatus::Active;
+    // A first answer that did arrive after all stays good: its ratchet is the previous one.
+    let ratchet_used = view.device.exchange.ratchet_current.clone();
+    let mut posting = answering.compose(&view, proven, ratchet_used)?;
+    let detail = serde_json::json!({ "jkt": proven.key.kid(), "epoch": view.device.epoch });
+    posting.notes.push(answering.note(&view, "device.activate", detail));
+    Ok(Activation { key: proven.key.clone(), epoch: view.device.epoch, posting })
+}
+
+/// Wrong codes are counted; too many are refused as such.
+fn counted(issuer: &Issuer, refusal: Refusal) -> Refusal {
+    if !matches!(refusal, Refusal::CodeUnknown) {
+        return refusal;
+    }
+    tracing::warn!("an unknown activation code was shown");
+    match issuer.failures.count(issuer.clock.now()) {
+        Some(retry_after_seconds) => Refusal::TooManyAttempts { retry_after_seconds },
+        None => refusal,
+    }
+}

@@ -1,0 +1,66 @@
+//! `brink-issuer device`.
+
+use super::EXIT_CODES;
+use super::error::CliError;
+use super::opening::Target;
+use super::output::Output;
+use crate::admin::CodeOrder;
+use crate::calendar::rfc3339;
+use crate::code::HOURS_DEFAULT;
+use crate::storage::Tier;
+use brink_license::TenantId;
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Device {
+    /// Make an activation code; prints it once
+    #[command(after_help = EXIT_CODES)]
+    Code(Code),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Code {
+    #[command(flatten)]
+    target: Target,
+    /// The tenant whose devices it will activate
+    #[arg(long, value_name = "T")]
+    tenant: TenantId,
+    /// The class of the devices
+    #[arg(long, value_enum, default_value_t = Tier::Basic)]
+    tier: Tier,
+    /// Devices that the code activates, 1 to 10000
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    uses: u32,
+    /// Hours until the code expires, at most 2160
+    #[arg(long, value_name = "H", default_value_t = HOURS_DEFAULT)]
+    expires_hours: u32,
+}
+
+impl Device {
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        match self {
+            Device::Code(code) => code.run(output),
+        }
+    }
+}
+
+impl Code {
+    fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        let (tier, uses, expires_hours) = (self.tier, self.uses, self.expires_hours);
+        let order = CodeOrder { tenant: self.tenant, tier, uses, expires_hours };
+        let made = self.target.data.admin()?.create_code(&order)?;
+        let expires_at = rfc3339(made.expires_at);
+        let first = made.devices.first();
+        let document = serde_json::json!({
+            "code": made.code.reveal(), "device": first, "devices": made.devices, "tenant": order.tenant,
+            "tier": tier, "uses": uses, "expires_at": expires_at,
+        });
+        let devices: Vec<&str> = made.devices.iter().map(brink_license::DeviceId::as_str).collect();
+        let lines = format!(
+            "code {}, shown this once, expires {expires_at}\nactivates {}",
+            made.code.reveal(),
+            devices.join(" ")
+        );
+        Ok(output.result(self.target.json, &document, &lines)?)
+    }
+}

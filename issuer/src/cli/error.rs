@@ -1,0 +1,104 @@
+//! Refusals on the command line, and the one table from each to its exit code.
+
+use crate::OpenError;
+use crate::admin::AdminError;
+use crate::catalog::CatalogError;
+use crate::founding::FoundingError;
+use crate::http::ServeError;
+use crate::keys::KeysError;
+use crate::minting::MintError;
+use crate::refusal::Refusal;
+use crate::storage::StorageError;
+use brink_signing::KeyFileError;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// As asked.
+    Done = 0,
+    /// Something failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Understood, and not allowed.
+    NotAllowed = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a verb ended without doing what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("{0}")]
+    Usage(String),
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("stdout: {0}")]
+    Output(#[from] io::Error),
+    #[error("{}: code {}: {refusal}", path.display(), refusal.code())]
+    Refused { path: PathBuf, refusal: Refusal },
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error(transparent)]
+    Founding(#[from] FoundingError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl CliError {
+    pub(crate) fn usage(problem: impl Into<String>) -> Self {
+        Self::Usage(problem.into())
+    }
+
+    /// The table.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Refused { refusal, .. } if refusal.is_failure() => Exit::Failed,
+            Self::Refused { .. } => Exit::NotAllowed,
+            Self::Founding(error) if error.is_usage() => Exit::Usage,
+            Self::Open(OpenError::Keys(KeysError::PassphraseMissing(_))) => Exit::Usage,
+            Self::Admin(error) => admin_exit(error),
+            Self::File { .. }
+            | Self::Output(_)
+            | Self::Founding(_)
+            | Self::Open(_)
+            | Self::Keys(_)
+            | Self::Storage(_)
+            | Self::Catalog(_)
+            | Self::Mint(_)
+            | Self::Serve(_) => Exit::Failed,
+        }
+    }
+}
+
+fn admin_exit(error: &AdminError) -> Exit {
+    let of_state = |of_state| if of_state { Exit::NotAllowed } else { Exit::Usage };
+    match error {
+        AdminError::Subscription(error) => of_state(error.is_of_state()),
+        AdminError::Assignment(error) => of_state(error.is_of_state()),
+        AdminError::NoSubscription(_) => Exit::NotAllowed,
+        AdminError::TenantName
+        | AdminError::Zone(_)
+        | AdminError::Currency(_)
+        | AdminError::CodeBounds { .. } => Exit::Usage,
+        AdminError::Storage(_) | AdminError::Random(_) => Exit::Failed,
+    }
+}

@@ -1,0 +1,113 @@
+//! `brink-issuer license`.
+
+use super::EXIT_CODES;
+use super::error::CliError;
+use super::opening::Target;
+use super::output::Output;
+use crate::calendar::rfc3339;
+use crate::catalog::Catalog;
+use crate::clock::{Clock, SystemClock};
+use crate::desired::Mint;
+use crate::shown::{HOLDERS_SHOWN, ShownDesired, ShownLicence, ShownToken, shown};
+use brink_license::DeviceId;
+use clap::{Args, Subcommand};
+use std::fmt::Write;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum License {
+    /// Show what was minted last for a device, and what would be minted now
+    #[command(after_help = EXIT_CODES)]
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    target: Target,
+    /// The device
+    #[arg(long, value_name = "DEV")]
+    device: DeviceId,
+    /// Include the token itself, which whoever holds it can read
+    #[arg(long)]
+    token: bool,
+}
+
+impl License {
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        match self {
+            License::Show(show) => show.run(output),
+        }
+    }
+}
+
+impl Show {
+    fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        let (storage, now) = (self.target.data.storage()?, SystemClock.now());
+        let (issuer, catalog) = (storage.issuer()?, Catalog::embedded()?);
+        // Versions rise by one from 1, so their number is the newest version.
+        let keyset_version = storage.manifests()?.len() as u64;
+        let view = storage.device(&self.device, now)?;
+        let holders = storage.holders(&self.device, now, HOLDERS_SHOWN)?;
+        let mint = Mint { issuer: &issuer.name, catalog: &catalog, keyset_version, now };
+        let shown = shown(&mint, &view, holders, self.token)?;
+        Ok(output.result(self.target.json, &shown, &describe(&shown))?)
+    }
+}
+
+fn describe(shown: &ShownLicence) -> String {
+    let mut text = format!("device {} of tenant {}\n", shown.device, shown.tenant);
+    match &shown.minted {
+        Some(token) => describe_token(&mut text, token),
+        None => text.push_str("minted: nothing yet\n"),
+    }
+    match (&shown.desired, &shown.unmintable) {
+        (Some(desired), _) => describe_desired(&mut text, desired),
+        (None, Some(reason)) => text.push_str(&format!("now:    nothing can be minted: {reason}\n")),
+        (None, None) => {}
+    }
+    let next = match shown.will_mint {
+        Some(_) => "the next exchange mints a new token",
+        None if shown.minted.is_none() => "activation mints the first token",
+        None => "the next exchange sends nothing new",
+    };
+    text.push_str(next);
+    text
+}
+
+// Writing to a String cannot fail, so the results below are dropped.
+fn describe_token(text: &mut String, token: &ShownToken) {
+    let _ = writeln!(
+        text,
+        "minted: seq {}, jti {}, {} cameras by name, any {}",
+        token.seq, token.jti, token.named, token.any
+    );
+    let _ = writeln!(
+        text,
+        "        issued {}, expires {}, grace ends {}",
+        token.issued_at, token.expires_at, token.ends_at
+    );
+    if let Some(token) = &token.token {
+        let _ = writeln!(text, "        {token}");
+    }
+}
+
+fn describe_desired(text: &mut String, desired: &ShownDesired) {
+    let _ = writeln!(
+        text,
+        "now:    {} cameras by name in {} grants, any {}, would expire {}",
+        desired.named,
+        desired.grants.len(),
+        desired.any,
+        desired.expires_at
+    );
+    if let Some(withheld) = &desired.withheld {
+        let _ = writeln!(text, "        withheld: {}", withheld.reason);
+        for holder in &withheld.held_by {
+            let until = rfc3339(holder.until);
+            let _ = writeln!(text, "        device {} holds {} until {until}", holder.device, holder.held);
+        }
+    }
+    for pack in &desired.packs_withheld {
+        let _ = writeln!(text, "        pack {pack} is assigned to cameras but no longer subscribed");
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line: one file per verb. Results go to stdout, logs and refusals to stderr.
+
+mod camera;
+mod device;
+mod error;
+mod exchange;
+mod init;
+mod license;
+mod opening;
+mod output;
+mod serve;
+mod subscription;
+mod tenant;
+
+use clap::{Parser, Subcommand};
+use error::{CliError, Exit};
+use output::Output;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// The last lines of every `--help`.
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 understood but not allowed.";
+
+/// Mints and renews Brink licences, and answers the devices that carry them.
+#[derive(Debug, Parser)]
+#[command(name = "brink-issuer", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Cli {
+    /// What to log on stderr: error, warn, info, debug, or a filter such as brink_issuer=debug
+    #[arg(long, global = true, default_value = "warn,brink_issuer=info", value_name = "FILTER")]
+    log: String,
+    /// Write logs as JSON, one object per line
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make an issuer: keys, database, trust.json; prints the admin key once
+    #[command(after_help = EXIT_CODES)]
+    Init(init::Init),
+    /// Answer devices over HTTP
+    #[command(after_help = EXIT_CODES)]
+    Serve(serve::Serve),
+    /// Customers
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Tenant(tenant::Tenant),
+    /// What customers have bought
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Subscription(subscription::Subscription),
+    /// Devices
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Device(device::Device),
+    /// Cameras on devices
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Camera(camera::Camera),
+    /// Licences
+    #[command(subcommand, after_help = EXIT_CODES)]
+    License(license::License),
+    /// Answer a request that came as a file: an exchange or an activation
+    #[command(after_help = EXIT_CODES)]
+    Exchange(exchange::Exchange),
+}
+
+/// The program: reads the arguments, does what they say, answers the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let (out, err) = (io::stdout(), io::stderr());
+    run(std::env::args_os(), &mut out.lock(), &mut err.lock()).into()
+}
+
+/// The same, for tests: any arguments, any writers. `arguments` start with the program's name.
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return show_usage(&error, out, err),
+    };
+    match start_logging(&cli).and_then(|()| carry_out(cli.verb, &mut Output::new(out, err))) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            // A broken pipe on stderr leaves nobody to tell.
+            let _ = writeln!(err, "brink-issuer: {error}");
+            error.exit()
+        }
+    }
+}
+
+fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
+    match verb {
+        Verb::Init(init) => init.run(output),
+        Verb::Serve(serve) => serve.run(output),
+        Verb::Tenant(tenant) => tenant.run(output),
+        Verb::Subscription(subscription) => subscription.run(output),
+        Verb::Device(device) => device.run(output),
+        Verb::Camera(camera) => camera.run(output),
+        Verb::License(license) => license.run(output),
+        Verb::Exchange(exchange) => exchange.run(output),
+    }
+}
+
+/// Help and version are answers, everything else that clap says is about wrong usage.
+fn show_usage<'w>(error: &clap::Error, out: &'w mut dyn Write, err: &'w mut dyn Write) -> Exit {
+    let (to, exit) = if error.use_stderr() { (err, Exit::Usage) } else { (out, Exit::Done) };
+    let _ = write!(to, "{}", error.render());
+    exit
+}
+
+fn start_logging(cli: &Cli) -> Result<(), CliError> {
+    let filter =
+        EnvFilter::try_new(&cli.log).map_err(|e| CliError::usage(format!("--log {:?}: {e}", cli.log)))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A second start in one process, as tests do, keeps the first.
+    let _ = if cli.log_json { lines.json().try_init() } else { lines.try_init() };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

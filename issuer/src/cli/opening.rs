@@ -1,0 +1,81 @@
+//! Options that several verbs share, and what they open.
+
+use super::error::CliError;
+use crate::admin::Admin;
+use crate::catalog::Catalog;
+use crate::clock::{Clock, SystemClock};
+use crate::config::DataDir;
+use crate::storage::sqlite::SqliteStorage;
+use crate::storage::{Actor, Storage};
+use crate::{Issuer, OpenError};
+use brink_signing::Passphrase;
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The issuer directory.
+#[derive(Debug, Args)]
+pub(super) struct Directory {
+    /// The issuer directory, made by `init`
+    #[arg(long, value_name = "D")]
+    data: PathBuf,
+}
+
+/// The issuer directory, and whether a program reads the result.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    #[command(flatten)]
+    pub(super) data: Directory,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Where the passphrase comes from: never from an argument or the environment, which others can read.
+#[derive(Debug, Args)]
+pub(super) struct PassphraseSource {
+    /// A file of mode 0600 whose only line is the passphrase of the keys
+    #[arg(long, value_name = "F", conflicts_with = "passphrase_fd")]
+    passphrase_file: Option<PathBuf>,
+    /// An open descriptor to read the passphrase from, for example 3 with 3<F
+    #[arg(long, value_name = "N")]
+    passphrase_fd: Option<u32>,
+}
+
+impl PassphraseSource {
+    pub(super) fn read(&self) -> Result<Option<Passphrase>, CliError> {
+        Ok(match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(path), _) => Some(Passphrase::from_file(path)?),
+            (None, Some(number)) => Some(Passphrase::from_fd(number)?),
+            (None, None) => None,
+        })
+    }
+}
+
+impl Directory {
+    pub(super) fn directory(&self) -> DataDir {
+        DataDir::new(&self.data)
+    }
+
+    pub(super) fn storage(&self) -> Result<Arc<dyn Storage>, CliError> {
+        Ok(Arc::new(SqliteStorage::open(&self.directory().database())?))
+    }
+
+    pub(super) fn admin(&self) -> Result<Admin, CliError> {
+        Ok(Admin {
+            storage: self.storage()?,
+            catalog: Catalog::embedded()?,
+            clock: Arc::new(SystemClock),
+            actor: Actor("cli".into()),
+        })
+    }
+
+    pub(super) fn issuer(&self, passphrase: &PassphraseSource) -> Result<Issuer, CliError> {
+        let passphrase = passphrase.read()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let parts = (self.storage()?, clock);
+        let opened: Result<Issuer, OpenError> =
+            Issuer::open(&self.directory(), parts, Catalog::embedded()?, passphrase.as_ref());
+        Ok(opened?)
+    }
+}

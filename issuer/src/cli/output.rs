@@ -1,0 +1,38 @@
+//! The one place that writes results.
+
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Where results and warnings go.
+pub(super) struct Output<'w> {
+    out: &'w mut dyn Write,
+    err: &'w mut dyn Write,
+}
+
+impl<'w> Output<'w> {
+    pub(super) fn new(out: &'w mut dyn Write, err: &'w mut dyn Write) -> Self {
+        Self { out, err }
+    }
+
+    /// One JSON document, or lines for people.
+    pub(super) fn result(&mut self, json: bool, document: &impl Serialize, lines: &str) -> io::Result<()> {
+        if json {
+            serde_json::to_writer_pretty(&mut *self.out, document)?;
+            writeln!(self.out)?;
+        } else {
+            writeln!(self.out, "{lines}")?;
+        }
+        self.out.flush()
+    }
+
+    /// A line that a waiting program reads.
+    pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{line}")?;
+        self.out.flush()
+    }
+
+    /// What a person must not overlook, beside the result.
+    pub(super) fn warn(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.err, "{text}")
+    }
+}

@@ -1,0 +1,210 @@
+use super::*;
+use crate::testkit::names;
+use serde_json::Value;
+use std::path::Path;
+
+struct Ran {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        assert_eq!(self.exit, Exit::Done, "{}", self.err);
+        serde_json::from_str(&self.out).unwrap()
+    }
+
+    fn refused(&self, exit: Exit, words: &[&str]) {
+        assert_eq!(self.exit, exit, "{}{}", self.out, self.err);
+        assert_eq!(self.out, "");
+        words.iter().for_each(|word| assert!(self.err.contains(word), "{word}: {}", self.err));
+    }
+}
+
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        let ran = desk.run("init --issuer dev-acme --dev --json");
+        assert!(ran.err.contains("DEVELOPMENT ISSUER"), "{}", ran.err);
+        assert!(ran.json()["admin_key"].as_str().unwrap().starts_with("brk_"));
+        desk
+    }
+
+    /// With a tenant and a subscription.
+    fn stocked(subscription: &str) -> Self {
+        let desk = Self::new();
+        desk.run("tenant create --id tenant-123 --name Acme --json").json();
+        desk.run(&format!("subscription set --tenant tenant-123 {subscription} --json")).json();
+        desk
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Words are separated by spaces; `+` stands for a space in a word.
+    fn run(&self, line: &str) -> Ran {
+        let data = self.path().join("d").into_os_string();
+        let words = line.split_whitespace().map(|word| OsString::from(word.replace('+', " ")));
+        let arguments = std::iter::once("brink-issuer".into()).chain(words).chain(["--data".into(), data]);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let exit = run(arguments, &mut out, &mut err);
+        Ran { exit, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+    }
+
+    fn device(&self) -> String {
+        self.run("device code --tenant tenant-123 --json").json()["device"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn every_verb_has_help_with_exit_codes() {
+    for verb in [
+        "",
+        "init",
+        "serve",
+        "tenant create",
+        "subscription set",
+        "device code",
+        "camera assign",
+        "license show",
+        "exchange",
+    ] {
+        let words = ["brink-issuer"].into_iter().chain(verb.split_whitespace()).chain(["--help"]);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let exit = run(words.map(OsString::from), &mut out, &mut err);
+        let help = String::from_utf8(out).unwrap();
+        assert_eq!((exit, err.len()), (Exit::Done, 0), "{verb}");
+        assert!(help.contains("Exit codes: 0 done"), "{verb}: {help}");
+    }
+}
+
+#[test]
+fn the_command_line_clap_accepts_is_consistent() {
+    use clap::CommandFactory;
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn init_refuses_what_would_be_unsafe() {
+    let desk = Desk(tempfile::tempdir().unwrap());
+    desk.run("init --issuer acme --dev").refused(Exit::Usage, &["dev-", "--passphrase-file"]);
+    desk.run("init --issuer acme").refused(Exit::Usage, &["--passphrase-file"]);
+    desk.run("init --issuer dev-acme --dev --passphrase-file x")
+        .refused(Exit::Usage, &["cannot be used with"]);
+    desk.run("init --issuer Acme --dev").refused(Exit::Usage, &["not a slug"]);
+    desk.run("init --issuer acme --passphrase-file /nonexistent").refused(Exit::Failed, &["/nonexistent"]);
+    assert!(!desk.path().join("d").exists());
+}
+
+#[test]
+fn tenants_are_checked() {
+    let desk = Desk::new();
+    desk.run("tenant create --id t --name A --timezone Mars/Base")
+        .refused(Exit::Usage, &["Mars/Base", "IANA"]);
+    desk.run("tenant create --id t --name A --currency XYZ").refused(Exit::Usage, &["XYZ", "ISO 4217"]);
+    desk.run("tenant create --id t --name +").refused(Exit::Usage, &["name"]);
+    let tenant = desk
+        .run("tenant create --id t --name Acme+Pty --timezone Australia/Sydney --currency AUD --json")
+        .json();
+    assert_eq!((&tenant["name"], &tenant["currency"]), (&"Acme Pty".into(), &"AUD".into()));
+    desk.run("tenant create --id t --name A").refused(Exit::Failed, &["t exists"]);
+    desk.run("subscription set --tenant u --cameras 1").refused(Exit::Failed, &["unknown tenant u"]);
+}
+
+#[test]
+fn subscriptions_say_what_is_wrong() {
+    let desk = Desk::stocked("--trial");
+    let set = |rest: &str| desk.run(&format!("subscription set --tenant tenant-123 {rest}"));
+    set("--cameras 1 --pack retial").refused(Exit::Usage, &["retial", "retail"]);
+    set("--cameras 1 --pack retail").refused(Exit::Usage, &["retail=49.00"]);
+    set("--cameras 1 --pack retail=4,9").refused(Exit::Usage, &["4,9"]);
+    set("--trial --cameras 3").refused(Exit::Usage, &["2 cameras"]);
+    set("--cameras 1 --days 401").refused(Exit::Usage, &["400"]);
+    set("--cameras 1 --grace 31").refused(Exit::Usage, &["30"]);
+    set("--cameras 1 --offline-max 181").refused(Exit::Usage, &["180"]);
+    set("").refused(Exit::Usage, &[]);
+    let set = set("--cameras 100 --pack Advanced+Analytics --pack retail=49.00 --enforce warn --json").json();
+    assert_eq!((&set["version"], &set["enforce"], &set["trial"]), (&2.into(), &"warn".into(), &Value::Null));
+    assert_eq!(set["packs"][1], serde_json::json!({ "pack": "retail", "price": "49.00" }));
+}
+
+#[test]
+fn codes_name_their_devices_and_are_bounded() {
+    let desk = Desk::stocked("--cameras 10");
+    let made = desk.run("device code --tenant tenant-123 --tier managed --uses 3 --json").json();
+    assert_eq!(made["devices"].as_array().unwrap().len(), 3);
+    assert_eq!((&made["device"], &made["tier"]), (&made["devices"][0], &"managed".into()));
+    assert!(made["expires_at"].as_str().unwrap().ends_with('Z'));
+    desk.run("device code --tenant tenant-123 --uses 0").refused(Exit::Usage, &["--uses", "10000"]);
+    desk.run("device code --tenant tenant-123 --expires-hours 9999").refused(Exit::Usage, &["2160"]);
+    desk.run("device code --tenant nobody").refused(Exit::Failed, &["unknown tenant nobody"]);
+    desk.run("tenant create --id bare --name Bare --json").json();
+    desk.run("device code --tenant bare").refused(Exit::NotAllowed, &["subscription set --tenant bare"]);
+}
+
+#[test]
+fn assignments_say_what_is_wrong_and_change_nothing_then() {
+    let desk = Desk::stocked("--cameras 3 --pack advanced_analytics --pack intelligence");
+    let (one, two) = (desk.device(), desk.device());
+    let assign = |device: &str, rest: &str| desk.run(&format!("camera assign --device {device} {rest}"));
+    assert_eq!(assign(&one, "--camera a --camera b --pack advanced_analytics --json").json()["assigned"], 2);
+    assign(&one, "--camera c --pack intelligence").refused(Exit::Usage, &["intelligence", "tenant"]);
+    assign(&one, "--camera c --pack trial").refused(Exit::Usage, &["base", "implied"]);
+    assign(&one, "--camera c --pack nothing").refused(Exit::Usage, &["nothing", "mining"]);
+    assign(&one, "--camera c --pack mining").refused(Exit::NotAllowed, &["subscription set", "mining"]);
+    assign(&one, "--camera c --camera d").refused(Exit::NotAllowed, &["4 cameras", "3 are subscribed"]);
+    assign(&two, "--camera a").refused(Exit::NotAllowed, &[&one, "--remove"]);
+    assign(&two, "--camera c --camera d").refused(Exit::NotAllowed, &["over all devices"]);
+    assign(&one, "--camera x --remove").refused(Exit::NotAllowed, &["x is not on"]);
+    assign(&one, "--camera a --remove --pack base").refused(Exit::Usage, &["--remove"]);
+    assign(&one, "--camera a --camera a").refused(Exit::Usage, &["twice"]);
+    assign(&one, "").refused(Exit::Usage, &["--camera"]);
+    assign("nope", "--camera a").refused(Exit::Failed, &["unknown device nope"]);
+    let [shown, other] = [&one, &two]
+        .map(|device| desk.run(&format!("license show --device {device} --json")).json()["desired"].clone());
+    assert_eq!((&shown["named"], &other["named"]), (&2.into(), &0.into()));
+    // The one seat without a name goes to whichever id is lower.
+    assert_eq!(shown["any"].as_u64().unwrap() + other["any"].as_u64().unwrap(), 1);
+    assert_eq!(assign(&one, "--camera a --remove --json").json()["removed"], 1);
+}
+
+#[test]
+fn a_list_of_cameras_is_read_from_a_file() {
+    let desk = Desk::stocked("--cameras 200");
+    let device = desk.device();
+    let path = desk.path().join("list");
+    let list = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        desk.run(&format!("camera assign --device {device} --from-file {} --json", path.display()))
+    };
+    assert_eq!(list(&format!("# the hall\n\n{}\n", names("cam", 0..100).join("\n"))).json()["assigned"], 100);
+    list("a\nb\na\n").refused(Exit::Usage, &["a is named twice"]);
+    list("# nothing\n").refused(Exit::Usage, &["no camera"]);
+    list("ok\nnot\u{1}ok\n").refused(Exit::Usage, &["line 2"]);
+    desk.run(&format!("camera assign --device {device} --from-file /nonexistent"))
+        .refused(Exit::Failed, &["/nonexistent"]);
+}
+
+#[test]
+fn files_carry_an_activation_and_refusals_write_nothing() {
+    let desk = Desk::stocked("--cameras 10");
+    let (request, response) = (desk.path().join("req"), desk.path().join("resp"));
+    std::fs::write(&request, b"garbage").unwrap();
+    let line = format!("exchange --in {} --out {} --json", request.display(), response.display());
+    desk.run(&line).refused(Exit::NotAllowed, &["MALFORMED"]);
+    desk.run(&line.replace("/req", "/none")).refused(Exit::Failed, &["none"]);
+    assert!(!response.exists());
+    desk.run("license show --device nope").refused(Exit::Failed, &["unknown device nope"]);
+}
+
+#[test]
+fn plain_http_stays_on_this_machine() {
+    let desk = Desk::new();
+    desk.run("serve --listen 0.0.0.0:0").refused(Exit::Usage, &["TLS", "--insecure-listen"]);
+    desk.run("serve --listen 0.0.0.0:0 --insecure-listen +").refused(Exit::Usage, &["REASON"]);
+    desk.run("serve --listen nowhere").refused(Exit::Usage, &["invalid socket address"]);
+}

@@ -1,0 +1,118 @@
+//! The exchange of a device that was activated: admitted, answered, recorded.
+
+use crate::admin::ran;
+use crate::answer::Answering;
+use crate::issuer::Issuer;
+use crate::refusal::Refusal;
+use crate::request::Proven;
+use crate::storage::{AnswerKind, DeviceView, Posting, StorageError};
+use brink_license::b64;
+use zeroize::Zeroizing;
+
+/// What a request turns out to be.
+enum Admission {
+    /// New, authenticated by this ratchet.
+    New(Zeroizing<[u8; 32]>),
+    /// The one that was answered last.
+    Repeated,
+    /// Not to be answered.
+    Refused(Refusal),
+}
+
+/// Answers an exchange. A request that was answered before is answered with the same bytes.
+pub(crate) fn exchange(issuer: &Issuer, proven: &Proven) -> Result<Vec<u8>, Refusal> {
+    // Twice, because the same request may be answered by another thread between the look-up and the transaction.
+    for _ in 0..2 {
+        if let Some(answer) = issuer.storage.answered(&proven.key.kid(), &proven.mark)? {
+            return Ok(answer);
+        }
+        if let Some(outcome) = settle(issuer, proven)? {
+            return outcome;
+        }
+    }
+    Err(Refusal::Storage(StorageError::Damaged { what: "answers: a marked answer is absent".into() }))
+}
+
+/// `None` when the request turned out to be answered already.
+fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
+    let answering = issuer.answering();
+    let mut outcome = None;
+    let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &mut |view| {
+        let (result, posting) = plan(&answering, view, proven);
+        outcome = Some(result);
+        posting
+    });
+    match settled {
+        Ok(()) => Ok(ran(outcome)?),
+        Err(StorageError::UnknownDevice(device)) => Err(Refusal::UnknownDevice(device)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>);
+
+fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcome {
+    match admit(view, proven) {
+        Admission::Repeated => (None, None),
+        Admission::Refused(refusal) => {
+            let evidence = is_clone_evidence(&refusal).then(|| evidence(answering, view, proven, &refusal));
+            (Some(Err(refusal)), evidence)
+        }
+        Admission::New(ratchet) => match answering.compose(view, proven, Some(ratchet)) {
+            Ok(posting) => {
+                let bytes = posting.answer.as_ref().map(|answer| answer.bytes.clone()).unwrap_or_default();
+                (Some(Ok(bytes)), Some(posting))
+            }
+            Err(refusal) => (Some(Err(refusal)), None),
+        },
+    }
+}
+
+/// Whose request this is, whether it is new, and whether it comes from the copy that got the last answer.
+fn admit(view: &DeviceView, proven: &Proven) -> Admission {
+    let (device, claims) = (&view.device, &proven.claims);
+    if device.key.as_ref() != Some(&proven.key) {
+        return Admission::Refused(Refusal::OtherKey(device.id.clone()));
+    }
+    if claims.epoch != device.epoch {
+        let (found, current) = (claims.epoch, device.epoch);
+        return Admission::Refused(Refusal::OtherEpoch { device: device.id.clone(), found, current });
+    }
+    if view.answered.contains(&proven.mark) {
+        return Admission::Repeated;
+    }
+    let last = view.answered.iter().find(|mark| mark.kind == AnswerKind::Exchange);
+    if last.is_some_and(|mark| mark.ctr == claims.ctr) {
+        // Two different requests with one counter: only a copy counts the same way.
+        return Admission::Refused(Refusal::CloneSuspected(device.id.clone()));
+    }
+    if claims.ctr <= device.exchange.ctr {
+        let (found, held) = (claims.ctr, device.exchange.ctr);
+        return Admission::Refused(Refusal::StaleCounter { device: device.id.clone(), found, held });
+    }
+    // The ratchet before the last is that of a device which never got the last answer.
+    let ratchets = [&device.exchange.ratchet_current, &device.exchange.ratchet_previous];
+    match ratchets.into_iter().flatten().find(|ratchet| proven.sent.mac_is_of(ratchet)) {
+        Some(ratchet) => Admission::New(ratchet.clone()),
+        None => Admission::Refused(Refusal::CloneSuspected(device.id.clone())),
+    }
+}
+
+const fn is_clone_evidence(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::CloneSuspected(_) | Refusal::StaleCounter { .. })
+}
+
+/// The proof is kept whole: it is signed by the device's own key, so it shows to anybody that two copies exist.
+fn evidence(answering: &Answering<'_>, view: &DeviceView, proven: &Proven, refusal: &Refusal) -> Posting {
+    tracing::warn!(device = %view.device.id, code = refusal.code(), "two copies of one device, or a restored disk");
+    let detail = serde_json::json!({
+        "code": refusal.code(),
+        "ctr": proven.claims.ctr,
+        "held_ctr": view.device.exchange.ctr,
+        "boot_id": proven.report.boot_id.chars().take(64).collect::<String>(),
+        "body_sha256": b64::encode(&proven.mark.body_sha256),
+        "proof": proven.sent.proof,
+    });
+    let note = answering.note(view, "device.clone_suspected", detail);
+    Posting { notes: vec![note], ..Posting::default() }
+}

@@ -1,0 +1,82 @@
+//! The composition of what answers devices: database, keys, catalogue, clock.
+
+use crate::answer::Answering;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::DataDir;
+use crate::failures::Failures;
+use crate::keys::{self, KeysError, SigningKeys};
+use crate::refusal::Refusal;
+use crate::request::{self, Request};
+use crate::storage::{AnswerKind, IssuerRow, Storage, StorageError};
+use crate::{activation, exchange};
+use brink_license::keyset::Keyset;
+use brink_license::{IssuerName, UnixSeconds};
+use brink_signing::Passphrase;
+use std::sync::Arc;
+
+/// Why an issuer does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+/// An issuer that can answer devices. Shared by all requests; what is in memory can be lost without loss.
+pub struct Issuer {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) catalog: Catalog,
+    pub(crate) name: IssuerName,
+    pub(crate) keyset: Keyset,
+    pub(crate) manifests: Vec<Vec<u8>>,
+    pub(crate) keys: SigningKeys,
+    pub(crate) failures: Failures,
+}
+
+impl Issuer {
+    /// Loads keys and keyset; verifies the keyset from the pinned roots, as every device will.
+    pub fn open(
+        data: &DataDir,
+        (storage, clock): (Arc<dyn Storage>, Arc<dyn Clock>),
+        catalog: Catalog,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Self, OpenError> {
+        let row: IssuerRow = storage.issuer()?;
+        let manifests = storage.manifests()?;
+        let keyset = keys::load_keyset(data, &row, &manifests)?;
+        let keys = keys::load_signing(data, (&row, &keyset), passphrase, clock.now())?;
+        let name = row.name;
+        Ok(Self { storage, clock, catalog, name, keyset, manifests, keys, failures: Failures::default() })
+    }
+
+    /// The issuer's name.
+    #[must_use]
+    pub const fn name(&self) -> &IssuerName {
+        &self.name
+    }
+
+    /// When the keyset expires, and devices stop to accept anything new.
+    #[must_use]
+    pub const fn keyset_expires_at(&self) -> UnixSeconds {
+        self.keyset.expires_at()
+    }
+
+    /// The one use case of devices, for HTTP and for files: verifies, decides, records, and only then answers. `door`
+    /// is the kind that the path is for; a file may carry either.
+    pub fn answer(&self, bytes: &[u8], door: Option<AnswerKind>) -> Result<Vec<u8>, Refusal> {
+        let request = request::open(&self.name, bytes, door)?;
+        match &request {
+            Request { code: Some(code), proven } => activation::activate(self, code, proven),
+            Request { code: None, proven } => exchange::exchange(self, proven),
+        }
+    }
+
+    pub(crate) fn answering(&self) -> Answering<'_> {
+        Answering { issuer: self, now: self.clock.now() }
+    }
+}

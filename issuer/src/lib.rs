@@ -1,0 +1,41 @@
+//! The cloud side of Brink: catalogue, tenants, subscriptions, minting, activation and exchange.
+//!
+//! The rules are pure (`subscription`, `assignment`, `seats`, `desired`), storage is a port whose methods are whole
+//! transactions, `minting` is the only caller of the license key, and [`Issuer::answer`] is the one use case of
+//! devices, for HTTP and for files. What leaves was recorded before.
+
+mod activation;
+pub mod admin;
+mod answer;
+pub mod assignment;
+pub mod calendar;
+pub mod catalog;
+pub mod cli;
+pub mod clock;
+pub mod code;
+pub mod config;
+pub mod currency;
+pub mod desired;
+mod exchange;
+mod failures;
+pub mod founding;
+pub mod http;
+mod issuer;
+pub mod keys;
+pub mod minting;
+pub mod price;
+mod refusal;
+mod request;
+pub mod seats;
+pub mod secret;
+pub mod shown;
+pub mod storage;
+pub mod subscription;
+
+pub use issuer::{Issuer, OpenError};
+pub use refusal::Refusal;
+
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests;

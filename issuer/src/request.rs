@@ -1,0 +1,79 @@
+//! Opening a request: from bytes to something that a device key has vouched for.
+
+use crate::refusal::Refusal;
+use crate::secret::Redacted;
+use crate::storage::{AnswerKind, AnswerMark};
+use brink_license::exchange::{
+    ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeRequest, RequestBody, RequestKind, body_sha256,
+};
+use brink_license::token::{RequestClaims, TokenError};
+use brink_license::{IssuerName, PublicKey};
+
+/// A request whose proof verified under the key that it carries.
+pub(crate) struct Request {
+    /// The activation code, if it is an activation.
+    pub(crate) code: Option<Redacted>,
+    /// What the proof covers.
+    pub(crate) proven: Proven,
+}
+
+/// What the holder of the key has said. Whether that key is the one of the device is for the caller to compare.
+pub(crate) struct Proven {
+    pub(crate) key: PublicKey,
+    pub(crate) claims: RequestClaims,
+    pub(crate) report: ClientReport,
+    pub(crate) mark: AnswerMark,
+    pub(crate) sent: ExchangeRequest,
+}
+
+impl Proven {
+    /// The number of the licence that the device holds; a device that is being activated holds none of ours.
+    pub(crate) const fn licence_seq(&self) -> u64 {
+        match self.mark.kind {
+            AnswerKind::Activate => 0,
+            AnswerKind::Exchange => self.report.licence_seq,
+        }
+    }
+}
+
+/// Decodes, checks the key, verifies the proof, and only then looks into the body.
+pub(crate) fn open(issuer: &IssuerName, bytes: &[u8], door: Option<AnswerKind>) -> Result<Request, Refusal> {
+    let sent = ExchangeRequest::decode(bytes)?;
+    let key = PublicKey::from_bytes(&sent.device_key)?;
+    let (kind, claims) = verify_proof(issuer, &sent, &key, door)?;
+    let body = RequestBody::decode(&sent.body)?;
+    let code = match (kind, body.kind) {
+        (AnswerKind::Activate, RequestKind::Activate { code }) => Some(Redacted::new(code)),
+        (AnswerKind::Exchange, RequestKind::Exchange) => None,
+        (AnswerKind::Activate, RequestKind::Exchange)
+        | (AnswerKind::Exchange, RequestKind::Activate { .. }) => {
+            return Err(Refusal::WrongKind);
+        }
+    };
+    let mark = AnswerMark { kind, ctr: claims.ctr, body_sha256: body_sha256(&sent.body) };
+    Ok(Request { code, proven: Proven { key, claims, report: body.report, mark, sent } })
+}
+
+/// The proof names the path it is for. By file there is no path, so the proof itself says which of the two it is.
+fn verify_proof(
+    issuer: &IssuerName,
+    sent: &ExchangeRequest,
+    key: &PublicKey,
+    door: Option<AnswerKind>,
+) -> Result<(AnswerKind, RequestClaims), Refusal> {
+    let verify = |kind| -> Result<(AnswerKind, RequestClaims), TokenError> {
+        let htu = match kind {
+            AnswerKind::Activate => ACTIVATE_PATH,
+            AnswerKind::Exchange => EXCHANGE_PATH,
+        };
+        Ok((kind, sent.verify_proof(key, issuer, htu)?.claims().clone()))
+    };
+    let proof = match door {
+        Some(kind) => verify(kind)?,
+        None => match verify(AnswerKind::Exchange) {
+            Err(TokenError::WrongProof("htu")) => verify(AnswerKind::Activate)?,
+            other => other?,
+        },
+    };
+    Ok(proof)
+}

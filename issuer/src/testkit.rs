@@ -1,0 +1,295 @@
+//! A whole issuer in a temporary directory, with a clock that tests turn, and devices with real keys.
+
+use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
+use crate::assignment::AssignmentOrder;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::DataDir;
+use crate::founding::found;
+use crate::storage::sqlite::SqliteStorage;
+use crate::storage::{Actor, AnswerKind, DeviceView, SubscriptionRow, Tier};
+use crate::subscription::SubscriptionOrder;
+use crate::{Issuer, Refusal};
+use brink_license::exchange::{
+    ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind,
+    body_sha256, ratchet_mac,
+};
+use brink_license::keyset::{KeyUse, Keyset, TrustAnchor};
+use brink_license::token::{
+    Authority, Enforce, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, RequestClaims, Seats,
+    VerifiedLicence, VerifiedReceipt, verify,
+};
+use brink_license::{CameraId, DeviceId, Typ, UnixSeconds};
+use brink_signing::{DeviceKey, Signer, sign_document};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tempfile::TempDir;
+
+/// 2026-03-01T00:00:00Z.
+pub(crate) const START: i64 = 1_772_323_200;
+pub(crate) const DAY: i64 = 86_400;
+pub(crate) const TENANT: &str = "tenant-123";
+
+pub(crate) struct ManualClock(AtomicI64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> UnixSeconds {
+        UnixSeconds::new(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// An issuer with one tenant, open for work.
+pub(crate) struct Bench {
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) admin: Admin,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) data: DataDir,
+    pub(crate) anchor: TrustAnchor,
+    folder: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::new(folder.path().join("issuer"));
+        let clock = Arc::new(ManualClock(AtomicI64::new(START)));
+        let founded = found(&data, "dev-test".parse().unwrap(), (true, None), clock.now()).unwrap();
+        let (issuer, admin) = open(&data, &clock);
+        let order = TenantOrder {
+            id: TENANT.parse().unwrap(),
+            name: "Acme".into(),
+            timezone: "Europe/Berlin".into(),
+            currency: "EUR".into(),
+        };
+        admin.create_tenant(order).unwrap();
+        Self { issuer, admin, clock, data, anchor: founded.anchor, folder }
+    }
+
+    /// An issuer with this many cameras subscribed and these packs.
+    pub(crate) fn with(cameras: u32, packs: &[&str]) -> Self {
+        let bench = Self::new();
+        bench.subscribe(cameras, packs);
+        bench
+    }
+
+    /// Everything in memory is lost; the database and the keys stay.
+    pub(crate) fn restart(&mut self) {
+        (self.issuer, self.admin) = open(&self.data, &self.clock);
+    }
+
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) fn subscribe(&self, cameras: u32, packs: &[&str]) -> SubscriptionRow {
+        self.admin.set_subscription(&TENANT.parse().unwrap(), &order(Some(cameras), packs)).unwrap()
+    }
+
+    pub(crate) fn code(&self, uses: u32) -> MadeCode {
+        let tenant = TENANT.parse().unwrap();
+        self.admin.create_code(&CodeOrder { tenant, tier: Tier::Basic, uses, expires_hours: 168 }).unwrap()
+    }
+
+    pub(crate) fn assign(&self, device: &DeviceId, cameras: &[String], packs: &[&str]) {
+        self.try_assign(device, cameras, packs, false).unwrap();
+    }
+
+    pub(crate) fn try_assign(
+        &self,
+        device: &DeviceId,
+        cameras: &[String],
+        packs: &[&str],
+        remove: bool,
+    ) -> Result<usize, crate::admin::AdminError> {
+        let cameras = cameras.iter().map(|camera| CameraId::parse(camera).unwrap()).collect();
+        let packs = packs.iter().map(|pack| (*pack).to_owned()).collect();
+        self.admin.assign_cameras(device, &AssignmentOrder { cameras, packs, remove })
+    }
+
+    pub(crate) fn view(&self, device: &DeviceId) -> DeviceView {
+        self.admin.storage.device(device, self.clock.now()).unwrap()
+    }
+
+    /// A device with a fresh key and nothing else.
+    pub(crate) fn device(&self) -> Edge {
+        let name: u64 = u64::from_be_bytes(*crate::secret::random::<8>().unwrap());
+        let key = Arc::new(DeviceKey::create(self.folder.path().join(format!("{name:x}.key"))).unwrap());
+        Edge {
+            key,
+            anchor: self.anchor.clone(),
+            device: None,
+            epoch: 0,
+            ctr: 0,
+            ratchet: None,
+            licence: None,
+            licence_seq: 0,
+            keyset: None,
+        }
+    }
+
+    /// A device activated by a code of its own.
+    pub(crate) fn activated(&self) -> Edge {
+        let (made, mut edge) = (self.code(1), self.device());
+        edge.activate(&self.issuer, made.code.reveal()).unwrap();
+        edge
+    }
+}
+
+fn open(data: &DataDir, clock: &Arc<ManualClock>) -> (Arc<Issuer>, Admin) {
+    let storage: Arc<dyn crate::storage::Storage> = Arc::new(SqliteStorage::open(&data.database()).unwrap());
+    let shared: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
+    let parts = (Arc::clone(&storage), Arc::clone(&shared));
+    let issuer = Issuer::open(data, parts, Catalog::embedded().unwrap(), None).unwrap();
+    let catalog = Catalog::embedded().unwrap();
+    (Arc::new(issuer), Admin { storage, catalog, clock: shared, actor: Actor("test".into()) })
+}
+
+pub(crate) fn order(cameras: Option<u32>, packs: &[&str]) -> SubscriptionOrder {
+    let pack = |text: &&str| match text.split_once('=') {
+        Some((name, price)) => (name.to_owned(), Some(price.parse().unwrap())),
+        None => ((*text).to_owned(), None),
+    };
+    SubscriptionOrder {
+        cameras,
+        packs: packs.iter().map(pack).collect(),
+        trial: cameras.is_none(),
+        enforce: Enforce::Deny,
+        days: 30,
+        grace_days: 7,
+        offline_max_days: 30,
+    }
+}
+
+pub(crate) fn names(prefix: &str, range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| format!("{prefix}-{number:04}")).collect()
+}
+
+/// What a device remembers. Cloning it is copying its disk.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    pub(crate) key: Arc<DeviceKey>,
+    pub(crate) anchor: TrustAnchor,
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) epoch: u32,
+    pub(crate) ctr: u64,
+    pub(crate) ratchet: Option<[u8; 32]>,
+    pub(crate) licence: Option<VerifiedLicence>,
+    pub(crate) licence_seq: u64,
+    pub(crate) keyset: Option<Keyset>,
+}
+
+impl Edge {
+    pub(crate) fn id(&self) -> DeviceId {
+        self.device.clone().unwrap()
+    }
+
+    pub(crate) fn claims(&self) -> &LicenceClaims {
+        self.licence.as_ref().unwrap().claims()
+    }
+
+    /// Named and unnamed seats of the licence it holds.
+    pub(crate) fn seats(&self) -> (usize, u32) {
+        self.claims().grants.iter().fold((0, 0), |(named, any), grant| match &grant.seats {
+            Seats::Cameras(cameras) => (named + cameras.len(), any),
+            Seats::Any(count) => (named, any + count),
+        })
+    }
+
+    /// The next request, stored nowhere: calling twice gives two requests with rising counters.
+    pub(crate) fn request(&mut self, kind: RequestKind) -> Vec<u8> {
+        self.ctr += 1;
+        let htu = match &kind {
+            RequestKind::Activate { .. } => ACTIVATE_PATH,
+            RequestKind::Exchange => EXCHANGE_PATH,
+        };
+        let report = ClientReport {
+            licence_seq: self.licence_seq,
+            keyset_version: self.keyset.as_ref().map_or(0, Keyset::version),
+            ..ClientReport::default()
+        };
+        let body = RequestBody { kind, report, last_receipt: None, sections: Vec::new() }.encode().unwrap();
+        self.signed(htu, body, |_| {})
+    }
+
+    /// Signs a body, after `twist` has had its way with the proof.
+    pub(crate) fn signed(&self, htu: &str, body: Vec<u8>, twist: impl FnOnce(&mut RequestClaims)) -> Vec<u8> {
+        let unnamed = || DeviceId::parse(&self.key.kid().to_string()).unwrap();
+        let mut claims = RequestClaims {
+            ver: 1,
+            iss: self.anchor.issuer().clone(),
+            htm: "POST".into(),
+            htu: htu.into(),
+            bh: body_sha256(&body),
+            dev: self.device.clone().unwrap_or_else(unnamed),
+            epoch: self.epoch,
+            ctr: self.ctr,
+            nonce: [7; 32],
+        };
+        twist(&mut claims);
+        let proof = sign_document(&*self.key, Typ::Request, &claims.to_json_bytes().unwrap()).unwrap();
+        let ratchet_mac = self.ratchet.map(|ratchet| ratchet_mac(&ratchet, &body_sha256(&body)));
+        let device_key = *self.key.public_key().as_bytes();
+        ExchangeRequest { proof, device_key, ratchet_mac, body }.encode().unwrap()
+    }
+
+    pub(crate) fn activate(&mut self, issuer: &Issuer, code: &str) -> Result<(), Refusal> {
+        let request = self.request(RequestKind::Activate { code: code.to_owned() });
+        let answer = issuer.answer(&request, Some(AnswerKind::Activate))?;
+        self.accept(&answer);
+        Ok(())
+    }
+
+    /// One exchange; answers whether a licence came.
+    pub(crate) fn exchange(&mut self, issuer: &Issuer) -> Result<bool, Refusal> {
+        let request = self.request(RequestKind::Exchange);
+        let answer = issuer.answer(&request, Some(AnswerKind::Exchange))?;
+        Ok(self.accept(&answer))
+    }
+
+    /// Verifies everything as a device does, and takes it.
+    pub(crate) fn accept(&mut self, answer: &[u8]) -> bool {
+        let response = ExchangeResponse::decode(answer).unwrap();
+        let keyset = match self.keyset.take() {
+            None => Keyset::bootstrap(&self.anchor, &response.manifests).unwrap(),
+            Some(keyset) => {
+                response.manifests.iter().fold(keyset, |keyset, next| keyset.accept_next(next).unwrap())
+            }
+        };
+        let receipt = self.receipt(&keyset, &response);
+        assert!(response.ratchet_is(&receipt.claims().ratchet_sha256));
+        self.device = Some(receipt.claims().dev.clone());
+        self.epoch = receipt.claims().epoch;
+        self.ratchet = Some(response.next_ratchet);
+        if let Some(token) = &response.licence {
+            let licence = self.verified(&keyset, token);
+            assert!(licence.claims().seq > self.licence_seq, "a licence never goes back");
+            self.licence_seq = licence.claims().seq;
+            self.licence = Some(licence);
+        }
+        self.keyset = Some(keyset);
+        response.licence.is_some()
+    }
+
+    pub(crate) fn receipt(&self, keyset: &Keyset, response: &ExchangeResponse) -> VerifiedReceipt {
+        let expected = ReceiptExpected {
+            issuer: self.anchor.issuer().clone(),
+            device: self.device.clone(),
+            epoch: self.device.as_ref().map(|_| self.epoch),
+            pending: Some(([7; 32], self.ctr)),
+        };
+        let authority = Authority::Issuer(keyset, KeyUse::Receipt);
+        verify::<ReceiptClaims>(response.receipt.as_bytes(), authority, &expected).unwrap()
+    }
+
+    fn verified(&self, keyset: &Keyset, token: &str) -> VerifiedLicence {
+        let expected = LicenceExpected {
+            issuer: self.anchor.issuer().clone(),
+            tenant: Some(TENANT.parse().unwrap()),
+            device: self.device.clone(),
+            epoch: Some(self.epoch),
+            jkt: Some(self.key.kid()),
+        };
+        let authority = Authority::Issuer(keyset, KeyUse::License);
+        verify::<LicenceClaims>(token.as_bytes(), authority, &expected).unwrap()
+    }
+}

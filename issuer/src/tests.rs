@@ -1,0 +1,8 @@
+//! Flows through the whole issuer in one process, with real keys on the real database.
+
+mod activation;
+mod exchange;
+mod http;
+mod ledger;
+mod licence;
+mod seats;

@@ -1,0 +1,75 @@
+use crate::testkit::{Bench, names};
+use rusqlite::Connection;
+use std::collections::HashSet;
+
+fn numbers(bench: &Bench, device: &str) -> Vec<i64> {
+    let connection = Connection::open(bench.data.database()).unwrap();
+    let sql = "SELECT seq FROM licences WHERE device = ?1 ORDER BY seq";
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([device], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn a_hundred_concurrent_mints_get_distinct_gap_free_numbers() {
+    let bench = Bench::with(200, &[]);
+    let made = bench.code(4);
+    let activated = |_| {
+        let mut edge = bench.device();
+        edge.activate(&bench.issuer, made.code.reveal()).unwrap();
+        edge
+    };
+    let edges: Vec<_> = (0..4).map(activated).collect();
+    std::thread::scope(|scope| {
+        for edge in &edges {
+            // Every assignment says something new, so every exchange mints.
+            let (bench, mut edge) = (&bench, edge.clone());
+            scope.spawn(move || {
+                for round in 0..25 {
+                    let camera = format!("{}-{round}", edge.id());
+                    bench.assign(&edge.id(), &[camera], &[]);
+                    assert!(edge.exchange(&bench.issuer).unwrap());
+                }
+            });
+        }
+    });
+    for edge in &edges {
+        let expected: Vec<i64> = (1..=26).collect();
+        assert_eq!(numbers(&bench, edge.id().as_str()), expected);
+    }
+}
+
+#[test]
+fn every_token_that_a_device_saw_is_in_the_ledger_whole() {
+    let mut bench = Bench::with(50, &[]);
+    let mut edge = bench.activated();
+    let mut seen = HashSet::from([edge.licence.as_ref().unwrap().token().to_owned()]);
+    for round in 0..10 {
+        bench.assign(&edge.id(), &names("cam", round..round + 1), &[]);
+        edge.exchange(&bench.issuer).unwrap();
+        seen.insert(edge.licence.as_ref().unwrap().token().to_owned());
+        if round == 5 {
+            bench.restart();
+        }
+    }
+    let connection = Connection::open(bench.data.database()).unwrap();
+    let mut statement = connection.prepare("SELECT token FROM licences").unwrap();
+    let kept: HashSet<String> =
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(kept, seen);
+    assert_eq!(numbers(&bench, edge.id().as_str()), (1..=11).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_code_and_no_admin_secret_is_stored() {
+    let bench = Bench::with(10, &[]);
+    let made = bench.code(1);
+    let mut edge = bench.device();
+    edge.activate(&bench.issuer, made.code.reveal()).unwrap();
+    drop(edge);
+    let mut bytes = std::fs::read(bench.data.database()).unwrap();
+    bytes.extend(std::fs::read(bench.data.path().join("issuer.db-wal")).unwrap_or_default());
+    let plain = made.code.reveal().replace('-', "");
+    for secret in [made.code.reveal().as_bytes(), plain.as_bytes()] {
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+    }
+}

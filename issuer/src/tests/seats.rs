@@ -1,0 +1,179 @@
+use crate::testkit::{Bench, DAY, Edge, names};
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+const SUBSCRIBED: u32 = 12;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Code,
+    Activate(usize),
+    Assign {
+        device: usize,
+        camera: usize,
+    },
+    Remove {
+        camera: usize,
+    },
+    Exchange(usize),
+    /// The answer is lost on the way: the device goes on with what it has.
+    LoseAnswer(usize),
+    Pass(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => Just(Step::Code),
+        2 => (0_usize..4).prop_map(Step::Activate),
+        6 => (0_usize..4, 0_usize..16).prop_map(|(device, camera)| Step::Assign { device, camera }),
+        3 => (0_usize..16).prop_map(|camera| Step::Remove { camera }),
+        6 => (0_usize..4).prop_map(Step::Exchange),
+        2 => (0_usize..4).prop_map(Step::LoseAnswer),
+        2 => (0_i64..20).prop_map(|days| Step::Pass(days * DAY)),
+    ]
+}
+
+struct Site {
+    bench: Bench,
+    codes: Vec<(crate::admin::MadeCode, Option<Edge>)>,
+}
+
+impl Site {
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Code if self.codes.len() < 4 => self.codes.push((self.bench.code(1), None)),
+            Step::Code => {}
+            Step::Activate(index) => self.activate(*index),
+            Step::Assign { device, camera } => self.assign(*device, *camera),
+            Step::Remove { camera } => {
+                for (made, _) in &self.codes {
+                    // Refused on every device but the one that has it.
+                    let _ = self.bench.try_assign(
+                        &made.devices[0],
+                        &names("cam", *camera..camera + 1),
+                        &[],
+                        true,
+                    );
+                }
+            }
+            Step::Exchange(index) => {
+                if let Some((_, Some(edge))) = self.codes.get_mut(*index) {
+                    edge.exchange(&self.bench.issuer).unwrap();
+                }
+            }
+            Step::LoseAnswer(index) => {
+                if let Some((_, Some(edge))) = self.codes.get_mut(*index) {
+                    let request = edge.request(brink_license::exchange::RequestKind::Exchange);
+                    self.bench.issuer.answer(&request, None).unwrap();
+                }
+            }
+            Step::Pass(seconds) => self.bench.pass(*seconds),
+        }
+    }
+
+    fn activate(&mut self, index: usize) {
+        let Some((made, slot @ None)) = self.codes.get_mut(index) else { return };
+        let mut edge = self.bench.device();
+        if edge.activate(&self.bench.issuer, made.code.reveal()).is_ok() {
+            *slot = Some(edge);
+        }
+    }
+
+    fn assign(&self, device: usize, camera: usize) {
+        if let Some((made, _)) = self.codes.get(device) {
+            let _ = self.bench.try_assign(&made.devices[0], &names("cam", camera..camera + 1), &[], false);
+        }
+    }
+
+    /// Seats of the licences that devices hold and that still allow something.
+    fn in_force(&self) -> u64 {
+        let now = crate::clock::Clock::now(&*self.bench.clock);
+        let live = |edge: &Edge| edge.licence.is_some() && edge.claims().ends_at() > now;
+        let seats = |edge: &Edge| edge.seats().0 as u64 + u64::from(edge.seats().1);
+        self.codes.iter().filter_map(|(_, edge)| edge.as_ref()).filter(|edge| live(edge)).map(seats).sum()
+    }
+
+    /// Seats of the newest minted licence of each device that still allow something.
+    fn minted(&self) -> u64 {
+        let connection = Connection::open(self.bench.data.database()).unwrap();
+        let sql = "SELECT coalesce(sum(named_seats + any_seats), 0) FROM licences l
+                   WHERE seq = (SELECT max(seq) FROM licences m WHERE m.device = l.device)
+                     AND exp + grace_seconds > ?1";
+        let now = crate::clock::Clock::now(&*self.bench.clock).as_i64();
+        connection.query_row(sql, [now], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
+    }
+
+    fn quota(&self) -> u64 {
+        let now = crate::clock::Clock::now(&*self.bench.clock);
+        let edges = self.codes.iter().filter_map(|(_, edge)| edge.as_ref());
+        edges.filter(|edge| edge.claims().ends_at() > now).map(|edge| edge.claims().quotas[0].limit).sum()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn seats_and_quotas_never_sum_above_the_subscription(steps in prop::collection::vec(step(), 1..60)) {
+        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new() };
+        for step in &steps {
+            site.take(step);
+            prop_assert!(site.minted() <= u64::from(SUBSCRIBED), "minted {} after {step:?}", site.minted());
+            prop_assert!(site.in_force() <= u64::from(SUBSCRIBED), "in force {} after {step:?}", site.in_force());
+            prop_assert!(site.quota() <= 50_000, "quota {} after {step:?}", site.quota());
+        }
+    }
+
+    #[test]
+    fn once_everybody_has_reported_nothing_is_withheld_and_every_seat_is_out(
+        steps in prop::collection::vec(step(), 1..40)
+    ) {
+        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new() };
+        steps.iter().for_each(|step| site.take(step));
+        (0..4).for_each(|index| site.take(&Step::Activate(index)));
+        for _ in 0..5 {
+            (0..4).for_each(|index| site.take(&Step::Exchange(index)));
+        }
+        let activated = site.codes.iter().filter(|(_, edge)| edge.is_some()).count();
+        if activated > 0 && activated == site.codes.len() {
+            prop_assert_eq!(site.in_force(), u64::from(SUBSCRIBED));
+        }
+    }
+}
+
+#[test]
+fn a_camera_moves_once_the_old_device_has_confirmed() {
+    let bench = Bench::with(2, &[]);
+    let (mut a, mut b) = (bench.activated(), bench.activated());
+    bench.assign(&a.id(), &names("cam", 0..2), &[]);
+    for _ in 0..2 {
+        a.exchange(&bench.issuer).unwrap();
+        b.exchange(&bench.issuer).unwrap();
+    }
+    assert_eq!((a.seats(), b.seats()), ((2, 0), (0, 0)));
+    let error = bench.try_assign(&b.id(), &names("cam", 0..1), &[], false).unwrap_err().to_string();
+    assert!(error.contains(a.id().as_str()) && error.contains("--remove"), "{error}");
+    bench.try_assign(&a.id(), &names("cam", 0..1), &[], true).unwrap();
+    bench.assign(&b.id(), &names("cam", 0..1), &[]);
+    b.exchange(&bench.issuer).unwrap();
+    assert_eq!(b.seats(), (0, 0), "the seat is still on the other device");
+    a.exchange(&bench.issuer).unwrap();
+    a.exchange(&bench.issuer).unwrap();
+    b.exchange(&bench.issuer).unwrap();
+    assert_eq!((a.seats(), b.seats()), ((1, 0), (1, 0)));
+}
+
+#[test]
+fn seats_of_a_device_that_never_comes_back_return_when_its_lease_has_ended() {
+    let bench = Bench::with(10, &[]);
+    let lost = bench.activated();
+    assert_eq!(lost.seats(), (0, 10));
+    let mut next = bench.activated();
+    assert_eq!(next.seats(), (0, 0));
+    bench.pass(37 * DAY - 1);
+    next.exchange(&bench.issuer).unwrap();
+    assert_eq!(next.seats(), (0, 0));
+    bench.pass(1);
+    next.exchange(&bench.issuer).unwrap();
+    assert_eq!(next.seats(), (0, 5), "an even share: the lost device may still come back for the other half");
+}
