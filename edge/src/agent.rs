@@ -12,7 +12,7 @@ use crate::status::{Sources, StateSeen, status};
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
 use brink_license::clock::Reading;
-use brink_store::{DeviceStore, Layout, Snapshot};
+use brink_store::{DeviceStore, Held, Layout, Snapshot};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub struct Agent {
     ca_pem: Option<String>,
     in_flight: Option<InFlight>,
     schedule: Schedule,
-    repaired_at: Option<i64>,
+    vain_repair_at: Option<i64>,
     seen: Option<Arc<Snapshot>>,
 }
 
@@ -80,7 +80,7 @@ impl Agent {
             ca_pem,
             in_flight: None,
             schedule: Schedule::default(),
-            repaired_at: None,
+            vain_repair_at: None,
             seen: None,
         };
         agent.tick(&reading()?);
@@ -126,6 +126,12 @@ impl Agent {
         let result = match command {
             Command::Status => Ok(self.status(reading)),
             Command::Check(question) => look::decide(&self.look.at(reading), question),
+            // What is refused changes nothing, so this is asked before the request on its way is replaced.
+            Command::ActivateOnline { code, again, .. } | Command::ActivateExport { code, again, .. }
+                if self.in_flight.is_some() && (*again || !self.writer.waits_for(code)) =>
+            {
+                Err(EdgeError::AgentBusy)
+            }
             Command::Init { .. }
             | Command::ActivateOnline { .. }
             | Command::ActivateExport { .. }
@@ -230,10 +236,12 @@ impl Agent {
         let snapshot = self.look.at(reading);
         let activated = self.writer.held().is_some_and(|held| held.identity.is_some());
         if activated && self.look.wants_repair(&snapshot) {
-            self.repair(&snapshot, reading);
+            self.repair(reading);
         }
         self.report(&snapshot);
-        if self.schedule.due.is_none() {
+        if !self.writer.held().is_some_and(has_something_to_ask) {
+            self.schedule = Schedule::default();
+        } else if self.schedule.due.is_none() {
             self.schedule.due = self.first_due(&snapshot, reading);
         }
         if self.in_flight.is_none() && self.schedule.due.is_some_and(|due| reading.boottime >= due) {
@@ -241,19 +249,21 @@ impl Agent {
         }
     }
 
-    /// Publishes a bundle that is gone, damaged or without presence in this boot.
-    fn repair(&mut self, snapshot: &Snapshot, reading: &Reading) {
-        let recently =
-            self.repaired_at.is_some_and(|at| reading.boottime < at.saturating_add(REPAIR_PAUSE_SECONDS));
-        // Without any bundle hosts stand still, so that is tried at every tick.
-        if recently && snapshot.bundle().is_some() {
+    /// Publishes a bundle that is gone, damaged or without presence in this boot. What did not help is not tried again
+    /// at every tick.
+    fn repair(&mut self, reading: &Reading) {
+        let paused = |since: i64| reading.boottime < since.saturating_add(REPAIR_PAUSE_SECONDS);
+        if self.vain_repair_at.is_some_and(paused) {
             return;
         }
-        self.repaired_at = Some(reading.boottime);
         let was = self.look.refused().map(ToString::to_string);
-        match self.writer.repair(reading) {
-            Ok(()) => tracing::info!(?was, "the bundle was repaired"),
-            Err(error) => tracing::error!(code = %error.code(), %error, "the bundle cannot be repaired"),
+        let repaired = self.writer.repair(reading);
+        let after = self.look.at(reading);
+        let helped = !self.look.wants_repair(&after);
+        self.vain_repair_at = (!helped).then_some(reading.boottime);
+        match repaired {
+            Ok(()) => tracing::info!(?was, helped, "the bundle was published again"),
+            Err(error) => tracing::error!(code = %error.code(), %error, "the bundle cannot be published"),
         }
     }
 
@@ -267,22 +277,17 @@ impl Agent {
         }
     }
 
-    /// A device that knows its issuer exchanges by itself from the start; without a licence, as soon as it may.
+    /// The first exchange of this process waits for the device's phase; an activation that was not answered, and a
+    /// device whose licence is lost, do not wait.
     fn first_due(&self, snapshot: &Snapshot, reading: &Reading) -> Option<i64> {
-        let held = self.writer.held()?;
-        held.issuer_url.as_ref()?;
-        let Some(identity) = &held.identity else {
-            // An activation that waits for its answer.
-            return held.pending.as_ref().map(|_| reading.boottime);
-        };
-        let phase = schedule::phase(&identity.device);
-        let pause = match snapshot.bundle() {
-            Some(bundle) => {
+        let identity = self.writer.held().and_then(|held| held.identity.as_ref());
+        let pause = match (identity, snapshot.bundle()) {
+            (Some(identity), Some(bundle)) => {
                 let receipt = bundle.receipt().map(|receipt| receipt.claims().server_time);
                 let since = receipt.map(|at| u64::try_from(snapshot.standing().now.since(at)).unwrap_or(0));
-                schedule::first(bundle.licence().claims().refresh, since, phase)
+                schedule::first(bundle.licence().claims().refresh, since, schedule::phase(&identity.device))
             }
-            None => Duration::ZERO,
+            (Some(_) | None, _) => Duration::ZERO,
         };
         Some(later(reading, pause))
     }
@@ -315,6 +320,11 @@ impl Agent {
     }
 }
 
+/// Whether there is an issuer to call and a reason to: a device to report on, or an activation that waits.
+const fn has_something_to_ask(held: &Held) -> bool {
+    held.issuer_url.is_some() && (held.identity.is_some() || held.pending.is_some())
+}
+
 /// `pause` after `reading`, in seconds of boottime, rounded up.
 fn later(reading: &Reading, pause: Duration) -> i64 {
     let seconds = i64::try_from(pause.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
@@ -329,3 +339,6 @@ fn random() -> u64 {
         Err(_) => u64::MAX / 2,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,9 @@ pub enum EdgeError {
         /// What the verb is for.
         asked: &'static str,
     },
+    /// An answer to nothing.
+    #[error("no request waits for an answer: either it was taken up already, or nothing was asked")]
+    NothingPending,
     /// The request that an answer came for is no longer the one that waits.
     #[error("the request was answered by another way in the meantime")]
     Overtaken,
@@ -157,6 +160,7 @@ impl EdgeError {
             EdgeError::NoIssuerUrl => "NO_ISSUER_URL",
             EdgeError::AlreadyActivated { .. } => "ALREADY_ACTIVATED",
             EdgeError::OtherPending { .. } => "OTHER_PENDING",
+            EdgeError::NothingPending => "NOTHING_PENDING",
             EdgeError::Overtaken => "OVERTAKEN",
             EdgeError::AgentForbidden { .. } => "AGENT_FORBIDDEN",
             EdgeError::AgentLost { .. } => "AGENT_LOST",
@@ -189,6 +193,7 @@ impl EdgeError {
                 "run brink-edge exchange to renew; to make it a new device, give --again with a new code"
             }
             EdgeError::OtherPending { .. } => "import it with the verb that exported the request",
+            EdgeError::NothingPending => "see brink-edge status; ask anew with --export REQ",
             EdgeError::Overtaken => "nothing is lost: see brink-edge status",
             EdgeError::AgentForbidden { .. } => "run this as the agent's user, or join the group brink",
             EdgeError::AgentLost { .. } | EdgeError::AgentEnding => {
@@ -222,6 +227,7 @@ impl EdgeError {
             | EdgeError::NoIssuerUrl
             | EdgeError::AlreadyActivated { .. }
             | EdgeError::OtherPending { .. }
+            | EdgeError::NothingPending
             | EdgeError::Overtaken
             | EdgeError::AgentForbidden { .. }
             | EdgeError::AgentLost { .. }

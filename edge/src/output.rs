@@ -2,6 +2,7 @@
 
 use crate::command::{Reply, Report};
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Where a verb's answer goes.
 pub struct Output<'w> {
@@ -30,9 +31,14 @@ impl<'w> Output<'w> {
         Ok(reply.exit_code)
     }
 
-    /// Prints one line at once, for a reader that waits for it.
-    pub fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "{text}")?;
+    /// Says at once that an agent is ready, for a reader that waits for it. That is all that an agent prints.
+    pub fn ready(&mut self, socket: &Path) -> io::Result<()> {
+        if self.json {
+            let document = serde_json::json!({ "agent": "ready", "socket": socket });
+            writeln!(self.out, "{document}")?;
+        } else {
+            writeln!(self.out, "agent ready on {}", socket.display())?;
+        }
         self.out.flush()
     }
 
@@ -42,6 +48,7 @@ impl<'w> Output<'w> {
                 let document = serde_json::json!({ "error": report });
                 writeln!(self.out, "{document:#}")
             }
+            Some(_) | None if reply.document.is_null() => Ok(()),
             Some(_) | None => writeln!(self.out, "{:#}", reply.document),
         }
     }
@@ -73,6 +80,20 @@ mod tests {
         let (code, out, err) = printed(&reply, true);
         assert_eq!((code, err.as_str()), (0, ""));
         assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), reply.document);
+    }
+
+    #[test]
+    fn an_agent_says_once_that_it_is_ready() {
+        for (json, expected) in [
+            (false, "agent ready on E/agent.sock\n"),
+            (true, "{\"agent\":\"ready\",\"socket\":\"E/agent.sock\"}\n"),
+        ] {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let mut output = Output::new(&mut out, &mut err, json);
+            output.ready(Path::new("E/agent.sock")).unwrap();
+            output.reply(&Reply::done(serde_json::Value::Null, "")).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 
     #[test]

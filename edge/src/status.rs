@@ -332,18 +332,23 @@ impl Exchange {
 impl Store {
     fn of(sources: &Sources<'_>) -> Self {
         Self {
-            vault: sources.health.map_or_else(|| "not looked at".to_owned(), |health| vault(&health.vault)),
+            vault: match (sources.health, &sources.state) {
+                (Some(health), _) => vault(&health.vault),
+                (None, StateSeen::Absent) => "absent".to_owned(),
+                (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at".to_owned(),
+            },
             bundle: bundle(sources),
             state: match &sources.state {
                 StateSeen::Absent => "absent".to_owned(),
                 StateSeen::Closed(why) => format!("not looked at: {why}"),
                 StateSeen::Open(_) => "sound".to_owned(),
             },
-            documents: sources.health.map_or("not looked at", |health| match health.documents {
-                DocumentsHealth::Never => "none yet",
-                DocumentsHealth::Current => "at hand",
-                DocumentsHealth::Lost => "lost: run an exchange",
-            }),
+            documents: match (sources.health.map(|health| health.documents), &sources.state) {
+                (Some(DocumentsHealth::Never), _) | (None, StateSeen::Absent) => "none yet",
+                (Some(DocumentsHealth::Current), _) => "at hand",
+                (Some(DocumentsHealth::Lost), _) => "lost: run an exchange",
+                (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at",
+            },
             agent: if sources.agent { "running" } else { "not running" },
         }
     }

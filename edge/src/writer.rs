@@ -5,11 +5,11 @@
 
 use crate::command::{Command, Reply, Secret};
 use crate::error::EdgeError;
-use crate::exchange::{Device, Outcome, Outgoing};
+use crate::exchange::{Device, Outcome, Outgoing, plan};
 use crate::uplink::{Delivery, HttpsUplink, IssuerUrl, Uplink, UplinkError};
 use crate::words::rfc3339;
 use brink_license::clock::Reading;
-use brink_license::exchange::ACTIVATE_PATH;
+use brink_license::exchange::{ACTIVATE_PATH, RequestKind};
 use brink_store::{DeviceStore, Finding, Held, Installation, Layout, PendingKind, WriterLock, machine};
 use serde_json::json;
 
@@ -86,6 +86,14 @@ impl Writer {
             }
         };
         Ok(())
+    }
+
+    /// Whether the request that waits for its answer is the activation with this code.
+    #[must_use]
+    pub fn waits_for(&self, code: &Secret) -> bool {
+        let pending = self.held().and_then(|held| held.pending.as_ref());
+        let kind = RequestKind::Activate { code: code.reveal().to_owned() };
+        pending.and_then(plan::asked).is_some_and(|body| body.kind == kind)
     }
 
     /// Publishes again what is gone or was changed, and confirms presence. What that does not mend, opening the store
@@ -260,8 +268,8 @@ impl Writer {
             Some(pending) if pending.kind != asked => {
                 Err(EdgeError::OtherPending { pending: kind_name(pending.kind), asked: kind_name(asked) })
             }
-            // Nothing pending is the device's own refusal, which knows whether the answer was taken before.
-            Some(_) | None => Ok(()),
+            Some(_) => Ok(()),
+            None => Err(EdgeError::NothingPending),
         }
     }
 

@@ -123,13 +123,19 @@ impl Cli {
     }
 }
 
+/// At their finer levels these log what is on the wire: activation codes, tokens and ratchets.
+const WIRE_LOGS: [&str; 3] = ["ureq=info", "ureq_proto=info", "rustls=info"];
+
 fn parse_filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
 
 /// Logs go to standard error, so that standard output is the answer alone.
 pub fn start_logging(cli: &Cli) -> Result<(), TryInitError> {
-    let filter = EnvFilter::new(cli.log.as_deref().unwrap_or(cli.default_filter()));
+    let mut filter = EnvFilter::new(cli.log.as_deref().unwrap_or(cli.default_filter()));
+    for directive in WIRE_LOGS.iter().filter_map(|directive| directive.parse().ok()) {
+        filter = filter.add_directive(directive);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -8,7 +8,7 @@ use crate::error::EdgeError;
 use crate::local::{GLANCE_TIMEOUT, LocalServer, ask};
 use brink_store::Layout;
 use clap::Args;
-use serde_json::json;
+use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::os::unix::fs::MetadataExt;
@@ -35,10 +35,10 @@ pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Resul
     })?;
     end_on_signals(agent.events())?;
     let server = LocalServer::bind(&socket, hosts_group(&layout), agent.events())?;
-    output.line(&format!("agent ready on {}", server.path().display())).map_err(cannot_print)?;
+    output.ready(server.path()).map_err(cannot_print)?;
     tracing::info!(socket = %server.path().display(), "ready");
     agent.run(server)?;
-    Ok(Reply::done(json!({ "agent": "ended" }), ""))
+    Ok(Reply::done(Value::Null, ""))
 }
 
 fn cannot_print(reason: std::io::Error) -> EdgeError {

@@ -180,11 +180,10 @@ fn bundle_standing(what: &str, verified: Option<&Result<(), BundleError>>) -> St
         None => Standing::Unchecked("no roots to check it with: give --trust trust.json".to_owned()),
         Some(Ok(())) => Standing::Verified("the whole bundle verifies from the pinned roots".to_owned()),
         Some(Err(error)) => {
-            let own = match error {
-                BundleError::Licence(_) => what == "licence",
-                BundleError::Receipt(_) => what == "receipt",
-                BundleError::Presence(_) => what == "presence",
-                _ => true,
+            let own = match what {
+                "receipt" => matches!(error, BundleError::Receipt(_)),
+                "presence" => matches!(error, BundleError::Presence(_)),
+                _ => !matches!(error, BundleError::Receipt(_) | BundleError::Presence(_)),
             };
             if own {
                 return Standing::refused(error.code(), error);

@@ -58,7 +58,7 @@ pub enum UplinkError {
         what: String,
     },
     /// The issuer said no, or not now.
-    #[error("the issuer refused ({code}): {detail}")]
+    #[error("the issuer refused: {detail}")]
     Refused {
         /// HTTP status.
         status: u16,
