@@ -11,6 +11,8 @@ pub struct Bins {
     pub issuer: PathBuf,
     /// `brink-edge`
     pub edge: PathBuf,
+    /// A host process that holds a gate.
+    pub gate_host: PathBuf,
 }
 
 impl Bins {
@@ -25,8 +27,12 @@ impl Bins {
 #[allow(clippy::disallowed_methods, reason = "scripts/test says where it built the binaries")]
 fn prebuilt() -> Option<Bins> {
     let folder = PathBuf::from(std::env::var_os("BRINK_TEST_BIN_DIR")?);
-    let bins = Bins { issuer: folder.join("brink-issuer"), edge: folder.join("brink-edge") };
-    for path in [&bins.issuer, &bins.edge] {
+    let bins = Bins {
+        issuer: folder.join("brink-issuer"),
+        edge: folder.join("brink-edge"),
+        gate_host: folder.join("gate-host"),
+    };
+    for path in [&bins.issuer, &bins.edge, &bins.gate_host] {
         assert!(path.exists(), "BRINK_TEST_BIN_DIR is set, but there is no {}: unset it", path.display());
     }
     Some(bins)
@@ -44,7 +50,11 @@ fn build() -> Bins {
         .expect("cargo runs");
     assert!(output.status.success(), "cargo build --bins: {}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
-    Bins { issuer: executable(&messages, "brink-issuer"), edge: executable(&messages, "brink-edge") }
+    Bins {
+        issuer: executable(&messages, "brink-issuer"),
+        edge: executable(&messages, "brink-edge"),
+        gate_host: executable(&messages, "gate-host"),
+    }
 }
 
 fn executable(messages: &str, name: &str) -> PathBuf {

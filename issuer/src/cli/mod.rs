@@ -68,8 +68,9 @@ enum Verb {
 /// The program: reads the arguments, does what they say, answers the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let (out, err) = (io::stdout(), io::stderr());
-    run(std::env::args_os(), &mut out.lock(), &mut err.lock()).into()
+    // Not locked: other threads log to standard error while a server runs.
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    run(std::env::args_os(), &mut out, &mut err).into()
 }
 
 /// The same, for tests: any arguments, any writers. `arguments` start with the program's name.

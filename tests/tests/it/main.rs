@@ -8,6 +8,7 @@
 
 mod activation;
 mod claims;
+mod flows;
 mod gate;
 mod probes;
 mod tidy;

@@ -45,7 +45,7 @@ impl Shared {
     fn publish(&self, snapshot: Arc<Snapshot>, refused: Option<&BundleError>) {
         // The time is stored first: a decision may see a new time with old deadlines, never the other way round.
         self.now.store(snapshot.standing().now.as_i64(), Ordering::Release);
-        if !self.snapshot.load().same_answers(&snapshot) {
+        if !self.snapshot.load().says_the_same(&snapshot) {
             self.snapshot.store(snapshot);
         }
         let mut last = self.refused.lock().unwrap_or_else(PoisonError::into_inner);

@@ -45,10 +45,11 @@ impl Snapshot {
         &self.table
     }
 
-    /// Whether `other` decides alike at every moment, so that it need not be published.
-    pub(super) fn same_answers(&self, other: &Snapshot) -> bool {
+    /// Whether `other` says the same at every moment, so that it need not be published.
+    pub(super) fn says_the_same(&self, other: &Snapshot) -> bool {
         let key = |s: &Standing| (s.window, s.hold, s.flags, s.enforce);
-        Arc::ptr_eq(&self.table, &other.table) && key(&self.standing) == key(&other.standing)
+        let bundle = |snapshot: &Snapshot| snapshot.bundle.as_ref().map(Arc::as_ptr);
+        bundle(self) == bundle(other) && key(&self.standing) == key(&other.standing)
     }
 }
 

@@ -1,0 +1,45 @@
+//! A host process for the tests: holds a gate and asks without pause until its standard input ends, then says what it
+//! was told. `gate-host BUNDLE TRUST CAMERA FEATURE`
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's program: it talks to its test, and a broken step is a failed test"
+)]
+
+use brink_license::keyset::TrustAnchor;
+use brink_store::Gate;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{Read, Write};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [bundle, trust, camera, feature] = &arguments[..] else {
+        panic!("gate-host BUNDLE TRUST CAMERA FEATURE")
+    };
+    let trust = std::fs::read(trust).expect("the trust anchor");
+    let gate = Gate::open(bundle, TrustAnchor::from_json(&trust).expect("a sound anchor")).expect("a gate");
+    println!("ready {}", gate.check(camera, feature).reason.as_str());
+    std::io::stdout().flush().expect("standard output");
+
+    let (mut checks, mut denied) = (0u64, 0u64);
+    while !input_ended() {
+        for _ in 0..1000 {
+            checks += 1;
+            denied += u64::from(!gate.check(camera, feature).allowed);
+        }
+    }
+    let status = gate.status();
+    let receipt =
+        status.bundle().and_then(|bundle| bundle.receipt()).map_or(0, |receipt| receipt.claims().seq);
+    let refused = status.refused().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    println!("checks {checks} denied {denied} receipt {receipt} refused {refused}");
+}
+
+/// Waits a millisecond for the test to close standard input: the cores are shared with what this process watches.
+fn input_ended() -> bool {
+    let stdin = std::io::stdin();
+    let timeout = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    let ready = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&timeout)).expect("poll");
+    ready > 0 && stdin.lock().read(&mut [0]).expect("standard input") == 0
+}

@@ -1,0 +1,90 @@
+//! What may be lost on a device, and what is then said: never "a new install", never an older state.
+
+use super::{NEAR_MISS, Scene};
+use std::fs;
+
+fn lose_vault(scene: &Scene) {
+    let vault = scene.device.data().join("vault");
+    if vault.exists() {
+        fs::remove_dir_all(vault).unwrap();
+    }
+}
+
+#[test]
+fn the_vault_may_be_lost_after_every_step() {
+    let scene = Scene::offered(10);
+    lose_vault(&scene);
+    scene.device.activate(&scene.url, &scene.offer.code).ok();
+    lose_vault(&scene);
+    assert_eq!(scene.device.status()["state"], "active");
+    scene.assign_two();
+    scene.device.exchange().ok();
+    lose_vault(&scene);
+    assert!(scene.is_granted("cam-1", NEAR_MISS));
+    let agent = scene.device.agent();
+    assert_eq!(scene.device.status()["state"], "active");
+    lose_vault(&scene);
+    scene.device.exchange().ok();
+    assert!(scene.is_granted("cam-1", NEAR_MISS), "the vault went while the agent had it open");
+    assert!(agent.stop().success());
+    lose_vault(&scene);
+    scene.device.exchange().ok();
+    let status = scene.device.status();
+    assert_eq!((&status["state"], &status["licence"]["cameras"]), (&"active".into(), &2.into()), "{status}");
+    assert!(scene.is_granted("cam-1", NEAR_MISS));
+}
+
+#[test]
+fn a_lost_bundle_is_published_again_by_any_verb_and_by_the_agent() {
+    let scene = Scene::activated(10);
+    scene.assign_two();
+    scene.device.exchange().ok();
+    fs::remove_file(scene.device.bundle()).unwrap();
+    assert!(scene.is_granted("cam-1", NEAR_MISS), "a verb mends it first");
+    let agent = scene.device.agent();
+    fs::remove_file(scene.device.bundle()).unwrap();
+    brink_tests::until("the agent publishes what it holds", || scene.device.bundle().exists());
+    assert!(scene.is_granted("cam-1", NEAR_MISS));
+    assert!(agent.stop().success());
+}
+
+#[test]
+fn vault_and_bundle_together_come_back_by_an_exchange() {
+    let scene = Scene::activated(10);
+    scene.assign_two();
+    scene.device.exchange().ok();
+    lose_vault(&scene);
+    fs::remove_file(scene.device.bundle()).unwrap();
+    scene.device.exchange().ok();
+    assert!(scene.is_granted("cam-1", NEAR_MISS));
+}
+
+#[test]
+fn a_lost_state_or_key_is_named_and_never_made_anew() {
+    for (lost, kept) in [("state.db", "device.key"), ("device.key", "state.db")] {
+        let scene = Scene::activated(10);
+        scene.assign_two();
+        scene.device.exchange().ok();
+        fs::remove_file(scene.device.data().join(lost)).unwrap();
+        let before = fs::read(scene.device.data().join(kept)).unwrap();
+        let said = scene.device.exchange();
+        assert_eq!(said.code, Some(1), "{said}");
+        assert!(said.stderr.contains(lost), "names what is lost: {said}");
+        let offer = scene.issuer.offer(super::TENANT);
+        let again = scene.device.activate(&scene.url, &offer.code);
+        assert_ne!(again.code, Some(0), "activation is no way around it: {again}");
+        assert!(!scene.device.data().join(lost).exists(), "nothing was made anew");
+        assert_eq!(fs::read(scene.device.data().join(kept)).unwrap(), before, "and nothing was changed");
+        assert!(scene.is_granted("cam-1", NEAR_MISS), "the published licence stays in force");
+    }
+}
+
+#[test]
+fn a_provisioned_device_keeps_its_trust() {
+    let scene = Scene::activated(10);
+    let other = brink_tests::Issuer::init(scene.world.path("other"), "dev-other");
+    let trust = other.trust();
+    let said = scene.device.run(&["init", "--trust", trust.to_str().unwrap()]);
+    assert_ne!(said.code, Some(0), "trust is replaceable only while there is no store: {said}");
+    scene.device.exchange().ok();
+}
