@@ -74,7 +74,10 @@ fn inspect(layout: &Layout, path: &Path) -> Result<Reply, EdgeError> {
     if let Ok(bundle) = read_bounded(&layout.bundle(), BUNDLE_BYTES_MAX) {
         trusted.add_source(&bundle);
     }
-    Ok(inspected(&Inspection::of(&bytes, Some(&trusted))))
+    let mut reply = inspected(&Inspection::of(&bytes, Some(&trusted)));
+    // JSON with and without --json: the files are for programs, and one form is enough to read.
+    reply.text = format!("{:#}", reply.document);
+    Ok(reply)
 }
 
 /// An inspection as an answer: 0 if everything in it verified, 3 if not.

@@ -24,18 +24,18 @@ fn the_issuer_names_what_it_does_not_know_and_what_is_missing() {
     refused(run(&["subscription", "set", "--tenant", "nobody", "--cameras", "5"]), 1, &["nobody"]);
     let set =
         |pack: &str| run(&["subscription", "set", "--tenant", TENANT, "--cameras", "10", "--pack", pack]);
-    refused(set("no_such_pack"), 1, &["no_such_pack"]);
-    refused(set("retail"), 1, &["retail", "retail="]);
-    refused(set("data"), 1, &["data", "data="]);
-    refused(set("retail=-1"), 1, &["retail"]);
+    refused(set("no_such_pack"), 2, &["no_such_pack"]);
+    refused(set("retail"), 2, &["retail", "retail="]);
+    refused(set("data"), 2, &["data", "data="]);
+    refused(set("retail=-1"), 2, &["retail"]);
     let assign = |words: &[&str]| run(&[&["camera", "assign", "--device"], words].concat());
     refused(assign(&["ghost", "--camera", "c"]), 1, &["ghost"]);
-    refused(assign(&[device, "--camera", "c", "--pack", "retail"]), 1, &["retail"]);
-    refused(assign(&[device, "--camera", "c", "--pack", "intelligence"]), 1, &["intelligence", "tenant"]);
-    refused(assign(&[device, "--camera", "c", "--pack", "no_such_pack"]), 1, &["no_such_pack"]);
+    refused(assign(&[device, "--camera", "c", "--pack", "retail"]), 3, &["retail"]);
+    refused(assign(&[device, "--camera", "c", "--pack", "intelligence"]), 2, &["intelligence", "tenant"]);
+    refused(assign(&[device, "--camera", "c", "--pack", "no_such_pack"]), 2, &["no_such_pack"]);
     let eleven: Vec<String> = (0..11).map(|i| format!("cam-{i}")).collect();
     let eleven: Vec<&str> = eleven.iter().flat_map(|name| ["--camera", name]).collect();
-    refused(assign(&[&[device], &eleven[..]].concat()), 1, &["11", "10"]);
+    refused(assign(&[&[device], &eleven[..]].concat()), 3, &["11", "10"]);
     refused(run(&["license", "show", "--device", "ghost"]), 1, &["ghost"]);
     scene.device.activate(&scene.url, &scene.offer.code).ok();
 }
