@@ -12,6 +12,7 @@ mod lock;
 pub mod machine;
 mod state;
 #[cfg(test)]
+#[allow(dead_code, reason = "shared with the tests of the edge, which use other parts")]
 mod test_issuer;
 mod vault;
 

@@ -19,10 +19,13 @@ impl WriterLock {
     pub fn acquire(layout: &Layout) -> Result<Self, StoreError> {
         let path = layout.lock();
         let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let file = opened.map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => StoreError::NoStore { dir: layout.dir().to_owned() },
-            _ => StoreError::io(&path, "open it")(error),
-        })?;
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StoreError::NoStore { dir: layout.dir().to_owned() });
+            }
+            Err(error) => return Err(StoreError::io(&path, "open it")(error)),
+        };
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file, layout: layout.clone() }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { dir: layout.dir().to_owned() }),

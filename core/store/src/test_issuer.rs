@@ -239,17 +239,3 @@ impl TestIssuer {
 fn record(key: &TestKey, key_use: KeyUse, state: KeyState) -> KeyRecord {
     KeyRecord::new(key.public(), key_use, (at(-400 * DAY), at(4000 * DAY)), state)
 }
-
-/// What a killed process would leave: every file as the kernel has it now.
-pub(crate) fn copy_tree(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}

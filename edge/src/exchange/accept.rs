@@ -130,11 +130,12 @@ impl<P: Into<Problem>> From<P> for Refusal {
 pub fn accept(before: &Before<'_>, response: &[u8], now: UnixSeconds) -> Result<Accepted, Refusal> {
     // 1. Its form.
     let response = ExchangeResponse::decode(response).map_err(Problem::from)?;
+    if before.held.pending.is_none() {
+        return Err(Problem::NothingPending.into());
+    }
     // 2. The keyset that everything else is verified with.
-    let walked = walk(before, &response.manifests).map_err(|problem| Refusal {
-        answered: before.keyset.is_some_and(|held| receipt(before, &response.receipt, held).is_ok()),
-        problem,
-    })?;
+    let walked = walk(before, &response.manifests)
+        .map_err(|problem| not_walked(before, &response.receipt, problem))?;
     // 3. The receipt answers our request.
     let receipt = receipt(before, &response.receipt, &walked.keyset)?;
     // From here on the issuer has answered, whatever the rest is worth.
@@ -164,6 +165,16 @@ pub fn accept(before: &Before<'_>, response: &[u8], now: UnixSeconds) -> Result<
         new_licence,
         receipt,
     })
+}
+
+/// The keyset held still tells whether this was the answer to our request. An answer to another one brings manifests
+/// that do not follow either, and the nonce says better why.
+fn not_walked(before: &Before<'_>, token: &str, problem: Problem) -> Refusal {
+    match before.keyset.map(|held| receipt(before, token, held)) {
+        Some(Ok(_)) => Refusal::answered(problem),
+        Some(Err(other @ Problem::Receipt(TokenError::WrongNonce))) => other.into(),
+        Some(Err(_)) | None => problem.into(),
+    }
 }
 
 /// Where the walk over the manifests ends.

@@ -11,3 +11,9 @@ pub mod plan;
 pub use accept::{Accepted, Problem, Refusal};
 pub use device::{Device, Outcome, Outgoing};
 pub use error::DeviceError;
+
+// The store's tests and these need the same issuer, and neither crate may see the other's tests.
+#[cfg(test)]
+#[allow(dead_code, reason = "shared with the tests of the store, which use other parts")]
+#[path = "../../../core/store/src/test_issuer.rs"]
+mod test_issuer;

@@ -92,10 +92,8 @@ impl Examiner<'_> {
     ) -> Result<SeqMark, Unfit> {
         match (licence, self.marks.licence) {
             (Some(licence), held) => {
-                SeqMark::admit(held.as_ref(), licence, keyset).map_err(|error| match error {
-                    TokenError::Rollback { seq, held } if seq < held => Unfit::Behind,
-                    other => unverified(other),
-                })
+                let admitted = SeqMark::admit(held.as_ref(), licence, keyset);
+                admitted.map_err(|error| if is_behind(&error) { Unfit::Behind } else { unverified(error) })
             }
             // Nothing that a revoked key signed can be read; the very licence that was accepted may stay.
             (None, Some(held)) if held.sha256 == sha256(token) => Ok(held),
@@ -127,6 +125,11 @@ impl Examiner<'_> {
             (None, _, Some(_)) => Err(Unfit::Behind),
         }
     }
+}
+
+/// Older, and not another content under the number that is held.
+fn is_behind(error: &TokenError) -> bool {
+    matches!(error, TokenError::Rollback { seq, held } if seq < held)
 }
 
 /// A number that does not fall, and means the same content as long as it stays.

@@ -2,9 +2,11 @@
 //! taken for a new one, wherever the process is killed and whatever happens to vault and bundle.
 
 use super::*;
-use crate::crash::observed::observing;
+use crate::bundle::Bundle;
+use crate::crash::observed::{copy_tree, observing};
 use crate::state::PendingKind;
-use crate::test_issuer::{Asked, TestIssuer, TestKey, at, copy_tree};
+use crate::state::{Identity, Ratchet};
+use crate::test_issuer::{Asked, TestIssuer, TestKey, at};
 use crate::{VerifiedBundle, publish_also};
 use brink_license::clock::{BootId, Reading};
 use brink_license::exchange::ExchangeResponse;

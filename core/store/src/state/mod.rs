@@ -4,20 +4,21 @@
 
 mod fault;
 mod held;
+mod inbox;
 mod rows;
 mod schema;
 mod seal;
 
+pub(crate) use inbox::Inbox;
+
 pub use held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
 
-use crate::documents::Documents;
 use crate::durable::exists;
 use crate::{Layout, StoreError};
 use brink_license::keyset::TrustAnchor;
 use brink_license::{Kid, UnixSeconds};
 use fault::Fault;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -25,35 +26,6 @@ use std::path::{Path, PathBuf};
 const REFUSALS_KEPT: u32 = 32;
 /// Longest text of a refusal.
 const REFUSAL_CHARS_MAX: usize = 500;
-const INBOX_VERSION: u8 = 1;
-
-/// Accepted documents on their way to vault and bundle. With them everything after the commit can be done again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Inbox {
-    pub(crate) documents: Documents,
-    /// Epoch and seq of the licence.
-    pub(crate) licence: (u32, u64),
-    /// The manifests that are new, by version.
-    pub(crate) manifests: Vec<(u64, Vec<u8>)>,
-}
-
-impl Inbox {
-    fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let unstorable = |error: postcard::Error| StoreError::Unstorable {
-            what: "the answer",
-            problem: error.to_string(),
-        };
-        postcard::to_extend(self, vec![INBOX_VERSION]).map_err(unstorable)
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&INBOX_VERSION, rest) = bytes.split_first()? else { return None };
-        match postcard::take_from_bytes(rest) {
-            Ok((inbox, [])) => Some(inbox),
-            Ok(_) | Err(_) => None,
-        }
-    }
-}
 
 /// What one acceptance changes in the state, all of it or nothing.
 #[derive(Debug)]

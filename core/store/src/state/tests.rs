@@ -1,4 +1,5 @@
 use super::*;
+use crate::Documents;
 use crate::test_issuer::{TestIssuer, TestKey, at};
 use brink_license::clock::{BootId, Reading};
 use std::os::unix::fs::PermissionsExt;

@@ -106,7 +106,7 @@ fn is_honest(answer: &Result<Option<Documents>, VaultDamage>) -> bool {
 fn copy_of(from: &Path) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("vault");
-    crate::test_issuer::copy_tree(from, &path);
+    crate::crash::observed::copy_tree(from, &path);
     (dir, path)
 }
 
