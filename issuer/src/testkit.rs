@@ -77,6 +77,11 @@ impl Bench {
         (self.issuer, self.admin) = open(&self.data, &self.clock);
     }
 
+    /// An issuer on a copy of the directory, with the same clock.
+    pub(crate) fn opened(&self, data: &DataDir) -> Arc<Issuer> {
+        open(data, &self.clock).0
+    }
+
     pub(crate) fn pass(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }

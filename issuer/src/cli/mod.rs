@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 use error::{CliError, Exit};
 use output::Output;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -116,7 +116,8 @@ fn show_usage<'w>(error: &clap::Error, out: &'w mut dyn Write, err: &'w mut dyn 
 fn start_logging(cli: &Cli) -> Result<(), CliError> {
     let filter =
         EnvFilter::try_new(&cli.log).map_err(|e| CliError::usage(format!("--log {:?}: {e}", cli.log)))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let colours = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     // A second start in one process, as tests do, keeps the first.
     let _ = if cli.log_json { lines.json().try_init() } else { lines.try_init() };
     Ok(())

@@ -1,4 +1,6 @@
+use crate::config::DataDir;
 use crate::testkit::{Bench, names};
+use brink_license::exchange::RequestKind;
 use rusqlite::Connection;
 use std::collections::HashSet;
 
@@ -71,5 +73,43 @@ fn no_code_and_no_admin_secret_is_stored() {
     let plain = made.code.reveal().replace('-', "");
     for secret in [made.code.reveal().as_bytes(), plain.as_bytes()] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+    }
+}
+
+/// The database as a power cut would leave it right now: every page that was synced, nothing that was not written.
+fn cut(bench: &Bench, to: &std::path::Path) -> DataDir {
+    let data = DataDir::new(to);
+    std::fs::create_dir_all(data.keys()).unwrap();
+    for entry in std::fs::read_dir(bench.data.keys()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), data.keys().join(entry.file_name())).unwrap();
+    }
+    for name in ["issuer.db", "issuer.db-wal", "trust.json"] {
+        std::fs::copy(bench.data.path().join(name), data.path().join(name)).unwrap();
+    }
+    data
+}
+
+#[test]
+fn what_has_left_was_recorded_whatever_happens_next() {
+    let bench = Bench::with(50, &[]);
+    let (made, mut edge) = (bench.code(1), bench.device());
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..12 {
+        let request = match round {
+            0 => edge.request(RequestKind::Activate { code: made.code.reveal().to_owned() }),
+            _ => edge.request(RequestKind::Exchange),
+        };
+        let answer = bench.issuer.answer(&request, None).unwrap();
+        let data = cut(&bench, &folder.path().join(round.to_string()));
+        let restarted = bench.opened(&data);
+        assert_eq!(restarted.answer(&request, None).unwrap(), answer, "round {round}");
+        if edge.accept(&answer) {
+            let connection = Connection::open(data.database()).unwrap();
+            let sql = "SELECT token FROM licences ORDER BY seq DESC LIMIT 1";
+            let kept: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+            assert_eq!(kept, edge.licence.as_ref().unwrap().token());
+        }
+        bench.assign(&edge.id(), &names("cam", round..round + 1), &[]);
     }
 }

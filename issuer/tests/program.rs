@@ -1,0 +1,152 @@
+//! The real program: it serves, logs without secrets, and ends on a signal.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test relies on may fail it")]
+
+use brink_license::exchange::{
+    ACTIVATE_PATH, ClientReport, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, body_sha256,
+};
+use brink_license::token::RequestClaims;
+use brink_license::{DeviceId, Typ};
+use brink_signing::{DeviceKey, Signer, sign_document};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_brink-issuer");
+
+fn run(data: &Path, line: &str) -> Output {
+    Command::new(PROGRAM).args(line.split_whitespace()).arg("--data").arg(data).output().unwrap()
+}
+
+fn said(data: &Path, line: &str) -> serde_json::Value {
+    let output = run(data, &format!("{line} --json"));
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A serving issuer, killed if a test fails.
+struct Serving(Child, String);
+
+impl Serving {
+    fn start(data: &Path, log: &Path, rest: &str) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .args(format!("serve --listen 127.0.0.1:0 --log trace {rest}").split_whitespace())
+            .arg("--data")
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(File::create(log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}"));
+        Self(child, address.to_owned())
+    }
+
+    fn post(&self, path: &str, body: &[u8]) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.1).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        )
+        .unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        (String::from_utf8_lossy(&answer[..end]).into_owned(), answer.split_off(end + 4))
+    }
+
+    fn signal(&mut self, signal: Signal) -> Option<i32> {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn activation(folder: &Path, issuer: &str, code: &str) -> Vec<u8> {
+    let key = DeviceKey::create(folder.join("device.key")).unwrap();
+    let kind = RequestKind::Activate { code: code.to_owned() };
+    let body =
+        RequestBody { kind, report: ClientReport::default(), last_receipt: None, sections: Vec::new() };
+    let body = body.encode().unwrap();
+    let claims = RequestClaims {
+        ver: 1,
+        iss: issuer.parse().unwrap(),
+        htm: "POST".into(),
+        htu: ACTIVATE_PATH.into(),
+        bh: body_sha256(&body),
+        dev: DeviceId::parse(&key.kid().to_string()).unwrap(),
+        epoch: 0,
+        ctr: 1,
+        nonce: [3; 32],
+    };
+    let proof = sign_document(&key, Typ::Request, &claims.to_json_bytes().unwrap()).unwrap();
+    let device_key = *key.public_key().as_bytes();
+    ExchangeRequest { proof, device_key, ratchet_mac: None, body }.encode().unwrap()
+}
+
+#[test]
+fn it_serves_logs_without_secrets_survives_a_kill_and_ends_on_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("issuer");
+    let passphrase = folder.path().join("passphrase");
+    fs::write(&passphrase, "correct horse battery").unwrap();
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    let unlock = format!("--passphrase-file {}", passphrase.display());
+    said(&data, &format!("init --issuer acme {unlock}"));
+    said(&data, "tenant create --id tenant-123 --name Acme");
+    said(&data, "subscription set --tenant tenant-123 --cameras 100");
+    let made = said(&data, "device code --tenant tenant-123");
+    let (code, device) = (made["code"].as_str().unwrap(), made["device"].as_str().unwrap());
+    let request = activation(folder.path(), "acme", code);
+
+    let logs = ["one.log", "two.log"].map(|name| folder.path().join(name));
+    let mut serving = Serving::start(&data, &logs[0], &unlock);
+    let (head, answer) = serving.post(ACTIVATE_PATH, &request);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let response = ExchangeResponse::decode(&answer).unwrap();
+    assert_eq!(serving.signal(Signal::KILL), None);
+
+    let mut serving = Serving::start(&data, &logs[1], &format!("{unlock} --log-json"));
+    assert_eq!(serving.post(ACTIVATE_PATH, &request).1, answer, "the same bytes after a kill");
+    let (head, problem) = serving.post(ACTIVATE_PATH, b"garbage");
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+    assert_eq!(serving.signal(Signal::TERM), Some(0));
+
+    let shown = said(&data, &format!("license show --device {device} --token"));
+    assert_eq!(shown["minted"]["token"].as_str(), response.licence.as_deref());
+    let mut seen = String::from_utf8_lossy(&problem).into_owned();
+    logs.iter().for_each(|log| seen.push_str(&fs::read_to_string(log).unwrap()));
+    assert!(seen.contains("/v1/activate") && seen.contains("MALFORMED"), "something was logged: {seen}");
+    let folded = code.replace('-', "");
+    for secret in [code, &folded, "correct horse", "eyJ", response.licence.as_deref().unwrap()] {
+        assert!(!seen.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[test]
+fn a_keyset_and_a_database_that_do_not_fit_refuse_to_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("issuer");
+    let refused = run(&data, "serve --listen 127.0.0.1:0");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("brink-issuer init"));
+    said(&data, "init --issuer dev-acme --dev");
+    fs::set_permissions(data.join("keys/receipt-1.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = run(&data, "serve --listen 127.0.0.1:0");
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("receipt-1.key") && words.contains("chmod 600"), "{words}");
+}
