@@ -98,6 +98,7 @@ impl Answering<'_> {
         }
         let minter = Minter { keyset: &self.issuer.keyset, signer: &self.issuer.keys.license };
         let minted = minter.mint(&desired.draft, view.device.licence_seq + lost + 1, self.now)?;
+        tracing::info!(device = %view.device.id, seq = minted.seq, jti = %minted.jti, kid = %minted.kid, "minting a licence");
         let note = self.note(
             view,
             "licence.mint",

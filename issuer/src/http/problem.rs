@@ -47,7 +47,11 @@ impl Problem {
     }
 
     pub(super) fn too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", "the request is too large; send at most 4 MiB")
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "TOO_LARGE",
+            "the request is too large; send at most 128 KiB to activate, 4 MiB to exchange",
+        )
     }
 
     pub(super) fn internal() -> Self {
