@@ -8,7 +8,7 @@ use crate::error::EdgeError;
 use crate::local::LocalServer;
 use crate::look::{self, Look};
 use crate::schedule;
-use crate::status::{Sources, StateSeen, status};
+use crate::status::{AgentSeen, Sources, StateSeen, status};
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
 use brink_license::clock::Reading;
@@ -315,7 +315,7 @@ impl Agent {
             bundle_exists: layout.bundle().exists(),
             state: self.writer.held().map_or(StateSeen::Absent, StateSeen::Open),
             health: self.writer.store().map(DeviceStore::health),
-            agent: true,
+            agent: AgentSeen::Running,
         })
     }
 }

@@ -25,8 +25,32 @@ pub struct Sources<'s> {
     pub state: StateSeen<'s>,
     /// How the store is, where this process holds it.
     pub health: Option<&'s Health>,
-    /// Whether the agent answers.
-    pub agent: bool,
+    /// What is known of the agent.
+    pub agent: AgentSeen,
+}
+
+/// What is known of the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentSeen {
+    /// It says so itself.
+    Running,
+    /// Nobody listens.
+    Absent,
+    /// It listens, and this user may not ask it.
+    Forbidden,
+    /// It listens, and did not answer.
+    Silent,
+}
+
+impl AgentSeen {
+    const fn as_str(self) -> &'static str {
+        match self {
+            AgentSeen::Running => "running",
+            AgentSeen::Absent => "not running",
+            AgentSeen::Forbidden => "running, but this user may not ask it",
+            AgentSeen::Silent => "not answering",
+        }
+    }
 }
 
 /// A look at `state.db`.
@@ -349,7 +373,7 @@ impl Store {
                 (Some(DocumentsHealth::Lost), _) => "lost: run an exchange",
                 (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at",
             },
-            agent: if sources.agent { "running" } else { "not running" },
+            agent: sources.agent.as_str(),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::error::EdgeError;
 use crate::exchange::DeviceError;
 use crate::local::{GLANCE_TIMEOUT, VERB_TIMEOUT, ask};
 use crate::look::Look;
+use crate::status::AgentSeen;
 use crate::writer::{Writer, init, reading};
 use brink_store::{Layout, Snapshot, StoreError};
 use std::sync::Arc;
@@ -57,15 +58,16 @@ fn is_locked(error: &EdgeError) -> bool {
     )
 }
 
-/// Asks the agent for something that this process can also find out by itself. `None` when it does not answer, may not
-/// be asked, or has no answer of its own.
-pub(super) fn glance(layout: &Layout, command: &Command) -> Option<Reply> {
+/// Asks the agent for something that this process can also find out by itself. Without an answer: why there is none.
+pub(super) fn glance(layout: &Layout, command: &Command) -> Result<Reply, AgentSeen> {
     match ask(&layout.socket(), command, GLANCE_TIMEOUT) {
-        Ok(Some(reply)) if !is_agents_trouble(&reply) => Some(reply),
-        Ok(_) => None,
+        Ok(Some(reply)) if !is_agents_trouble(&reply) => Ok(reply),
+        Ok(Some(_)) => Err(AgentSeen::Silent),
+        Ok(None) => Err(AgentSeen::Absent),
+        Err(EdgeError::AgentForbidden { .. }) => Err(AgentSeen::Forbidden),
         Err(error) => {
             tracing::debug!(%error, "looking without the agent");
-            None
+            Err(AgentSeen::Silent)
         }
     }
 }

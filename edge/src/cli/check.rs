@@ -28,7 +28,7 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
     let feature = Feature::parse(&arguments.feature)?;
     let question = Question { camera, feature, at: arguments.at };
     let layout = arguments.data.layout();
-    if let Some(reply) = agent_first::glance(&layout, &Command::Check(question.clone())) {
+    if let Ok(reply) = agent_first::glance(&layout, &Command::Check(question.clone())) {
         return Ok(reply);
     }
     let (_, snapshot, _) = agent_first::look(&layout)?;

@@ -15,9 +15,10 @@ pub(super) struct Arguments {
 
 pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
     let layout = arguments.data.layout();
-    if let Some(reply) = agent_first::glance(&layout, &Command::Status) {
-        return Ok(reply);
-    }
+    let agent = match agent_first::glance(&layout, &Command::Status) {
+        Ok(reply) => return Ok(reply),
+        Err(seen) => seen,
+    };
     let (look, snapshot, writer) = agent_first::look(&layout)?;
     let held = Held::read(&layout);
     let state = match &held {
@@ -33,6 +34,6 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
         bundle_exists: layout.bundle().exists(),
         state,
         health: writer.as_ref().and_then(|writer| writer.store()).map(DeviceStore::health),
-        agent: false,
+        agent,
     }))
 }
