@@ -117,13 +117,11 @@ impl Bundle {
         if version != VERSION {
             return Err(BundleError::Version(version));
         }
-        let (signed, digest) =
-            bytes.split_at_checked(bytes.len() - DIGEST_BYTES).ok_or(BundleError::Damaged)?;
-        if Sha256::digest(signed).as_slice() != digest {
+        let (content, digest) = rest.split_last_chunk::<DIGEST_BYTES>().ok_or(BundleError::Damaged)?;
+        if Sha256::digest(&bytes[..bytes.len() - DIGEST_BYTES]).as_slice() != digest {
             return Err(BundleError::Damaged);
         }
-        let content = rest.len().checked_sub(DIGEST_BYTES).ok_or(BundleError::Damaged)?;
-        match postcard::take_from_bytes(&rest[..content]) {
+        match postcard::take_from_bytes(content) {
             Ok((bundle, [])) => Ok(bundle),
             Ok(_) | Err(_) => Err(BundleError::Damaged),
         }

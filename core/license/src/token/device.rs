@@ -59,7 +59,7 @@ impl Document for RequestClaims {
         check_version(&mut fields)?;
         Ok(Self {
             ver: super::CLAIMS_VERSION,
-            iss: fields.id("iss", IssuerName::parse)?,
+            iss: super::read_issuer(&mut fields)?,
             htm: fields.text("htm")?.into_owned(),
             htu: fields.text("htu")?.into_owned(),
             bh: fields.bytes32("bh")?,

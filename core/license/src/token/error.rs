@@ -85,6 +85,9 @@ pub enum TokenError {
         /// Who should have.
         pinned: String,
     },
+    /// Step 8, seen while reading: a text that no issuer can be named by equals no pinned name either.
+    #[error("from {0:?}, which names no issuer")]
+    NoIssuer(String),
     /// Step 8.
     #[error("meant for {0:?}")]
     WrongAudience(String),
@@ -153,7 +156,7 @@ impl TokenError {
             TokenError::BadPayload(_) | TokenError::BadClaim(_) => Code::BadClaims,
             TokenError::Unsupported(_) => Code::Unsupported,
             TokenError::KeyExpired { .. } => Code::KeyExpired,
-            TokenError::WrongIssuer { .. } => Code::WrongIssuer,
+            TokenError::WrongIssuer { .. } | TokenError::NoIssuer(_) => Code::WrongIssuer,
             TokenError::WrongAudience(_) => Code::WrongAudience,
             TokenError::WrongDevice(_) => Code::WrongDevice,
             TokenError::WrongNonce => Code::WrongNonce,

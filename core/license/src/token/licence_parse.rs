@@ -6,7 +6,7 @@ use super::licence::{
 };
 use super::{MUST_KNOWN, TokenError, check_version};
 use crate::fields::{self, ClaimError, Fields};
-use crate::id::{CameraId, DeviceId, Feature, IssuerName, Slug, TenantId, TokenId};
+use crate::id::{CameraId, DeviceId, Feature, Slug, TenantId, TokenId};
 use crate::json::{INTEGER_MAX, Json};
 use crate::time::UnixSeconds;
 use foldhash::fast::RandomState as FastHash;
@@ -30,7 +30,7 @@ pub(super) fn read(mut fields: Fields<'_>) -> Result<LicenceClaims, TokenError> 
     let must = read_must(&mut fields)?;
     let claims = LicenceClaims {
         ver: super::CLAIMS_VERSION,
-        iss: fields.id("iss", IssuerName::parse)?,
+        iss: super::read_issuer(&mut fields)?,
         aud: fields.text("aud")?.into_owned(),
         sub: fields.id("sub", TokenId::parse)?,
         jti: fields.id("jti", TokenId::parse)?,

@@ -21,6 +21,7 @@ pub use receipt::{LicenceStanding, NEXT_AFTER_SECONDS_MAX, ReceiptClaims, Receip
 pub use seq::{SEQ_JUMP_MAX, SeqMark};
 
 use crate::fields::Fields;
+use crate::id::IssuerName;
 use crate::json::{Limits, parse_object};
 use crate::jws::{Compact, Typ};
 use crate::key::{Kid, PublicKey};
@@ -183,6 +184,12 @@ pub type VerifiedReceipt = Verified<ReceiptClaims>;
 pub type VerifiedRequest = Verified<RequestClaims>;
 /// A device's statement that a bundle is at home on a machine.
 pub type VerifiedPresence = Verified<PresenceClaims>;
+
+/// The issuer's name. Another spelling of it is a wrong issuer and not a bad claim.
+fn read_issuer(fields: &mut Fields<'_>) -> Result<IssuerName, TokenError> {
+    let text = fields.text("iss")?;
+    IssuerName::parse(&text).map_err(|_| TokenError::NoIssuer(text.chars().take(64).collect()))
+}
 
 /// `ver` is the one that this crate knows.
 fn check_version(fields: &mut Fields<'_>) -> Result<(), TokenError> {

@@ -102,7 +102,7 @@ impl Document for ReceiptClaims {
         check_version(&mut fields)?;
         Ok(Self {
             ver: super::CLAIMS_VERSION,
-            iss: fields.id("iss", IssuerName::parse)?,
+            iss: super::read_issuer(&mut fields)?,
             aud: fields.text("aud")?.into_owned(),
             jti: fields.id("jti", TokenId::parse)?,
             tenant: fields.id("tenant", TenantId::parse)?,
