@@ -157,6 +157,20 @@ fn a_definite_no_gives_the_request_up_and_silence_keeps_it() {
 }
 
 #[test]
+fn what_waits_for_an_answer_is_sent_without_being_asked() {
+    let running = Running::start();
+    let issuer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let Command::ActivateOnline { code: secret, issuer: url, .. } = activate(&issuer, "CODE") else {
+        unreachable!()
+    };
+    let export = Command::ActivateExport { code: secret, issuer: Some(url), again: false };
+    let exported = running.ask(&export).file.unwrap().0;
+    let (mut stream, _) = issuer.accept().unwrap();
+    assert_eq!(request_on(&mut stream), exported);
+    running.stop();
+}
+
+#[test]
 fn the_next_agent_takes_up_the_directory_of_the_last() {
     let running = Running::start();
     let trust = std::fs::read_to_string(running.socket.with_file_name("trust.json")).unwrap();
