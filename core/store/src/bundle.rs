@@ -121,10 +121,12 @@ impl Bundle {
         if Sha256::digest(&bytes[..bytes.len() - DIGEST_BYTES]).as_slice() != digest {
             return Err(BundleError::Damaged);
         }
-        match postcard::take_from_bytes(content) {
-            Ok((bundle, [])) => Ok(bundle),
-            Ok(_) | Err(_) => Err(BundleError::Damaged),
+        let bundle: Self = postcard::from_bytes(content).map_err(|_| BundleError::Damaged)?;
+        // Spelled as we spell it: postcard by itself ignores trailing bytes and takes over-long varints.
+        if postcard::to_allocvec(&bundle).is_ok_and(|again| again == content) {
+            return Ok(bundle);
         }
+        Err(BundleError::Damaged)
     }
 
     /// Verifies everything in it again, from the pinned roots to the presence.

@@ -3,7 +3,8 @@
 use crate::Code;
 use ruzstd::decoding::StreamingDecoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::io::Read;
 
 /// Why bytes are not an exchange document.
@@ -65,7 +66,7 @@ impl Frame {
         Ok(bytes)
     }
 
-    pub(super) fn decode<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, ExchangeError> {
+    pub(super) fn decode<T: DeserializeOwned + Serialize>(&self, bytes: &[u8]) -> Result<T, ExchangeError> {
         self.check_size(bytes.len())?;
         let rest = bytes.strip_prefix(self.magic).ok_or(ExchangeError::NotOurs(self.document))?;
         let (&version, rest) = rest.split_first().ok_or(ExchangeError::Damaged(self.document))?;
@@ -87,15 +88,17 @@ pub(super) fn to_postcard<T: Serialize>(document: &'static str, value: &T) -> Re
     postcard::to_allocvec(value).map_err(|_| ExchangeError::Damaged(document))
 }
 
-/// postcard's own `from_bytes` would ignore what follows the value.
-pub(super) fn from_postcard<'b, T: Deserialize<'b>>(
+/// Reads a value that is spelled the one way that we spell it. postcard by itself ignores what follows the value and
+/// takes over-long varints, so the value is written again and compared.
+pub(super) fn from_postcard<T: DeserializeOwned + Serialize>(
     document: &'static str,
-    bytes: &'b [u8],
+    bytes: &[u8],
 ) -> Result<T, ExchangeError> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) | Err(_) => Err(ExchangeError::Damaged(document)),
+    let value: T = postcard::from_bytes(bytes).map_err(|_| ExchangeError::Damaged(document))?;
+    if to_postcard(document, &value)? != bytes {
+        return Err(ExchangeError::Damaged(document));
     }
+    Ok(value)
 }
 
 pub(super) fn deflate(bytes: &[u8]) -> Vec<u8> {

@@ -83,6 +83,15 @@ mod tests {
     }
 
     #[test]
+    fn an_over_long_varint_is_refused() {
+        let response = response().encode().unwrap();
+        // The first length, that of the receipt, spelled with one byte more than it needs.
+        assert_eq!(response[9], 1);
+        let longer = [&response[..9], &[0x81, 0x00], &response[10..]].concat();
+        assert_eq!(ExchangeResponse::decode(&longer), Err(ExchangeError::Damaged("response")));
+    }
+
+    #[test]
     fn other_documents_and_later_versions_are_named() {
         let mut request = request().encode().unwrap();
         assert_eq!(ExchangeResponse::decode(&request), Err(ExchangeError::NotOurs("response")));
