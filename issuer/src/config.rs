@@ -38,6 +38,12 @@ impl DataDir {
     pub fn trust(&self) -> PathBuf {
         self.0.join("trust.json")
     }
+
+    /// The keyset manifest, for people who verify a document by hand.
+    #[must_use]
+    pub fn keyset(&self) -> PathBuf {
+        self.0.join("keyset.json")
+    }
 }
 
 /// How the device API is served.

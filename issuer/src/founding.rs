@@ -101,8 +101,11 @@ fn fill(data: &DataDir, issuer: &IssuerRow, protection: Protection<'_>) -> Resul
         TrustAnchor::new(issuer.name.clone(), keys.threshold, keys.roots.iter().map(Signer::kid).collect())?;
     let (admin_key, shown) = admin_key()?;
     let storage = SqliteStorage::create(&data.database())?;
+    // For people: a bare token can be verified with trust.json and this beside it. Devices get it by exchange.
+    let keyset = [&manifest[..], b"\n"].concat();
     storage.found(&Founding { issuer: issuer.clone(), manifest, admin_key })?;
     drop(storage);
+    write_new(&data.keyset(), &keyset)?;
     let json = anchor.to_json().map_err(KeysError::Encode)?;
     write_new(&data.trust(), format!("{json}\n").as_bytes())?;
     Ok(Founded { anchor, root_files: keys.root_files, admin_key: shown })
@@ -192,7 +195,7 @@ fn make_directory(path: &Path) -> Result<bool, FoundingError> {
 
 /// Takes away what a failed start made. What cannot be removed is named by the next attempt.
 fn clear(path: &Path, created: bool) {
-    for name in ["keys", "issuer.db", "issuer.db-wal", "issuer.db-shm", "trust.json"] {
+    for name in ["keys", "issuer.db", "issuer.db-wal", "issuer.db-shm", "keyset.json", "trust.json"] {
         let entry = path.join(name);
         let _ = if entry.is_dir() { fs::remove_dir_all(&entry) } else { fs::remove_file(&entry) };
     }

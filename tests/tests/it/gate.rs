@@ -96,7 +96,8 @@ fn a_camera_gets_what_its_grant_names_and_the_refusal_says_what_is_missing() {
 #[test]
 fn before_any_bundle_nothing_is_licensed_and_the_first_is_taken_up() {
     let mut site = Site::new();
-    assert_eq!(site.check("cam-000", NEAR_MISS).reason, Reason::Unlicensed);
+    let fresh = site.check("cam-000", NEAR_MISS);
+    assert_eq!((fresh.reason, fresh.flags), (Reason::Unlicensed, Flags::NONE), "years after the build, too");
     assert_eq!(site.refusal(), Some(Code::BundleDamaged), "the status says that there is no file");
     let licence = forge::licence(2);
     let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);

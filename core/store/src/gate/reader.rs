@@ -197,7 +197,9 @@ impl BundleReader {
     fn standing(&self, guarded: &Guarded, reading: &Reading) -> Standing {
         let mut flags = if self.refused.is_some() { Flags::BUNDLE_REFUSED } else { Flags::NONE };
         let Some(held) = &self.in_force else {
-            // Nothing is wrong with a device that has not been activated yet.
+            // Nothing is wrong with a device that has not been activated yet, and without a document that vouches
+            // for a moment there is nothing to judge its clock by.
+            let guarded = &Guarded { flags: Flags::NONE, ..*guarded };
             return match &self.refused {
                 Some(error) if error.is_key_compromise() => compromised(guarded, flags),
                 Some(BundleError::Unreadable(_)) | None => evaluate(guarded, None, Flags::NONE),

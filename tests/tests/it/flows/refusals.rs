@@ -146,20 +146,32 @@ fn a_refused_response_leaves_the_accepted_licence_in_force() {
     assert!(scene.is_granted("cam-1", NEAR_MISS));
 }
 
+/// `brink-edge token inspect FILE` with these further words.
+fn inspect(file: &std::path::Path, words: &[&str]) -> Ran {
+    let mut command = std::process::Command::new(&brink_tests::Bins::built().edge);
+    Ran::to_end(command.args(["token", "inspect"]).arg(file).args(words))
+}
+
 #[test]
 fn a_file_says_plainly_whether_it_verified() {
     let scene = Scene::activated(10);
-    let bundle = scene.device.bundle();
-    let bundle = bundle.to_str().unwrap();
-    let trust = scene.issuer.trust();
-    let inspect = |words: &[&str]| {
-        let mut command = std::process::Command::new(&brink_tests::Bins::built().edge);
-        Ran::to_end(command.args(["token", "inspect", bundle]).args(words))
-    };
-    assert!(inspect(&["--trust", trust.to_str().unwrap()]).ok().stdout.contains("VERIFIED"));
-    let without = inspect(&[]).coded(3);
-    assert!(without.stdout.contains("NOT VERIFIED"), "{without}");
+    let bundle = brink_store::Bundle::decode(&fs::read(scene.device.bundle()).unwrap()).unwrap();
+    let token = scene.world.path("token");
+    fs::write(&token, &bundle.licence).unwrap();
+    let trusts = [scene.issuer.trust(), scene.device.data().join("trust.json")];
     let other = brink_tests::Issuer::init(scene.world.path("other"), "dev-other").trust();
-    let foreign = inspect(&["--trust", other.to_str().unwrap()]).coded(3);
-    assert!(foreign.stdout.contains("NOT VERIFIED"), "{foreign}");
+    for file in [&token, &scene.device.bundle()] {
+        for trust in &trusts {
+            let said = inspect(file, &["--trust", trust.to_str().unwrap()]).ok();
+            assert!(said.stdout.contains("VERIFIED") && !said.stdout.contains("NOT VERIFIED"), "{said}");
+        }
+        let without = inspect(file, &[]).coded(3);
+        assert!(without.stdout.contains("NOT VERIFIED"), "{without}");
+        let foreign = inspect(file, &["--trust", other.to_str().unwrap()]).coded(3);
+        assert!(foreign.stdout.contains("NOT VERIFIED"), "{foreign}");
+    }
+    let forged = bundle.licence.replacen('.', ".e30", 1);
+    fs::write(&token, forged).unwrap();
+    let said = inspect(&token, &["--trust", trusts[0].to_str().unwrap()]).coded(3);
+    assert!(said.stdout.contains("NOT VERIFIED"), "{said}");
 }

@@ -14,6 +14,7 @@ mod raw;
 mod rollback;
 mod runner;
 mod signature;
+mod wycheproof;
 
 use brink_license::Code;
 
