@@ -24,37 +24,40 @@ impl ClaimError {
 
 /// The members of one object, taken out one by one.
 pub(crate) struct Fields<'a> {
-    members: Members<'a>,
+    /// `None` where a member was taken: nothing is moved up, so reading in order costs one look each.
+    members: Vec<Option<(Cow<'a, str>, Json<'a>)>>,
+    /// Behind the member that was taken last.
+    next: usize,
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) const fn new(members: Members<'a>) -> Self {
-        Self { members }
+    pub(crate) fn new(members: Members<'a>) -> Self {
+        Self { members: members.into_iter().map(Some).collect(), next: 0 }
     }
 
     /// Reads a nested object.
     pub(crate) fn of(claim: &str, value: Json<'a>) -> Result<Self, ClaimError> {
-        match value {
-            Json::Object(members) => Ok(Self::new(members)),
-            Json::Null | Json::Bool(_) | Json::Int(_) | Json::Text(_) | Json::Array(_) => {
-                Err(ClaimError::new(claim, "is not an object"))
-            }
-        }
+        members(claim, value).map(Self::new)
     }
 
-    /// What nobody took, for objects that must have no other members.
+    /// Refuses what nobody took, for objects that must have no other members.
     pub(crate) fn end(self, claim: &str) -> Result<(), ClaimError> {
-        match self.members.first() {
+        match self.members.into_iter().flatten().next() {
             None => Ok(()),
             Some((name, _)) => Err(ClaimError::new(format!("{claim}.{name}"), "is not known here")),
         }
     }
 
-    /// Takes a member away, so that [`Fields::end`] sees what is left. Documents list their claims in the order
-    /// they are read, so the one wanted is usually the first.
+    /// Takes a member, so that [`Fields::end`] sees what is left. Documents list their members in the order in which
+    /// they are read, so the one wanted usually follows the one taken last.
     pub(crate) fn take(&mut self, name: &str) -> Option<Json<'a>> {
-        let at = self.members.iter().position(|(seen, _)| seen == name)?;
-        Some(self.members.remove(at).1)
+        let is_wanted =
+            |slot: &Option<(Cow<'a, str>, Json<'a>)>| slot.as_ref().is_some_and(|(seen, _)| seen == name);
+        let (before, after) = self.members.split_at(self.next);
+        let behind = after.iter().position(is_wanted).map(|at| at + self.next);
+        let at = behind.or_else(|| before.iter().position(is_wanted))?;
+        self.next = at + 1;
+        self.members[at].take().map(|(_, value)| value)
     }
 
     pub(crate) fn require(&mut self, name: &str) -> Result<Json<'a>, ClaimError> {
@@ -122,7 +125,12 @@ impl<'a> Fields<'a> {
 
 /// The members themselves, for objects whose names are content.
 pub(crate) fn members<'a>(claim: &str, value: Json<'a>) -> Result<Members<'a>, ClaimError> {
-    Fields::of(claim, value).map(|fields| fields.members)
+    match value {
+        Json::Object(members) => Ok(members),
+        Json::Null | Json::Bool(_) | Json::Int(_) | Json::Text(_) | Json::Array(_) => {
+            Err(ClaimError::new(claim, "is not an object"))
+        }
+    }
 }
 
 pub(crate) fn text<'a>(claim: &str, value: Json<'a>) -> Result<Cow<'a, str>, ClaimError> {

@@ -37,9 +37,10 @@ fn shown(text: &str) -> String {
 
 fn check_slug(text: &str) -> Result<(), IdError> {
     let bytes = text.as_bytes();
-    let body = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'/' | b'-');
+    let body = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'/' | b'-');
+    let plain = bytes.iter().fold(true, |all, b| all & body(*b));
     match bytes.first() {
-        Some(b'a'..=b'z' | b'0'..=b'9') if bytes.len() <= SLUG_BYTES_MAX && bytes.iter().all(body) => Ok(()),
+        Some(b'a'..=b'z' | b'0'..=b'9') if plain && bytes.len() <= SLUG_BYTES_MAX => Ok(()),
         _ => Err(IdError::Slug(shown(text))),
     }
 }
