@@ -289,6 +289,20 @@ fn a_lost_vault_is_rebuilt_from_the_bundle_and_said_so() {
 }
 
 #[test]
+fn large_licences_do_not_wear_the_vault_out() {
+    let mut scene = Scene::new();
+    scene.issuer.cameras = 2000;
+    let mut store = scene.open();
+    for _ in 0..40 {
+        scene.exchange(&mut store);
+    }
+    drop(store);
+    let store = scene.open();
+    assert_eq!(store.health().vault, VaultHealth::Sound);
+    assert_eq!(store.licence().unwrap().claims().seats(), 2000);
+}
+
+#[test]
 fn a_lost_or_changed_bundle_is_published_again() {
     let mut scene = Scene::new();
     let mut store = scene.open();

@@ -5,6 +5,7 @@
 
 use super::VaultDamage;
 use crate::crash::{Point, reached};
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,13 +19,20 @@ const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 const RELEASE_LOOKS_MAX: u32 = 500;
 const RELEASE_PAUSE: Duration = Duration::from_millis(10);
 
+/// Values are cut into chunks of this size. sled puts what is above a quarter of a segment, 128 KiB, into files of its
+/// own, which it neither syncs nor always removes; and it splits a page by its number of entries, which is 16, not by
+/// their size. So a whole page of chunks stays below that.
+const CHUNK_BYTES: usize = 4096;
+/// Between a key and its chunk's number. No key holds it.
+const END_OF_KEY: u8 = 0;
+
 /// An open sled directory. After a panic nothing is asked of it any more.
 pub(super) struct Cell {
     db: Option<sled::Db>,
     dir: PathBuf,
 }
 
-/// A value or its absence, by key.
+/// A key and its value.
 pub(super) type Entry = (Vec<u8>, Vec<u8>);
 
 impl Cell {
@@ -47,26 +55,48 @@ impl Cell {
 
     /// Every entry whose key starts with `prefix`, in the order of the keys.
     pub(super) fn entries(&mut self, prefix: &[u8]) -> Result<Vec<Entry>, VaultDamage> {
-        self.ask("read it", |db| {
-            db.scan_prefix(prefix)
-                .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())))
-                .collect()
-        })
+        let mut entries: Vec<Entry> = Vec::new();
+        for (chunk_key, chunk) in self.chunks(prefix)? {
+            let end = chunk_key.iter().position(|byte| *byte == END_OF_KEY).unwrap_or(chunk_key.len());
+            match entries.last_mut() {
+                Some((key, value)) if *key == chunk_key[..end] => value.extend(chunk),
+                Some(_) | None => entries.push((chunk_key[..end].to_vec(), chunk)),
+            }
+        }
+        Ok(entries)
     }
 
     /// One value.
     pub(super) fn value(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, VaultDamage> {
-        self.ask("read it", |db| db.get(key).map(|value| value.map(|value| value.to_vec())))
+        let chunks = self.chunks(&chunk_prefix(key))?;
+        let any = !chunks.is_empty();
+        Ok(any.then(|| chunks.into_iter().flat_map(|(_, chunk)| chunk).collect()))
+    }
+
+    fn chunks(&mut self, prefix: &[u8]) -> Result<Vec<Entry>, VaultDamage> {
+        self.ask("read it", |db| {
+            db.scan_prefix(prefix)
+                .map(|chunk| chunk.map(|(key, value)| (key.to_vec(), value.to_vec())))
+                .collect()
+        })
     }
 
     /// Writes and removes together, durable when this returns.
     pub(super) fn write(&mut self, puts: Vec<Entry>, removals: Vec<Vec<u8>>) -> Result<(), VaultDamage> {
         let mut batch = sled::Batch::default();
         for (key, value) in puts {
-            batch.insert(key, value);
+            let mut held: BTreeMap<_, _> = self.chunks(&chunk_prefix(&key))?.into_iter().collect();
+            for (number, chunk) in (0u32..).zip(value.chunks(CHUNK_BYTES)) {
+                let chunk_key = [&chunk_prefix(&key)[..], &number.to_be_bytes()].concat();
+                // Most of what is deposited has not changed since the last time.
+                if held.remove(&chunk_key).as_deref() != Some(chunk) {
+                    batch.insert(chunk_key, chunk);
+                }
+            }
+            held.into_keys().for_each(|surplus| batch.remove(surplus));
         }
         for key in removals {
-            batch.remove(key);
+            self.chunks(&chunk_prefix(&key))?.into_iter().for_each(|(chunk_key, _)| batch.remove(chunk_key));
         }
         self.ask("write to it", |db| db.apply_batch(batch))?;
         reached(Point::VaultInserted);
@@ -90,26 +120,19 @@ impl Cell {
         answer
     }
 
-    /// fsync of the files by descriptors of our own, then of the directories: sled writes large values into files of
-    /// their own and syncs neither them nor any directory.
+    /// fsync of the files by descriptors of our own.
     fn sync(&self, names: &[&str]) -> Result<(), VaultDamage> {
-        let sync = |path: &Path| {
-            let synced = File::open(path).and_then(|file| file.sync_all());
-            synced.map_err(|error| VaultDamage::of_io("sync it", &error))
-        };
         for name in names {
-            sync(&self.dir.join(name))?;
+            let synced = File::open(self.dir.join(name)).and_then(|file| file.sync_all());
+            synced.map_err(|error| VaultDamage::of_io("sync it", &error))?;
         }
-        let blobs = self.dir.join("blobs");
-        let mut any = false;
-        if let Ok(listing) = std::fs::read_dir(&blobs) {
-            for blob in listing {
-                sync(&blob.map_err(|error| VaultDamage::of_io("list its blobs", &error))?.path())?;
-                any = true;
-            }
-        }
-        if any { sync(&blobs) } else { Ok(()) }
+        Ok(())
     }
+}
+
+/// What the keys of a value's chunks start with.
+fn chunk_prefix(key: &[u8]) -> Vec<u8> {
+    [key, &[END_OF_KEY]].concat()
 }
 
 /// Waits until nobody holds sled's own lock.

@@ -65,34 +65,69 @@ fn a_vault_of_another_device_is_damage() {
     assert!(matches!(Vault::open(&path, [8; 32]), Err(VaultDamage::Mac { .. })));
 }
 
+/// The first chunk of a value, as sled has it.
+fn chunk(key: &[u8]) -> Vec<u8> {
+    [key, &[0, 0, 0, 0, 0]].concat()
+}
+
 #[test]
 fn swapped_values_are_damage() {
     let (_dir, path) = filled();
     {
         let db = sled::open(&path).unwrap();
-        let one = db.get("licence/0000000001/00000000000000000001").unwrap().unwrap();
-        let three = db.insert(CURRENT_LICENCE, one).unwrap().unwrap();
-        db.insert("licence/0000000001/00000000000000000001", three).unwrap();
+        let older = chunk(b"licence/0000000001/00000000000000000001");
+        let one = db.get(&older).unwrap().unwrap();
+        let three = db.insert(chunk(CURRENT_LICENCE), one).unwrap().unwrap();
+        db.insert(older, three).unwrap();
         db.flush().unwrap();
     }
     assert!(matches!(look(&path), Err(VaultDamage::Mac { .. })));
 }
 
 #[test]
-fn an_edited_or_removed_value_is_damage() {
-    let (_dir, path) = filled();
-    {
-        let db = sled::open(&path).unwrap();
-        db.remove(CURRENT_RECEIPT).unwrap();
-        db.flush().unwrap();
+fn an_edited_or_removed_value_or_part_of_one_is_damage() {
+    let edits: [fn(&sled::Db); 4] = [
+        |db| drop(db.remove(chunk(CURRENT_RECEIPT)).unwrap()),
+        |db| drop(db.insert(chunk(CURRENT_RECEIPT), b"").unwrap()),
+        |db| drop(db.remove(b"current/licence\0\0\0\0\x01").unwrap()),
+        |db| drop(db.insert(b"current/licence\0\0\0\0\x02", b"more").unwrap()),
+    ];
+    for (n, edit) in edits.into_iter().enumerate() {
+        let (_dir, path) = filled();
+        {
+            let db = sled::open(&path).unwrap();
+            edit(&db);
+            db.flush().unwrap();
+        }
+        match (n, look(&path)) {
+            (0, Err(VaultDamage::Missing)) | (1.., Err(VaultDamage::Mac { .. })) => {}
+            (_, answer) => panic!("edit {n}: {answer:?}"),
+        }
     }
-    assert_eq!(look(&path), Err(VaultDamage::Missing));
-    {
-        let db = sled::open(&path).unwrap();
-        db.insert(CURRENT_RECEIPT, b"").unwrap();
-        db.flush().unwrap();
+}
+
+#[test]
+fn large_values_come_back_shrink_and_leave_no_files_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vault");
+    let mut vault = Vault::open(&path, KEY).unwrap();
+    for n in 0..60 {
+        let bytes = if n % 3 == 2 { 10 } else { 512 * 1024 };
+        let documents = Documents {
+            manifests: vec![vec![7; 64 * 1024]; 4],
+            licence: format!("{n}").repeat(bytes / 2),
+            receipt: None,
+        };
+        let deposit = Deposit { documents: &documents, licence: (1, n), manifests: &[], note: None };
+        vault.deposit(&deposit).unwrap();
+        assert_eq!(vault.documents(), Ok(Some(documents)));
     }
-    assert!(matches!(look(&path), Err(VaultDamage::Mac { .. })));
+    drop(vault);
+    Vault::open(&path, KEY).unwrap();
+    assert_eq!(std::fs::read_dir(path.join("blobs")).unwrap().count(), 0);
+    let bytes = std::fs::metadata(path.join("db")).unwrap().len();
+    assert!(bytes < 64 << 20, "the vault grew to {bytes} bytes");
+    println!("60 licences of 512 KiB: {bytes} bytes on disk");
 }
 
 /// The answers that a damaged vault may give: nothing wrong, whatever else.
