@@ -33,7 +33,7 @@ pub enum VaultHealth {
 /// The published bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BundleHealth {
-    /// There is nothing to publish yet.
+    /// There is nothing to publish: see [`Health::documents`].
     Absent,
     /// What was accepted is what hosts read.
     Sound,

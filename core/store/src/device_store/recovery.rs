@@ -170,6 +170,7 @@ impl DeviceStore {
             return Ok(());
         }
         self.health.documents = DocumentsHealth::Lost;
+        self.health.bundle = BundleHealth::Absent;
         if bundle_is_behind {
             let bundle = self.layout().bundle();
             rename(&bundle, &bundle.with_extension("bundle.stale"))?;

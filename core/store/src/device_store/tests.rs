@@ -357,6 +357,34 @@ fn an_older_vault_or_bundle_never_comes_back_into_force() {
 }
 
 #[test]
+fn no_part_of_a_bundle_may_be_older_than_what_was_accepted() {
+    let mut scene = Scene::new();
+    let mut store = scene.open();
+    let older = scene.exchange(&mut store);
+    scene.issuer.renew(at(400 * crate::test_issuer::DAY));
+    let newest = scene.exchange(&mut store);
+    drop(store);
+    let bundle = Bundle::decode(&std::fs::read(scene.layout().bundle()).unwrap()).unwrap();
+    let parts = [
+        (bundle.clone(), true),
+        (Bundle { licence: older.licence, presence: None, ..bundle.clone() }, false),
+        (Bundle { receipt: older.receipt, ..bundle.clone() }, false),
+        (Bundle { receipt: None, ..bundle.clone() }, false),
+        (Bundle { manifests: older.manifests, ..bundle }, false),
+    ];
+    for (n, (bundle, fits)) in parts.into_iter().enumerate() {
+        let copy = tempfile::tempdir().unwrap();
+        copy_tree(scene.dir.path(), copy.path());
+        let layout = layout(&copy);
+        std::fs::remove_dir_all(layout.vault()).unwrap();
+        std::fs::write(layout.bundle(), bundle.encode().unwrap()).unwrap();
+        let store = open(&layout).unwrap();
+        assert_eq!(store.documents(), fits.then_some(&newest), "part {n}");
+        assert_eq!(layout.bundle().exists(), fits, "part {n}");
+    }
+}
+
+#[test]
 fn an_older_state_is_moved_forward_by_what_verifies() {
     let mut scene = Scene::new();
     let mut store = scene.open();
