@@ -157,6 +157,27 @@ fn an_older_licence_never_replaces_a_newer_one_and_another_text_of_the_same_numb
 }
 
 #[test]
+fn a_device_that_started_over_is_taken_up_and_its_old_bundle_is_not_put_back() {
+    let named = |dev: &str, cameras, iat: i64| LicenceClaims {
+        dev: brink_license::DeviceId::parse(dev).unwrap(),
+        iat: at(iat),
+        ..forge::licence(cameras)
+    };
+    let (old, new) = (LicenceClaims { seq: 5, ..named("dev-1", 2, 0) }, named("dev-2", 4, 60));
+    let bytes = |licence: &LicenceClaims| {
+        let receipt = forge::receipt(licence, 1, 60, LicenceStanding::Active);
+        forge::bundle(licence, &receipt, boot(1)).encode().unwrap()
+    };
+    let mut site = Site::with(&old);
+    assert_eq!(site.check("cam-003", "analytics/counting").reason, Reason::CameraNotLicensed);
+    site.publish(&bytes(&new));
+    assert!(site.check("cam-003", "analytics/counting").allowed, "its numbers begin again");
+    site.publish(&bytes(&old));
+    assert!(site.check("cam-003", "analytics/counting").allowed);
+    assert_eq!(site.refusal(), Some(Code::Rollback));
+}
+
+#[test]
 fn a_receipt_can_suspend_and_revoke_and_only_a_later_licence_lifts_it() {
     for (standing, state) in
         [(LicenceStanding::Suspended, State::Suspended), (LicenceStanding::Revoked, State::Revoked)]

@@ -3,7 +3,7 @@
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
 use brink_license::clock::{Guarded, Hold, Marks, Reading, Standing, State, Terms, evaluate};
 use brink_license::keyset::{ManifestError, TrustAnchor};
-use brink_license::token::SeqMark;
+use brink_license::token::{SeqMark, TokenError};
 use brink_license::{Decision, Flags, Reason, Table, UnixSeconds};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
@@ -177,9 +177,18 @@ impl BundleReader {
                 return Err(ManifestError::Version { found, held: version }.into());
             }
         }
-        let mark = SeqMark::admit(held.map(|held| &held.mark), verified.licence(), verified.keyset());
-        let mark = mark.map_err(BundleError::Licence)?;
-        let renewed = receipt_seq(&verified) > held.and_then(|held| receipt_seq(&held.bundle));
+        // A device that started over is another device: its numbers begin again, its time does not.
+        let (claims, before) = (verified.licence().claims(), held.map(|held| held.bundle.licence().claims()));
+        let started_over = before.is_some_and(|before| before.dev != claims.dev);
+        if let Some(before) = before.filter(|before| started_over && claims.iat < before.iat) {
+            let older = TokenError::Rollback { seq: claims.seq, held: before.seq };
+            return Err(BundleError::Licence(older));
+        }
+        let mark = held.filter(|_| !started_over).map(|held| &held.mark);
+        let mark =
+            SeqMark::admit(mark, verified.licence(), verified.keyset()).map_err(BundleError::Licence)?;
+        let renewed =
+            started_over || receipt_seq(&verified) > held.and_then(|held| receipt_seq(&held.bundle));
         if let Some(marks) = &mut self.marks {
             marks.raise_floor(verified.floor());
             if let (true, Some(receipt)) = (renewed, verified.receipt()) {
