@@ -1,6 +1,6 @@
 //! The device's program: the agent, and every verb for people and scripts.
 
-use std::io::{stderr, stdout};
+use std::io::{ErrorKind, stderr, stdout};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -12,6 +12,9 @@ fn main() -> anyhow::Result<ExitCode> {
     brink_edge::cli::start_logging(&cli).context("cannot start the log")?;
     let (mut out, mut err) = (stdout(), stderr());
     let mut output = Output::new(&mut out, &mut err, cli.wants_json());
-    let code = brink_edge::cli::carry_out(cli, &mut output).context("cannot print the answer")?;
-    Ok(ExitCode::from(code))
+    match brink_edge::cli::carry_out(cli, &mut output) {
+        // Whoever read the answer has seen enough of it.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::FAILURE),
+        printed => Ok(ExitCode::from(printed.context("cannot print the answer")?)),
+    }
 }
