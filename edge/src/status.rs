@@ -4,7 +4,7 @@ use crate::command::Reply;
 use crate::words::{rfc3339, span};
 use brink_license::clock::Standing;
 use brink_license::keyset::{KeyRecord, Keyset};
-use brink_license::token::{LicenceClaims, ReceiptClaims, Seats};
+use brink_license::token::{LicenceClaims, ReceiptClaims};
 use brink_license::{IssuerName, Kid, Slug, UnixSeconds};
 use brink_store::{
     BundleError, BundleHealth, DocumentsHealth, Health, Held, PendingKind, Snapshot, VaultHealth,
@@ -240,7 +240,6 @@ fn shown(text: Option<&String>) -> &str {
 
 impl Licence {
     fn of(claims: &LicenceClaims) -> Self {
-        let seats = |wanted: fn(&Seats) -> u64| claims.grants.iter().map(|grant| wanted(&grant.seats)).sum();
         Self {
             tenant: claims.tenant.to_string(),
             device: claims.dev.to_string(),
@@ -249,14 +248,8 @@ impl Licence {
             jti: claims.jti.to_string(),
             mode: claims.mode,
             enforce: claims.enforce,
-            cameras: seats(|seats| match seats {
-                Seats::Cameras(cameras) => cameras.len() as u64,
-                Seats::Any(_) => 0,
-            }),
-            unnamed_seats: seats(|seats| match seats {
-                Seats::Cameras(_) => 0,
-                Seats::Any(count) => u64::from(*count),
-            }),
+            cameras: claims.grants.iter().map(|grant| grant.seats.named() as u64).sum(),
+            unnamed_seats: claims.grants.iter().map(|grant| u64::from(grant.seats.unnamed())).sum(),
             packs: claims.packs.keys().cloned().collect(),
             quotas: claims.quotas.clone(),
         }

@@ -12,7 +12,9 @@ use brink_license::token::{
     AUDIENCE_EDGE, CLAIMS_VERSION, Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, Mode, Over,
     Period, Quota, Seats, Swap,
 };
-use brink_license::{CameraId, DeviceId, Feature, IssuerName, Kid, Slug, TenantId, TokenId, UnixSeconds};
+use brink_license::{
+    CameraId, DeviceId, Feature, IdList, IssuerName, Kid, Slug, TenantId, TokenId, UnixSeconds,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds between exchanges: usage and changes are never more than five minutes behind while a device is online.
@@ -96,7 +98,7 @@ pub struct Draft {
     /// The tenant's zone by name; a token carries its offsets.
     pub zone: &'static str,
     /// Packs resolved to features.
-    pub packs: BTreeMap<Slug, Vec<Feature>>,
+    pub packs: BTreeMap<Slug, IdList<Feature>>,
     /// Cameras and unnamed seats.
     pub grants: Vec<Grant>,
     /// Packs of the whole device.
@@ -236,7 +238,7 @@ fn grants(seated: &[CameraRow], any: u64, implied: &Slug, subscribed: &BTreeSet<
     let mut grants: Vec<Grant> = Vec::with_capacity(by_packs.len() + 1);
     for (packs, mut cameras) in by_packs {
         cameras.sort_unstable();
-        grants.push(Grant { seats: Seats::Cameras(cameras), packs, until: None });
+        grants.push(Grant { seats: Seats::Cameras(cameras.into_iter().collect()), packs, until: None });
     }
     if any > 0 {
         let any = u32::try_from(any).unwrap_or(u32::MAX);
@@ -250,11 +252,11 @@ fn resolve<'c>(
     grants: &[Grant],
     device_packs: &[Slug],
     known: impl Iterator<Item = &'c Pack>,
-) -> BTreeMap<Slug, Vec<Feature>> {
+) -> BTreeMap<Slug, IdList<Feature>> {
     let granted: BTreeSet<&Slug> = grants.iter().flat_map(|grant| &grant.packs).chain(device_packs).collect();
     known
         .filter(|pack| granted.contains(&pack.slug))
-        .map(|pack| (pack.slug.clone(), pack.features.clone()))
+        .map(|pack| (pack.slug.clone(), pack.features.iter().collect::<IdList<Feature>>()))
         .collect()
 }
 

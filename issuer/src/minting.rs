@@ -11,7 +11,7 @@ use crate::secret::NoRandom;
 use crate::storage::LicenceRow;
 use brink_license::keyset::{KeyUse, Keyset};
 use brink_license::token::{Authority, LicenceClaims, LicenceExpected, Seats, TokenError, verify};
-use brink_license::{DeviceId, TokenId, Typ, UnixSeconds};
+use brink_license::{DeviceId, IdList, TokenId, Typ, UnixSeconds};
 use brink_signing::{SignError, Signer};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result as JwtResult};
@@ -162,20 +162,14 @@ pub(crate) fn fresh_token_id() -> Result<TokenId, NoRandom> {
 }
 
 fn seats(claims: &LicenceClaims) -> (u64, u64) {
-    claims.grants.iter().fold((0, 0), |(named, any), grant| match &grant.seats {
-        Seats::Cameras(cameras) => (named + cameras.len() as u64, any),
-        Seats::Any(count) => (named, any + u64::from(*count)),
-    })
+    let sum = |(named, any), seats: &Seats| (named + seats.named() as u64, any + u64::from(seats.unnamed()));
+    claims.grants.iter().map(|grant| &grant.seats).fold((0, 0), sum)
 }
 
 /// The bound on array items, counted as the strict reader counts them.
 fn check_size(claims: &LicenceClaims) -> Result<(), MintError> {
-    let granted = |seats: &Seats| match seats {
-        Seats::Cameras(cameras) => cameras.len(),
-        Seats::Any(_) => 0,
-    };
-    let grants: usize = claims.grants.iter().map(|grant| 1 + granted(&grant.seats) + grant.packs.len()).sum();
-    let features: usize = claims.packs.values().map(Vec::len).sum();
+    let grants: usize = claims.grants.iter().map(|grant| 1 + grant.seats.named() + grant.packs.len()).sum();
+    let features: usize = claims.packs.values().map(IdList::len).sum();
     let zone = 3 * claims.zone.len();
     let items =
         grants + features + zone + claims.device.packs.len() + claims.quotas.len() + claims.must.len();

@@ -194,10 +194,8 @@ impl Edge {
 
     /// Named and unnamed seats of the licence it holds.
     pub(crate) fn seats(&self) -> (usize, u32) {
-        self.claims().grants.iter().fold((0, 0), |(named, any), grant| match &grant.seats {
-            Seats::Cameras(cameras) => (named + cameras.len(), any),
-            Seats::Any(count) => (named, any + count),
-        })
+        let sum = |(named, any), seats: &Seats| (named + seats.named(), any + seats.unnamed());
+        self.claims().grants.iter().map(|grant| &grant.seats).fold((0, 0), sum)
     }
 
     /// The next request, stored nowhere: calling twice gives two requests with rising counters.

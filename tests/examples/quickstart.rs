@@ -120,7 +120,7 @@ fn host(bundle: &Path, trust: &Path) {
         let (verdict, reason) = (answer.verdict.as_str(), answer.reason.as_str());
         println!("    {camera:<8} {feature:<24} {verdict:<8} {reason:<22} {until}");
     }
-    let status = gate.status();
+    let status = gate.status().expect("a gate of this process");
     let window = status.standing().window;
     println!(
         "    state {}, grace from {}, over at {}",

@@ -12,7 +12,7 @@ use brink_license::token::{
     ReceiptClaims, ReceiptLicence, Seats, ZoneOffset,
 };
 use brink_license::{
-    CameraId, DeviceId, Feature, IssuerName, PublicKey, Slug, TenantId, TokenId, Typ, UnixSeconds,
+    CameraId, DeviceId, Feature, IdList, IssuerName, PublicKey, Slug, TenantId, TokenId, Typ, UnixSeconds,
     clock::BootId,
 };
 use brink_store::Bundle;
@@ -38,6 +38,8 @@ pub const LICENSE_NEXT: Key = Key(3);
 pub const RECEIPT: Key = Key(4);
 /// The device's.
 pub const DEVICE: Key = Key(5);
+/// The device's after it started over.
+pub const DEVICE_NEXT: Key = Key(6);
 
 impl Key {
     /// The private half.
@@ -111,14 +113,14 @@ fn slug(text: &str) -> Slug {
     Slug::parse(text).expect("a slug")
 }
 
-fn features(names: &[&str]) -> Vec<Feature> {
+fn features(names: &[&str]) -> IdList<Feature> {
     names.iter().map(|name| Feature::parse(name).expect("a feature")).collect()
 }
 
 /// A licence for `cameras` cameras named `cam-000` and up: every second one has `advanced_analytics` besides `base`.
 /// Valid for 30 days with 7 days of grace.
 pub fn licence(cameras: usize) -> LicenceClaims {
-    let named = |wanted: usize| -> Vec<CameraId> {
+    let named = |wanted: usize| -> IdList<CameraId> {
         let of_kind = (0..cameras).filter(|i| i % 2 == wanted);
         of_kind.map(|i| CameraId::parse(&format!("cam-{i:03}")).expect("a name")).collect()
     };
@@ -210,7 +212,13 @@ pub fn presence_token(licence: &LicenceClaims, boot: BootId) -> String {
         jti: licence.jti.clone(),
         boot_id: boot.to_string(),
     };
-    DEVICE.document(Typ::Presence, &claims.to_json_bytes().expect("claims"))
+    device_of(licence).document(Typ::Presence, &claims.to_json_bytes().expect("claims"))
+}
+
+/// The device key that a licence is bound to.
+fn device_of(licence: &LicenceClaims) -> Key {
+    let bound = |key: &Key| key.public().kid() == licence.cnf.jkt;
+    [DEVICE, DEVICE_NEXT].into_iter().find(bound).expect("a device of the forge")
 }
 
 /// A bundle of this licence, its receipt, and presence for `boot`.
@@ -220,7 +228,7 @@ pub fn bundle(licence: &LicenceClaims, receipt: &ReceiptClaims, boot: BootId) ->
         licence: licence_token(licence),
         receipt: Some(receipt_token(receipt)),
         presence: Some(presence_token(licence, boot)),
-        device_key: *DEVICE.public().as_bytes(),
+        device_key: *device_of(licence).public().as_bytes(),
         sections: Vec::new(),
     }
 }

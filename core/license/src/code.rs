@@ -104,6 +104,23 @@ codes! {
     WrongProof = 62, "WRONG_PROOF";
     /// The bundle's checksum does not match: damage, not forgery.
     BundleDamaged = 70, "BUNDLE_DAMAGED";
+    // What a host program asks for.
+    /// A pointer that must not be null is.
+    NullPointer = 80, "NULL_POINTER";
+    /// A text that is not UTF-8.
+    BadUtf8 = 81, "BAD_UTF8";
+    /// A length or an index that cannot be.
+    OutOfRange = 82, "OUT_OF_RANGE";
+    /// A handle that this gate did not give out, or of a gate that was closed.
+    BadHandle = 83, "BAD_HANDLE";
+    /// The process was forked since the gate was opened: open one in this process.
+    NeedsReopen = 84, "NEEDS_REOPEN";
+    /// More gates or handles than a process may hold.
+    TooMany = 85, "TOO_MANY";
+    /// The machine does not tell its boot, or no thread can be started.
+    Unavailable = 86, "UNAVAILABLE";
+    /// A defect of Brink: the call had no effect.
+    Internal = 99, "INTERNAL";
 }
 
 impl std::fmt::Display for Code {

@@ -7,39 +7,45 @@ use crate::time::UnixSeconds;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Reason {
+    /// The gate no longer knows: it was closed, or its process was forked. Asking it again does not help.
+    NeedsReopen = 1,
+    /// A handle that this gate did not give out.
+    UnknownHandle = 2,
     /// The store is older than what it once accepted.
-    StoreTampered = 1,
+    StoreTampered = 3,
     /// The issuer withdrew the licence.
-    Revoked = 2,
+    Revoked = 4,
     /// The key that signed the licence was revoked.
-    KeyCompromise = 3,
+    KeyCompromise = 5,
     /// The issuer holds the licence back.
-    Suspended = 4,
+    Suspended = 6,
     /// No licence has been accepted.
-    Unlicensed = 5,
+    Unlicensed = 7,
     /// The bundle has been on a machine without presence for too long.
-    Unattested = 6,
+    Unattested = 8,
     /// The clock was held back for too long.
-    ClockTampered = 7,
+    ClockTampered = 9,
     /// The licence has not begun.
-    NotYetValid = 8,
+    NotYetValid = 10,
     /// The licence, its offline limit and its grace are over.
-    Expired = 9,
+    Expired = 11,
     /// No grant names the camera.
-    CameraNotLicensed = 10,
+    CameraNotLicensed = 12,
     /// No pack of the licence has the feature.
-    FeatureNotLicensed = 11,
+    FeatureNotLicensed = 13,
     /// The camera's grant ended before the licence.
-    GrantEnded = 12,
+    GrantEnded = 14,
     /// A pack of the licence has the feature, but not for this camera.
-    FeatureNotGranted = 13,
+    FeatureNotGranted = 15,
     /// Yes.
-    Granted = 14,
+    Granted = 16,
 }
 
 impl Reason {
     /// Every reason, by precedence.
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 16] = [
+        Reason::NeedsReopen,
+        Reason::UnknownHandle,
         Reason::StoreTampered,
         Reason::Revoked,
         Reason::KeyCompromise,
@@ -60,6 +66,8 @@ impl Reason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Reason::NeedsReopen => "needs_reopen",
+            Reason::UnknownHandle => "unknown_handle",
             Reason::StoreTampered => "store_tampered",
             Reason::Revoked => "revoked",
             Reason::KeyCompromise => "key_compromise",
@@ -81,6 +89,8 @@ impl Reason {
     #[must_use]
     pub const fn mend(self) -> &'static str {
         match self {
+            Reason::NeedsReopen => "open a gate in this process and ask it",
+            Reason::UnknownHandle => "resolve the camera and the feature with the gate that is asked",
             Reason::StoreTampered => "run an exchange: the issuer sends what was lost",
             Reason::Revoked | Reason::KeyCompromise => {
                 "run an exchange for a new licence, or ask the issuer's admin"
@@ -111,7 +121,8 @@ impl Reason {
             State::StoreTampered => Reason::StoreTampered,
             State::Revoked => Reason::Revoked,
             State::Suspended => Reason::Suspended,
-            State::Unlicensed => Reason::Unlicensed,
+            // The only way of the calendar to it: a device without a licence has a hold.
+            State::Unlicensed => Reason::Unattested,
             State::ClockTampered => Reason::ClockTampered,
             State::NotYetValid => Reason::NotYetValid,
             State::Expired => Reason::Expired,
@@ -217,6 +228,21 @@ pub struct Decision {
     pub until: Option<UnixSeconds>,
     /// What else there is to know.
     pub flags: Flags,
+}
+
+impl Decision {
+    /// A "no" of the gate itself, which no licence and no profile softens.
+    #[must_use]
+    pub const fn refused(reason: Reason) -> Self {
+        Self {
+            verdict: Verdict::Deny,
+            allowed: false,
+            reason,
+            state: State::Unlicensed,
+            until: None,
+            flags: Flags::NONE,
+        }
+    }
 }
 
 #[cfg(test)]

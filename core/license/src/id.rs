@@ -82,8 +82,13 @@ macro_rules! identifier {
         impl $name {
             /// Checks the text and takes it as it is: nothing is trimmed or folded.
             pub fn parse(text: &str) -> Result<Self, IdError> {
-                $check(text)?;
+                Self::check(text)?;
                 Ok(Self(text.into()))
+            }
+
+            /// Whether the text is one, without taking it.
+            pub(crate) fn check(text: &str) -> Result<(), IdError> {
+                $check(text)
             }
 
             /// The text, compared as bytes everywhere.

@@ -51,6 +51,16 @@ pub(crate) enum Json<'a> {
     Object(Members<'a>),
 }
 
+impl Json<'_> {
+    /// Bytes of a text, for reserving; 0 for anything else.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Json::Text(text) => text.len(),
+            Json::Null | Json::Bool(_) | Json::Int(_) | Json::Array(_) | Json::Object(_) => 0,
+        }
+    }
+}
+
 /// Members in the order of the document, names unique.
 pub(crate) type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
 

@@ -20,12 +20,13 @@ mod json;
 pub mod jws;
 mod key;
 pub mod keyset;
+mod names;
 mod time;
 pub mod token;
 
 pub use code::Code;
 pub use decision::{Decision, Flags, Reason, Verdict};
-pub use entitlement::Table;
+pub use entitlement::{CameraAt, FeatureAt, Table};
 pub use fields::ClaimError;
 pub use id::{
     CameraId, DeviceId, Feature, IdError, IssuerName, NAME_BYTES_MAX, SLUG_BYTES_MAX, Slug, TenantId, TokenId,
@@ -33,4 +34,5 @@ pub use id::{
 pub use json::{INTEGER_MAX, JsonError};
 pub use jws::Typ;
 pub use key::{KeyError, Kid, PublicKey};
+pub use names::IdList;
 pub use time::UnixSeconds;

@@ -57,6 +57,9 @@ pub enum BundleError {
     /// A manifest.
     #[error("bundle: {0}")]
     Manifest(#[from] ManifestError),
+    /// Reading it failed in a way that it must not.
+    #[error("reading the bundle failed inside Brink, and the last good one stays in force: report it")]
+    Internal,
     /// The device key.
     #[error("bundle: device key: {0}")]
     Key(#[from] KeyError),
@@ -80,6 +83,7 @@ impl BundleError {
             BundleError::NotOurs => Code::Malformed,
             BundleError::Version(_) => Code::Unsupported,
             BundleError::TooLarge => Code::TooLarge,
+            BundleError::Internal => Code::Internal,
             BundleError::Manifest(e) => e.code(),
             BundleError::Key(e) => e.code(),
             BundleError::Licence(e) | BundleError::Receipt(e) | BundleError::Presence(e) => e.code(),
@@ -131,11 +135,20 @@ impl Bundle {
 
     /// Verifies everything in it again, from the pinned roots to the presence.
     pub fn verify(&self, anchor: &TrustAnchor) -> Result<VerifiedBundle, BundleError> {
-        let keyset = Keyset::bootstrap(anchor, &self.manifests)?;
+        self.verify_under(self.keyset(anchor)?)
+    }
+
+    /// The keyset that its manifests lead to from the pinned roots. It counts even where the rest is refused.
+    pub fn keyset(&self, anchor: &TrustAnchor) -> Result<Keyset, BundleError> {
+        Ok(Keyset::bootstrap(anchor, &self.manifests)?)
+    }
+
+    /// Verifies the documents beside the manifests.
+    pub fn verify_under(&self, keyset: Keyset) -> Result<VerifiedBundle, BundleError> {
         let device_key = PublicKey::from_bytes(&self.device_key)?;
         let expected = LicenceExpected {
             jkt: Some(device_key.kid()),
-            ..LicenceExpected::of_issuer(anchor.issuer().clone())
+            ..LicenceExpected::of_issuer(keyset.issuer().clone())
         };
         let issuer = Authority::Issuer(&keyset, KeyUse::License);
         let licence = verify::<LicenceClaims>(self.licence.as_bytes(), issuer, &expected);

@@ -21,7 +21,7 @@ pub use device_store::{Acceptance, BundleHealth, DeviceStore, DocumentsHealth, H
 pub use documents::{Documents, publish_also};
 pub use durable::write_atomically;
 pub use error::StoreError;
-pub use gate::{BundleReader, Gate, GateStatus, Snapshot};
+pub use gate::{BundleReader, CameraHandle, FeatureHandle, Gate, GateStatus, Snapshot};
 pub use layout::{Finding, Installation, Layout};
 pub use lock::WriterLock;
 pub use state::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};

@@ -17,9 +17,22 @@ pub fn read() -> io::Result<Reading> {
 #[must_use]
 pub fn reading_of(boot: BootId) -> Reading {
     let wall = clock_gettime(ClockId::Realtime).tv_sec;
+    Reading { wall: UnixSeconds::new(wall), boot, boottime: boottime_seconds() }
+}
+
+/// Seconds of a clock that cannot be set and costs three nanoseconds: read from a page that the kernel shares, without
+/// entering it, and exact to a few milliseconds (clock_gettime(2), CLOCK_MONOTONIC_COARSE). It stands still in suspend.
+#[inline]
+#[must_use]
+pub fn coarse_seconds() -> i64 {
+    clock_gettime(ClockId::MonotonicCoarse).tv_sec
+}
+
+/// Seconds since boot, suspend included.
+#[must_use]
+pub fn boottime_seconds() -> i64 {
     // CLOCK_BOOTTIME counts suspend and cannot be set (clock_gettime(2)).
-    let boottime = clock_gettime(ClockId::Boottime).tv_sec;
-    Reading { wall: UnixSeconds::new(wall), boot, boottime }
+    clock_gettime(ClockId::Boottime).tv_sec
 }
 
 /// Which boot this is.

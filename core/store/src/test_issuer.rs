@@ -159,7 +159,10 @@ impl TestIssuer {
             zone: Vec::new(),
             mode: Mode::Base,
             enforce: Enforce::Deny,
-            packs: BTreeMap::from([(slug("base"), vec![Feature::parse("analytics/counting").unwrap()])]),
+            packs: BTreeMap::from([(
+                slug("base"),
+                std::iter::once(Feature::parse("analytics/counting").unwrap()).collect(),
+            )]),
             grants: vec![Grant {
                 seats: Seats::Cameras((0..self.cameras).map(camera).collect()),
                 packs: vec![slug("base")],

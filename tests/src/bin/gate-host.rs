@@ -29,7 +29,7 @@ fn main() {
             denied += u64::from(!gate.check(camera, feature).allowed);
         }
     }
-    let status = gate.status();
+    let status = gate.status().expect("a gate of this process");
     let receipt =
         status.bundle().and_then(|bundle| bundle.receipt()).map_or(0, |receipt| receipt.claims().seq);
     let refused = status.refused().map_or_else(|| "nothing".to_owned(), ToString::to_string);

@@ -63,7 +63,7 @@ fn claims_of(
     let mut claims = forge::licence(0);
     claims.grants = vec![Grant { seats: Seats::Cameras(cameras), packs: granted.clone(), until: None }];
     claims.device = DeviceGrant { packs: granted };
-    claims.packs = packs;
+    claims.packs = packs.into_iter().map(|(slug, features)| (slug, features.into_iter().collect())).collect();
     finish(&mut claims);
     claims
 }

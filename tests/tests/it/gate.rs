@@ -2,7 +2,7 @@
 
 use brink_license::clock::{BootId, Reading, State};
 use brink_license::keyset::{KeyState, TrustAnchor};
-use brink_license::token::{Enforce, LicenceClaims, LicenceStanding};
+use brink_license::token::{Confirmation, Enforce, LicenceClaims, LicenceStanding};
 use brink_license::{Code, Decision, Flags, Reason, Verdict};
 use brink_store::{Bundle, BundleReader, Gate};
 use brink_tests::forge::{self, DAY, DEVICE, LICENSE_NEXT, at};
@@ -11,17 +11,17 @@ use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-const NEAR_MISS: &str = "analytics/near_miss";
+pub(crate) const NEAR_MISS: &str = "analytics/near_miss";
 
-fn boot(number: u8) -> BootId {
+pub(crate) fn boot(number: u8) -> BootId {
     BootId::parse(&format!("00000000-0000-4000-8000-0000000000{number:02x}")).unwrap()
 }
 
 /// A device directory with a bundle in it, a reader on it, and a clock that the test moves.
-struct Site {
+pub(crate) struct Site {
     dir: TempDir,
     reader: BundleReader,
-    boot: BootId,
+    pub(crate) boot: BootId,
     /// Seconds since [`forge::ISSUED`]; boottime follows, ten seconds after boot.
     clock: i64,
     published: u64,
@@ -34,7 +34,7 @@ impl Site {
         Site { dir, reader, boot: boot(1), clock: 0, published: 0 }
     }
 
-    fn with(licence: &LicenceClaims) -> Site {
+    pub(crate) fn with(licence: &LicenceClaims) -> Site {
         let mut site = Site::new();
         let receipt = forge::receipt(licence, 1, 0, LicenceStanding::Active);
         site.publish(&forge::bundle(licence, &receipt, site.boot).encode().unwrap());
@@ -46,14 +46,14 @@ impl Site {
     }
 
     /// Replaces the file as the agent does.
-    fn publish(&mut self, bytes: &[u8]) {
+    pub(crate) fn publish(&mut self, bytes: &[u8]) {
         self.published += 1;
         let temp = self.dir.path().join(format!("temp-{}", self.published));
         std::fs::write(&temp, bytes).unwrap();
         std::fs::rename(temp, self.path()).unwrap();
     }
 
-    fn check(&mut self, camera: &str, feature: &str) -> Decision {
+    pub(crate) fn check(&mut self, camera: &str, feature: &str) -> Decision {
         let reading = Reading { wall: at(self.clock), boot: self.boot, boottime: 10 + self.clock.max(0) };
         let snapshot = self.reader.tick(&reading);
         snapshot.decide(camera, feature, snapshot.standing().now)
@@ -64,7 +64,7 @@ impl Site {
         self.check("cam-000", NEAR_MISS).state
     }
 
-    fn refusal(&self) -> Option<Code> {
+    pub(crate) fn refusal(&self) -> Option<Code> {
         self.reader.refused().map(|error| error.code())
     }
 }
@@ -163,16 +163,25 @@ fn a_device_that_started_over_is_taken_up_and_its_old_bundle_is_not_put_back() {
         iat: at(iat),
         ..forge::licence(cameras)
     };
-    let (old, new) = (LicenceClaims { seq: 5, ..named("dev-1", 2, 0) }, named("dev-2", 4, 60));
-    let bytes = |licence: &LicenceClaims| {
+    let old = LicenceClaims { seq: 5, ..named("dev-1", 2, 0) };
+    let cnf = Confirmation { jkt: forge::DEVICE_NEXT.public().kid() };
+    let new = LicenceClaims { cnf, ..named("dev-2", 4, 60) };
+    let bytes = |licence: &LicenceClaims, number: u8| {
         let receipt = forge::receipt(licence, 1, 60, LicenceStanding::Active);
-        forge::bundle(licence, &receipt, boot(1)).encode().unwrap()
+        forge::bundle(licence, &receipt, boot(number)).encode().unwrap()
     };
     let mut site = Site::with(&old);
     assert_eq!(site.check("cam-003", "analytics/counting").reason, Reason::CameraNotLicensed);
-    site.publish(&bytes(&new));
+    site.publish(&bytes(&new, 2));
+    assert_eq!(site.check("cam-003", "analytics/counting").reason, Reason::CameraNotLicensed);
+    assert_eq!(site.refusal(), Some(Code::WrongDevice), "another device's bundle from another machine");
+    let renamed = LicenceClaims { seq: 6, ..named("dev-2", 4, 60) };
+    site.publish(&bytes(&renamed, 1));
+    assert_eq!(site.check("cam-003", "analytics/counting").reason, Reason::CameraNotLicensed);
+    assert_eq!(site.refusal(), Some(Code::WrongDevice), "a key has one name");
+    site.publish(&bytes(&new, 1));
     assert!(site.check("cam-003", "analytics/counting").allowed, "its numbers begin again");
-    site.publish(&bytes(&old));
+    site.publish(&bytes(&old, 1));
     assert!(site.check("cam-003", "analytics/counting").allowed);
     assert_eq!(site.refusal(), Some(Code::Rollback));
 }
@@ -380,6 +389,6 @@ fn a_gate_in_a_process_takes_up_the_first_bundle_by_itself() {
     std::fs::write(&temp, bytes).unwrap();
     std::fs::rename(temp, &path).unwrap();
     // What it then says depends on the day that this runs; that a licence is in force does not.
-    until("the gate takes up its first bundle", || gate.status().bundle().is_some());
+    until("the gate takes up its first bundle", || gate.status().unwrap().bundle().is_some());
     assert_ne!(gate.check("cam-000", NEAR_MISS).state, State::Unlicensed);
 }

@@ -10,6 +10,8 @@ mod activation;
 mod claims;
 mod flows;
 mod gate;
+mod gate_handles;
+mod gate_memory;
 mod probes;
 mod tidy;
 mod vectors;

@@ -72,6 +72,9 @@ impl State {
     }
 }
 
+const START: UnixSeconds = UnixSeconds::new(0);
+const NEVER: UnixSeconds = UnixSeconds::new(i64::MAX);
+
 /// What overrides the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
@@ -103,6 +106,8 @@ pub struct Terms {
     pub enforce: Enforce,
     /// What overrides the calendar, clock tampering aside.
     pub hold: Option<Hold>,
+    /// From this moment a bundle that is away from home is worth nothing; `None` at home.
+    pub unattested_at: Option<UnixSeconds>,
 }
 
 impl Terms {
@@ -119,6 +124,7 @@ impl Terms {
             last_contact: receipt.map_or(licence.iat, |receipt| receipt.server_time),
             enforce: licence.enforce,
             hold,
+            unattested_at: None,
         }
     }
 }
@@ -144,17 +150,21 @@ pub struct Window {
     pub grace_at: UnixSeconds,
     /// From here on it is over.
     pub ends_at: UnixSeconds,
+    /// From here on nothing vouches for this machine; the end of time at home.
+    pub unattested_at: UnixSeconds,
 }
 
 impl Window {
     /// A window that is never open.
     pub const CLOSED: Window =
-        Window { opens_at: UnixSeconds::new(0), grace_at: UnixSeconds::new(0), ends_at: UnixSeconds::new(0) };
+        Window { opens_at: START, grace_at: START, ends_at: START, unattested_at: START };
 
     /// The state that the calendar gives.
     #[must_use]
     pub fn state_at(&self, now: UnixSeconds) -> State {
-        if now < self.opens_at {
+        if now >= self.unattested_at {
+            State::Unlicensed
+        } else if now < self.opens_at {
             State::NotYetValid
         } else if now >= self.ends_at {
             State::Expired
@@ -168,7 +178,15 @@ impl Window {
     /// The next moment at which the state changes by itself.
     #[must_use]
     pub fn next_transition_at(&self, now: UnixSeconds) -> Option<UnixSeconds> {
-        [self.opens_at, self.grace_at, self.ends_at].into_iter().find(|moment| now < *moment)
+        let moments = [self.opens_at, self.grace_at, self.ends_at, self.unattested_at];
+        let changes = |moment: &UnixSeconds| *moment != NEVER && self.state_at(*moment) != self.state_at(now);
+        moments.into_iter().filter(|moment| now < *moment).filter(changes).min()
+    }
+
+    /// From this moment nothing is allowed any more.
+    #[must_use]
+    pub fn closes_at(&self) -> UnixSeconds {
+        self.ends_at.min(self.unattested_at)
     }
 }
 
@@ -212,11 +230,23 @@ impl Standing {
     /// The state and its reason at a later `now`, by comparison alone.
     #[must_use]
     pub fn at(&self, now: UnixSeconds) -> (State, Reason) {
-        if let Some(hold) = self.hold {
-            return (hold.state, hold.reason);
-        }
         let state = self.window.state_at(now);
-        (state, Reason::of_calendar(state))
+        match self.hold {
+            // A machine that nothing vouches for outranks a clock that was held back.
+            Some(hold) if hold.state <= State::Unlicensed || state != State::Unlicensed => {
+                (hold.state, hold.reason)
+            }
+            Some(_) | None => (state, Reason::of_calendar(state)),
+        }
+    }
+
+    /// The same standing at a later `now`: what it says is of that moment.
+    #[must_use]
+    pub fn moved_to(mut self, now: UnixSeconds) -> Self {
+        self.now = now;
+        (self.state, self.reason) = self.at(now);
+        self.next_transition_at = self.window.next_transition_at(now).filter(|_| self.hold.is_none());
+        self
     }
 }
 
@@ -228,18 +258,9 @@ pub fn evaluate(guarded: &Guarded, terms: Option<&Terms>, flags: Flags) -> Stand
     let tampered = Hold { state: State::ClockTampered, reason: Reason::ClockTampered };
     let hold = terms.hold.or(guarded.tampered.then_some(tampered));
     let window = window(guarded, terms);
-    let mut standing = Standing {
-        state: State::Active,
-        reason: Reason::Granted,
-        now: guarded.now,
-        next_transition_at: window.next_transition_at(guarded.now).filter(|_| hold.is_none()),
-        flags,
-        window,
-        hold,
-        enforce: terms.enforce,
-    };
-    (standing.state, standing.reason) = standing.at(guarded.now);
-    standing
+    let unmoved =
+        Standing { flags, window, hold, enforce: terms.enforce, ..Standing::unlicensed(guarded.now, flags) };
+    unmoved.moved_to(guarded.now)
 }
 
 /// Three clocks run: the licence's own, the time since the last receipt, and the time run since then. "More than
@@ -253,6 +274,7 @@ fn window(guarded: &Guarded, terms: &Terms) -> Window {
         opens_at: terms.nbf.saturating_add(-SKEW_SECONDS),
         grace_at,
         ends_at: grace_at.saturating_add(terms.grace),
+        unattested_at: terms.unattested_at.unwrap_or(NEVER),
     }
 }
 
@@ -275,6 +297,7 @@ mod tests {
             last_contact: UnixSeconds::new(NOW),
             enforce: Enforce::Deny,
             hold: None,
+            unattested_at: None,
         }
     }
 
@@ -319,6 +342,27 @@ mod tests {
         assert_eq!(evaluate(&tampered, Some(&terms), Flags::NONE).state, State::Revoked);
         assert_eq!(evaluate(&tampered, Some(&self::terms()), Flags::NONE).state, State::ClockTampered);
         assert_eq!(evaluate(&tampered, None, Flags::NONE).state, State::Unlicensed);
+    }
+
+    #[test]
+    fn away_from_home_a_licence_is_worth_nothing_from_its_moment_on_whatever_the_calendar_says() {
+        let away = Terms { unattested_at: Some(UnixSeconds::new(NOW + 10)), ..terms() };
+        let standing = evaluate(&guarded(NOW), Some(&away), Flags::NONE);
+        assert_eq!(
+            (standing.state, standing.next_transition_at),
+            (State::Active, Some(UnixSeconds::new(NOW + 10)))
+        );
+        assert_eq!(standing.window.closes_at(), UnixSeconds::new(NOW + 10));
+        let gone = (State::Unlicensed, Reason::Unattested);
+        for later in [10, 1000, 5000] {
+            assert_eq!(standing.at(UnixSeconds::new(NOW + later)), gone);
+        }
+        let moved = standing.moved_to(UnixSeconds::new(NOW + 10));
+        assert_eq!((moved.state, moved.reason, moved.next_transition_at), (gone.0, gone.1, None));
+        let tampered = Guarded { tampered: true, ..guarded(NOW) };
+        let standing = evaluate(&tampered, Some(&away), Flags::NONE);
+        assert_eq!(standing.state, State::ClockTampered);
+        assert_eq!(standing.at(UnixSeconds::new(NOW + 10)), gone, "it outranks a clock held back");
     }
 
     #[test]

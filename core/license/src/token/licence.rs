@@ -4,6 +4,7 @@ use super::{AUDIENCE_EDGE, Document, Payload, TokenError};
 use crate::id::{CameraId, DeviceId, Feature, IssuerName, Slug, TenantId, TokenId};
 use crate::jws::Typ;
 use crate::key::Kid;
+use crate::names::IdList;
 use crate::time::UnixSeconds;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -52,7 +53,7 @@ pub struct LicenceClaims {
     /// What hosts do with "no".
     pub enforce: Enforce,
     /// The features of every pack that is named below, resolved by the issuer.
-    pub packs: BTreeMap<Slug, Vec<Feature>>,
+    pub packs: BTreeMap<Slug, IdList<Feature>>,
     /// Cameras, or unnamed seats, with the packs they share.
     pub grants: Vec<Grant>,
     /// What the device may do for any of its cameras.
@@ -137,7 +138,7 @@ pub struct Grant {
 pub enum Seats {
     /// These cameras.
     #[serde(rename = "cameras")]
-    Cameras(Vec<CameraId>),
+    Cameras(IdList<CameraId>),
     /// This many cameras of the device's choice.
     #[serde(rename = "any")]
     Any(u32),
@@ -145,11 +146,29 @@ pub enum Seats {
 
 impl Seats {
     /// The named cameras, if any are.
+    pub fn cameras(&self) -> impl Iterator<Item = &str> {
+        let named = match self {
+            Seats::Cameras(cameras) => Some(cameras.iter()),
+            Seats::Any(_) => None,
+        };
+        named.into_iter().flatten()
+    }
+
+    /// How many cameras are named.
     #[must_use]
-    pub fn cameras(&self) -> &[CameraId] {
+    pub const fn named(&self) -> usize {
         match self {
-            Seats::Cameras(cameras) => cameras,
-            Seats::Any(_) => &[],
+            Seats::Cameras(cameras) => cameras.len(),
+            Seats::Any(_) => 0,
+        }
+    }
+
+    /// How many seats no camera has been named for.
+    #[must_use]
+    pub const fn unnamed(&self) -> u32 {
+        match self {
+            Seats::Cameras(_) => 0,
+            Seats::Any(count) => *count,
         }
     }
 }
@@ -224,11 +243,7 @@ impl LicenceClaims {
     /// Named cameras and unnamed seats together.
     #[must_use]
     pub fn seats(&self) -> u64 {
-        let count = |grant: &Grant| match &grant.seats {
-            Seats::Cameras(cameras) => cameras.len() as u64,
-            Seats::Any(n) => u64::from(*n),
-        };
-        self.grants.iter().map(count).sum()
+        self.grants.iter().map(|grant| grant.seats.named() as u64 + u64::from(grant.seats.unnamed())).sum()
     }
 }
 

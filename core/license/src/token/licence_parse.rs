@@ -6,8 +6,9 @@ use super::licence::{
 };
 use super::{MUST_KNOWN, TokenError, check_version};
 use crate::fields::{self, ClaimError, Fields};
-use crate::id::{CameraId, DeviceId, Feature, Slug, TenantId, TokenId};
+use crate::id::{CameraId, DeviceId, Feature, IdError, Slug, TenantId, TokenId};
 use crate::json::{INTEGER_MAX, Json};
+use crate::names::IdList;
 use crate::time::UnixSeconds;
 use foldhash::fast::RandomState as FastHash;
 use hashbrown::HashSet;
@@ -120,16 +121,29 @@ fn read_zone(items: Vec<Json<'_>>) -> Result<Vec<ZoneOffset>, ClaimError> {
     Ok(zone)
 }
 
-fn read_packs(value: Json<'_>) -> Result<BTreeMap<Slug, Vec<Feature>>, ClaimError> {
+fn read_packs(value: Json<'_>) -> Result<BTreeMap<Slug, IdList<Feature>>, ClaimError> {
     let mut packs = BTreeMap::new();
     for (slug, features) in fields::members("packs", value)? {
         let slug = Slug::parse(&slug).map_err(|e| ClaimError::new("packs", e.to_string()))?;
-        let items = fields::list("packs", features)?.into_iter();
-        let features =
-            items.map(|item| fields::id("packs", item, Feature::parse)).collect::<Result<_, _>>()?;
-        packs.insert(slug, features);
+        packs.insert(slug, read_ids("packs", fields::list("packs", features)?, Feature::check)?);
     }
     Ok(packs)
+}
+
+/// Identifiers by the thousand, packed into one list.
+fn read_ids<T>(
+    claim: &str,
+    items: Vec<Json<'_>>,
+    check: impl Fn(&str) -> Result<(), IdError>,
+) -> Result<IdList<T>, ClaimError> {
+    let bytes = items.iter().map(Json::text_bytes).sum();
+    let mut ids = IdList::with_capacity(items.len(), bytes);
+    for item in items {
+        let text = fields::text(claim, item)?;
+        check(&text).map_err(|e| ClaimError::new(claim, e.to_string()))?;
+        ids.push_checked(&text);
+    }
+    Ok(ids)
 }
 
 fn read_slugs(claim: &str, items: Vec<Json<'_>>) -> Result<Vec<Slug>, ClaimError> {
@@ -144,9 +158,8 @@ fn read_grant(value: Json<'_>) -> Result<Grant, ClaimError> {
     let mut fields = Fields::of("grants", value)?;
     let seats = match (fields.take("cameras"), fields.take("any")) {
         (Some(cameras), None) => {
-            let items = fields::list("grants.cameras", cameras)?.into_iter();
-            let cameras = items.map(|item| fields::id("grants.cameras", item, CameraId::parse));
-            Seats::Cameras(cameras.collect::<Result<_, _>>()?)
+            let cameras = fields::list("grants.cameras", cameras)?;
+            Seats::Cameras(read_ids("grants.cameras", cameras, CameraId::check)?)
         }
         (None, Some(any)) => {
             let count = fields::uint("grants.any", any)?;
@@ -228,11 +241,10 @@ fn check_references(claims: &LicenceClaims) -> Result<(), ClaimError> {
             return Err(ClaimError::new("packs", format!("{pack} is granted but not resolved")));
         }
     }
-    let named = || claims.grants.iter().flat_map(|grant| grant.seats.cameras());
-    let mut seen: HashSet<&str, FastHash> =
-        HashSet::with_capacity_and_hasher(named().count(), <_>::default());
-    for camera in named() {
-        if !seen.insert(camera.as_str()) {
+    let named: usize = claims.grants.iter().map(|grant| grant.seats.named()).sum();
+    let mut seen: HashSet<&str, FastHash> = HashSet::with_capacity_and_hasher(named, <_>::default());
+    for camera in claims.grants.iter().flat_map(|grant| grant.seats.cameras()) {
+        if !seen.insert(camera) {
             return Err(ClaimError::new("grants", format!("the camera {camera} twice")));
         }
     }

@@ -3,128 +3,178 @@
 //! It is opened with the root thumbprints and the issuer that the host was built with, verifies the published bundle
 //! itself, and answers from memory. It needs no lock, no agent and no network; any number of processes may hold one.
 //! A thread of its own publishes the guarded time and takes up new bundles; a check is a few loads and comparisons.
+//!
+//! `reader` turns a file and a reading into a snapshot, `time` and `handles` are what checks read beside it, `slot` is
+//! where they read it.
 
+mod handles;
 mod reader;
+mod slot;
+mod time;
 
+pub use handles::{CameraHandle, FeatureHandle, HANDLES_MAX, HandleError};
 pub use reader::{BundleReader, Snapshot};
+pub use slot::{GATES_MAX, GateId, GateLife, GateRef, find, forked};
 
 use crate::bundle::{BundleError, VerifiedBundle};
 use crate::machine;
-use arc_swap::ArcSwap;
-use brink_license::clock::Standing;
+use brink_license::clock::{BootId, Standing};
 use brink_license::keyset::TrustAnchor;
-use brink_license::{Decision, UnixSeconds};
+use brink_license::{Code, Decision, UnixSeconds};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How often time is published and the bundle looked at: a new bundle is taken up well within a second.
 const TICK: Duration = Duration::from_millis(250);
 
+/// Why a gate cannot be opened. A bundle that is absent or refused is no reason.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The machine does not tell its boot id.
+    #[error("cannot read which boot this is: {0}")]
+    Boot(#[source] io::Error),
+    /// No thread can be started.
+    #[error("cannot start the gate's thread: {0}")]
+    Thread(#[source] io::Error),
+    /// Too many are open.
+    #[error("this process has {GATES_MAX} gates open: close those that it no longer needs")]
+    TooMany,
+}
+
+impl OpenError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            OpenError::Boot(_) | OpenError::Thread(_) => Code::Unavailable,
+            OpenError::TooMany => Code::TooMany,
+        }
+    }
+}
+
 /// Answers "may this camera use this feature now?" from memory. Share it between threads; drop it to close.
 #[derive(Debug)]
 pub struct Gate {
-    shared: Arc<Shared>,
-    /// Dropping the sender ends the ticker at once.
-    stop: Option<Sender<()>>,
-    ticker: Option<JoinHandle<()>>,
+    id: GateId,
+    here: GateRef,
+    ticker: Option<Ticker>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    snapshot: ArcSwap<Snapshot>,
-    now: AtomicI64,
-    refused: Mutex<Option<BundleError>>,
-}
-
-impl Shared {
-    fn publish(&self, snapshot: Arc<Snapshot>, refused: Option<&BundleError>) {
-        // The time is stored first: a decision may see a new time with old deadlines, never the other way round.
-        self.now.store(snapshot.standing().now.as_i64(), Ordering::Release);
-        if !self.snapshot.load().says_the_same(&snapshot) {
-            self.snapshot.store(snapshot);
-        }
-        let mut last = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref() != refused {
-            *last = refused.cloned();
-        }
-    }
+struct Ticker {
+    /// Dropping the sender ends the thread at once.
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Gate {
     /// Opens the gate of a bundle file. A file that is absent or refused is not an error: the gate answers
     /// `Unlicensed` and takes up the first good bundle within a second.
-    ///
-    /// Fails only when the machine does not tell its boot id or no thread can be started.
-    pub fn open(path: impl AsRef<Path>, anchor: TrustAnchor) -> io::Result<Self> {
-        let boot = machine::boot_id()?;
+    pub fn open(path: impl AsRef<Path>, anchor: TrustAnchor) -> Result<Self, OpenError> {
+        let boot = machine::boot_id().map_err(OpenError::Boot)?;
         let mut reader = BundleReader::new(path.as_ref(), anchor);
-        let first = reader.tick(&machine::reading_of(boot));
-        let shared = Arc::new(Shared {
-            now: AtomicI64::new(first.standing().now.as_i64()),
-            snapshot: ArcSwap::new(first),
-            refused: Mutex::new(reader.refused().cloned()),
-        });
+        let reading = machine::reading_of(boot);
+        let first = reader.tick(&reading);
+        let (id, here) = slot::claim(&first, &reading).ok_or(OpenError::TooMany)?;
+        here.refuse(reader.refused());
+        // From here on dropping it frees the slot.
+        let mut gate = Self { id, here, ticker: None };
         let (stop, stopped) = channel();
-        let ticking = Arc::clone(&shared);
-        let ticker = std::thread::Builder::new().name("brink-gate".into()).spawn(move || {
-            tick_until(&stopped, || {
-                let snapshot = reader.tick(&machine::reading_of(boot));
-                ticking.publish(snapshot, reader.refused());
-            });
-        })?;
-        Ok(Self { shared, stop: Some(stop), ticker: Some(ticker) })
+        let thread = std::thread::Builder::new()
+            .name("brink-gate".into())
+            .spawn(move || tick_until(&stopped, || tick(&mut reader, here, boot)))
+            .map_err(OpenError::Thread)?;
+        gate.ticker = Some(Ticker { stop, thread });
+        Ok(gate)
     }
 
     /// May `camera` use `feature` now? No allocation, lock, system call or cryptography.
     #[inline]
     #[must_use]
     pub fn check(&self, camera: &str, feature: &str) -> Decision {
-        let now = UnixSeconds::new(self.shared.now.load(Ordering::Acquire));
-        self.shared.snapshot.load().decide(camera, feature, now)
+        self.here.check(camera, feature)
     }
 
-    /// The guarded time that checks use.
+    /// The same by handles of this gate, several times as fast.
+    #[inline]
     #[must_use]
-    pub fn now(&self) -> UnixSeconds {
-        UnixSeconds::new(self.shared.now.load(Ordering::Acquire))
+    pub fn check_handles(&self, camera: CameraHandle, feature: FeatureHandle) -> Decision {
+        self.here.check_handles(camera, feature)
     }
 
-    /// What is in force, and why a newer bundle is not.
+    /// The handle of a camera, licensed or not. It stays valid over every bundle, until the gate is closed.
+    pub fn camera(&self, name: &str) -> Result<CameraHandle, HandleError> {
+        self.here.camera(name)
+    }
+
+    /// The handle of a feature, known or not.
+    pub fn feature(&self, name: &str) -> Result<FeatureHandle, HandleError> {
+        self.here.feature(name)
+    }
+
+    /// Names this gate to those who cannot own it: [`find`].
     #[must_use]
-    pub fn status(&self) -> GateStatus {
-        let snapshot = self.shared.snapshot.load_full();
-        let refused = self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        GateStatus { snapshot, refused }
+    pub const fn id(&self) -> GateId {
+        self.id
+    }
+
+    /// The guarded time that checks use; `None` in a forked process.
+    #[must_use]
+    pub fn now(&self) -> Option<UnixSeconds> {
+        self.here.now()
+    }
+
+    /// What is in force, and why a newer bundle is not; `None` in a forked process.
+    #[must_use]
+    pub fn status(&self) -> Option<GateStatus> {
+        self.here.status()
+    }
+}
+
+impl GateRef {
+    /// What is in force now, and why a newer bundle is not; `None` when the gate is closed or of another process.
+    #[must_use]
+    pub fn status(self) -> Option<GateStatus> {
+        let (snapshot, refused) = self.held()?;
+        let standing = snapshot.standing().moved_to(self.now()?);
+        Some(GateStatus { snapshot, standing, refused })
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(ticker) = self.ticker.take() {
-            // A ticker that panicked has nothing left to say that its last snapshot does not.
-            let _ = ticker.join();
+        let ticker = self.ticker.take();
+        if self.here.is_foreign() {
+            // The thread is in the process that this one was forked from, and so may be whoever holds its locks.
+            std::mem::forget(ticker);
+            return;
         }
+        if let Some(Ticker { stop, thread }) = ticker {
+            drop(stop);
+            // A ticker that panicked has nothing left to say that its last snapshot does not.
+            let _ = thread.join();
+        }
+        self.here.close();
     }
 }
 
-/// What a gate holds.
+/// What a gate holds, as of the moment it was asked.
 #[derive(Clone, Debug)]
 pub struct GateStatus {
-    snapshot: Arc<Snapshot>,
+    snapshot: Snapshot,
+    standing: Standing,
     refused: Option<BundleError>,
 }
 
 impl GateStatus {
     /// State, deadlines and flags.
     #[must_use]
-    pub fn standing(&self) -> &Standing {
-        self.snapshot.standing()
+    pub const fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// The documents in force; `None` before the first bundle.
@@ -137,6 +187,18 @@ impl GateStatus {
     #[must_use]
     pub const fn refused(&self) -> Option<&BundleError> {
         self.refused.as_ref()
+    }
+}
+
+/// One tick. A panic in it is a defect, and must cost a host neither its thread nor the last good bundle.
+fn tick(reader: &mut BundleReader, gate: GateRef, boot: BootId) {
+    let reading = machine::reading_of(boot);
+    match catch_unwind(AssertUnwindSafe(|| reader.tick(&reading))) {
+        Ok(snapshot) => {
+            gate.publish(&snapshot, &reading);
+            gate.refuse(reader.refused());
+        }
+        Err(_) => gate.refuse(Some(&BundleError::Internal)),
     }
 }
 

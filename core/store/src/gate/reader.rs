@@ -2,9 +2,9 @@
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
 use brink_license::clock::{Guarded, Hold, Marks, Reading, Standing, State, Terms, evaluate};
-use brink_license::keyset::{ManifestError, TrustAnchor};
+use brink_license::keyset::{KeyRecord, Keyset, ManifestError, TrustAnchor};
 use brink_license::token::{SeqMark, TokenError};
-use brink_license::{Decision, Flags, Reason, Table, UnixSeconds};
+use brink_license::{Decision, Flags, Kid, Reason, Table, UnixSeconds};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Everything that one answer needs. Immutable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     table: Arc<Table>,
     standing: Standing,
@@ -20,6 +20,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Nothing is licensed.
+    pub(super) fn empty() -> Self {
+        let standing = Standing::unlicensed(UnixSeconds::new(0), Flags::NONE);
+        Self { table: Arc::default(), standing, bundle: None }
+    }
+
     /// Decides by name at `now`.
     #[inline]
     #[must_use]
@@ -61,17 +67,17 @@ pub struct BundleReader {
     marks: Option<Marks>,
     seen: Option<FileState>,
     in_force: Option<InForce>,
+    /// The newest keyset that any bundle proved, taken up or not.
+    keyset: Option<Keyset>,
     refused: Option<BundleError>,
     table: Arc<Table>,
 }
 
-/// The bundle that was verified last.
+/// The bundle that was taken up last.
 #[derive(Debug)]
 struct InForce {
     bundle: Arc<VerifiedBundle>,
     mark: SeqMark,
-    /// Its licence's key was revoked by a keyset that came later.
-    key_compromised: bool,
 }
 
 /// What changes when a file is replaced or written: enough to see a rename within one clock tick.
@@ -106,6 +112,7 @@ impl BundleReader {
             marks: None,
             seen: None,
             in_force: None,
+            keyset: None,
             refused: None,
             table: Arc::default(),
         }
@@ -125,7 +132,7 @@ impl BundleReader {
         }
         match self.changed_file() {
             Ok(None) => {}
-            Ok(Some(bytes)) => self.take_up(&bytes),
+            Ok(Some(bytes)) => self.take_up(&bytes, reading),
             Err(error) => self.refused = Some(error),
         }
         let floor = self.in_force.as_ref().map_or(UnixSeconds::new(0), |held| held.bundle.floor());
@@ -155,40 +162,30 @@ impl BundleReader {
         }
     }
 
-    fn take_up(&mut self, bytes: &[u8]) {
-        match Bundle::decode(bytes).and_then(|bundle| self.admit(&bundle)) {
-            Ok(()) => self.refused = None,
-            Err(error) => {
-                if let Some(held) = &mut self.in_force {
-                    held.key_compromised |= error.is_key_compromise();
-                }
-                self.refused = Some(error);
-            }
-        }
+    fn take_up(&mut self, bytes: &[u8], reading: &Reading) {
+        let admitted = Bundle::decode(bytes).and_then(|bundle| self.admit(&bundle, reading));
+        self.refused = admitted.err();
     }
 
-    /// Verifies a bundle and puts it in force, unless it is older than the one that is.
-    fn admit(&mut self, bundle: &Bundle) -> Result<(), BundleError> {
-        let verified = bundle.verify(&self.anchor)?;
+    /// Verifies a bundle and puts it in force, unless it is older than what was seen before.
+    fn admit(&mut self, bundle: &Bundle, reading: &Reading) -> Result<(), BundleError> {
+        // A keyset counts even where the rest of its bundle is refused: it may be the one that revokes a key.
+        let keyset = bundle.keyset(&self.anchor)?;
+        check_keyset(self.keyset.as_ref(), &keyset)?;
+        self.keyset = Some(keyset.clone());
+        let verified = bundle.verify_under(keyset)?;
         let held = self.in_force.as_ref();
-        if let Some(held) = held {
-            let (found, version) = (verified.keyset().version(), held.bundle.keyset().version());
-            if found < version {
-                return Err(ManifestError::Version { found, held: version }.into());
-            }
-        }
-        // A device that started over is another device: its numbers begin again, its time does not.
-        let (claims, before) = (verified.licence().claims(), held.map(|held| held.bundle.licence().claims()));
-        let started_over = before.is_some_and(|before| before.dev != claims.dev);
-        if let Some(before) = before.filter(|before| started_over && claims.iat < before.iat) {
-            let older = TokenError::Rollback { seq: claims.seq, held: before.seq };
-            return Err(BundleError::Licence(older));
+        let started_over = held.is_some_and(|held| device_key(&held.bundle) != device_key(&verified));
+        match held {
+            Some(held) if started_over => check_started_over(&held.bundle, &verified, reading)?,
+            Some(held) => check_same_device(&held.bundle, &verified)?,
+            None => {}
         }
         let mark = held.filter(|_| !started_over).map(|held| &held.mark);
         let mark =
             SeqMark::admit(mark, verified.licence(), verified.keyset()).map_err(BundleError::Licence)?;
         let renewed =
-            started_over || receipt_seq(&verified) > held.and_then(|held| receipt_seq(&held.bundle));
+            started_over || receipt_mark(&verified) > held.and_then(|held| receipt_mark(&held.bundle));
         if let Some(marks) = &mut self.marks {
             marks.raise_floor(verified.floor());
             if let (true, Some(receipt)) = (renewed, verified.receipt()) {
@@ -199,7 +196,7 @@ impl BundleReader {
         if held.is_none_or(|held| held.mark != mark) {
             self.table = Arc::new(Table::build(verified.licence()));
         }
-        self.in_force = Some(InForce { bundle: Arc::new(verified), mark, key_compromised: false });
+        self.in_force = Some(InForce { bundle: Arc::new(verified), mark });
         Ok(())
     }
 
@@ -215,20 +212,21 @@ impl BundleReader {
                 Some(_) => evaluate(guarded, None, flags),
             };
         };
-        if held.bundle.keyset().check_fresh(guarded.now).is_err() {
+        let keyset = self.keyset.as_ref().unwrap_or(held.bundle.keyset());
+        if keyset.check_fresh(guarded.now).is_err() {
             flags = flags.with(Flags::KEYSET_EXPIRED);
         }
         let licence = held.bundle.licence().claims();
         let mut terms = Terms::of(licence, held.bundle.receipt().map(|receipt| receipt.claims()));
-        if held.key_compromised {
+        if keyset.key(&held.mark.kid).is_some_and(KeyRecord::is_revoked) {
             terms.hold = Some(KEY_COMPROMISE);
         }
         if !is_at_home(&held.bundle, reading) {
             flags = flags.with(Flags::UNATTESTED);
-            let allowed = i64::try_from(licence.unattested).unwrap_or(i64::MAX);
-            if terms.hold.is_none() && reading.boottime > allowed {
-                terms.hold = Some(Hold { state: State::Unlicensed, reason: Reason::Unattested });
-            }
+            // "For so many seconds of boottime" ends one second after them.
+            let allowed = i64::try_from(licence.unattested).unwrap_or(i64::MAX).saturating_add(1);
+            let left = allowed.saturating_sub(reading.boottime);
+            terms.unattested_at = Some(guarded.now.saturating_add(left));
         }
         evaluate(guarded, Some(&terms), flags)
     }
@@ -252,8 +250,55 @@ fn is_at_home(bundle: &VerifiedBundle, reading: &Reading) -> bool {
     bundle.presence().is_some_and(|presence| presence.claims().boot_id == reading.boot.to_string())
 }
 
-fn receipt_seq(bundle: &VerifiedBundle) -> Option<u64> {
-    bundle.receipt().map(|receipt| receipt.claims().seq)
+/// Receipts are numbered within an epoch.
+fn receipt_mark(bundle: &VerifiedBundle) -> Option<(u32, u64)> {
+    bundle.receipt().map(|receipt| (receipt.claims().epoch, receipt.claims().seq))
+}
+
+fn device_key(bundle: &VerifiedBundle) -> Kid {
+    bundle.licence().claims().cnf.jkt
+}
+
+/// No keyset follows a newer one, and no other content the same version.
+fn check_keyset(seen: Option<&Keyset>, found: &Keyset) -> Result<(), ManifestError> {
+    let Some(seen) = seen else { return Ok(()) };
+    if found.version() < seen.version() {
+        return Err(ManifestError::Version { found: found.version(), held: seen.version() });
+    }
+    if found.version() == seen.version() && found.sha256() != seen.sha256() {
+        return Err(ManifestError::Equivocation { version: seen.version() });
+    }
+    Ok(())
+}
+
+/// A key has one name, and an older receipt may lack the word that suspends.
+fn check_same_device(held: &VerifiedBundle, found: &VerifiedBundle) -> Result<(), BundleError> {
+    if held.licence().claims().dev != found.licence().claims().dev {
+        return Err(BundleError::Licence(TokenError::WrongDevice("dev")));
+    }
+    let (held, found) = (receipt_mark(held), receipt_mark(found));
+    if found >= held {
+        return Ok(());
+    }
+    let seq = |mark: Option<(u32, u64)>| mark.map_or(0, |(_, seq)| seq);
+    Err(BundleError::Receipt(TokenError::Rollback { seq: seq(found), held: seq(held) }))
+}
+
+/// A device that started over has another key: its numbers begin again, its time does not, and it has to show that it
+/// did so on this machine.
+fn check_started_over(
+    held: &VerifiedBundle,
+    found: &VerifiedBundle,
+    reading: &Reading,
+) -> Result<(), BundleError> {
+    let (held, claims) = (held.licence().claims(), found.licence().claims());
+    if !is_at_home(found, reading) {
+        return Err(BundleError::Licence(TokenError::WrongDevice("cnf.jkt")));
+    }
+    if claims.iat < held.iat {
+        return Err(BundleError::Licence(TokenError::Rollback { seq: claims.seq, held: held.seq }));
+    }
+    Ok(())
 }
 
 /// Reads a regular file of at most the limit. A pipe or a device put in its place cannot make the host wait.

@@ -1,0 +1,272 @@
+//! The slots of a process: where gates answer from. A slot is never freed, so that a call on a gate that another thread
+//! is closing, or has closed, is answered and not undefined; a closed slot is taken by the next gate that is opened.
+
+use super::handles::{CameraHandle, FeatureHandle, HandleError, Places, Registry, Resolved};
+use super::reader::Snapshot;
+use super::time::PublishedTime;
+use crate::bundle::BundleError;
+use arc_swap::ArcSwap;
+use brink_license::clock::Reading;
+use brink_license::{Decision, Reason, UnixSeconds};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Most gates that are open at once: a host needs one, and a loop that forgets to close is noticed early.
+pub const GATES_MAX: usize = 256;
+
+static SLOTS: [OnceLock<Slot>; GATES_MAX] = [const { OnceLock::new() }; GATES_MAX];
+/// Tags are given out once; 0 is no gate's. After 2^32 gates they begin again.
+static NEXT_TAG: AtomicU32 = AtomicU32::new(1);
+/// How often this process is known to be a fork.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Says that this process was just forked: every gate opened before answers [`Reason::NeedsReopen`] from now on. For a
+/// handler of pthread_atfork(3); without one a gate notices by itself within three seconds.
+pub fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Names an open gate to those who cannot own one, as the C ABI's hosts. Of a closed gate it names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GateId {
+    /// Which slot.
+    pub slot: u32,
+    /// Which of the gates that had it.
+    pub tag: u32,
+}
+
+/// One gate's place.
+#[derive(Debug)]
+pub(super) struct Slot {
+    taken: AtomicBool,
+    published: ArcSwap<Published>,
+    time: PublishedTime,
+    registry: Mutex<Registry>,
+    refused: Mutex<Option<BundleError>>,
+}
+
+/// What checks read. Immutable but for the room in `places`.
+#[derive(Debug)]
+struct Published {
+    tag: u32,
+    forks: u32,
+    snapshot: Snapshot,
+    places: Places,
+}
+
+impl Published {
+    fn closed() -> Arc<Self> {
+        Arc::new(Self { tag: 0, forks: 0, snapshot: Snapshot::empty(), places: Places::default() })
+    }
+}
+
+/// An open gate, as everybody may use it.
+#[derive(Clone, Copy, Debug)]
+pub struct GateRef {
+    slot: &'static Slot,
+    tag: u32,
+}
+
+/// Finds a gate by its id. `None` for a slot that no gate ever had; a closed gate is found and answers as such.
+#[inline]
+#[must_use]
+pub fn find(id: GateId) -> Option<GateRef> {
+    let slot = SLOTS.get(id.slot as usize)?.get()?;
+    Some(GateRef { slot, tag: id.tag })
+}
+
+/// Takes a free slot; `None` when all are taken.
+pub(super) fn claim(snapshot: &Snapshot, reading: &Reading) -> Option<(GateId, GateRef)> {
+    let (index, slot) = SLOTS.iter().enumerate().find_map(|(index, slot)| {
+        let slot = slot.get_or_init(Slot::free);
+        let free = slot.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed);
+        free.is_ok().then_some((index, slot))
+    })?;
+    let tag = match NEXT_TAG.fetch_add(1, Ordering::Relaxed) {
+        0 => NEXT_TAG.fetch_add(1, Ordering::Relaxed),
+        tag => tag,
+    };
+    let gate = GateRef { slot, tag };
+    slot.time.claim();
+    slot.time.publish(snapshot.standing().now, reading);
+    let mut registry = lock(&slot.registry);
+    *registry = Registry::default();
+    let places = registry.places(snapshot.table());
+    gate.put(snapshot.clone(), places);
+    Some((GateId { slot: u32::try_from(index).unwrap_or(u32::MAX), tag }, gate))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Slot {
+    fn free() -> Self {
+        Self {
+            taken: AtomicBool::new(false),
+            published: ArcSwap::new(Published::closed()),
+            time: PublishedTime::unset(),
+            registry: Mutex::default(),
+            refused: Mutex::default(),
+        }
+    }
+}
+
+impl GateRef {
+    /// May `camera` use `feature` now? No allocation, lock, system call or cryptography.
+    #[inline]
+    #[must_use]
+    pub fn check(self, camera: &str, feature: &str) -> Decision {
+        // The snapshot is read first: its deadlines may be met with a later time, never with an earlier one.
+        let published = self.slot.published.load();
+        match self.slot.time.read() {
+            Some(now) if self.is_open(&published) => published.snapshot.decide(camera, feature, now),
+            Some(_) | None => Decision::refused(Reason::NeedsReopen),
+        }
+    }
+
+    /// The same by handles of this gate: two loads instead of two look-ups by name.
+    #[inline]
+    #[must_use]
+    pub fn check_handles(self, camera: CameraHandle, feature: FeatureHandle) -> Decision {
+        let published = self.slot.published.load();
+        let Some(now) = self.slot.time.read() else { return Decision::refused(Reason::NeedsReopen) };
+        if (camera.gate ^ self.tag) | (feature.gate ^ self.tag) != 0 || !self.is_open(&published) {
+            return self.refuse_handles(&published);
+        }
+        let places = (published.places.camera(camera.index), published.places.feature(feature.index));
+        let (Some(camera), Some(feature)) = places else { return self.refuse_handles(&published) };
+        let snapshot = &published.snapshot;
+        snapshot.table().decide_at(snapshot.standing(), camera, feature, now)
+    }
+
+    #[cold]
+    fn refuse_handles(self, published: &Published) -> Decision {
+        let open = self.is_open(published);
+        Decision::refused(if open { Reason::UnknownHandle } else { Reason::NeedsReopen })
+    }
+
+    #[inline]
+    fn is_open(self, published: &Published) -> bool {
+        (published.tag ^ self.tag) | (published.forks ^ FORKS.load(Ordering::Relaxed)) == 0
+    }
+
+    /// Whether the gate is closed, or of the process that this one was forked from.
+    #[must_use]
+    pub fn life(self) -> GateLife {
+        let published = self.slot.published.load();
+        if published.tag != self.tag {
+            GateLife::Closed
+        } else if !self.is_open(&published) || self.slot.time.is_foreign() {
+            GateLife::Foreign
+        } else {
+            GateLife::Open
+        }
+    }
+
+    /// The handle of a camera, licensed or not: what it stands for is looked up again for each bundle. Allocates.
+    pub fn camera(self, name: &str) -> Result<CameraHandle, HandleError> {
+        let index = self.resolve(|registry, published| {
+            registry.camera(name, &published.places, published.snapshot.table())
+        })?;
+        Ok(CameraHandle { gate: self.tag, index })
+    }
+
+    /// The handle of a feature, known or not. Allocates.
+    pub fn feature(self, name: &str) -> Result<FeatureHandle, HandleError> {
+        let index = self.resolve(|registry, published| {
+            registry.feature(name, &published.places, published.snapshot.table())
+        })?;
+        Ok(FeatureHandle { gate: self.tag, index })
+    }
+
+    fn resolve(
+        self,
+        resolve: impl FnOnce(&mut Registry, &Published) -> Result<Resolved, HandleError>,
+    ) -> Result<u32, HandleError> {
+        // Asked before the lock, which a fork may have left taken for ever.
+        if self.life() != GateLife::Open {
+            return Err(HandleError::NeedsReopen);
+        }
+        let mut registry = lock(&self.slot.registry);
+        let published = self.slot.published.load_full();
+        if !self.is_open(&published) {
+            return Err(HandleError::NeedsReopen);
+        }
+        let resolved = resolve(&mut registry, &published)?;
+        if let Some(places) = resolved.grown {
+            self.put(published.snapshot.clone(), places);
+        }
+        Ok(resolved.index)
+    }
+
+    /// The guarded time that checks use; `None` in a forked process.
+    #[must_use]
+    pub fn now(self) -> Option<UnixSeconds> {
+        self.slot.time.read()
+    }
+
+    /// What is published, and why the file as it stands is not.
+    pub(super) fn held(self) -> Option<(Snapshot, Option<BundleError>)> {
+        if self.life() != GateLife::Open {
+            return None;
+        }
+        let snapshot = self.slot.published.load().snapshot.clone();
+        Some((snapshot, lock(&self.slot.refused).clone()))
+    }
+
+    /// Publishes what a tick found. Only the gate's own ticker calls it.
+    pub(super) fn publish(self, snapshot: &Snapshot, reading: &Reading) {
+        // The time is stored first: see `check`.
+        self.slot.time.publish(snapshot.standing().now, reading);
+        let before = self.slot.published.load_full();
+        if before.snapshot.says_the_same(snapshot) {
+            return;
+        }
+        let registry = lock(&self.slot.registry);
+        let before = self.slot.published.load_full();
+        let same_table = std::ptr::eq(before.snapshot.table(), snapshot.table());
+        let places = if same_table { before.places.clone() } else { registry.places(snapshot.table()) };
+        self.put(snapshot.clone(), places);
+    }
+
+    /// Called with the registry locked, but for opening and closing: so nothing published is lost.
+    fn put(self, snapshot: Snapshot, places: Places) {
+        let forks = FORKS.load(Ordering::Relaxed);
+        self.slot.published.store(Arc::new(Published { tag: self.tag, forks, snapshot, places }));
+    }
+
+    /// Keeps why the file as it stands is not in force.
+    pub(super) fn refuse(self, refused: Option<&BundleError>) {
+        let mut last = lock(&self.slot.refused);
+        if last.as_ref() != refused {
+            *last = refused.cloned();
+        }
+    }
+
+    /// Whether the ticker of this gate runs in another process.
+    pub(super) fn is_foreign(self) -> bool {
+        self.slot.time.is_foreign()
+    }
+
+    /// Closes the gate and frees its slot for the next one. The ticker must have ended.
+    pub(super) fn close(self) {
+        let mut registry = lock(&self.slot.registry);
+        self.slot.published.store(Published::closed());
+        *registry = Registry::default();
+        drop(registry);
+        *lock(&self.slot.refused) = None;
+        self.slot.taken.store(false, Ordering::Release);
+    }
+}
+
+/// Whether a gate can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateLife {
+    /// It can.
+    Open,
+    /// It was closed.
+    Closed,
+    /// It belongs to the process that this one was forked from.
+    Foreign,
+}

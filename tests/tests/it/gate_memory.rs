@@ -1,0 +1,63 @@
+//! What a running gate has seen no file takes back: key revocations, suspensions, and the order of keysets.
+
+use crate::gate::{NEAR_MISS, Site};
+use brink_license::clock::State;
+use brink_license::keyset::KeyState;
+use brink_license::token::{LicenceClaims, LicenceStanding};
+use brink_license::{Code, Reason};
+use brink_store::Bundle;
+use brink_tests::forge::{self, DAY};
+
+#[test]
+fn a_key_revocation_is_not_forgotten_when_the_older_bundle_is_put_back() {
+    let licence = forge::licence(2);
+    let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
+    let mut site = Site::with(&licence);
+    assert!(site.check("cam-000", NEAR_MISS).allowed);
+    let older = forge::bundle(&licence, &receipt, site.boot);
+    let manifests = vec![forge::manifest(), forge::next_manifest(KeyState::Revoked)];
+    site.publish(&Bundle { manifests, ..older.clone() }.encode().unwrap());
+    assert_eq!(site.check("cam-000", NEAR_MISS).reason, Reason::KeyCompromise);
+    site.publish(&older.encode().unwrap());
+    let decision = site.check("cam-000", NEAR_MISS);
+    assert_eq!((decision.allowed, decision.reason), (false, Reason::KeyCompromise));
+    assert_eq!(site.refusal(), Some(Code::ManifestVersion));
+}
+
+#[test]
+fn a_suspension_is_not_forgotten_when_the_older_bundle_is_put_back() {
+    let licence = forge::licence(2);
+    let bundle = |seq, state, boot| {
+        let receipt = forge::receipt(&licence, seq, 60, state);
+        forge::bundle(&licence, &receipt, boot)
+    };
+    let mut site = Site::with(&licence);
+    let older = bundle(1, LicenceStanding::Active, site.boot);
+    site.publish(&bundle(2, LicenceStanding::Suspended, site.boot).encode().unwrap());
+    assert_eq!(site.check("cam-000", NEAR_MISS).state, State::Suspended);
+    let without = Bundle { receipt: None, ..older.clone() };
+    for older in [older, without] {
+        site.publish(&older.encode().unwrap());
+        assert_eq!(site.check("cam-000", NEAR_MISS).state, State::Suspended);
+        assert_eq!(site.refusal(), Some(Code::Rollback));
+    }
+    site.publish(&bundle(3, LicenceStanding::Active, site.boot).encode().unwrap());
+    assert!(site.check("cam-000", NEAR_MISS).allowed, "a later receipt is a new word");
+}
+
+#[test]
+fn another_keyset_of_the_same_version_is_refused() {
+    let licence = LicenceClaims { exp: forge::at(90 * DAY), ..forge::licence(2) };
+    let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
+    let mut site = Site::with(&licence);
+    let bundle = |state| {
+        let manifests = vec![forge::manifest(), forge::next_manifest(state)];
+        Bundle { manifests, ..forge::bundle(&licence, &receipt, crate::gate::boot(1)) }.encode().unwrap()
+    };
+    site.publish(&bundle(KeyState::Active));
+    assert!(site.check("cam-000", NEAR_MISS).allowed);
+    assert_eq!(site.refusal(), None);
+    site.publish(&bundle(KeyState::Retired));
+    assert!(site.check("cam-000", NEAR_MISS).allowed);
+    assert_eq!(site.refusal(), Some(Code::ManifestEquivocation));
+}
