@@ -18,6 +18,7 @@
 
 mod bins;
 pub mod by_hand;
+pub mod clock_sim;
 mod command;
 mod device;
 pub mod forge;

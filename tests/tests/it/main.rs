@@ -8,6 +8,7 @@
 
 mod activation;
 mod claims;
+mod clock;
 mod flows;
 mod gate;
 mod gate_handles;

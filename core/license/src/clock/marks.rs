@@ -130,6 +130,12 @@ impl Marks {
         self.jump_for = 0;
     }
 
+    /// The best lower bound of now at the last reading.
+    #[must_use]
+    pub fn lower_bound(&self) -> UnixSeconds {
+        self.floor.max(self.hwm)
+    }
+
     /// Seconds that this reading adds, counted once: none for the very first reading, because marks without a last
     /// reading were made in this boot and know nothing of its past.
     fn elapsed(&self, reading: &Reading) -> i64 {
@@ -179,7 +185,9 @@ impl Marks {
         if wall < super::BUILD_TIME {
             return (lower, Flags::CLOCK_UNSET);
         }
-        if lower.since(wall) > BACK_SECONDS.saturating_add(self.ran / DRIFT_DIVISOR) {
+        // The seconds just run drifted too: a device that wakes up after days is as honest as before.
+        let ran = self.ran.saturating_add(elapsed);
+        if lower.since(wall) > BACK_SECONDS.saturating_add(ran / DRIFT_DIVISOR) {
             self.back_for = self.back_for.saturating_add(elapsed);
             return (lower, Flags::CLOCK_BACK);
         }
