@@ -2,6 +2,7 @@
 
 use crate::clock::State;
 use crate::time::UnixSeconds;
+use crate::token::Enforce;
 
 /// Why the answer is what it is. The order is the precedence: the first that applies is the one reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -177,6 +178,9 @@ impl Flags {
     /// The keyset manifest has expired: nothing new is accepted under it.
     pub const KEYSET_EXPIRED: Flags = Flags(1 << 8);
 
+    /// Every named bit.
+    const ALL: u32 = (1 << Self::NAMES.len()) - 1;
+
     const NAMES: [(Flags, &'static str); 9] = [
         (Flags::GRACE, "grace"),
         (Flags::CLOCK_UNSET, "clock_unset"),
@@ -199,6 +203,12 @@ impl Flags {
     #[must_use]
     pub const fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// A set from its bits; those without a name are dropped.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Flags(bits & Self::ALL)
     }
 
     /// The bits, as the C ABI carries them.
@@ -231,6 +241,34 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// A "yes" until a moment.
+    #[inline]
+    #[must_use]
+    pub const fn granted(state: State, until: UnixSeconds, flags: Flags) -> Self {
+        Self {
+            verdict: Verdict::Allow,
+            allowed: true,
+            reason: Reason::Granted,
+            state,
+            until: Some(until),
+            flags,
+        }
+    }
+
+    /// A "no" under the licence's enforcement profile. Some states no profile softens.
+    #[inline]
+    #[must_use]
+    pub const fn denied(enforce: Enforce, state: State, reason: Reason, flags: Flags) -> Self {
+        let (allowed, extra) = match enforce {
+            _ if state.always_denies() => (false, Flags::NONE),
+            Enforce::Observe => (true, Flags::NONE),
+            Enforce::Warn => (true, Flags::WARNED),
+            Enforce::Degrade => (false, Flags::KEEP_RUNNING),
+            Enforce::Deny => (false, Flags::NONE),
+        };
+        Self { allowed, state, flags: flags.with(extra), ..Self::refused(reason) }
+    }
+
     /// A "no" of the gate itself, which no licence and no profile softens.
     #[must_use]
     pub const fn refused(reason: Reason) -> Self {
@@ -261,5 +299,6 @@ mod tests {
         let all = Flags::NAMES.iter().fold(Flags::NONE, |all, (flag, _)| all.with(*flag));
         assert_eq!(all.bits().count_ones() as usize, Flags::NAMES.len());
         assert_eq!(all.names().count(), Flags::NAMES.len());
+        assert_eq!(Flags::from_bits(u32::MAX), all);
     }
 }

@@ -5,24 +5,34 @@
 //! system call or cryptography.
 
 use crate::clock::{Standing, State};
-use crate::decision::{Decision, Flags, Reason, Verdict};
-use crate::id::Slug;
-use crate::names::NameMap;
+use crate::decision::{Decision, Flags, Reason};
+use crate::id::Feature;
+use crate::names::{IdList, NameEnds, NameMap, WholeName};
 use crate::time::UnixSeconds;
-use crate::token::{Enforce, LicenceClaims, VerifiedLicence};
+use crate::token::{LicenceClaims, VerifiedLicence};
 
 const WORD_BITS: usize = u64::BITS as usize;
 
 /// What a licence grants. Immutable: a new licence makes a new table.
 #[derive(Debug, Default)]
 pub struct Table {
-    cameras: NameMap,
-    features: NameMap,
-    /// The grants' own ends; the end of time where they have none.
-    ends: Box<[UnixSeconds]>,
-    bits: Box<[u64]>,
-    words_per_row: usize,
+    cameras: NameMap<WholeName>,
+    features: NameMap<NameEnds>,
+    rows: Box<[Row]>,
+    /// Words of bits beyond the first of each row: licences with more than 64 features have some.
+    further: Box<[u64]>,
     unnamed_seats: u32,
+}
+
+/// One grant.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// The grant's own end; the end of time where it has none.
+    until: UnixSeconds,
+    /// Its first 64 features.
+    first: u64,
+    /// Where its further words begin.
+    further: usize,
 }
 
 /// Where a camera stands in one [`Table`]: the row of its grant. Means nothing in another table.
@@ -73,23 +83,23 @@ impl Table {
 
     fn of_claims(claims: &LicenceClaims) -> Self {
         let features = features_of(claims);
-        let words_per_row = features.len().div_ceil(WORD_BITS);
-        let mut bits = vec![0; claims.grants.len() * words_per_row];
-        let named = || claims.grants.iter().flat_map(|grant| grant.seats.cameras());
-        let (count, bytes) = named().fold((0, 0), |(count, bytes), name| (count + 1, bytes + name.len()));
-        let mut cameras = NameMap::with_capacity(count, bytes);
+        let named = claims.grants.iter().map(|grant| grant.seats.named()).sum();
+        let mut cameras = NameMap::with_capacity(named);
+        let (mut rows, mut further) = (Vec::with_capacity(claims.grants.len()), Vec::new());
         for (row, grant) in claims.grants.iter().enumerate() {
-            let words = &mut bits[row * words_per_row..][..words_per_row];
-            set_bits(&features, words, claims, grant.packs.iter().chain(&claims.device.packs));
+            let packs = grant.packs.iter().chain(&claims.device.packs);
+            let words = words_of(&features, packs.filter_map(|pack| claims.packs.get(pack)));
+            let (first, rest) = words.split_first().map_or((0, &[][..]), |(first, rest)| (*first, rest));
+            let until = grant.until.unwrap_or(UnixSeconds::new(i64::MAX));
+            rows.push(Row { until, first, further: further.len() });
+            further.extend_from_slice(rest);
             grant.seats.cameras().for_each(|camera| cameras.insert_new(camera, index(row)));
         }
-        let end = |until: Option<UnixSeconds>| until.unwrap_or(UnixSeconds::new(i64::MAX));
         Self {
             cameras,
             features,
-            ends: claims.grants.iter().map(|grant| end(grant.until)).collect(),
-            bits: bits.into_boxed_slice(),
-            words_per_row,
+            rows: rows.into_boxed_slice(),
+            further: further.into_boxed_slice(),
             unnamed_seats: claims
                 .grants
                 .iter()
@@ -112,7 +122,7 @@ impl Table {
     /// Bytes that the table holds on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let words = size_of_val(&*self.bits) + size_of_val(&*self.ends);
+        let words = size_of_val(&*self.rows) + size_of_val(&*self.further);
         self.cameras.heap_bytes() + self.features.heap_bytes() + words
     }
 
@@ -130,22 +140,31 @@ impl Table {
         self.features.find(name).map_or(FeatureAt::NOWHERE, FeatureAt)
     }
 
+    /// A camera's grant for holders of many: its end, and its bits for the features numbered below 64. No grant ends at 0.
+    #[must_use]
+    pub fn first_word(&self, camera: CameraAt) -> (UnixSeconds, u64) {
+        self.rows.get(camera.0 as usize).map_or((UnixSeconds::new(0), 0), |row| (row.until, row.first))
+    }
+
     /// Whether a grant has the feature, and when the grant ends.
     #[inline]
     fn look_up(&self, camera: CameraAt, feature: FeatureAt, now: UnixSeconds) -> Result<UnixSeconds, Reason> {
-        let (row, bit) = (camera.0 as usize, feature.0 as usize);
-        let until = *self.ends.get(row).ok_or(Reason::CameraNotLicensed)?;
-        if bit / WORD_BITS >= self.words_per_row {
+        let bit = feature.0 as usize;
+        let row = self.rows.get(camera.0 as usize).ok_or(Reason::CameraNotLicensed)?;
+        if bit >= self.features.len() {
             return Err(Reason::FeatureNotLicensed);
         }
-        if now >= until {
+        if now >= row.until {
             return Err(Reason::GrantEnded);
         }
-        let word = self.bits[row * self.words_per_row + bit / WORD_BITS];
+        let word = match bit / WORD_BITS {
+            0 => row.first,
+            further => self.further[row.further + further - 1],
+        };
         if word >> (bit % WORD_BITS) & 1 == 0 {
             return Err(Reason::FeatureNotGranted);
         }
-        Ok(until)
+        Ok(row.until)
     }
 
     /// Decides by name: see [`Table::decide_at`].
@@ -166,32 +185,37 @@ impl Table {
         feature: FeatureAt,
         now: UnixSeconds,
     ) -> Decision {
-        let (state, reason) = standing.at(now);
-        let mut flags = standing.flags;
-        if state == State::Grace {
-            flags = flags.with(Flags::GRACE);
-        }
-        if !state.permits() {
-            let begins = (state == State::NotYetValid).then_some(standing.window.opens_at);
-            return deny(standing.enforce, state, reason, flags, begins);
-        }
+        // The usual case by itself: a licence in its prime.
+        let (state, flags) = if standing.prime().contains(&now) {
+            (State::Active, standing.flags)
+        } else {
+            match aged(standing, now) {
+                Ok(in_grace) => in_grace,
+                Err(refusal) => return refusal,
+            }
+        };
         match self.look_up(camera, feature, now) {
-            Ok(until) => Decision {
-                verdict: Verdict::Allow,
-                allowed: true,
-                reason: Reason::Granted,
-                state,
-                until: Some(standing.window.closes_at().min(until)),
-                flags,
-            },
-            Err(reason) => deny(standing.enforce, state, reason, flags, None),
+            Ok(until) => Decision::granted(state, standing.window.closes_at().min(until), flags),
+            Err(reason) => Decision::denied(standing.enforce, state, reason, flags),
         }
     }
 }
 
+/// What the calendar says of a licence that is not in its prime: grace, or a refusal whatever is asked.
+#[cold]
+fn aged(standing: &Standing, now: UnixSeconds) -> Result<(State, Flags), Decision> {
+    let (state, reason) = standing.at(now);
+    let flags = if state == State::Grace { standing.flags.with(Flags::GRACE) } else { standing.flags };
+    if state.permits() {
+        return Ok((state, flags));
+    }
+    let begins = (state == State::NotYetValid).then_some(standing.window.opens_at);
+    Err(Decision { until: begins, ..Decision::denied(standing.enforce, state, reason, flags) })
+}
+
 /// Numbers every feature of the licence once.
-fn features_of(claims: &LicenceClaims) -> NameMap {
-    let mut features = NameMap::default();
+fn features_of(claims: &LicenceClaims) -> NameMap<NameEnds> {
+    let mut features = NameMap::with_capacity(claims.packs.values().map(IdList::len).sum());
     for feature in claims.packs.values().flat_map(|pack| pack.iter()) {
         if features.find(feature).is_none() {
             let bit = index(features.len());
@@ -201,36 +225,14 @@ fn features_of(claims: &LicenceClaims) -> NameMap {
     features
 }
 
-fn set_bits<'a>(
-    features: &NameMap,
-    words: &mut [u64],
-    claims: &LicenceClaims,
-    packs: impl Iterator<Item = &'a Slug>,
-) {
-    for feature in packs.filter_map(|pack| claims.packs.get(pack)).flat_map(|pack| pack.iter()) {
-        if let Some(bit) = features.find(feature) {
-            let bit = bit as usize;
-            words[bit / WORD_BITS] |= 1 << (bit % WORD_BITS);
-        }
+/// A bit for each feature of these packs, as many words as the licence's features need.
+fn words_of<'a>(features: &NameMap<NameEnds>, packs: impl Iterator<Item = &'a IdList<Feature>>) -> Vec<u64> {
+    let mut words = vec![0; features.len().div_ceil(WORD_BITS)];
+    for bit in packs.flat_map(|pack| pack.iter()).filter_map(|feature| features.find(feature)) {
+        let bit = bit as usize;
+        words[bit / WORD_BITS] |= 1 << (bit % WORD_BITS);
     }
-}
-
-/// A "no" under the licence's enforcement profile. Some states no profile softens.
-fn deny(
-    enforce: Enforce,
-    state: State,
-    reason: Reason,
-    flags: Flags,
-    until: Option<UnixSeconds>,
-) -> Decision {
-    let (allowed, extra) = match enforce {
-        _ if state.always_denies() => (false, Flags::NONE),
-        Enforce::Observe => (true, Flags::NONE),
-        Enforce::Warn => (true, Flags::WARNED),
-        Enforce::Degrade => (false, Flags::KEEP_RUNNING),
-        Enforce::Deny => (false, Flags::NONE),
-    };
-    Decision { verdict: Verdict::Deny, allowed, reason, state, until, flags: flags.with(extra) }
+    words
 }
 
 /// Counts here are bounded by the array items of one document.

@@ -2,8 +2,8 @@
 
 use crate::gate::NEAR_MISS;
 use brink_license::clock::State;
-use brink_license::token::{Enforce, LicenceClaims, LicenceStanding};
-use brink_license::{Code, Reason, UnixSeconds};
+use brink_license::token::{Enforce, Grant, LicenceClaims, LicenceStanding, Seats};
+use brink_license::{CameraId, Code, Feature, Reason, Slug, UnixSeconds};
 use brink_store::gate::{CameraHandle, FeatureHandle, GateLife, find};
 use brink_store::{Gate, machine};
 use brink_tests::forge::{self, DAY};
@@ -50,6 +50,43 @@ fn handles_say_what_names_say() {
             assert_eq!(by_name, by_handle, "{camera} {feature}");
             assert_eq!(gate.camera(&camera), Ok(handles.0), "a name has one handle");
         }
+    }
+}
+
+/// A licence whose features fill more than one word of bits, with a grant that is over.
+fn wide(enforce: Enforce) -> LicenceClaims {
+    let mut licence = LicenceClaims { enforce, ..in_force(6, 1) };
+    let pack = |features: std::ops::Range<u32>| {
+        features.map(|i| Feature::parse(&format!("wide/f{i}")).unwrap()).collect()
+    };
+    let slug = |name: &str| Slug::parse(name).unwrap();
+    licence.packs.insert(slug("a"), pack(0..70));
+    licence.packs.insert(slug("b"), pack(60..140));
+    let names = |range: std::ops::Range<u32>| {
+        Seats::Cameras(range.map(|i| CameraId::parse(&format!("wide-{i}")).unwrap()).collect())
+    };
+    let grant =
+        |seats, packs: &[&str], until| Grant { seats, packs: packs.iter().map(|p| slug(p)).collect(), until };
+    licence.grants.push(grant(names(0..2), &["a"], None));
+    licence.grants.push(grant(names(2..4), &["b"], Some(licence.iat)));
+    licence.grants.push(grant(names(4..6), &["b"], None));
+    licence
+}
+
+#[test]
+fn handles_say_what_names_say_for_every_profile_and_beyond_one_word_of_features() {
+    for enforce in [Enforce::Observe, Enforce::Warn, Enforce::Degrade, Enforce::Deny] {
+        let (_dir, _path, gate) = open(&wide(enforce));
+        let mut reasons = std::collections::BTreeSet::new();
+        for camera in (0..7).map(|i| format!("wide-{i}")) {
+            for feature in (0..141).map(|i| format!("wide/f{i}")) {
+                let handles = (gate.camera(&camera).unwrap(), gate.feature(&feature).unwrap());
+                let by_name = gate.check(&camera, &feature);
+                assert_eq!(gate.check_handles(handles.0, handles.1), by_name, "{camera} {feature}");
+                reasons.insert(by_name.reason);
+            }
+        }
+        assert_eq!(reasons.len(), 5, "every way to yes and no was asked for: {reasons:?}");
     }
 }
 

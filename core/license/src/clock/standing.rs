@@ -4,6 +4,7 @@ use super::{Guarded, SKEW_SECONDS};
 use crate::decision::{Flags, Reason};
 use crate::time::UnixSeconds;
 use crate::token::{Enforce, LicenceClaims, LicenceStanding, ReceiptClaims};
+use core::ops::Range;
 
 /// What is in force. The order is the precedence: the first that holds wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -238,6 +239,15 @@ impl Standing {
             }
             Some(_) | None => (state, Reason::of_calendar(state)),
         }
+    }
+
+    /// The moments at which [`Standing::at`] says `Active`; none while something holds the licence.
+    #[inline]
+    #[must_use]
+    pub fn prime(&self) -> Range<UnixSeconds> {
+        let window = &self.window;
+        let until = if self.hold.is_some() { START } else { window.grace_at.min(window.unattested_at) };
+        window.opens_at..until
     }
 
     /// The same standing at a later `now`: what it says is of that moment.

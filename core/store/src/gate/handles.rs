@@ -161,6 +161,16 @@ impl Registry {
         Ok(Resolved { index, grown: Some(Places { features, ..places.clone() }) })
     }
 
+    /// The cameras that have handles.
+    pub(super) fn cameras(&self) -> impl Iterator<Item = (u32, &str)> {
+        (0..).zip(self.cameras.texts.iter().map(|text| &**text))
+    }
+
+    /// The features that have handles.
+    pub(super) fn features(&self) -> impl Iterator<Item = (u32, &str)> {
+        (0..).zip(self.features.texts.iter().map(|text| &**text))
+    }
+
     /// Where every name stands in another table.
     pub(super) fn places(&self, table: &Table) -> Places {
         Places {

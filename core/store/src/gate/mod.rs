@@ -4,9 +4,10 @@
 //! itself, and answers from memory. It needs no lock, no agent and no network; any number of processes may hold one.
 //! A thread of its own publishes the guarded time and takes up new bundles; a check is a few loads and comparisons.
 //!
-//! `reader` turns a file and a reading into a snapshot, `time` and `handles` are what checks read beside it, `slot` is
-//! where they read it.
+//! `reader` turns a file and a reading into a snapshot, `time`, `handles` and `fast` are what checks read beside it,
+//! `slot` is where they read it.
 
+mod fast;
 mod handles;
 mod reader;
 mod slot;

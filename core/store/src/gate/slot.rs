@@ -1,6 +1,7 @@
 //! The slots of a process: where gates answer from. A slot is never freed, so that a call on a gate that another thread
 //! is closing, or has closed, is answered and not undefined; a closed slot is taken by the next gate that is opened.
 
+use super::fast::Fast;
 use super::handles::{CameraHandle, FeatureHandle, HandleError, Places, Registry, Resolved};
 use super::reader::Snapshot;
 use super::time::PublishedTime;
@@ -40,6 +41,7 @@ pub struct GateId {
 pub(super) struct Slot {
     taken: AtomicBool,
     published: ArcSwap<Published>,
+    fast: Fast,
     time: PublishedTime,
     registry: Mutex<Registry>,
     refused: Mutex<Option<BundleError>>,
@@ -92,7 +94,7 @@ pub(super) fn claim(snapshot: &Snapshot, reading: &Reading) -> Option<(GateId, G
     let mut registry = lock(&slot.registry);
     *registry = Registry::default();
     let places = registry.places(snapshot.table());
-    gate.put(snapshot.clone(), places);
+    gate.put(snapshot.clone(), places, &registry);
     Some((GateId { slot: u32::try_from(index).unwrap_or(u32::MAX), tag }, gate))
 }
 
@@ -105,6 +107,7 @@ impl Slot {
         Self {
             taken: AtomicBool::new(false),
             published: ArcSwap::new(Published::closed()),
+            fast: Fast::new(),
             time: PublishedTime::unset(),
             registry: Mutex::default(),
             refused: Mutex::default(),
@@ -125,10 +128,20 @@ impl GateRef {
         }
     }
 
-    /// The same by handles of this gate: two loads instead of two look-ups by name.
+    /// The same by handles of this gate: a few loads instead of two look-ups by name.
     #[inline]
     #[must_use]
     pub fn check_handles(self, camera: CameraHandle, feature: FeatureHandle) -> Decision {
+        let ours = (camera.gate ^ self.tag) | (feature.gate ^ self.tag) == 0;
+        let known = (self.tag, FORKS.load(Ordering::Relaxed));
+        let fast = self.slot.fast.answer(known, (camera.index, feature.index), || self.slot.time.read());
+        match fast {
+            Some(answer) if ours => answer,
+            Some(_) | None => self.check_handles_with_care(camera, feature),
+        }
+    }
+
+    fn check_handles_with_care(self, camera: CameraHandle, feature: FeatureHandle) -> Decision {
         let published = self.slot.published.load();
         let Some(now) = self.slot.time.read() else { return Decision::refused(Reason::NeedsReopen) };
         if (camera.gate ^ self.tag) | (feature.gate ^ self.tag) != 0 || !self.is_open(&published) {
@@ -167,7 +180,10 @@ impl GateRef {
     /// The handle of a camera, licensed or not: what it stands for is looked up again for each bundle. Allocates.
     pub fn camera(self, name: &str) -> Result<CameraHandle, HandleError> {
         let index = self.resolve(|registry, published| {
-            registry.camera(name, &published.places, published.snapshot.table())
+            let table = published.snapshot.table();
+            let resolved = registry.camera(name, &published.places, table)?;
+            self.slot.fast.put_camera(resolved.index, name, table);
+            Ok(resolved)
         })?;
         Ok(CameraHandle { gate: self.tag, index })
     }
@@ -175,7 +191,10 @@ impl GateRef {
     /// The handle of a feature, known or not. Allocates.
     pub fn feature(self, name: &str) -> Result<FeatureHandle, HandleError> {
         let index = self.resolve(|registry, published| {
-            registry.feature(name, &published.places, published.snapshot.table())
+            let table = published.snapshot.table();
+            let resolved = registry.feature(name, &published.places, table)?;
+            self.slot.fast.put_feature(resolved.index, name, table);
+            Ok(resolved)
         })?;
         Ok(FeatureHandle { gate: self.tag, index })
     }
@@ -195,7 +214,7 @@ impl GateRef {
         }
         let resolved = resolve(&mut registry, &published)?;
         if let Some(places) = resolved.grown {
-            self.put(published.snapshot.clone(), places);
+            self.put(published.snapshot.clone(), places, &registry);
         }
         Ok(resolved.index)
     }
@@ -227,12 +246,13 @@ impl GateRef {
         let before = self.slot.published.load_full();
         let same_table = std::ptr::eq(before.snapshot.table(), snapshot.table());
         let places = if same_table { before.places.clone() } else { registry.places(snapshot.table()) };
-        self.put(snapshot.clone(), places);
+        self.put(snapshot.clone(), places, &registry);
     }
 
-    /// Called with the registry locked, but for opening and closing: so nothing published is lost.
-    fn put(self, snapshot: Snapshot, places: Places) {
+    /// Called with the registry locked, so that nothing published is lost.
+    fn put(self, snapshot: Snapshot, places: Places, registry: &Registry) {
         let forks = FORKS.load(Ordering::Relaxed);
+        self.slot.fast.publish((self.tag, forks), &snapshot, registry);
         self.slot.published.store(Arc::new(Published { tag: self.tag, forks, snapshot, places }));
     }
 
@@ -252,6 +272,7 @@ impl GateRef {
     /// Closes the gate and frees its slot for the next one. The ticker must have ended.
     pub(super) fn close(self) {
         let mut registry = lock(&self.slot.registry);
+        self.slot.fast.close();
         self.slot.published.store(Published::closed());
         *registry = Registry::default();
         drop(registry);
