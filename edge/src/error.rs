@@ -89,6 +89,14 @@ pub enum EdgeError {
         /// Its socket.
         socket: PathBuf,
     },
+    /// The agent runs, and hosts may not ask it for this.
+    #[error("the agent does not let hosts {what}: that is for root and the agent's user")]
+    NotForHosts {
+        /// What.
+        what: &'static str,
+        /// The id of the agent's user.
+        agent: u32,
+    },
     /// The agent went away in the middle.
     #[error("the agent on {} took the command and did not answer: {reason}", socket.display())]
     AgentLost {
@@ -163,6 +171,7 @@ impl EdgeError {
             EdgeError::NothingPending => "NOTHING_PENDING",
             EdgeError::Overtaken => "OVERTAKEN",
             EdgeError::AgentForbidden { .. } => "AGENT_FORBIDDEN",
+            EdgeError::NotForHosts { .. } => "NOT_FOR_HOSTS",
             EdgeError::AgentLost { .. } => "AGENT_LOST",
             EdgeError::AgentEnding => "AGENT_ENDING",
             EdgeError::NotUnderstood(_) => "NOT_UNDERSTOOD",
@@ -175,6 +184,16 @@ impl EdgeError {
         Cow::Borrowed(code)
     }
 
+    /// Whether another verb or an agent has the lock.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(
+            self,
+            EdgeError::Store(StoreError::Locked { .. })
+                | EdgeError::Device(DeviceError::Store(StoreError::Locked { .. }))
+        )
+    }
+
     /// What helps; `None` where the message already says it.
     #[must_use]
     pub fn mend(&self) -> Option<String> {
@@ -183,6 +202,9 @@ impl EdgeError {
             EdgeError::Uplink(error) => return Some(error.mend()),
             EdgeError::Id(_) | EdgeError::Store(_) | EdgeError::Device(_) => return None,
             EdgeError::Reported { report, .. } => return report.mend.clone(),
+            EdgeError::NotForHosts { agent, .. } => {
+                return Some(format!("run this as root, or as user {agent}, whose agent it is"));
+            }
             EdgeError::LooksBack { .. } => "leave --at out, or name a later moment",
             EdgeError::Trust { .. } => "take the trust.json that the issuer's init wrote",
             EdgeError::NotADocument { .. } => "name a request, a response or a bundle",
@@ -230,6 +252,7 @@ impl EdgeError {
             | EdgeError::NothingPending
             | EdgeError::Overtaken
             | EdgeError::AgentForbidden { .. }
+            | EdgeError::NotForHosts { .. }
             | EdgeError::AgentLost { .. }
             | EdgeError::AgentEnding
             | EdgeError::NotUnderstood(_)
