@@ -7,6 +7,7 @@ use crate::words::rfc3339;
 use brink_license::exchange::ExchangeError;
 use brink_license::keyset::TrustError;
 use brink_license::{IdError, UnixSeconds};
+use brink_signing::KeyFault;
 use brink_store::StoreError;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -192,6 +193,49 @@ impl EdgeError {
             EdgeError::Store(StoreError::Locked { .. })
                 | EdgeError::Device(DeviceError::Store(StoreError::Locked { .. }))
         )
+    }
+
+    /// Whether what the device was made of is lost or damaged, so that only a new one can take its place. Another trust,
+    /// another user's files or a newer program's have better mends.
+    #[must_use]
+    pub fn is_mended_by_starting_over(&self) -> bool {
+        match self {
+            EdgeError::Store(error) | EdgeError::Device(DeviceError::Store(error)) => matches!(
+                error,
+                StoreError::StateLost { .. } | StoreError::KeyLost { .. } | StoreError::StateDamaged { .. }
+            ),
+            EdgeError::Device(DeviceError::Key(error)) => matches!(
+                error.fault(),
+                KeyFault::Damaged { .. }
+                    | KeyFault::NotPkcs8
+                    | KeyFault::TooLarge { .. }
+                    | KeyFault::Mismatch
+            ),
+            EdgeError::Usage(_)
+            | EdgeError::Id(_)
+            | EdgeError::LooksBack { .. }
+            | EdgeError::Device(_)
+            | EdgeError::Uplink(_)
+            | EdgeError::Trust { .. }
+            | EdgeError::NotADocument { .. }
+            | EdgeError::Clock(_)
+            | EdgeError::Random(_)
+            | EdgeError::NoIssuerUrl
+            | EdgeError::AlreadyActivated { .. }
+            | EdgeError::OtherPending { .. }
+            | EdgeError::NothingPending
+            | EdgeError::Overtaken
+            | EdgeError::AgentForbidden { .. }
+            | EdgeError::NotForHosts { .. }
+            | EdgeError::AgentLost { .. }
+            | EdgeError::AgentEnding
+            | EdgeError::NotUnderstood(_)
+            | EdgeError::AgentBusy
+            | EdgeError::AgentRuns { .. }
+            | EdgeError::Socket { .. }
+            | EdgeError::System { .. }
+            | EdgeError::Reported { .. } => false,
+        }
     }
 
     /// What helps; `None` where the message already says it.

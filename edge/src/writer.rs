@@ -73,17 +73,17 @@ impl Writer {
         Ok(writer)
     }
 
-    /// The same for starting over, which also mends what can no longer be opened: a key or a state that is lost or
-    /// damaged is set aside as it is.
+    /// The same for starting over, which also mends a key or a state that is lost or damaged: it is set aside as it is.
     pub fn open_to_start_over(layout: &Layout) -> Result<Self, EdgeError> {
         layout.trust_anchor()?;
         let mut writer = Self { layout: layout.clone(), occupant: Occupant::Closed };
         match writer.reopen() {
-            Err(error) if error.is_locked() => return Err(error),
-            Err(error) => tracing::warn!(code = %error.code(), %error, "starting over without what was here"),
-            Ok(()) => {}
+            Err(error) if error.is_mended_by_starting_over() => {
+                tracing::warn!(code = %error.code(), %error, "starting over without what was here");
+                Ok(writer)
+            }
+            opened => opened.map(|()| writer),
         }
-        Ok(writer)
     }
 
     /// Opens the store again, which repairs it. The lock is free for a moment; callers are the agent, which everybody

@@ -1,7 +1,7 @@
 //! A device starts over: a new key, a new name, and what was in force stays until the new answer has arrived.
 
 use super::host::Host;
-use super::{COUNTING, NEAR_MISS, Scene, TENANT};
+use super::{NEAR_MISS, Scene, TENANT};
 use brink_license::exchange::ExchangeRequest;
 use brink_tests::Offer;
 use std::fs;
@@ -153,10 +153,22 @@ fn starting_over_mends_what_can_no_longer_be_opened() {
         scene.assert_started_over(&second, &scene.url);
         assert!(scene.in_device("retired-1").exists());
     }
+    for (damaged, code) in [("state.db", "STATE_DAMAGED"), ("device.key", "KEYFILE_DAMAGED")] {
+        let (scene, second) = scene();
+        fs::write(scene.in_device(damaged), b"nothing").unwrap();
+        scene.device.exchange().coded(1).says(code);
+        scene.device.run(&["activate", "--again", "--issuer", &scene.url, "--code", &second.code]).ok();
+        scene.assert_started_over(&second, &scene.url);
+        assert_eq!(fs::read(scene.in_device("retired-1").join(damaged)).unwrap(), b"nothing");
+    }
+}
+
+#[test]
+fn starting_over_is_no_way_around_another_trust() {
     let (scene, second) = scene();
-    fs::write(scene.in_device("state.db"), b"not a database").unwrap();
-    scene.device.exchange().coded(1).says("STATE_DAMAGED");
-    scene.device.run(&["activate", "--again", "--issuer", &scene.url, "--code", &second.code]).ok();
-    scene.assert_started_over(&second, &scene.url);
-    assert!(!scene.is_granted("cam-2", COUNTING));
+    let other = brink_tests::Issuer::init(scene.world.path("other"), "dev-other");
+    fs::copy(other.trust(), scene.in_device("trust.json")).unwrap();
+    let again = ["activate", "--again", "--issuer", &scene.url, "--code", &second.code];
+    scene.device.run(&again).coded(1).says("TRUST_PINNED");
+    assert!(!scene.in_device("retired-1").exists());
 }

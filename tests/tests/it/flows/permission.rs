@@ -28,6 +28,7 @@ struct People {
 
 impl People {
     /// `None`, said loudly, where nobody can become another user.
+    #[allow(clippy::print_stderr, reason = "whoever reads the tests' output shall see what was not tested")]
     fn around(scene: &Scene, device: &Device) -> Option<People> {
         if !rustix::process::geteuid().is_root() {
             eprintln!("!!! NOT RUN: only root can be another user");
