@@ -3,7 +3,7 @@
 
 use crate::command::Command;
 use crate::error::EdgeError;
-use rustix::net::sockopt::socket_peercred;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::process::Uid;
 use std::os::fd::AsFd;
 
@@ -26,10 +26,10 @@ enum Audience {
 }
 
 impl Peer {
-    /// Asks the kernel whose program connected. Whoever it does not name is a host: for instance a program of another
-    /// pid namespace, which has no number here.
-    pub(super) fn of(stream: impl AsFd, agent: Uid) -> Self {
-        socket_peercred(stream).map_or(Peer::Host, |found| Self::new(found.uid, agent))
+    /// Asks the kernel whose program connected (SO_PEERCRED, unix(7)). Whoever it does not name is a host.
+    pub(super) fn of(stream: &impl AsFd, agent: Uid) -> Self {
+        let found = getsockopt(stream, PeerCredentials);
+        found.map_or(Peer::Host, |found| Self::new(Uid::from_raw(found.uid()), agent))
     }
 
     fn new(found: Uid, agent: Uid) -> Self {

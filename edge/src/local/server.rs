@@ -145,7 +145,7 @@ fn serve(mut stream: UnixStream, caller: Option<Caller>, events: &Sender<Event>,
 
 /// Reads the command, hands it to the agent if this caller may ask for it, and waits for what it came to.
 fn hear(stream: &mut UnixStream, events: &Sender<Event>, agent: Uid) -> io::Result<Reply> {
-    let peer = Peer::of(&*stream, agent);
+    let peer = Peer::of(stream, agent);
     stream.set_read_timeout(Some(CALLER_TIMEOUT))?;
     let line = read_line(stream)?;
     let command = match serde_json::from_slice::<Command>(&line) {

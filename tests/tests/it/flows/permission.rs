@@ -3,16 +3,22 @@
 //! Only root can be somebody else. Without root nothing here is run, and `scripts/test` says so.
 
 use super::{COUNTING, Scene};
-use brink_tests::{Device, Ran, User};
+use brink_tests::{Bins, Device, Ran, Running, User};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// The group of the hosts, by a number that no machine has given to anybody.
 const HOSTS: u32 = 64_200;
 const AGENT: User = User { uid: 64_101, gid: HOSTS };
 const HOST: User = User { uid: 64_102, gid: HOSTS };
 const STRANGER: User = User { uid: 64_103, gid: 64_103 };
+
+#[allow(clippy::print_stderr, reason = "whoever reads the tests' output shall see what was not tested")]
+fn not_run(why: &str) {
+    eprintln!("!!! NOT RUN: {why}");
+}
 
 /// One device as everybody sees it.
 struct People {
@@ -28,10 +34,9 @@ struct People {
 
 impl People {
     /// `None`, said loudly, where nobody can become another user.
-    #[allow(clippy::print_stderr, reason = "whoever reads the tests' output shall see what was not tested")]
     fn around(scene: &Scene, device: &Device) -> Option<People> {
         if !rustix::process::geteuid().is_root() {
-            eprintln!("!!! NOT RUN: only root can be another user");
+            not_run("only root can be another user");
             return None;
         }
         let common = scene.world.path("common");
@@ -134,6 +139,30 @@ fn a_socket_at_any_depth_knows_its_callers() {
     not_for_hosts(people.host.run(&["exchange", "--export", &people.path("leak")]));
     assert_eq!(people.host.status()["store"]["agent"], "running");
     assert!(running.stop().success());
+}
+
+/// An agent in a container and root outside of it: the caller's process has no id where the agent looks.
+#[test]
+fn root_is_root_for_an_agent_in_another_pid_namespace() {
+    let apart = || {
+        let mut apart = Command::new("unshare");
+        apart.args(["--pid", "--fork", "--kill-child"]);
+        apart
+    };
+    if !apart().arg("true").status().is_ok_and(|status| status.success()) {
+        not_run("unshare(1) makes no pid namespace here");
+        return;
+    }
+    let scene = Scene::offered(10);
+    let mut agent = apart();
+    agent.arg(&Bins::built().edge).args(["run", "--data"]).arg(scene.device.data());
+    let mut running = Running::start(&mut agent, scene.world.path("agent.log"));
+    running.announced("agent ready on ");
+    scene.device.activate(&scene.url, &scene.offer.code).ok();
+    let request = scene.world.path("request");
+    scene.device.run(&["exchange", "--export", request.to_str().unwrap()]).ok();
+    assert_eq!(scene.device.status()["store"]["agent"], "running");
+    running.kill();
 }
 
 #[test]
