@@ -123,6 +123,9 @@ impl Agent {
 
     fn command(&mut self, command: &Command, reply_to: Sender<Reply>, reading: &Reading) {
         tracing::debug!(verb = command.verb(), "asked");
+        // Who names neither address nor certificates means the agent's.
+        let plain = matches!(command, Command::ExchangeOnline { issuer: None, ca_pem: None });
+        let command = if plain { &self.plain_exchange() } else { command };
         let result = match command {
             Command::Status => Ok(self.status(reading)),
             Command::Check(question) => look::decide(&self.look.at(reading), question),
@@ -292,9 +295,13 @@ impl Agent {
         Some(later(reading, pause))
     }
 
+    /// With the issuer that the device was activated at, and the certificates that this agent was started with.
+    fn plain_exchange(&self) -> Command {
+        Command::ExchangeOnline { issuer: None, ca_pem: self.ca_pem.clone() }
+    }
+
     fn exchange(&mut self, reading: &Reading) {
-        let command = Command::ExchangeOnline { issuer: None, ca_pem: self.ca_pem.clone() };
-        match self.writer.begin(&command, reading) {
+        match self.writer.begin(&self.plain_exchange(), reading) {
             Ok(Step::Send(departure)) => self.depart(departure, None),
             Ok(Step::Done(_)) => {}
             Err(error) => {
@@ -313,6 +320,7 @@ impl Agent {
             snapshot: &snapshot,
             refused: self.look.refused(),
             bundle_exists: layout.bundle().exists(),
+            vault_is_gone: layout.vault_is_gone(),
             state: self.writer.held().map_or(StateSeen::Absent, StateSeen::Open),
             health: self.writer.store().map(DeviceStore::health),
             agent: AgentSeen::Running,

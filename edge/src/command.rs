@@ -92,6 +92,17 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Whether a person wants to start over with this.
+    #[must_use]
+    pub const fn starts_over(&self) -> bool {
+        matches!(
+            self,
+            Command::ActivateOnline { again: true, .. } | Command::ActivateExport { again: true, .. }
+        )
+    }
+}
+
 /// A text that must not be logged. Shown as three dots.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

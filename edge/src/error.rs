@@ -7,6 +7,7 @@ use crate::words::rfc3339;
 use brink_license::exchange::ExchangeError;
 use brink_license::keyset::TrustError;
 use brink_license::{IdError, UnixSeconds};
+use brink_signing::KeyFault;
 use brink_store::StoreError;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -89,6 +90,14 @@ pub enum EdgeError {
         /// Its socket.
         socket: PathBuf,
     },
+    /// The agent runs, and hosts may not ask it for this.
+    #[error("the agent does not let hosts {what}: that is for root and the agent's user")]
+    NotForHosts {
+        /// What.
+        what: &'static str,
+        /// The id of the agent's user.
+        agent: u32,
+    },
     /// The agent went away in the middle.
     #[error("the agent on {} took the command and did not answer: {reason}", socket.display())]
     AgentLost {
@@ -163,6 +172,7 @@ impl EdgeError {
             EdgeError::NothingPending => "NOTHING_PENDING",
             EdgeError::Overtaken => "OVERTAKEN",
             EdgeError::AgentForbidden { .. } => "AGENT_FORBIDDEN",
+            EdgeError::NotForHosts { .. } => "NOT_FOR_HOSTS",
             EdgeError::AgentLost { .. } => "AGENT_LOST",
             EdgeError::AgentEnding => "AGENT_ENDING",
             EdgeError::NotUnderstood(_) => "NOT_UNDERSTOOD",
@@ -175,6 +185,59 @@ impl EdgeError {
         Cow::Borrowed(code)
     }
 
+    /// Whether another verb or an agent has the lock.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(
+            self,
+            EdgeError::Store(StoreError::Locked { .. })
+                | EdgeError::Device(DeviceError::Store(StoreError::Locked { .. }))
+        )
+    }
+
+    /// Whether what the device was made of is lost or damaged, so that only a new one can take its place. Another trust,
+    /// another user's files or a newer program's have better mends.
+    #[must_use]
+    pub fn is_mended_by_starting_over(&self) -> bool {
+        match self {
+            EdgeError::Store(error) | EdgeError::Device(DeviceError::Store(error)) => matches!(
+                error,
+                StoreError::StateLost { .. } | StoreError::KeyLost { .. } | StoreError::StateDamaged { .. }
+            ),
+            EdgeError::Device(DeviceError::Key(error)) => matches!(
+                error.fault(),
+                KeyFault::Damaged { .. }
+                    | KeyFault::NotPkcs8
+                    | KeyFault::TooLarge { .. }
+                    | KeyFault::Mismatch
+            ),
+            EdgeError::Usage(_)
+            | EdgeError::Id(_)
+            | EdgeError::LooksBack { .. }
+            | EdgeError::Device(_)
+            | EdgeError::Uplink(_)
+            | EdgeError::Trust { .. }
+            | EdgeError::NotADocument { .. }
+            | EdgeError::Clock(_)
+            | EdgeError::Random(_)
+            | EdgeError::NoIssuerUrl
+            | EdgeError::AlreadyActivated { .. }
+            | EdgeError::OtherPending { .. }
+            | EdgeError::NothingPending
+            | EdgeError::Overtaken
+            | EdgeError::AgentForbidden { .. }
+            | EdgeError::NotForHosts { .. }
+            | EdgeError::AgentLost { .. }
+            | EdgeError::AgentEnding
+            | EdgeError::NotUnderstood(_)
+            | EdgeError::AgentBusy
+            | EdgeError::AgentRuns { .. }
+            | EdgeError::Socket { .. }
+            | EdgeError::System { .. }
+            | EdgeError::Reported { .. } => false,
+        }
+    }
+
     /// What helps; `None` where the message already says it.
     #[must_use]
     pub fn mend(&self) -> Option<String> {
@@ -183,6 +246,9 @@ impl EdgeError {
             EdgeError::Uplink(error) => return Some(error.mend()),
             EdgeError::Id(_) | EdgeError::Store(_) | EdgeError::Device(_) => return None,
             EdgeError::Reported { report, .. } => return report.mend.clone(),
+            EdgeError::NotForHosts { agent, .. } => {
+                return Some(format!("run this as root, or as user {agent}, whose agent it is"));
+            }
             EdgeError::LooksBack { .. } => "leave --at out, or name a later moment",
             EdgeError::Trust { .. } => "take the trust.json that the issuer's init wrote",
             EdgeError::NotADocument { .. } => "name a request, a response or a bundle",
@@ -230,6 +296,7 @@ impl EdgeError {
             | EdgeError::NothingPending
             | EdgeError::Overtaken
             | EdgeError::AgentForbidden { .. }
+            | EdgeError::NotForHosts { .. }
             | EdgeError::AgentLost { .. }
             | EdgeError::AgentEnding
             | EdgeError::NotUnderstood(_)

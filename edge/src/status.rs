@@ -1,15 +1,16 @@
 //! What `status` says: the licence in force, its deadlines, and how the store is.
 
+mod store;
+
 use crate::command::Reply;
 use crate::words::{rfc3339, span};
 use brink_license::clock::Standing;
 use brink_license::keyset::{KeyRecord, Keyset};
 use brink_license::token::{LicenceClaims, ReceiptClaims};
 use brink_license::{IssuerName, Kid, Slug, UnixSeconds};
-use brink_store::{
-    BundleError, BundleHealth, DocumentsHealth, Health, Held, PendingKind, Snapshot, VaultHealth,
-};
+use brink_store::{BundleError, Health, Held, PendingKind, Snapshot};
 use serde::Serialize;
+use store::Store;
 
 /// Everything that a status is made of.
 pub struct Sources<'s> {
@@ -23,6 +24,8 @@ pub struct Sources<'s> {
     pub bundle_exists: bool,
     /// The exchange state, as far as this process may see it.
     pub state: StateSeen<'s>,
+    /// Whether a device lives here whose vault is gone.
+    pub vault_is_gone: bool,
     /// How the store is, where this process holds it.
     pub health: Option<&'s Health>,
     /// What is known of the agent.
@@ -139,15 +142,6 @@ struct Refusal {
     at: Option<String>,
     code: String,
     what: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Store {
-    vault: String,
-    bundle: String,
-    state: String,
-    documents: &'static str,
-    agent: &'static str,
 }
 
 /// Puts a status together. A device that is not activated has one too: it is in order, and says what to do next.
@@ -343,50 +337,5 @@ impl Exchange {
             lines.push(format!("refused:   {} {code}: {what}", shown(at.as_ref())));
         }
         lines
-    }
-}
-
-impl Store {
-    fn of(sources: &Sources<'_>) -> Self {
-        Self {
-            vault: match (sources.health, &sources.state) {
-                (Some(health), _) => vault(&health.vault),
-                (None, StateSeen::Absent) => "absent".to_owned(),
-                (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at".to_owned(),
-            },
-            bundle: bundle(sources),
-            state: match &sources.state {
-                StateSeen::Absent => "absent".to_owned(),
-                StateSeen::Closed(why) => format!("not looked at: {why}"),
-                StateSeen::Open(_) => "sound".to_owned(),
-            },
-            documents: match (sources.health.map(|health| health.documents), &sources.state) {
-                (Some(DocumentsHealth::Never), _) | (None, StateSeen::Absent) => "none yet",
-                (Some(DocumentsHealth::Current), _) => "at hand",
-                (Some(DocumentsHealth::Lost), _) => "lost: run an exchange",
-                (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at",
-            },
-            agent: sources.agent.as_str(),
-        }
-    }
-}
-
-fn vault(health: &VaultHealth) -> String {
-    match health {
-        VaultHealth::Sound => "sound".to_owned(),
-        VaultHealth::Rebuilt { reason } => format!("rebuilt: {reason}"),
-        VaultHealth::Unusable { reason } => format!("unusable: {reason}"),
-    }
-}
-
-/// What hosts see counts more than what the writer thinks of it.
-fn bundle(sources: &Sources<'_>) -> String {
-    match (sources.refused, sources.health.map(|health| &health.bundle)) {
-        (Some(_), _) if !sources.bundle_exists => "absent".to_owned(),
-        (Some(error), _) => format!("refused: {error} [{}]", error.code()),
-        (None, Some(BundleHealth::Republished { reason })) => format!("published again: {reason}"),
-        (None, Some(BundleHealth::SetAside { reason })) => format!("set aside: {reason}"),
-        (None, Some(BundleHealth::Unwritable { reason })) => format!("unwritable: {reason}"),
-        (None, Some(BundleHealth::Sound | BundleHealth::Absent) | None) => "sound".to_owned(),
     }
 }

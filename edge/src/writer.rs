@@ -24,7 +24,7 @@ pub struct Writer {
 #[derive(Debug)]
 enum Occupant {
     /// A directory that no device lives in yet.
-    Nobody { _lock: WriterLock },
+    Nobody { lock: WriterLock },
     /// A device, activated or on its way.
     Device(Box<Device>),
     /// Between two devices, or after one that could not be opened again. The next verb tries again.
@@ -73,12 +73,25 @@ impl Writer {
         Ok(writer)
     }
 
+    /// The same for starting over, which also mends a key or a state that is lost or damaged: it is set aside as it is.
+    pub fn open_to_start_over(layout: &Layout) -> Result<Self, EdgeError> {
+        layout.trust_anchor()?;
+        let mut writer = Self { layout: layout.clone(), occupant: Occupant::Closed };
+        match writer.reopen() {
+            Err(error) if error.is_mended_by_starting_over() => {
+                tracing::warn!(code = %error.code(), %error, "starting over without what was here");
+                Ok(writer)
+            }
+            opened => opened.map(|()| writer),
+        }
+    }
+
     /// Opens the store again, which repairs it. The lock is free for a moment; callers are the agent, which everybody
     /// else asks first.
     pub fn reopen(&mut self) -> Result<(), EdgeError> {
         self.occupant = Occupant::Closed;
         self.occupant = match self.layout.installation()? {
-            Installation::Absent => Occupant::Nobody { _lock: WriterLock::acquire(&self.layout)? },
+            Installation::Absent => Occupant::Nobody { lock: WriterLock::acquire(&self.layout)? },
             Installation::Unfinished | Installation::Complete => {
                 let mut device = Device::open(&self.layout)?;
                 device.refresh_presence(&reading()?)?;
@@ -146,7 +159,7 @@ impl Writer {
     /// Begins a command: everything but waiting for the network.
     pub fn begin(&mut self, command: &Command, reading: &Reading) -> Result<Step, EdgeError> {
         match command {
-            Command::Init { trust } => init(&self.layout, trust).map(Step::Done),
+            Command::Init { trust } => self.init(trust).map(Step::Done),
             Command::ActivateOnline { code, issuer, ca_pem, again } => {
                 let uplink = HttpsUplink::new(issuer.clone(), ca_pem.as_deref())?;
                 let outgoing = self.activation(code, *again, Some(issuer), reading)?;
@@ -209,7 +222,18 @@ impl Writer {
         }
     }
 
-    /// The request of an activation: the one that waits if it is for the same code, or a new one.
+    fn init(&self, trust: &str) -> Result<Reply, EdgeError> {
+        let lock = match &self.occupant {
+            Occupant::Nobody { lock } => lock,
+            Occupant::Device(device) => device.store().lock(),
+            Occupant::Closed => return init(&self.layout, trust),
+        };
+        pinned(&self.layout, &self.layout.init_locked(trust.as_bytes(), lock)?)
+    }
+
+    /// The request of an activation: the one that waits if it is for the same code, or a new one. So starting over with
+    /// one code is done once, however often it is asked for: its answer may be lost, and the code is spent by the key
+    /// that was made first.
     fn activation(
         &mut self,
         code: &Secret,
@@ -217,6 +241,7 @@ impl Writer {
         issuer: Option<&IssuerUrl>,
         reading: &Reading,
     ) -> Result<Outgoing, EdgeError> {
+        let again = again && !self.waits_for(code);
         let earlier = self.held().and_then(|held| held.identity.as_ref());
         if let (Some(identity), false) = (earlier, again) {
             return Err(EdgeError::AlreadyActivated { device: identity.device.to_string() });
@@ -301,9 +326,12 @@ const fn kind_name(kind: PendingKind) -> &'static str {
     }
 }
 
-/// Pins the trust anchor. The one verb that needs no lock: there may not even be a directory to hold it in.
+/// Pins the trust anchor where there may not even be a directory yet. Takes the lock while it does.
 pub fn init(layout: &Layout, trust: &str) -> Result<Reply, EdgeError> {
-    let findings = layout.init(trust.as_bytes())?;
+    pinned(layout, &layout.init(trust.as_bytes())?)
+}
+
+fn pinned(layout: &Layout, findings: &[Finding]) -> Result<Reply, EdgeError> {
     let issuer = layout.trust_anchor()?.issuer().clone();
     let warnings: Vec<_> = findings.iter().map(Finding::to_string).collect();
     let document = json!({ "issuer": issuer, "data": layout.dir(), "warnings": warnings });

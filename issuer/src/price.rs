@@ -23,6 +23,12 @@ impl Price {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Digits after the point, as they were written.
+    #[must_use]
+    pub fn decimals(&self) -> usize {
+        self.0.split_once('.').map_or(0, |(_, fraction)| fraction.len())
+    }
 }
 
 impl FromStr for Price {
@@ -53,6 +59,9 @@ mod tests {
     fn plain_decimals_are_prices_and_stay_as_written() {
         for good in ["0", "49", "49.00", "0.000000000001", "999999999999.999999999999"] {
             assert_eq!(good.parse::<Price>().unwrap().as_str(), good);
+        }
+        for (price, decimals) in [("0", 0), ("49", 0), ("49.00", 2), ("0.050", 3)] {
+            assert_eq!(price.parse::<Price>().unwrap().decimals(), decimals, "{price}");
         }
         for bad in
             ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", " 1", "1.0.0", "NaN", "0.0000000000001", "１"]

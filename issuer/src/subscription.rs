@@ -2,6 +2,7 @@
 
 use crate::calendar::{months_later, rfc3339};
 use crate::catalog::{Catalog, CatalogError, PACK_BASE, PACK_TRIAL};
+use crate::currency::Currency;
 use crate::price::Price;
 use crate::storage::{Actor, AuditNote, NewSubscription, SubscriptionRow, SubscriptionView, TrialWindow};
 use brink_license::token::Enforce;
@@ -81,6 +82,21 @@ pub enum SubscriptionError {
     /// An industry or data pack without its agreed price.
     #[error("pack {0} has no catalogue price: give the agreed price per camera and month, --pack {0}=49.00")]
     PriceMissing(Slug),
+    /// A price that no invoice in this currency could carry.
+    #[error(
+        "the price {price} of pack {pack} has more digits after the point than {currency} has, which is {digits}; \
+             agree on an amount in {currency} and write no more digits than that"
+    )]
+    PriceDigits {
+        /// The pack.
+        pack: Slug,
+        /// As written.
+        price: Price,
+        /// The tenant's.
+        currency: Currency,
+        /// What it has.
+        digits: u8,
+    },
     /// Fewer cameras than are in use by name.
     #[error(
         "{named} cameras are assigned by name, more than {cameras}; take some off with `camera assign --remove`"
@@ -120,7 +136,7 @@ pub fn next_version(
         days: order.days,
         grace_days: order.grace_days,
         offline_max_days: order.offline_max_days,
-        packs: packs(catalog, order)?,
+        packs: packs(catalog, order, view.tenant.currency)?,
         catalog_version: catalog.version,
         set_at: now,
     };
@@ -184,10 +200,12 @@ fn trial(
     Ok(Some(window))
 }
 
-/// A price on a pack that has a catalogue price is the contract's price for it, and is taken.
+/// A price on a pack that has a catalogue price is the contract's price for it, and is taken. It is an amount of money and
+/// not a rate, so it ends where the tenant's currency does; a third digit is more likely a slip, or means thousands.
 fn packs(
     catalog: &Catalog,
     order: &SubscriptionOrder,
+    currency: Currency,
 ) -> Result<BTreeMap<Slug, Option<Price>>, SubscriptionError> {
     let mut packs = BTreeMap::new();
     for (name, price) in &order.packs {
@@ -198,6 +216,15 @@ fn packs(
         }
         if pack.is_priced_by_contract() && price.is_none() {
             return Err(SubscriptionError::PriceMissing(slug));
+        }
+        let digits = currency.minor_digits();
+        if let Some(price) = price.as_ref().filter(|price| price.decimals() > usize::from(digits)) {
+            return Err(SubscriptionError::PriceDigits {
+                pack: slug,
+                price: price.clone(),
+                currency,
+                digits,
+            });
         }
         if packs.insert(slug.clone(), price.clone()).is_some() {
             return Err(SubscriptionError::PackTwice(slug));
@@ -270,6 +297,30 @@ mod tests {
             [(["base"; 1].as_slice(), "implied"), (&["integration", "Integration"], "twice")]
         {
             assert!(set(&view(), &order(Some(1), packs), 0).unwrap_err().to_string().contains(wanted));
+        }
+    }
+
+    #[test]
+    fn an_agreed_price_ends_where_the_currency_does() {
+        for (currency, price, good) in [
+            ("USD", "49.00", true),
+            ("USD", "49.001", false),
+            ("USD", "49.000", false),
+            ("JPY", "4900", true),
+            ("JPY", "4900.0", false),
+            ("KWD", "15.125", true),
+            ("KWD", "15.1255", false),
+        ] {
+            let mut view = view();
+            view.tenant.currency = currency.parse().unwrap();
+            for pack in ["retail", "intelligence"] {
+                let set = set(&view, &order(Some(1), &[&format!("{pack}={price}")]), 0);
+                assert_eq!(set.is_ok(), good, "{currency} {price}");
+                let Err(error) = set else { continue };
+                assert!(!error.is_of_state());
+                let message = error.to_string();
+                assert!([pack, price, currency].iter().all(|word| message.contains(word)), "{message}");
+            }
         }
     }
 

@@ -31,7 +31,7 @@ mod world;
 
 pub use bins::{Bins, python};
 pub use command::Ran;
-pub use device::Device;
+pub use device::{Device, User};
 pub use issuer::{Issuer, Offer};
 pub use pinned::Pinned;
 pub use running::Running;

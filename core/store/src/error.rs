@@ -18,6 +18,12 @@ pub enum StoreError {
         /// What the system said.
         kind: io::ErrorKind,
     },
+    /// Something else stands where a directory of ours should, a link to a directory perhaps.
+    #[error("{} is not a directory: remove it, then run brink-edge init again", path.display())]
+    NotADirectory {
+        /// The place.
+        path: PathBuf,
+    },
     /// The one writer is somebody else.
     #[error("another brink-edge is at work in {}: let it finish, or stop it", dir.display())]
     Locked {
@@ -146,6 +152,7 @@ impl StoreError {
     pub const fn code(&self) -> &'static str {
         match self {
             StoreError::Io { .. } => "STORE_IO",
+            StoreError::NotADirectory { .. } => "NOT_A_DIRECTORY",
             StoreError::Locked { .. } => "STORE_LOCKED",
             StoreError::NoStore { .. } => "NOT_ACTIVATED",
             StoreError::StateLost { .. } => "STATE_LOST",

@@ -115,17 +115,23 @@ impl Layout {
         self.dir.join("journal")
     }
 
-    /// Makes the directory and pins the trust anchor. Doing it again changes nothing; another anchor is taken only
-    /// while no store exists. Answers what a person should know, for instance that the hosts' group is missing.
+    /// Makes the directory, takes its lock and pins the trust anchor. Doing it again changes nothing; another anchor is
+    /// taken only while no store exists. Answers what a person should know, for instance that the hosts' group is missing.
     pub fn init(&self, trust_json: &[u8]) -> Result<Vec<Finding>, StoreError> {
-        let anchor = self.parse_trust(trust_json)?;
+        self.parse_trust(trust_json)?;
         access::create_directory(&self.dir, access::DIR_MODE)?;
+        self.init_locked(trust_json, &WriterLock::acquire(self)?)
+    }
+
+    /// The same for whoever has the lock: nobody makes a store under one anchor while another is being pinned.
+    pub fn init_locked(&self, trust_json: &[u8], _lock: &WriterLock) -> Result<Vec<Finding>, StoreError> {
+        let anchor = self.parse_trust(trust_json)?;
+        let finding = access::create_journal(&self.journal(), HOST_GROUP)?;
         match read_if_present(&self.trust(), TRUST_BYTES_MAX)? {
             Some(held) if TrustAnchor::from_json(&held).as_ref() == Ok(&anchor) => {}
             Some(_) if self.has_store()? => return Err(StoreError::TrustPinned { path: self.trust() }),
             Some(_) | None => write_atomically(&self.trust(), trust_json, access::TRUST_MODE)?,
         }
-        let finding = access::create_journal(&self.journal(), HOST_GROUP)?;
         sync_directory(&self.dir)?;
         Ok(finding.into_iter().collect())
     }
@@ -155,6 +161,13 @@ impl Layout {
             (false, true) if exists(&self.device_key_new())? => Ok(Installation::Unfinished),
             (false, true) => Err(StoreError::KeyLost { path: self.device_key() }),
         }
+    }
+
+    /// Whether a device lives here whose vault is gone. Nothing that decides reads it, and opening the store builds it
+    /// again.
+    #[must_use]
+    pub fn vault_is_gone(&self) -> bool {
+        self.installation() == Ok(Installation::Complete) && exists(&self.vault()) == Ok(false)
     }
 
     /// Gives the device key its lasting name. The state names the key, so the key comes last: from here on the pair
@@ -237,6 +250,44 @@ mod tests {
         assert_eq!(mode(&layout.journal()), 0o2770);
         assert_eq!(layout.installation(), Ok(Installation::Absent));
         assert_eq!(layout.trust_anchor().unwrap(), TestIssuer::new(1).anchor());
+    }
+
+    #[test]
+    fn init_waits_for_nobody_and_changes_nothing_under_another_writer() {
+        let parent = tempfile::tempdir().unwrap();
+        let layout = Layout::new(parent.path().join("edge"));
+        layout.init(trust(1).as_bytes()).unwrap();
+        let lock = WriterLock::acquire(&layout).unwrap();
+        assert_eq!(layout.init(trust(2).as_bytes()).unwrap_err().code(), "STORE_LOCKED");
+        assert_eq!(layout.trust_anchor().unwrap(), TestIssuer::new(1).anchor());
+        layout.init_locked(trust(2).as_bytes(), &lock).unwrap();
+        assert_eq!(layout.trust_anchor().unwrap(), TestIssuer::new(2).anchor());
+    }
+
+    #[test]
+    fn a_journal_that_is_a_link_is_refused_and_not_followed() {
+        let parent = tempfile::tempdir().unwrap();
+        let layout = Layout::new(parent.path().join("edge"));
+        let elsewhere = parent.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::create_dir(layout.dir()).unwrap();
+        for target in [elsewhere.as_path(), Path::new("nowhere")] {
+            std::os::unix::fs::symlink(target, layout.journal()).unwrap();
+            let refused = layout.init(trust(1).as_bytes()).unwrap_err();
+            assert_eq!(refused, StoreError::NotADirectory { path: layout.journal() });
+            assert!(refused.to_string().contains("remove it"), "{refused}");
+            assert!(!layout.trust().exists(), "nothing was pinned");
+            let findings = layout.check();
+            assert!(findings.iter().any(|finding| finding.path == layout.journal()), "{findings:?}");
+            fs::remove_file(layout.journal()).unwrap();
+        }
+        assert_eq!(mode(&elsewhere), 0o700, "what the link led to was left alone");
+        fs::write(layout.journal(), b"x").unwrap();
+        assert_eq!(layout.init(trust(1).as_bytes()).unwrap_err().code(), "NOT_A_DIRECTORY");
+        fs::remove_file(layout.journal()).unwrap();
+        layout.init(trust(1).as_bytes()).unwrap();
+        assert_eq!(mode(&layout.journal()), 0o2770);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! One writer per device directory.
 
 use crate::{Layout, StoreError};
+use rustix::process::geteuid;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
 
 /// The right to write in a device directory, held until it is dropped; the kernel takes it back from a dead process.
 ///
@@ -18,10 +21,9 @@ impl WriterLock {
     /// Takes the lock, or says that another process has it. Never waits.
     pub fn acquire(layout: &Layout) -> Result<Self, StoreError> {
         let path = layout.lock();
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let file = match opened {
+        let file = match open(layout, &path) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StoreError::NoStore { dir: layout.dir().to_owned() });
             }
             Err(error) => return Err(StoreError::io(&path, "open it")(error)),
@@ -37,6 +39,22 @@ impl WriterLock {
     #[must_use]
     pub const fn layout(&self) -> &Layout {
         &self.layout
+    }
+}
+
+/// Opens the file or makes it. What root makes in another user's directory belongs to that user, or their agent could
+/// never lock it.
+fn open(layout: &Layout, path: &Path) -> io::Result<File> {
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Ok(file) if geteuid().is_root() => {
+            let owner = std::fs::metadata(layout.dir())?.uid();
+            std::os::unix::fs::fchown(&file, Some(owner), None)?;
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().write(true).open(path)
+        }
+        opened => opened,
     }
 }
 

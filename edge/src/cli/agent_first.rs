@@ -2,12 +2,11 @@
 
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
-use crate::exchange::DeviceError;
 use crate::local::{GLANCE_TIMEOUT, VERB_TIMEOUT, ask};
 use crate::look::Look;
 use crate::status::AgentSeen;
 use crate::writer::{Writer, init, reading};
-use brink_store::{Layout, Snapshot, StoreError};
+use brink_store::{Layout, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,45 +16,30 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Carries out a verb that writes.
 pub(super) fn change(layout: &Layout, command: &Command) -> Result<Reply, EdgeError> {
-    if let Command::Init { trust } = command {
-        return Ok(match ask(&layout.socket(), command, VERB_TIMEOUT)? {
-            Some(reply) => reply,
-            None => init(layout, trust)?,
-        });
-    }
-    let mut attempts = 0;
-    loop {
-        if let Some(reply) = ask(&layout.socket(), command, VERB_TIMEOUT)? {
-            return Ok(reply);
-        }
-        match Writer::open(layout) {
-            Ok(mut writer) => return writer.perform(command),
-            Err(error) if is_locked(&error) && attempts < LOCK_ATTEMPTS => {
-                attempts += 1;
-                std::thread::park_timeout(LOCK_PAUSE);
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    wait_for(|| match ask(&layout.socket(), command, VERB_TIMEOUT)? {
+        Some(reply) => Ok(reply),
+        None => perform(layout, command),
+    })
 }
 
-/// Takes the lock, waiting for verbs to finish. For the agent, which nobody can be asked instead of.
+/// Without an agent. Fails at once when another has the lock; what was begun by then is taken up by the next attempt.
+fn perform(layout: &Layout, command: &Command) -> Result<Reply, EdgeError> {
+    if let Command::Init { trust } = command {
+        return init(layout, trust);
+    }
+    let writer = if command.starts_over() { Writer::open_to_start_over } else { Writer::open };
+    writer(layout)?.perform(command)
+}
+
+/// Does what needs the lock, waiting for other verbs to finish.
 pub(super) fn wait_for<T>(mut open: impl FnMut() -> Result<T, EdgeError>) -> Result<T, EdgeError> {
     for _ in 0..LOCK_ATTEMPTS {
         match open() {
-            Err(error) if is_locked(&error) => std::thread::park_timeout(LOCK_PAUSE),
+            Err(error) if error.is_locked() => std::thread::park_timeout(LOCK_PAUSE),
             other => return other,
         }
     }
     open()
-}
-
-fn is_locked(error: &EdgeError) -> bool {
-    matches!(
-        error,
-        EdgeError::Store(StoreError::Locked { .. })
-            | EdgeError::Device(DeviceError::Store(StoreError::Locked { .. }))
-    )
 }
 
 /// Asks the agent for something that this process can also find out by itself. Without an answer: why there is none.
@@ -77,12 +61,13 @@ fn is_agents_trouble(reply: &Reply) -> bool {
     matches!(code, Some("AGENT_BUSY" | "AGENT_ENDING" | "NOT_UNDERSTOOD"))
 }
 
-/// What is in force as this process sees it. If the bundle wants repair and nobody is at work, that is done first: any
-/// verb publishes a lost bundle and confirms presence once per boot. Whoever may not do that still sees what there is.
+/// What is in force as this process sees it. If the bundle wants repair or the vault is gone, and nobody is at work, that
+/// is mended first: any verb publishes a lost bundle and confirms presence once per boot. Whoever may not do that still
+/// sees what there is.
 pub(super) fn look(layout: &Layout) -> Result<(Look, Arc<Snapshot>, Option<Writer>), EdgeError> {
     let mut look = Look::new(layout)?;
     let snapshot = look.at(&reading()?);
-    if !look.wants_repair(&snapshot) {
+    if !look.wants_repair(&snapshot) && !layout.vault_is_gone() {
         return Ok((look, snapshot, None));
     }
     match Writer::open(layout) {
@@ -91,7 +76,7 @@ pub(super) fn look(layout: &Layout) -> Result<(Look, Arc<Snapshot>, Option<Write
             Ok((look, snapshot, Some(writer)))
         }
         Err(error) => {
-            tracing::debug!(%error, "the bundle wants repair, which this process cannot do");
+            tracing::debug!(%error, "something wants repair, which this process cannot do");
             Ok((look, snapshot, None))
         }
     }

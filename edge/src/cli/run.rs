@@ -47,7 +47,9 @@ fn cannot_print(reason: std::io::Error) -> EdgeError {
 
 /// The group that init gave the journal to: hosts, who may also speak to the agent. Group 0 is nobody's.
 fn hosts_group(layout: &Layout) -> Option<u32> {
-    let group = layout.journal().metadata().ok()?.gid();
+    // A link that somebody put in its place says nothing about hosts.
+    let journal = layout.journal().symlink_metadata().ok().filter(std::fs::Metadata::is_dir)?;
+    let group = journal.gid();
     (group != 0).then_some(group)
 }
 

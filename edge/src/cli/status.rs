@@ -32,6 +32,7 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
         snapshot: &snapshot,
         refused: look.refused(),
         bundle_exists: layout.bundle().exists(),
+        vault_is_gone: layout.vault_is_gone(),
         state,
         health: writer.as_ref().and_then(|writer| writer.store()).map(DeviceStore::health),
         agent,

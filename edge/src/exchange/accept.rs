@@ -1,7 +1,7 @@
 //! From an answer's bytes to what may be put in force, or a refusal. Pure: nothing is stored, nothing is asked.
 //!
 //! The order: 1. decode; 2. walk the manifests; 3. the receipt, which must answer the pending request; 4. the ratchet
-//! that it signed; 5. the keyset must not have expired; 6. the licence, bound to this device and not older than the one
+//! that it signed; 5. the keyset must not have expired, by the receipt's time or by ours; 6. the licence, bound to this device and not older than the one
 //! accepted; 7. receipt and licence agree.
 
 use brink_license::exchange::{ExchangeError, ExchangeResponse};
@@ -143,7 +143,8 @@ pub fn accept(before: &Before<'_>, response: &[u8], now: UnixSeconds) -> Result<
     if !response.ratchet_is(&receipt.claims().ratchet_sha256) {
         return Err(Refusal::answered(Problem::Ratchet));
     }
-    // 5. An expired keyset takes nothing new.
+    // 5. An expired keyset takes nothing new. A device whose clock is behind learns the time from this very receipt.
+    let now = now.max(receipt.claims().server_time);
     walked.keyset.check_fresh(now).map_err(Refusal::answered)?;
     // 6. and 7. The licence.
     let new_licence = licence(before, response.licence.as_deref(), &walked.keyset, &receipt);

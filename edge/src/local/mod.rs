@@ -3,6 +3,7 @@
 mod client;
 mod line;
 mod path;
+mod permission;
 mod server;
 
 pub use client::ask;

@@ -1,10 +1,12 @@
 //! The agent's side of `agent.sock`.
 
 use super::line::read_line;
+use super::permission::Peer;
 use super::{CALLER_TIMEOUT, SocketPath, VERB_TIMEOUT};
 use crate::agent::Event;
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
+use rustix::process::{Uid, geteuid};
 use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -90,6 +92,7 @@ fn listen(path: &SocketPath, group: Option<u32>) -> io::Result<(UnixListener, u6
 
 fn accept(listener: &UnixListener, events: &Sender<Event>, ending: &AtomicBool) {
     let callers = Arc::new(AtomicUsize::new(0));
+    let agent = geteuid();
     for stream in listener.incoming() {
         if ending.load(Ordering::Acquire) {
             return;
@@ -106,7 +109,7 @@ fn accept(listener: &UnixListener, events: &Sender<Event>, ending: &AtomicBool) 
         let caller = Caller::admit(&callers);
         let events = events.clone();
         let serving = std::thread::Builder::new().name("brink-caller".to_owned());
-        if let Err(error) = serving.spawn(move || serve(stream, caller, &events)) {
+        if let Err(error) = serving.spawn(move || serve(stream, caller, &events, agent)) {
             tracing::warn!(%error, "agent.sock: no thread for a caller");
         }
     }
@@ -129,9 +132,9 @@ impl Drop for Caller {
     }
 }
 
-fn serve(mut stream: UnixStream, caller: Option<Caller>, events: &Sender<Event>) {
+fn serve(mut stream: UnixStream, caller: Option<Caller>, events: &Sender<Event>, agent: Uid) {
     let reply = match &caller {
-        Some(_) => hear(&mut stream, events),
+        Some(_) => hear(&mut stream, events, agent),
         None => Ok(Reply::from(&EdgeError::AgentBusy)),
     };
     let answered = reply.and_then(|reply| answer(&mut stream, &reply));
@@ -140,8 +143,9 @@ fn serve(mut stream: UnixStream, caller: Option<Caller>, events: &Sender<Event>)
     }
 }
 
-/// Reads the command, hands it to the agent, and waits for what it came to.
-fn hear(stream: &mut UnixStream, events: &Sender<Event>) -> io::Result<Reply> {
+/// Reads the command, hands it to the agent if this caller may ask for it, and waits for what it came to.
+fn hear(stream: &mut UnixStream, events: &Sender<Event>, agent: Uid) -> io::Result<Reply> {
+    let peer = Peer::of(stream, agent);
     stream.set_read_timeout(Some(CALLER_TIMEOUT))?;
     let line = read_line(stream)?;
     let command = match serde_json::from_slice::<Command>(&line) {
@@ -152,6 +156,10 @@ fn hear(stream: &mut UnixStream, events: &Sender<Event>) -> io::Result<Reply> {
             return Ok(Reply::from(&EdgeError::NotUnderstood(place)));
         }
     };
+    if let Err(error) = peer.check(&command, agent) {
+        tracing::warn!(verb = command.verb(), %error, "refused");
+        return Ok(Reply::from(&error));
+    }
     let (reply_to, reply) = channel();
     if events.send(Event::Command(command, reply_to)).is_err() {
         return Ok(Reply::from(&EdgeError::AgentEnding));

@@ -7,6 +7,7 @@ use super::output::Output;
 use crate::assignment::{AssignmentOrder, CAMERAS_PER_ORDER_MAX};
 use brink_license::{CameraId, DeviceId, NAME_BYTES_MAX};
 use clap::{Args, Subcommand};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,12 @@ pub(super) struct Assign {
 }
 
 impl Camera {
+    pub(super) const fn target(&self) -> &Target {
+        match self {
+            Camera::Assign(assign) => &assign.target,
+        }
+    }
+
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         match self {
             Camera::Assign(assign) => assign.run(output),
@@ -56,10 +63,14 @@ impl Assign {
             self.cameras.extend(read_list(path)?);
         }
         let order = AssignmentOrder { cameras: self.cameras, packs: self.packs, remove: self.remove };
-        let count = self.target.data.admin()?.assign_cameras(&self.device, &order)?;
+        let admin = self.target.data.admin()?;
+        let count = admin.assign_cameras(&self.device, &order)?;
+        // As they are called everywhere else, whatever they were called here.
+        let slug = |name: &String| admin.catalog.pack(name).map(|pack| pack.slug.clone());
+        let packs = order.packs.iter().map(slug).collect::<Result<BTreeSet<_>, _>>()?;
         let (member, verb) =
             if order.remove { ("removed", "taken off") } else { ("assigned", "assigned to") };
-        let document = serde_json::json!({ "device": self.device, member: count, "packs": order.packs });
+        let document = serde_json::json!({ "device": self.device, member: count, "packs": packs });
         let lines = format!("{count} cameras {verb} device {}", self.device);
         Ok(output.result(self.target.json, &document, &lines)?)
     }

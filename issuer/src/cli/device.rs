@@ -37,6 +37,12 @@ pub(super) struct Code {
 }
 
 impl Device {
+    pub(super) const fn target(&self) -> &Target {
+        match self {
+            Device::Code(code) => &code.target,
+        }
+    }
+
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         match self {
             Device::Code(code) => code.run(output),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(super) struct Exchange {
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
     /// The request that the device exported
     #[arg(long = "in", value_name = "REQ")]
     request: PathBuf,

@@ -11,7 +11,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(super) struct Init {
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
     /// The issuer's name, which every document carries and every device pins: a-z, 0-9 and ._:/-
     #[arg(long)]
     issuer: IssuerName,

@@ -33,6 +33,12 @@ pub(super) struct Show {
 }
 
 impl License {
+    pub(super) const fn target(&self) -> &Target {
+        match self {
+            License::Show(show) => &show.target,
+        }
+    }
+
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         match self {
             License::Show(show) => show.run(output),

@@ -1,6 +1,7 @@
 //! The command line: one file per verb. Results go to stdout, logs and refusals to stderr.
 
 mod camera;
+mod code;
 mod device;
 mod error;
 mod exchange;
@@ -83,12 +84,29 @@ pub(crate) fn run(
         Ok(cli) => cli,
         Err(error) => return show_usage(&error, out, err),
     };
-    match start_logging(&cli).and_then(|()| carry_out(cli.verb, &mut Output::new(out, err))) {
+    let (json, mut output) = (cli.verb.wants_json(), Output::new(out, err));
+    match start_logging(&cli).and_then(|()| carry_out(cli.verb, &mut output)) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            // A broken pipe on stderr leaves nobody to tell.
-            let _ = writeln!(err, "brink-issuer: {error}");
+            // A broken pipe leaves nobody to tell.
+            let _ = output.refusal(json, &error);
             error.exit()
+        }
+    }
+}
+
+impl Verb {
+    /// Whether a program reads the result. A server's only result is the line that it listens.
+    const fn wants_json(&self) -> bool {
+        match self {
+            Verb::Init(init) => init.target.json,
+            Verb::Serve(_) => false,
+            Verb::Tenant(tenant) => tenant.target().json,
+            Verb::Subscription(subscription) => subscription.target().json,
+            Verb::Device(device) => device.target().json,
+            Verb::Camera(camera) => camera.target().json,
+            Verb::License(license) => license.target().json,
+            Verb::Exchange(exchange) => exchange.target.json,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The one place that writes results.
 
+use super::error::CliError;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -23,6 +24,18 @@ impl<'w> Output<'w> {
             writeln!(self.out, "{lines}")?;
         }
         self.out.flush()
+    }
+
+    /// Why nothing was done: for people on standard error, and for a program as one document beside it.
+    pub(super) fn refusal(&mut self, json: bool, error: &CliError) -> io::Result<()> {
+        if json {
+            // The members are the device's. What helps is part of every message here.
+            let (code, mend) = (error.code(), serde_json::Value::Null);
+            let report = serde_json::json!({ "code": code, "message": error.to_string(), "mend": mend });
+            writeln!(self.out, "{:#}", serde_json::json!({ "error": report }))?;
+            self.out.flush()?;
+        }
+        writeln!(self.err, "brink-issuer: {error}")
     }
 
     /// A line that a waiting program reads.

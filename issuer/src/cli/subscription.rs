@@ -82,6 +82,12 @@ fn parse_pack(text: &str) -> Result<(String, Option<Price>), String> {
 }
 
 impl Subscription {
+    pub(super) const fn target(&self) -> &Target {
+        match self {
+            Subscription::Set(set) => &set.target,
+        }
+    }
+
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         match self {
             Subscription::Set(set) => set.run(output),

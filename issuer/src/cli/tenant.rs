@@ -35,6 +35,12 @@ pub(super) struct Create {
 }
 
 impl Tenant {
+    pub(super) const fn target(&self) -> &Target {
+        match self {
+            Tenant::Create(create) => &create.target,
+        }
+    }
+
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         match self {
             Tenant::Create(create) => create.run(output),

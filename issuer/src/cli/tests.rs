@@ -7,6 +7,8 @@ struct Ran {
     exit: Exit,
     out: String,
     err: String,
+    /// Whether one document was asked for.
+    json: bool,
 }
 
 impl Ran {
@@ -17,7 +19,9 @@ impl Ran {
 
     fn refused(&self, exit: Exit, words: &[&str]) {
         assert_eq!(self.exit, exit, "{}{}", self.out, self.err);
-        assert_eq!(self.out, "");
+        // What is wrong with the words themselves is said by the parser, to people.
+        let said = self.json && !self.err.starts_with("error: ");
+        assert_eq!(self.out.is_empty(), !said, "{}", self.out);
         words.iter().for_each(|word| assert!(self.err.contains(word), "{word}: {}", self.err));
     }
 }
@@ -52,7 +56,8 @@ impl Desk {
         let arguments = std::iter::once("brink-issuer".into()).chain(words).chain(["--data".into(), data]);
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let exit = run(arguments, &mut out, &mut err);
-        Ran { exit, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+        let json = line.contains("--json");
+        Ran { json, exit, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
     }
 
     fn device(&self) -> String {
@@ -170,6 +175,62 @@ fn assignments_say_what_is_wrong_and_change_nothing_then() {
     // The one seat without a name goes to whichever id is lower.
     assert_eq!(shown["any"].as_u64().unwrap() + other["any"].as_u64().unwrap(), 1);
     assert_eq!(assign(&one, "--camera a --remove --json").json()["removed"], 1);
+}
+
+#[test]
+fn an_assignment_calls_packs_by_their_slugs() {
+    let desk = Desk::stocked("--cameras 3 --pack advanced_analytics --pack retail=49.00");
+    let device = desk.device();
+    let words = "--camera a --pack Retail --pack Advanced+Analytics --pack advanced_analytics --json";
+    let said = desk.run(&format!("camera assign --device {device} {words}")).json();
+    assert_eq!(said["packs"], serde_json::json!(["advanced_analytics", "retail"]));
+    let said = desk.run(&format!("camera assign --device {device} --camera a --remove --json")).json();
+    assert_eq!(said["packs"], serde_json::json!([]));
+}
+
+#[test]
+fn a_refusal_is_one_document_for_programs() {
+    let desk = Desk::stocked("--cameras 3 --pack advanced_analytics");
+    let device = desk.device();
+    std::fs::write(desk.path().join("req"), b"garbage").unwrap();
+    let (req, resp) = (desk.path().join("req"), desk.path().join("resp"));
+    let exchange = format!("exchange --in {} --out {}", req.display(), resp.display());
+    for (line, exit, code) in [
+        ("subscription set --tenant nobody --cameras 1", Exit::Failed, "UNKNOWN_TENANT"),
+        ("subscription set --tenant tenant-123 --cameras 1 --pack retail", Exit::Usage, "PRICE_MISSING"),
+        (
+            "subscription set --tenant tenant-123 --cameras 1 --pack retail=49.001",
+            Exit::Usage,
+            "PRICE_DIGITS",
+        ),
+        ("subscription set --tenant tenant-123 --cameras 1 --pack retial", Exit::Usage, "UNKNOWN_PACK"),
+        ("tenant create --id tenant-123 --name Acme", Exit::Failed, "TENANT_EXISTS"),
+        ("tenant create --id t --name Acme --currency XYZ", Exit::Usage, "CURRENCY"),
+        ("device code --tenant tenant-123 --uses 0", Exit::Usage, "OUT_OF_BOUNDS"),
+        ("camera assign --device nope --camera a", Exit::Failed, "UNKNOWN_DEVICE"),
+        (&format!("camera assign --device {device} --camera a --camera a"), Exit::Usage, "CAMERA_TWICE"),
+        (
+            &format!("camera assign --device {device} --camera a --pack mining"),
+            Exit::NotAllowed,
+            "NOT_SUBSCRIBED",
+        ),
+        ("license show --device nope", Exit::Failed, "UNKNOWN_DEVICE"),
+        ("init --issuer acme --dev", Exit::Usage, "NOT_DEVELOPMENT"),
+        (&exchange, Exit::NotAllowed, "MALFORMED"),
+        (&exchange.replace("/req", "/none"), Exit::Failed, "FILE"),
+        ("license show --device nope --log =", Exit::Usage, "USAGE"),
+    ] {
+        let plain = desk.run(line);
+        assert_eq!((plain.exit, plain.out.as_str()), (exit, ""), "{line}: {}", plain.err);
+        let ran = desk.run(&format!("{line} --json"));
+        assert_eq!(ran.exit, exit, "{line}: {}", ran.err);
+        let said: Value =
+            serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{line}: {e}: {}", ran.out));
+        assert_eq!(said["error"]["code"], code, "{line}");
+        let message = said["error"]["message"].as_str().unwrap();
+        assert!(ran.err.contains(message) && !message.is_empty(), "{line}: {}", ran.err);
+        assert_eq!(said["error"].as_object().unwrap().len(), 3, "code, message and mend, as on the device");
+    }
 }
 
 #[test]

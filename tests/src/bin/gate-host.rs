@@ -1,5 +1,6 @@
 //! A host process for the tests: holds a gate and asks without pause until its standard input ends, then says what it
-//! was told. `gate-host BUNDLE TRUST CAMERA FEATURE`
+//! was told. Between that it says when the licence of another device comes into force.
+//! `gate-host BUNDLE TRUST CAMERA FEATURE`
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
@@ -12,6 +13,9 @@ use brink_store::Gate;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Read, Write};
 
+/// Checks between two looks at standard input.
+const BATCH: u64 = 1000;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [bundle, trust, camera, feature] = &arguments[..] else {
@@ -23,17 +27,30 @@ fn main() {
     std::io::stdout().flush().expect("standard output");
 
     let (mut checks, mut denied) = (0u64, 0u64);
+    let mut device = device_of(&gate);
     while !input_ended() {
-        for _ in 0..1000 {
-            checks += 1;
-            denied += u64::from(!gate.check(camera, feature).allowed);
+        let batch = (0..BATCH).filter(|_| !gate.check(camera, feature).allowed).count();
+        checks += BATCH;
+        let now = device_of(&gate);
+        if now == device {
+            denied += u64::try_from(batch).expect("a count");
+            continue;
         }
+        // Some answers of this batch were the old device's and some the new one's, so they count for neither.
+        println!("device {now} {} denied before {denied}", gate.check(camera, feature).reason.as_str());
+        std::io::stdout().flush().expect("standard output");
+        (device, denied) = (now, 0);
     }
     let status = gate.status().expect("a gate of this process");
     let receipt =
         status.bundle().and_then(|bundle| bundle.receipt()).map_or(0, |receipt| receipt.claims().seq);
     let refused = status.refused().map_or_else(|| "nothing".to_owned(), ToString::to_string);
     println!("checks {checks} denied {denied} receipt {receipt} refused {refused}");
+}
+
+fn device_of(gate: &Gate) -> String {
+    let status = gate.status();
+    status.bundle().map_or_else(|| "none".to_owned(), |bundle| bundle.licence().claims().dev.to_string())
 }
 
 /// Waits a millisecond for the test to close standard input: the cores are shared with what this process watches.

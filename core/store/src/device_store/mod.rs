@@ -199,6 +199,12 @@ impl DeviceStore {
         &self.health
     }
 
+    /// The lock that it holds.
+    #[must_use]
+    pub const fn lock(&self) -> &WriterLock {
+        &self.lock
+    }
+
     /// Where it is.
     #[must_use]
     pub const fn layout(&self) -> &Layout {

@@ -2,11 +2,12 @@
 
 use super::{Finding, HOST_GROUP, Layout};
 use crate::StoreError;
-use rustix::fs::{Gid, chown};
-use std::fs::{Permissions, set_permissions, symlink_metadata};
+use rustix::fs::{Gid, Mode, OFlags, fchown, open};
+use rustix::io::Errno;
+use std::fs::{File, Permissions, set_permissions, symlink_metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) const DIR_MODE: u32 = 0o755;
 pub(super) const PRIVATE_DIR_MODE: u32 = 0o700;
@@ -30,16 +31,35 @@ pub(super) fn create_directory(path: &Path, mode: u32) -> Result<(), StoreError>
 
 /// Makes the directory that hosts share. A missing group, or not being root, is a finding and no failure: on a
 /// developer's machine everything runs as one user.
+///
+/// What is not a directory is refused, a link to one too: this may run as root, and whoever owns the device directory
+/// could have any directory of the machine opened to the group. So owner and mode are set through one open handle.
 pub(super) fn create_journal(path: &Path, group: &str) -> Result<Option<Finding>, StoreError> {
-    create_directory(path, PRIVATE_DIR_MODE)?;
-    let finding = give_to_group(path, group)?;
+    match std::fs::DirBuilder::new().mode(PRIVATE_DIR_MODE).create(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(StoreError::io(path, "create it")(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    let journal = open_directory(path)?;
+    let finding = give_to_group(path, &journal, group)?;
     // After the group: chown(2) takes the set-group-id bit away.
-    set_permissions(path, Permissions::from_mode(JOURNAL_MODE))
-        .map_err(StoreError::io(path, "set its mode"))?;
+    let permissions = Permissions::from_mode(JOURNAL_MODE);
+    journal.set_permissions(permissions).map_err(StoreError::io(path, "set its mode"))?;
     Ok(finding)
 }
 
-fn give_to_group(path: &Path, group: &str) -> Result<Option<Finding>, StoreError> {
+/// Opens the directory itself, never what a link points to.
+fn open_directory(path: &Path) -> Result<File, StoreError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match open(path, flags, Mode::empty()) {
+        Ok(directory) => Ok(directory.into()),
+        Err(Errno::LOOP | Errno::NOTDIR) => Err(StoreError::NotADirectory { path: path.to_owned() }),
+        Err(errno) => Err(StoreError::io(path, "open it")(errno.into())),
+    }
+}
+
+fn give_to_group(path: &Path, journal: &File, group: &str) -> Result<Option<Finding>, StoreError> {
     let finding = |problem: String| {
         let mend = format!("as root: groupadd -f {group} && chgrp {group} {}", path.display());
         Ok(Some(Finding { path: path.to_owned(), problem, mend }))
@@ -47,19 +67,15 @@ fn give_to_group(path: &Path, group: &str) -> Result<Option<Finding>, StoreError
     let Some(gid) = group_id(group) else {
         return finding(format!("there is no group {group}, so hosts need this user or group"));
     };
-    if group_of(path)? == gid {
+    if journal.metadata().map_err(StoreError::io(path, "look at it"))?.gid() == gid {
         return Ok(None);
     }
     if !rustix::process::geteuid().is_root() {
         return finding(format!("only root can give it to group {group}"));
     }
-    let given = chown(path, None, Some(Gid::from_raw(gid)));
+    let given = fchown(journal, None, Some(Gid::from_raw(gid)));
     given.map_err(|errno| StoreError::io(path, "give it to the hosts' group")(errno.into()))?;
     Ok(None)
-}
-
-fn group_of(path: &Path) -> Result<u32, StoreError> {
-    symlink_metadata(path).map(|metadata| metadata.gid()).map_err(StoreError::io(path, "look at it"))
 }
 
 fn group_id(group: &str) -> Option<u32> {
@@ -107,6 +123,11 @@ pub(super) fn check(layout: &Layout) -> Vec<Finding> {
     for rule in RULES {
         let path = layout.dir().join(rule.name);
         let Ok(metadata) = symlink_metadata(&path) else { continue };
+        if metadata.is_symlink() {
+            // Its own mode and owner say nothing, and what it leads to is not ours to judge.
+            findings.push(a_link(path, rule.name));
+            continue;
+        }
         if metadata.mode() & 0o7777 != rule.mode {
             findings.push(wrong_mode(&path, metadata.mode(), rule.mode));
         }
@@ -122,6 +143,14 @@ pub(super) fn check(layout: &Layout) -> Vec<Finding> {
     findings
 }
 
+fn a_link(path: PathBuf, name: &str) -> Finding {
+    let mend = match name {
+        "journal" => format!("rm {}, then run brink-edge init again", path.display()),
+        _ => "put in its place what it leads to".into(),
+    };
+    Finding { problem: "is a symbolic link".into(), mend, path }
+}
+
 fn wrong_mode(path: &Path, found: u32, wanted: u32) -> Finding {
     Finding {
         path: path.to_owned(),
@@ -132,7 +161,7 @@ fn wrong_mode(path: &Path, found: u32, wanted: u32) -> Finding {
 
 fn check_journal_group(layout: &Layout) -> Option<Finding> {
     let journal = layout.journal();
-    let found = group_of(&journal).ok()?;
+    let found = symlink_metadata(&journal).ok().filter(std::fs::Metadata::is_dir)?.gid();
     let wanted = group_id(HOST_GROUP)?;
     (found != wanted).then(|| Finding {
         problem: format!("belongs to group {found}, not to {HOST_GROUP}"),

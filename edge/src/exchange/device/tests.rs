@@ -284,6 +284,23 @@ fn keysets_are_walked_and_an_expired_one_takes_nothing_new() {
 }
 
 #[test]
+fn a_keyset_that_has_expired_by_the_receipts_time_takes_nothing_new_on_a_device_whose_clock_is_behind() {
+    let (mut scene, mut device) = Scene::activated();
+    scene.issuer.renew(at(200));
+    scene.issuer.seq += 1;
+    for (server_time, code) in [(200, Some("MANIFEST_EXPIRED")), (199, None)] {
+        let request = device.begin_exchange(Vec::new(), &reading()).unwrap();
+        let (_, answer) = scene.answer(&request, |parts| parts.receipt.server_time = at(server_time));
+        assert_eq!(
+            device.complete(&answer, &reading()).err().map(|error| error.code()),
+            code,
+            "{server_time}"
+        );
+    }
+    assert_eq!(scene.published_seq(), 2);
+}
+
+#[test]
 fn after_a_key_compromise_a_lower_number_of_the_new_key_is_taken() {
     let (mut scene, mut device) = Scene::activated();
     scene.issuer.seq = 1_000_000;

@@ -1,52 +1,10 @@
 //! The agent at work: verbs are carried out by it, hosts read beside it.
 
+use super::host::Host;
 use super::{COUNTING, NEAR_MISS, Scene};
-use brink_tests::Bins;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// How often the agent publishes while hosts ask.
 const PUBLICATIONS: u64 = 1000;
-
-/// A host process that asks without pause; it ends when its standard input is closed.
-struct Host {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Host {
-    fn start(scene: &Scene) -> Host {
-        let mut child = Command::new(&Bins::built().gate_host)
-            .arg(scene.device.bundle())
-            .arg(scene.issuer.trust())
-            .args(["cam-1", NEAR_MISS])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdin = child.stdin.take();
-        let mut host = Host { stdout: BufReader::new(child.stdout.take().unwrap()), child, stdin };
-        assert_eq!(host.line(), "ready granted");
-        host
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line.trim().to_owned()
-    }
-
-    /// Ends it and gives what it counted: checks, denied, number of the receipt in force, what it refused.
-    fn end(mut self) -> (u64, u64, u64, String) {
-        drop(self.stdin.take());
-        let line = self.line();
-        assert!(self.child.wait().unwrap().success());
-        let words: Vec<&str> = line.splitn(8, ' ').collect();
-        let number = |at: usize| words[at].parse().unwrap_or_else(|_| panic!("{line}"));
-        (number(1), number(3), number(5), words[7].to_owned())
-    }
-}
 
 #[test]
 fn two_hosts_hold_gates_while_the_agent_publishes_a_thousand_times() {

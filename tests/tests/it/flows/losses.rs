@@ -35,6 +35,28 @@ fn the_vault_may_be_lost_after_every_step() {
 }
 
 #[test]
+fn a_lost_vault_is_named_and_built_again() {
+    let scene = Scene::activated(10);
+    let said = || scene.device.status()["store"]["vault"].as_str().unwrap().to_owned();
+    assert_eq!(said(), "not looked at");
+    lose_vault(&scene);
+    assert_eq!(said(), "rebuilt: it was gone");
+    assert!(scene.device.data().join("vault").exists());
+    assert_eq!(said(), "not looked at");
+    lose_vault(&scene);
+    scene.device.check("cam-1", NEAR_MISS).coded(3);
+    assert!(scene.device.data().join("vault").exists(), "any verb builds it again");
+    let agent = scene.device.agent();
+    assert_eq!(said(), "sound");
+    lose_vault(&scene);
+    assert!(said().starts_with("gone: "), "{}", said());
+    scene.device.exchange().ok();
+    assert!(said().starts_with("rebuilt: "), "{}", said());
+    assert!(scene.device.data().join("vault").exists());
+    assert!(agent.stop().success());
+}
+
+#[test]
 fn a_lost_bundle_is_published_again_by_any_verb_and_by_the_agent() {
     let scene = Scene::activated(10);
     scene.assign_two();

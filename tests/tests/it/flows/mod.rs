@@ -1,9 +1,13 @@
 //! The two real programs together, as people run them.
 
+mod again;
 mod agent;
+mod host;
 mod losses;
 mod offline;
+mod permission;
 mod refusals;
+mod tls;
 
 use brink_tests::{Device, Issuer, Offer, Running, World};
 

@@ -1,0 +1,66 @@
+//! How the store is, in a few words each: what is wrong is said, and what brings it back.
+
+use super::{Sources, StateSeen};
+use brink_store::{BundleHealth, DocumentsHealth, Health, VaultHealth};
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Store {
+    pub(super) vault: String,
+    pub(super) bundle: String,
+    pub(super) state: String,
+    pub(super) documents: &'static str,
+    pub(super) agent: &'static str,
+}
+
+impl Store {
+    pub(super) fn of(sources: &Sources<'_>) -> Self {
+        Self {
+            vault: match (sources.health, &sources.state) {
+                (Some(Health { vault: VaultHealth::Unusable { reason }, .. }), _) => {
+                    format!("unusable: {reason}")
+                }
+                (_, _) if sources.vault_is_gone => VAULT_GONE.to_owned(),
+                (Some(health), _) => vault(&health.vault),
+                (None, StateSeen::Absent) => "absent".to_owned(),
+                (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at".to_owned(),
+            },
+            bundle: bundle(sources),
+            state: match &sources.state {
+                StateSeen::Absent => "absent".to_owned(),
+                StateSeen::Closed(why) => format!("not looked at: {why}"),
+                StateSeen::Open(_) => "sound".to_owned(),
+            },
+            documents: match (sources.health.map(|health| health.documents), &sources.state) {
+                (Some(DocumentsHealth::Never), _) | (None, StateSeen::Absent) => "none yet",
+                (Some(DocumentsHealth::Current), _) => "at hand",
+                (Some(DocumentsHealth::Lost), _) => "lost: run an exchange",
+                (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at",
+            },
+            agent: sources.agent.as_str(),
+        }
+    }
+}
+
+/// Seen by an agent that had it open, or without the right to open the store: either builds it again then.
+const VAULT_GONE: &str = "gone: the next exchange builds it again";
+
+fn vault(health: &VaultHealth) -> String {
+    match health {
+        VaultHealth::Sound => "sound".to_owned(),
+        VaultHealth::Rebuilt { reason } => format!("rebuilt: {reason}"),
+        VaultHealth::Unusable { reason } => format!("unusable: {reason}"),
+    }
+}
+
+/// What hosts see counts more than what the writer thinks of it.
+fn bundle(sources: &Sources<'_>) -> String {
+    match (sources.refused, sources.health.map(|health| &health.bundle)) {
+        (Some(_), _) if !sources.bundle_exists => "absent".to_owned(),
+        (Some(error), _) => format!("refused: {error} [{}]", error.code()),
+        (None, Some(BundleHealth::Republished { reason })) => format!("published again: {reason}"),
+        (None, Some(BundleHealth::SetAside { reason })) => format!("set aside: {reason}"),
+        (None, Some(BundleHealth::Unwritable { reason })) => format!("unwritable: {reason}"),
+        (None, Some(BundleHealth::Sound | BundleHealth::Absent) | None) => "sound".to_owned(),
+    }
+}

@@ -1,0 +1,142 @@
+//! The one table from a refusal on the command line to its stable code, for programs that read `--json`.
+
+use super::error::CliError;
+use crate::OpenError;
+use crate::admin::AdminError;
+use crate::assignment::AssignmentError;
+use crate::catalog::CatalogError;
+use crate::founding::FoundingError;
+use crate::http::ServeError;
+use crate::keys::KeysError;
+use crate::minting::MintError;
+use crate::storage::StorageError;
+use crate::subscription::SubscriptionError;
+
+/// The system gave no random numbers.
+const NO_RANDOM: &str = "NO_RANDOM";
+
+impl CliError {
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "USAGE",
+            Self::File { .. } => "FILE",
+            Self::Output(_) => "OUTPUT",
+            Self::Refused { refusal, .. } => refusal.code(),
+            Self::Admin(error) => of_admin(error),
+            Self::Founding(error) => of_founding(error),
+            Self::Open(OpenError::Storage(error)) | Self::Storage(error) => of_storage(error),
+            Self::Open(OpenError::Keys(error)) => of_keys(error),
+            Self::Keys(error) => error.code(),
+            Self::Catalog(error) => of_catalog(error),
+            Self::Mint(error) => of_mint(error),
+            Self::Serve(ServeError::Listen { .. }) => "LISTEN",
+        }
+    }
+}
+
+const fn of_admin(error: &AdminError) -> &'static str {
+    match error {
+        AdminError::TenantName => "TENANT_NAME",
+        AdminError::Zone(_) => "TIME_ZONE",
+        AdminError::Currency(_) => "CURRENCY",
+        AdminError::Subscription(error) => of_subscription(error),
+        AdminError::Assignment(error) => of_assignment(error),
+        AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
+        AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
+        AdminError::Storage(error) => of_storage(error),
+        AdminError::Random(_) => NO_RANDOM,
+    }
+}
+
+const fn of_subscription(error: &SubscriptionError) -> &'static str {
+    match error {
+        SubscriptionError::CamerasMissing => "CAMERAS_MISSING",
+        SubscriptionError::CamerasMax(_) | SubscriptionError::Span { .. } => "OUT_OF_BOUNDS",
+        SubscriptionError::TrialCameras { .. } => "TRIAL_CAMERAS",
+        SubscriptionError::TrialOver(_) => "TRIAL_OVER",
+        SubscriptionError::Pack(error) => of_catalog(error),
+        SubscriptionError::Implied(_) => "PACK_IMPLIED",
+        SubscriptionError::PackTwice(_) => "PACK_TWICE",
+        SubscriptionError::PriceMissing(_) => "PRICE_MISSING",
+        SubscriptionError::PriceDigits { .. } => "PRICE_DIGITS",
+        SubscriptionError::BelowAssigned { .. } => "BELOW_ASSIGNED",
+    }
+}
+
+const fn of_assignment(error: &AssignmentError) -> &'static str {
+    match error {
+        AssignmentError::NoCamera => "CAMERAS_MISSING",
+        AssignmentError::TooMany(_) => "OUT_OF_BOUNDS",
+        AssignmentError::Twice(_) => "CAMERA_TWICE",
+        AssignmentError::PacksOfRemoved => "PACKS_OF_REMOVED",
+        AssignmentError::Pack(error) => of_catalog(error),
+        AssignmentError::TenantScoped { .. } => "PACK_OF_TENANT",
+        AssignmentError::OtherMode { .. } => "PACK_OF_OTHER_MODE",
+        AssignmentError::NoSubscription(_) => "NO_SUBSCRIPTION",
+        AssignmentError::NotSubscribed { .. } => "NOT_SUBSCRIBED",
+        AssignmentError::OnOtherDevice { .. } => "ON_OTHER_DEVICE",
+        AssignmentError::NotThere { .. } => "NOT_ON_DEVICE",
+        AssignmentError::BeyondSubscription { .. } => "BEYOND_SUBSCRIPTION",
+    }
+}
+
+const fn of_catalog(error: &CatalogError) -> &'static str {
+    match error {
+        CatalogError::Toml(_) | CatalogError::Invalid { .. } => "BAD_CATALOGUE",
+        CatalogError::UnknownPack { .. } => "UNKNOWN_PACK",
+    }
+}
+
+const fn of_storage(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::Engine(_) => "DATABASE",
+        StorageError::Busy => "BUSY",
+        StorageError::Damaged { .. } => "DATABASE_DAMAGED",
+        StorageError::Missing { .. } => "DATABASE_MISSING",
+        StorageError::SchemaNewer { .. } => "DATABASE_NEWER",
+        StorageError::Unsafe { .. } => "DATABASE_UNSAFE",
+        StorageError::UnknownTenant(_) => "UNKNOWN_TENANT",
+        StorageError::TenantExists(_) => "TENANT_EXISTS",
+        StorageError::UnknownDevice(_) => "UNKNOWN_DEVICE",
+    }
+}
+
+fn of_founding(error: &FoundingError) -> &'static str {
+    match error {
+        FoundingError::NotDevelopment(_) => "NOT_DEVELOPMENT",
+        FoundingError::NoPassphrase(_) => PASSPHRASE_MISSING,
+        FoundingError::Exists(_) => "ISSUER_EXISTS",
+        FoundingError::Io { .. } => "FILE",
+        FoundingError::Keys(error) => of_keys(error),
+        FoundingError::Trust(error) => error.code().as_str(),
+        FoundingError::Storage(error) => of_storage(error),
+        FoundingError::Random(_) => NO_RANDOM,
+    }
+}
+
+/// Keys that are encrypted, and nothing to open them with.
+const PASSPHRASE_MISSING: &str = "PASSPHRASE_MISSING";
+
+fn of_keys(error: &KeysError) -> &'static str {
+    match error {
+        KeysError::File(error) => error.code(),
+        KeysError::Io { .. } => "FILE",
+        KeysError::Trust { error, .. } => error.code().as_str(),
+        KeysError::OtherIssuer { .. } => "OTHER_ISSUER",
+        KeysError::Manifest(error) => error.code().as_str(),
+        KeysError::NoActiveKey { .. } => "NO_ACTIVE_KEY",
+        KeysError::PassphraseMissing(_) => PASSPHRASE_MISSING,
+        KeysError::Sign(error) => error.code(),
+        KeysError::Encode(_) => "INTERNAL",
+    }
+}
+
+const fn of_mint(error: &MintError) -> &'static str {
+    match error {
+        MintError::Unmintable(_) | MintError::TooLarge { .. } => "UNLICENSABLE",
+        MintError::Sign(error) => error.code(),
+        MintError::Unverifiable { .. } | MintError::Encoder(_) => "INTERNAL",
+        MintError::Random(_) => NO_RANDOM,
+    }
+}
