@@ -49,7 +49,7 @@ fn main() {
 }
 
 fn device_of(gate: &Gate) -> String {
-    let status = gate.status();
+    let status = gate.status().expect("a gate of this process");
     status.bundle().map_or_else(|| "none".to_owned(), |bundle| bundle.licence().claims().dev.to_string())
 }
 
