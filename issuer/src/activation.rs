@@ -1,7 +1,7 @@
 //! Activation: a code is spent, a key becomes a device, and its first licence goes out.
 
 use crate::admin::ran;
-use crate::answer::Answering;
+use crate::answer::{Admitted, Answering};
 use crate::code;
 use crate::issuer::Issuer;
 use crate::refusal::Refusal;
@@ -70,6 +70,9 @@ fn admit<'v>(
         let device = view.device.as_ref().ok_or(Refusal::CodeSpent)?;
         // A lost answer is given anew until the device has shown that it got one.
         return match device {
+            device if device.device.status == DeviceStatus::Suspended => {
+                Err(Refusal::Suspended(device.device.id.clone()))
+            }
             device if device.answered.contains(&proven.mark) => Ok(None),
             device if device.device.exchange.exchanged_at.is_some() => Err(Refusal::CodeSpent),
             device => Ok(Some(device)),
@@ -95,9 +98,12 @@ fn first_answer(
     view.device.status = DeviceStatus::Active;
     // A first answer that did arrive after all stays good: its ratchet is the previous one.
     let ratchet_used = view.device.exchange.ratchet_current.clone();
-    let mut posting = answering.compose(&view, proven, ratchet_used)?;
-    let detail = serde_json::json!({ "jkt": proven.key.kid(), "epoch": view.device.epoch });
-    posting.notes.push(answering.note(&view, "device.activate", detail));
+    let mut posting = answering.compose(&view, proven, Admitted::by_ratchet(ratchet_used))?;
+    // A code that is shown again changes nothing, however often.
+    if before.device.status == DeviceStatus::Pending {
+        let detail = serde_json::json!({ "jkt": proven.key.kid(), "epoch": view.device.epoch });
+        posting.notes.push(answering.note(&view, "device.activate", detail));
+    }
     Ok(Activation { key: proven.key.clone(), epoch: view.device.epoch, posting })
 }
 

@@ -3,11 +3,15 @@
 
 use crate::desired::{Mint, REFRESH_SECONDS, desired};
 use crate::issuer::Issuer;
-use crate::minting::{MintError, Minter, fresh_token_id, occasion};
+use crate::minting::{MINTS_SECONDS, MintError, Minter, Occasion, fresh_token_id, occasion};
+use crate::reaction::reaction;
 use crate::refusal::Refusal;
 use crate::request::Proven;
+use crate::restored::Lost;
 use crate::secret::{random, sha256};
-use crate::storage::{Actor, Answer, AuditNote, DeviceStatus, DeviceView, LicenceRow, Posting, Report};
+use crate::storage::{
+    Actor, Answer, AuditNote, DeviceStatus, DeviceView, LicenceRow, Posting, Reaction, Report,
+};
 use brink_license::exchange::ExchangeResponse;
 use brink_license::keyset::{MANIFESTS_BYTES_MAX, WALK_MAX};
 use brink_license::token::{
@@ -27,24 +31,79 @@ pub(crate) struct Answering<'a> {
     pub(crate) now: UnixSeconds,
 }
 
+/// By what a request was admitted.
+pub(crate) struct Admitted {
+    ratchet: Option<Zeroizing<[u8; 32]>>,
+    lost: Option<Lost>,
+}
+
+impl Admitted {
+    /// By its MAC; without one only at activation.
+    pub(crate) const fn by_ratchet(ratchet: Option<Zeroizing<[u8; 32]>>) -> Self {
+        Self { ratchet, lost: None }
+    }
+
+    /// By a receipt of ours that is not on record any more.
+    pub(crate) const fn by_receipt(lost: Lost) -> Self {
+        Self { ratchet: None, lost: Some(lost) }
+    }
+
+    fn lost(&self) -> Option<&Lost> {
+        self.lost.as_ref()
+    }
+}
+
+/// What an answer gives, beside its receipt.
+struct Given<'v> {
+    newest: &'v LicenceRow,
+    /// The number up to which the receipt speaks of licences.
+    licence_seq: u64,
+    /// Whether the licence itself goes along.
+    sends_licence: bool,
+    /// Whether the device has every manifest after this answer.
+    knows_keys: bool,
+    ratchet: &'v [u8; 32],
+    receipt_seq: u64,
+}
+
 impl Answering<'_> {
-    /// What to record and what to send, for a device whose request was admitted. `ratchet_used` authenticated it.
+    /// What to record and what to send, for a device whose request was admitted.
     pub(crate) fn compose(
         &self,
         view: &DeviceView,
         proven: &Proven,
-        ratchet_used: Option<Zeroizing<[u8; 32]>>,
+        admitted: Admitted,
     ) -> Result<Posting, Refusal> {
-        let (minted, mut notes) = self.mint_if_needed(view, proven)?;
+        let lost = admitted.lost();
+        let licence_floor = lost.and_then(Lost::licence_floor);
+        let allotted =
+            licence_floor.map_or(view.device.licence_seq, |floor| floor.max(view.device.licence_seq));
+        let Minted { licence: minted, mut notes, reactions } = self.mint_if_needed(view, proven, allotted)?;
         let newest = minted.as_ref().or(view.latest.as_ref());
         let newest = newest.ok_or_else(|| self.unlicensable(view))?;
         let next = random::<32>()?;
-        let receipt_seq = view.device.exchange.receipt_seq + 1;
-        let receipt = self.receipt(view, proven, (newest, &next, receipt_seq))?;
-        let licence = (newest.seq != proven.licence_seq()).then(|| newest.token.clone());
-        let manifests = self.manifests_after(proven.report.keyset_version);
+        let (manifests, knows_keys) = self.manifests_after(proven.report.keyset_version);
+        // What is suspended gets nothing to run on, and what is older than what the device holds is of no use to it.
+        let withheld = view.device.status == DeviceStatus::Suspended || !knows_keys;
+        let sends_licence = !withheld && newest.seq > proven.licence_seq();
+        let last = lost.map_or(view.device.exchange.receipt_seq, |lost| lost.last_receipt_seq(view));
+        let given = Given {
+            newest,
+            // Numbers that were set aside belong to the licences that this database has lost.
+            licence_seq: if sends_licence { newest.seq } else { newest.seq.max(allotted) },
+            sends_licence,
+            knows_keys,
+            ratchet: &next,
+            receipt_seq: last.saturating_add(1),
+        };
+        let receipt = self.receipt(view, proven, &given)?;
+        let receipt_seq = given.receipt_seq;
+        let licence = sends_licence.then(|| newest.token.clone());
         let sections = Vec::new();
         let response = ExchangeResponse { receipt, next_ratchet: *next, manifests, licence, sections };
+        notes.extend(
+            lost.and_then(|lost| lost.note(view, |detail| self.note(view, "database.restored", detail))),
+        );
         let mark = proven.mark;
         let answer = Answer {
             kind: mark.kind,
@@ -52,62 +111,90 @@ impl Answering<'_> {
             body_sha256: mark.body_sha256,
             receipt_seq,
             ratchet_next: next,
-            ratchet_used,
+            restored_by: lost.map(Lost::receipt_seq),
+            ratchet_used: admitted.ratchet,
             bytes: response.encode()?,
         };
-        let report = Report {
-            // A device cannot hold more than it was given; believing it would free seats that it still uses.
-            licence_seq: proven.licence_seq().min(view.device.licence_seq),
+        let report = Some(self.report(view, proven));
+        Ok(Posting { report, licence_floor, licence: minted, answer: Some(answer), notes, reactions })
+    }
+
+    /// A device cannot hold more than is on record; believing it would free seats that it may still use.
+    fn report(&self, view: &DeviceView, proven: &Proven) -> Report {
+        let on_record = view.latest.as_ref().map_or(0, |latest| latest.seq);
+        Report {
+            licence_seq: proven.licence_seq().min(on_record),
             keyset_version: proven.report.keyset_version.min(self.issuer.keyset.version()),
-        };
-        notes.extend(newer_than_ours(view, proven, self.now));
-        Ok(Posting { report: Some(report), licence: minted, answer: Some(answer), notes })
+        }
     }
 
     /// A new token if there is something to say. A device that has a licence keeps it when none can be minted now.
-    fn mint_if_needed(
-        &self,
-        view: &DeviceView,
-        proven: &Proven,
-    ) -> Result<(Option<LicenceRow>, Vec<AuditNote>), Refusal> {
+    fn mint_if_needed(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Result<Minted, Refusal> {
         if view.device.status == DeviceStatus::Suspended {
-            return Ok((None, Vec::new()));
+            return Ok(Minted::default());
         }
-        match self.mint(view, proven.licence_seq()) {
+        match self.mint(view, proven, allotted) {
             Ok(minted) => Ok(minted),
             Err(error) if view.latest.is_some() => {
                 tracing::warn!(device = %view.device.id, %error, "no licence was minted");
-                Ok((None, Vec::new()))
+                Ok(Minted::default())
             }
             Err(error) => Err(Refusal::Unlicensable(error)),
         }
     }
 
-    fn mint(
-        &self,
-        view: &DeviceView,
-        reported_seq: u64,
-    ) -> Result<(Option<LicenceRow>, Vec<AuditNote>), MintError> {
+    fn mint(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Result<Minted, MintError> {
         let desired = desired(&self.mint_terms(), view)?;
-        // A database that was restored from a backup may be behind what the device holds: never give a number twice.
-        let ahead = reported_seq.saturating_sub(view.device.licence_seq);
-        let lost = if ahead <= SEQ_JUMP_MAX / 2 { ahead } else { 0 };
-        let why = occasion(&desired.draft, view.latest.as_ref(), self.now)?;
-        if why.is_none() && lost == 0 {
-            return Ok((None, Vec::new()));
+        let why = match occasion(&desired.draft, view.latest.as_ref(), self.now)? {
+            None if holds_what_is_lost(view, proven, allotted) => Some(Occasion::Restored),
+            why => why,
+        };
+        let claim = self.claim_ahead(view, proven, allotted);
+        if why.is_none() && claim.is_none() {
+            return Ok(Minted::default());
+        }
+        if self.has_minted_enough(view) {
+            tracing::warn!(device = %view.device.id, "a licence is due, but the device has had too many lately");
+            return Ok(Minted::default());
         }
         let minter = Minter { keyset: &self.issuer.keyset, signer: &self.issuer.keys.license };
-        let minted = minter.mint(&desired.draft, view.device.licence_seq + lost + 1, self.now)?;
+        let last = claim.as_ref().map_or(allotted, |_| proven.licence_seq().max(allotted));
+        let minted = minter.mint(&desired.draft, last.saturating_add(1), self.now)?;
         tracing::info!(device = %view.device.id, seq = minted.seq, jti = %minted.jti, kid = %minted.kid, "minting a licence");
-        let note = self.note(
+        let mut notes = vec![self.note(
             view,
             "licence.mint",
             serde_json::json!({
                 "seq": minted.seq, "jti": minted.jti, "kid": minted.kid, "why": why, "exp": minted.exp,
                 "named": minted.named_seats, "any": minted.any_seats, "withheld": desired.seats.withheld,
             }),
-        );
-        Ok((Some(minted), vec![note]))
+        )];
+        if claim.is_some() {
+            let detail =
+                serde_json::json!({ "reported_seq": proven.licence_seq(), "allotted_seq": allotted });
+            notes.push(self.note(view, "licence.ahead", detail));
+        }
+        Ok(Minted { licence: Some(minted), notes, reactions: claim.into_iter().collect() })
+    }
+
+    /// The device says that it holds a number which was never allotted, and has no receipt for it. A stolen key may have
+    /// signed such a licence, and one above it takes it out of force. Nothing vouches for that but the device, so it
+    /// gets one only now and then.
+    fn claim_ahead(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Option<Reaction> {
+        let ahead = proven.licence_seq().saturating_sub(allotted);
+        if ahead == 0 {
+            return None;
+        }
+        tracing::warn!(device = %view.device.id, held = proven.licence_seq(), allotted, "the device claims a licence number that was never given");
+        // Its own bound on jumps would refuse more.
+        if ahead > SEQ_JUMP_MAX / 2 {
+            return None;
+        }
+        reaction(view, "LICENCE_AHEAD", proven, self.now)
+    }
+
+    fn has_minted_enough(&self, view: &DeviceView) -> bool {
+        view.mints_began.is_some_and(|began| (0..MINTS_SECONDS).contains(&self.now.since(began)))
     }
 
     pub(crate) fn mint_terms(&self) -> Mint<'_> {
@@ -130,17 +217,14 @@ impl Answering<'_> {
         Refusal::Unlicensable(MintError::Unmintable(crate::desired::Unmintable::NotActivated(device)))
     }
 
-    fn receipt(
-        &self,
-        view: &DeviceView,
-        proven: &Proven,
-        (newest, next, seq): (&LicenceRow, &[u8; 32], u64),
-    ) -> Result<String, Refusal> {
+    fn receipt(&self, view: &DeviceView, proven: &Proven, given: &Given<'_>) -> Result<String, Refusal> {
         let state = match view.device.status {
             DeviceStatus::Suspended => LicenceStanding::Suspended,
             DeviceStatus::Pending | DeviceStatus::Active => LicenceStanding::Active,
         };
-        let gives_back = newest.seq != proven.licence_seq() && newest.seats() < view.seats_held;
+        let newest = given.newest;
+        let gives_back = given.sends_licence && newest.seats() < view.seats_held;
+        let soon = gives_back || !given.knows_keys;
         let claims = ReceiptClaims {
             ver: CLAIMS_VERSION,
             iss: self.issuer.name.clone(),
@@ -151,42 +235,47 @@ impl Answering<'_> {
             epoch: view.device.epoch,
             nonce: proven.claims.nonce,
             ctr: proven.claims.ctr,
-            seq,
+            seq: given.receipt_seq,
             iat: self.now,
             server_time: self.now,
-            ratchet_sha256: sha256(next),
+            ratchet_sha256: sha256(given.ratchet),
             ks: self.issuer.keyset.version(),
-            lic: ReceiptLicence { seq: newest.seq, jti: newest.jti.clone(), state },
-            next_after: if gives_back { CONFIRM_SECONDS } else { REFRESH_SECONDS },
+            lic: ReceiptLicence { seq: given.licence_seq, jti: newest.jti.clone(), state },
+            next_after: if soon { CONFIRM_SECONDS } else { REFRESH_SECONDS },
         };
         let payload = claims.to_json_bytes().map_err(|e| Refusal::Encode(e.to_string()))?;
         Ok(sign_document(&*self.issuer.keys.receipt, Typ::Receipt, &payload)?)
     }
 
-    /// Versions that the device does not have, oldest first, as many as one answer may carry; it asks again for more.
-    fn manifests_after(&self, version: u64) -> Vec<Vec<u8>> {
-        let held = usize::try_from(version).unwrap_or(usize::MAX).min(self.issuer.manifests.len());
+    /// The manifests that the device does not have, oldest first, and whether these are all. One that holds a version
+    /// takes every later one in turn, as many as one answer may carry, and asks again for more. One that holds none
+    /// starts at its pinned root, and needs those that changed the root and the newest only.
+    fn manifests_after(&self, version: u64) -> (Vec<Vec<u8>>, bool) {
+        let all = if version == 0 { &self.issuer.first_manifests } else { &self.issuer.manifests };
+        let held = usize::try_from(version).unwrap_or(usize::MAX).min(all.len());
         let mut bytes = 0;
         let fits = |manifest: &&Vec<u8>| {
             bytes += manifest.len();
             bytes <= MANIFESTS_BYTES_MAX
         };
-        self.issuer.manifests[held..].iter().take(WALK_MAX).take_while(fits).cloned().collect()
+        let wanted = &all[held..];
+        let sent: Vec<Vec<u8>> = wanted.iter().take(WALK_MAX).take_while(fits).cloned().collect();
+        let complete = sent.len() == wanted.len();
+        (sent, complete)
     }
 }
 
-/// The device holds a licence that this database never allotted: it was restored from a backup, or the device lies.
-fn newer_than_ours(view: &DeviceView, proven: &Proven, now: UnixSeconds) -> Option<AuditNote> {
-    let (held, allotted) = (proven.licence_seq(), view.device.licence_seq);
-    if held <= allotted {
-        return None;
-    }
-    tracing::warn!(device = %view.device.id, held, allotted, "the device holds a licence newer than any on record");
-    Some(AuditNote {
-        at: now,
-        actor: Actor(format!("device:{}", view.device.id)),
-        action: "licence.ahead",
-        subject: view.device.id.to_string(),
-        detail: serde_json::json!({ "reported_seq": held, "allotted_seq": allotted }),
-    })
+/// What minting brings, if anything.
+#[derive(Default)]
+struct Minted {
+    licence: Option<LicenceRow>,
+    notes: Vec<AuditNote>,
+    reactions: Vec<Reaction>,
+}
+
+/// The device holds a number that was allotted once, above every one on record: its licence went with a part of the
+/// database, and only a newer one puts it on record again. Once it is there, no number lies between.
+fn holds_what_is_lost(view: &DeviceView, proven: &Proven, allotted: u64) -> bool {
+    let on_record = view.latest.as_ref().map_or(0, |latest| latest.seq);
+    (on_record + 1..=allotted).contains(&proven.licence_seq())
 }

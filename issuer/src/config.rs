@@ -57,8 +57,14 @@ pub struct ServeConfig {
     pub body_timeout: Duration,
     /// Time for a whole request, which includes a body of 4 MiB over a slow link.
     pub request_timeout: Duration,
-    /// Connections at once: each may hold a body in memory.
+    /// Connections at once: each may hold a small body in memory.
     pub connections_max: usize,
+    /// Bodies above 128 KiB at once. Only a device with a long backlog sends one, and it can come again.
+    pub large_max: usize,
+    /// Requests worked on at once. The database takes one writer at a time, so more would only wait inside.
+    pub work_max: usize,
+    /// How long a request waits for its turn before it is sent away: well within a client's patience.
+    pub work_wait: Duration,
     /// Time for requests in flight to end after a signal.
     pub drain_timeout: Duration,
 }
@@ -73,6 +79,9 @@ impl ServeConfig {
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
             connections_max: 512,
+            large_max: 16,
+            work_max: 4,
+            work_wait: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
         }
     }

@@ -1,22 +1,42 @@
 //! The exchange of a device that was activated: admitted, answered, recorded.
 
 use crate::admin::ran;
-use crate::answer::Answering;
+use crate::answer::{Admitted, Answering};
 use crate::issuer::Issuer;
+use crate::reaction::reaction;
 use crate::refusal::Refusal;
-use crate::request::Proven;
+use crate::request::{Proven, Signed};
+use crate::restored::Lost;
 use crate::storage::{AnswerKind, DeviceView, Posting, StorageError};
 use brink_license::b64;
-use zeroize::Zeroizing;
 
 /// What a request turns out to be.
 enum Admission {
-    /// New, authenticated by this ratchet.
-    New(Zeroizing<[u8; 32]>),
+    /// New, and from the device itself.
+    New(Admitted),
     /// The one that was answered last.
     Repeated,
     /// Not to be answered.
     Refused(Refusal),
+}
+
+/// Longest proof that the audit keeps whole; an honest one has a third of that.
+const PROOF_KEPT_BYTES_MAX: usize = 2048;
+
+/// Whether the key is the one on record: what is cheap to tell before the body is inflated. The transaction asks again.
+pub(crate) fn check_known(issuer: &Issuer, signed: &Signed) -> Result<(), Refusal> {
+    let device = &signed.claims.dev;
+    match issuer.storage.device_key(device).map_err(unknown_device)? {
+        Some(key) if key == signed.key => Ok(()),
+        Some(_) | None => Err(Refusal::OtherKey(device.clone())),
+    }
+}
+
+fn unknown_device(error: StorageError) -> Refusal {
+    if let StorageError::UnknownDevice(device) = error {
+        return Refusal::UnknownDevice(device);
+    }
+    Refusal::Storage(error)
 }
 
 /// Answers an exchange. A request that was answered before is answered with the same bytes.
@@ -42,23 +62,20 @@ fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Ref
         outcome = Some(result);
         posting
     });
-    match settled {
-        Ok(()) => Ok(ran(outcome)?),
-        Err(StorageError::UnknownDevice(device)) => Err(Refusal::UnknownDevice(device)),
-        Err(error) => Err(error.into()),
-    }
+    settled.map_err(unknown_device)?;
+    Ok(ran(outcome)?)
 }
 
 type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>);
 
 fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcome {
-    match admit(view, proven) {
+    match admit(answering.issuer, view, proven) {
         Admission::Repeated => (None, None),
         Admission::Refused(refusal) => {
             let evidence = is_clone_evidence(&refusal).then(|| evidence(answering, view, proven, &refusal));
-            (Some(Err(refusal)), evidence)
+            (Some(Err(refusal)), evidence.flatten())
         }
-        Admission::New(ratchet) => match answering.compose(view, proven, Some(ratchet)) {
+        Admission::New(admitted) => match answering.compose(view, proven, admitted) {
             Ok(posting) => {
                 let bytes = posting.answer.as_ref().map(|answer| answer.bytes.clone()).unwrap_or_default();
                 (Some(Ok(bytes)), Some(posting))
@@ -69,7 +86,7 @@ fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcom
 }
 
 /// Whose request this is, whether it is new, and whether it comes from the copy that got the last answer.
-fn admit(view: &DeviceView, proven: &Proven) -> Admission {
+fn admit(issuer: &Issuer, view: &DeviceView, proven: &Proven) -> Admission {
     let (device, claims) = (&view.device, &proven.claims);
     if device.key.as_ref() != Some(&proven.key) {
         return Admission::Refused(Refusal::OtherKey(device.id.clone()));
@@ -92,8 +109,11 @@ fn admit(view: &DeviceView, proven: &Proven) -> Admission {
     }
     // The ratchet before the last is that of a device which never got the last answer.
     let ratchets = [&device.exchange.ratchet_current, &device.exchange.ratchet_previous];
-    match ratchets.into_iter().flatten().find(|ratchet| proven.sent.mac_is_of(ratchet)) {
-        Some(ratchet) => Admission::New(ratchet.clone()),
+    if let Some(ratchet) = ratchets.into_iter().flatten().find(|ratchet| proven.sent.mac_is_of(ratchet)) {
+        return Admission::New(Admitted::by_ratchet(Some(ratchet.clone())));
+    }
+    match Lost::shown_by(issuer, view, proven) {
+        Some(lost) => Admission::New(Admitted::by_receipt(lost)),
         None => Admission::Refused(Refusal::CloneSuspected(device.id.clone())),
     }
 }
@@ -102,17 +122,26 @@ const fn is_clone_evidence(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::CloneSuspected(_) | Refusal::StaleCounter { .. })
 }
 
-/// The proof is kept whole: it is signed by the device's own key, so it shows to anybody that two copies exist.
-fn evidence(answering: &Answering<'_>, view: &DeviceView, proven: &Proven, refusal: &Refusal) -> Posting {
+/// The proof is kept whole: it is signed by the device's own key, so it shows to anybody that two copies exist. Once:
+/// the holder of that key could go on for ever.
+fn evidence(
+    answering: &Answering<'_>,
+    view: &DeviceView,
+    proven: &Proven,
+    refusal: &Refusal,
+) -> Option<Posting> {
     tracing::warn!(device = %view.device.id, code = refusal.code(), "two copies of one device, or a restored disk");
+    let reaction = reaction(view, refusal.code(), proven, answering.now)?;
+    let proof = &proven.sent.proof;
     let detail = serde_json::json!({
         "code": refusal.code(),
         "ctr": proven.claims.ctr,
         "held_ctr": view.device.exchange.ctr,
         "boot_id": proven.report.boot_id.chars().take(64).collect::<String>(),
         "body_sha256": b64::encode(&proven.mark.body_sha256),
-        "proof": proven.sent.proof,
+        "proof_sha256": b64::encode(&reaction.proof_sha256),
+        "proof": (proof.len() <= PROOF_KEPT_BYTES_MAX).then_some(proof),
     });
     let note = answering.note(view, "device.clone_suspected", detail);
-    Posting { notes: vec![note], ..Posting::default() }
+    Some(Posting { notes: vec![note], reactions: vec![reaction], ..Posting::default() })
 }

@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 use crate::request::{self, Request};
 use crate::storage::{AnswerKind, IssuerRow, Storage, StorageError};
 use crate::{activation, exchange};
-use brink_license::keyset::Keyset;
+use brink_license::keyset::{Keyset, manifests_to_publish};
 use brink_license::{IssuerName, UnixSeconds};
 use brink_signing::Passphrase;
 use std::sync::Arc;
@@ -33,7 +33,10 @@ pub struct Issuer {
     pub(crate) catalog: Catalog,
     pub(crate) name: IssuerName,
     pub(crate) keyset: Keyset,
+    /// Every version, oldest first.
     pub(crate) manifests: Vec<Vec<u8>>,
+    /// Those that lead from any pinned root to the newest: what a device gets that has none.
+    pub(crate) first_manifests: Vec<Vec<u8>>,
     pub(crate) keys: SigningKeys,
     pub(crate) failures: Failures,
 }
@@ -48,10 +51,12 @@ impl Issuer {
     ) -> Result<Self, OpenError> {
         let row: IssuerRow = storage.issuer()?;
         let manifests = storage.manifests()?;
-        let keyset = keys::load_keyset(data, &row, &manifests)?;
+        let first_manifests = manifests_to_publish(&manifests).map_err(KeysError::Manifest)?;
+        let keyset = keys::load_keyset(data, &row, &first_manifests)?;
         let keys = keys::load_signing(data, (&row, &keyset), passphrase, clock.now())?;
         let name = row.name;
-        Ok(Self { storage, clock, catalog, name, keyset, manifests, keys, failures: Failures::default() })
+        let failures = Failures::default();
+        Ok(Self { storage, clock, catalog, name, keyset, manifests, first_manifests, keys, failures })
     }
 
     /// The issuer's name.
@@ -69,8 +74,12 @@ impl Issuer {
     /// The one use case of devices, for HTTP and for files: verifies, decides, records, and only then answers. `door`
     /// is the kind that the path is for; a file may carry either.
     pub fn answer(&self, bytes: &[u8], door: Option<AnswerKind>) -> Result<Vec<u8>, Refusal> {
-        let request = request::open(&self.name, bytes, door)?;
-        match &request {
+        let signed = request::open(&self.name, bytes, door)?;
+        if signed.kind == AnswerKind::Exchange {
+            // Before its body is looked into: only a device that is known may send a large one.
+            exchange::check_known(self, &signed)?;
+        }
+        match &signed.read()? {
             Request { code: Some(code), proven } => activation::activate(self, code, proven),
             Request { code: None, proven } => exchange::exchange(self, proven),
         }

@@ -23,6 +23,12 @@ use std::sync::{Arc, OnceLock};
 /// nine tenths, and one that exchanges every five minutes does not fill the ledger.
 pub const RENEWAL_FRACTION: u64 = 10;
 
+/// Most tokens of one device in [`MINTS_SECONDS`]: far above what its administrators change by hand, and a bound on what
+/// devices can bring about with their reports, which move seats from one to the other. What is kept back comes later.
+pub const MINTS_MAX: u32 = 100;
+/// The time in which a device gets at most [`MINTS_MAX`] tokens.
+pub const MINTS_SECONDS: i64 = 3600;
+
 /// Why no token was minted.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
@@ -78,6 +84,8 @@ pub enum Occasion {
     Changed,
     /// It lasts longer.
     Renewal,
+    /// It replaces one that went with a part of the database.
+    Restored,
 }
 
 /// Whether a token is to be minted, and why. Near the end of a trial nothing is gained by renewing.

@@ -59,6 +59,9 @@ pub enum Refusal {
              Find out which copy is the real one and activate it anew"
     )]
     CloneSuspected(DeviceId),
+    /// Held back by the operator.
+    #[error("device {0} is suspended; an activation code does not lift that, its operator does")]
+    Suspended(DeviceId),
     /// No such code.
     #[error(
         "the activation code is not known; check it for typing errors, or make a new one with `device code`"
@@ -109,6 +112,7 @@ impl Refusal {
             Self::OtherKey(_) | Self::OtherEpoch { .. } => "WRONG_DEVICE",
             Self::StaleCounter { .. } => "STALE_COUNTER",
             Self::CloneSuspected(_) => "CLONE_SUSPECTED",
+            Self::Suspended(_) => "SUSPENDED",
             Self::CodeUnknown => "CODE_UNKNOWN",
             Self::CodeExpired => "CODE_EXPIRED",
             Self::CodeSpent => "CODE_SPENT",

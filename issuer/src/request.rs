@@ -1,15 +1,25 @@
-//! Opening a request: from bytes to something that a device key has vouched for.
+//! Opening a request, from what is cheap to what is not: its bytes, the proof by the key that it carries, and, once the
+//! caller wants it, the body.
 
 use crate::refusal::Refusal;
 use crate::secret::Redacted;
 use crate::storage::{AnswerKind, AnswerMark};
 use brink_license::exchange::{
-    ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeRequest, RequestBody, RequestKind, body_sha256,
+    ACTIVATE_PATH, ACTIVATION_BODY_BYTES_MAX, BODY_BYTES_MAX, ClientReport, EXCHANGE_PATH, ExchangeRequest,
+    RequestBody, RequestKind, body_sha256,
 };
 use brink_license::token::{RequestClaims, TokenError};
 use brink_license::{IssuerName, PublicKey};
 
-/// A request whose proof verified under the key that it carries.
+/// A request whose proof verified under the key that it carries. Its body is covered by the proof and still closed.
+pub(crate) struct Signed {
+    pub(crate) kind: AnswerKind,
+    pub(crate) key: PublicKey,
+    pub(crate) claims: RequestClaims,
+    sent: ExchangeRequest,
+}
+
+/// A request that was read.
 pub(crate) struct Request {
     /// The activation code, if it is an activation.
     pub(crate) code: Option<Redacted>,
@@ -22,6 +32,7 @@ pub(crate) struct Proven {
     pub(crate) key: PublicKey,
     pub(crate) claims: RequestClaims,
     pub(crate) report: ClientReport,
+    pub(crate) last_receipt: Option<String>,
     pub(crate) mark: AnswerMark,
     pub(crate) sent: ExchangeRequest,
 }
@@ -36,22 +47,43 @@ impl Proven {
     }
 }
 
-/// Decodes, checks the key, verifies the proof, and only then looks into the body.
-pub(crate) fn open(issuer: &IssuerName, bytes: &[u8], door: Option<AnswerKind>) -> Result<Request, Refusal> {
+/// Decodes, checks the key, verifies the proof. Anybody can make a key, so nothing here takes more than what was sent.
+pub(crate) fn open(issuer: &IssuerName, bytes: &[u8], door: Option<AnswerKind>) -> Result<Signed, Refusal> {
     let sent = ExchangeRequest::decode(bytes)?;
     let key = PublicKey::from_bytes(&sent.device_key)?;
     let (kind, claims) = verify_proof(issuer, &sent, &key, door)?;
-    let body = RequestBody::decode(&sent.body)?;
-    let code = match (kind, body.kind) {
-        (AnswerKind::Activate, RequestKind::Activate { code }) => Some(Redacted::new(code)),
-        (AnswerKind::Exchange, RequestKind::Exchange) => None,
-        (AnswerKind::Activate, RequestKind::Exchange)
-        | (AnswerKind::Exchange, RequestKind::Activate { .. }) => {
-            return Err(Refusal::WrongKind);
-        }
-    };
-    let mark = AnswerMark { kind, ctr: claims.ctr, body_sha256: body_sha256(&sent.body) };
-    Ok(Request { code, proven: Proven { key, claims, report: body.report, mark, sent } })
+    Ok(Signed { kind, key, claims, sent })
+}
+
+impl Signed {
+    /// Looks into the body. That of an activation may come from anybody and stays small; an exchange may be large, so
+    /// the caller has compared its key with the one on record.
+    pub(crate) fn read(self) -> Result<Request, Refusal> {
+        let bytes_max = match self.kind {
+            AnswerKind::Activate => ACTIVATION_BODY_BYTES_MAX,
+            AnswerKind::Exchange => BODY_BYTES_MAX,
+        };
+        let body = RequestBody::decode_within(&self.sent.body, bytes_max)?;
+        let code = match (self.kind, body.kind) {
+            (AnswerKind::Activate, RequestKind::Activate { code }) => Some(Redacted::new(code)),
+            (AnswerKind::Exchange, RequestKind::Exchange) => None,
+            (AnswerKind::Activate, RequestKind::Exchange)
+            | (AnswerKind::Exchange, RequestKind::Activate { .. }) => {
+                return Err(Refusal::WrongKind);
+            }
+        };
+        let body_sha256 = body_sha256(&self.sent.body);
+        let mark = AnswerMark { kind: self.kind, ctr: self.claims.ctr, body_sha256 };
+        let proven = Proven {
+            key: self.key,
+            claims: self.claims,
+            report: body.report,
+            last_receipt: body.last_receipt,
+            mark,
+            sent: self.sent,
+        };
+        Ok(Request { code, proven })
+    }
 }
 
 /// The proof names the path it is for. By file there is no path, so the proof itself says which of the two it is.

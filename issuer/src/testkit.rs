@@ -21,6 +21,7 @@ use brink_license::token::{
 };
 use brink_license::{CameraId, DeviceId, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
@@ -77,6 +78,43 @@ impl Bench {
         (self.issuer, self.admin) = open(&self.data, &self.clock);
     }
 
+    /// The database as a backup keeps it.
+    pub(crate) fn backup(&self) -> PathBuf {
+        let name: u64 = u64::from_be_bytes(*crate::secret::random::<8>().unwrap());
+        let file = self.folder.path().join(format!("{name:x}.backup"));
+        self.sql("VACUUM INTO ?1", [file.to_str().unwrap()]);
+        file
+    }
+
+    /// What somebody does after the machine was lost: keys from their safe, the database from its backup.
+    pub(crate) fn put_back(&mut self, backup: &Path) {
+        let data = DataDir::new(backup.with_extension("issuer"));
+        std::fs::create_dir_all(data.keys()).unwrap();
+        for entry in std::fs::read_dir(self.data.keys()).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), data.keys().join(entry.file_name())).unwrap();
+        }
+        std::fs::copy(self.data.trust(), data.trust()).unwrap();
+        std::fs::copy(backup, data.database()).unwrap();
+        self.data = data;
+        self.restart();
+    }
+
+    /// What no verb does yet, or nobody should.
+    pub(crate) fn sql(&self, sql: &str, values: impl rusqlite::Params) {
+        rusqlite::Connection::open(self.data.database()).unwrap().execute(sql, values).unwrap();
+    }
+
+    /// Rows of all tables together.
+    pub(crate) fn rows(&self) -> i64 {
+        let connection = rusqlite::Connection::open(self.data.database()).unwrap();
+        let sql =
+            "SELECT group_concat('SELECT count(*) AS n FROM ' || name, ' UNION ALL ') FROM sqlite_schema
+                   WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        let counts: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        connection.query_row(&format!("SELECT sum(n) FROM ({counts})"), [], |row| row.get(0)).unwrap()
+    }
+
     /// An issuer on a copy of the directory, with the same clock.
     pub(crate) fn opened(&self, data: &DataDir) -> Arc<Issuer> {
         open(data, &self.clock).0
@@ -129,6 +167,7 @@ impl Bench {
             licence: None,
             licence_seq: 0,
             keyset: None,
+            receipt: None,
         }
     }
 
@@ -181,6 +220,7 @@ pub(crate) struct Edge {
     pub(crate) licence: Option<VerifiedLicence>,
     pub(crate) licence_seq: u64,
     pub(crate) keyset: Option<Keyset>,
+    pub(crate) receipt: Option<VerifiedReceipt>,
 }
 
 impl Edge {
@@ -208,9 +248,14 @@ impl Edge {
         let report = ClientReport {
             licence_seq: self.licence_seq,
             keyset_version: self.keyset.as_ref().map_or(0, Keyset::version),
+            receipt_seq: self.receipt.as_ref().map_or(0, |receipt| receipt.claims().seq),
             ..ClientReport::default()
         };
-        let body = RequestBody { kind, report, last_receipt: None, sections: Vec::new() }.encode().unwrap();
+        let last_receipt = match &kind {
+            RequestKind::Activate { .. } => None,
+            RequestKind::Exchange => self.receipt.as_ref().map(|receipt| receipt.token().to_owned()),
+        };
+        let body = RequestBody { kind, report, last_receipt, sections: Vec::new() }.encode().unwrap();
         self.signed(htu, body, |_| {})
     }
 
@@ -260,16 +305,25 @@ impl Edge {
         };
         let receipt = self.receipt(&keyset, &response);
         assert!(response.ratchet_is(&receipt.claims().ratchet_sha256));
+        let before = self.receipt.as_ref().map_or(0, |receipt| receipt.claims().seq);
+        assert!(receipt.claims().seq > before, "a receipt never goes back");
+        assert!(receipt.claims().lic.seq >= self.licence_seq, "nor what it says of licences");
         self.device = Some(receipt.claims().dev.clone());
         self.epoch = receipt.claims().epoch;
         self.ratchet = Some(response.next_ratchet);
         if let Some(token) = &response.licence {
             let licence = self.verified(&keyset, token);
             assert!(licence.claims().seq > self.licence_seq, "a licence never goes back");
+            assert!(licence.claims().ks <= keyset.version(), "its keys are known");
+            assert_eq!(
+                (licence.claims().seq, &licence.claims().jti),
+                (receipt.claims().lic.seq, &receipt.claims().lic.jti)
+            );
             self.licence_seq = licence.claims().seq;
             self.licence = Some(licence);
         }
         self.keyset = Some(keyset);
+        self.receipt = Some(receipt);
         response.licence.is_some()
     }
 

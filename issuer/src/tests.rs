@@ -2,7 +2,11 @@
 
 mod activation;
 mod exchange;
+mod hostile;
 mod http;
 mod ledger;
 mod licence;
+mod restored;
+mod rotation;
 mod seats;
+mod suspended;

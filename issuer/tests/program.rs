@@ -76,11 +76,15 @@ impl Drop for Serving {
 }
 
 fn activation(folder: &Path, issuer: &str, code: &str) -> Vec<u8> {
-    let key = DeviceKey::create(folder.join("device.key")).unwrap();
     let kind = RequestKind::Activate { code: code.to_owned() };
     let body =
         RequestBody { kind, report: ClientReport::default(), last_receipt: None, sections: Vec::new() };
-    let body = body.encode().unwrap();
+    activation_with(folder, issuer, body.encode().unwrap())
+}
+
+/// An activation with whatever body, soundly signed by a key that nobody knows.
+fn activation_with(folder: &Path, issuer: &str, body: Vec<u8>) -> Vec<u8> {
+    let key = DeviceKey::create(folder.join("device.key")).unwrap();
     let claims = RequestClaims {
         ver: 1,
         iss: issuer.parse().unwrap(),
@@ -149,4 +153,77 @@ fn a_keyset_and_a_database_that_do_not_fit_refuse_to_serve() {
     assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(words.contains("receipt-1.key") && words.contains("chmod 600"), "{words}");
+}
+
+/// The most memory that a process has had at once, in bytes.
+fn peak_bytes(child: &Child) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Largest block of a zstd frame (RFC 8878 section 3.1.1.2.4).
+const BLOCK_BYTES_MAX: u32 = 128 * 1024;
+
+/// A body that inflates to `front`, a list that says it has `count` elements, and `zeros` of them and what follows. Written
+/// by hand, because an encoder would not be as mean: a frame without a checksum, one raw block, and runs of zeros.
+fn bomb(front: &[u8], count: u32, mut zeros: u32) -> Vec<u8> {
+    let mut plain = front.to_vec();
+    let mut left = count;
+    while left >= 0x80 {
+        plain.push(u8::try_from(left & 0x7f).unwrap() | 0x80);
+        left >>= 7;
+    }
+    plain.push(u8::try_from(left).unwrap());
+    // The body's version, the frame's magic, no options, a window of 128 KiB.
+    let mut body = vec![1, 0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3];
+    let block = |last: bool, kind: u32, size: u32| (u32::from(last) | kind << 1 | size << 3).to_le_bytes();
+    body.extend_from_slice(&block(false, 0, plain.len().try_into().unwrap())[..3]);
+    body.extend_from_slice(&plain);
+    while zeros > 0 {
+        let run = zeros.min(BLOCK_BYTES_MAX);
+        zeros -= run;
+        body.extend_from_slice(&block(zeros == 0, 1, run)[..3]);
+        body.push(0);
+    }
+    assert!(body.len() < 2048, "{} bytes", body.len());
+    body
+}
+
+#[test]
+fn bombs_of_a_kilobyte_cost_the_serving_process_little() {
+    /// What refusing them may add: buffers of a few requests, and far below what one of them would inflate to.
+    const PEAK_GROWTH_BYTES_MAX: u64 = 8 * 1024 * 1024;
+    // Beyond what an activation may inflate to, and within it.
+    const MANY: u32 = 15_000_000;
+    const SOME: u32 = 60_000;
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("issuer");
+    said(&data, "init --issuer dev-acme --dev");
+    let serving = Serving::start(&data, &folder.path().join("log"), "");
+    let plain = activation(folder.path(), "dev-acme", "AAAAA");
+    assert!(serving.post(ACTIVATE_PATH, &plain).0.starts_with("HTTP/1.1 403"));
+    let before = peak_bytes(&serving.0);
+    // `Activate`, no code, three numbers of the report; then its flags. Or an empty report and no receipt; then sections,
+    // each of which is a kind and its bytes.
+    let (flags, sections) = ([0; 5], [0; 9]);
+    let bombs = [
+        (bomb(&flags, MANY, MANY + 4), "413"),
+        (bomb(&flags, SOME, SOME + 4), "400"),
+        (bomb(&sections, MANY / 2, MANY), "413"),
+        (bomb(&sections, SOME / 2, SOME), "400"),
+    ];
+    let answers = bombs.into_iter().enumerate().map(|(number, (body, status))| {
+        let own = folder.path().join(number.to_string());
+        fs::create_dir(&own).unwrap();
+        (serving.post(ACTIVATE_PATH, &activation_with(&own, "dev-acme", body)), status)
+    });
+    let answers: Vec<_> = answers.collect();
+    let growth = peak_bytes(&serving.0) - before;
+    assert!(growth < PEAK_GROWTH_BYTES_MAX, "refusing them took {growth} bytes more than a plain request");
+    for ((head, problem), status) in answers {
+        let problem = String::from_utf8_lossy(&problem);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head} {problem}");
+    }
 }

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod b64;
+pub mod bounded;
 pub mod clock;
 mod code;
 mod decision;

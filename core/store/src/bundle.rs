@@ -3,12 +3,14 @@
 //! Nothing in it is believed for being in it. The checksum tells damage from forgery; trust comes from verifying every
 //! signature again, from the roots that the host pinned.
 
-use brink_license::keyset::{Keyset, ManifestError, TrustAnchor};
+use brink_license::bounded;
+use brink_license::exchange::SECTIONS_MAX;
+use brink_license::keyset::{Keyset, MANIFESTS_BYTES_MAX, ManifestError, TrustAnchor};
 use brink_license::token::{
     Authority, LicenceClaims, LicenceExpected, PresenceClaims, PresenceExpected, ReceiptClaims,
     ReceiptExpected, TokenError, VerifiedLicence, VerifiedPresence, VerifiedReceipt, verify,
 };
-use brink_license::{Code, KeyError, PublicKey, UnixSeconds, keyset::KeyUse};
+use brink_license::{Code, KeyError, PublicKey, Typ, UnixSeconds, keyset::KeyUse};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -17,21 +19,33 @@ const VERSION: u8 = 1;
 const DIGEST_BYTES: usize = 32;
 /// Largest bundle: manifests, a licence and small documents, each within its own limit.
 pub const BUNDLE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// No manifest is shorter: its digests and one signature alone take more.
+const MANIFEST_BYTES_MIN: usize = 256;
+/// Most manifests: more would be beyond what all of them may take.
+const MANIFESTS_MAX: usize = MANIFESTS_BYTES_MAX / MANIFEST_BYTES_MIN;
+const LICENCE_BYTES_MAX: usize = Typ::License.bytes_max();
+const RECEIPT_BYTES_MAX: usize = Typ::Receipt.bytes_max();
+const PRESENCE_BYTES_MAX: usize = Typ::Presence.bytes_max();
 
 /// The file's content. Texts are tokens as they were received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// The manifests that changed the root, and the newest, in rising order.
+    #[serde(deserialize_with = "bounded::pieces::<_, MANIFESTS_MAX>")]
     pub manifests: Vec<Vec<u8>>,
     /// The licence in force.
+    #[serde(deserialize_with = "bounded::text::<_, LICENCE_BYTES_MAX>")]
     pub licence: String,
     /// The receipt accepted last.
+    #[serde(deserialize_with = "bounded::optional_text::<_, RECEIPT_BYTES_MAX>")]
     pub receipt: Option<String>,
     /// The device's statement that this machine is its home.
+    #[serde(deserialize_with = "bounded::optional_text::<_, PRESENCE_BYTES_MAX>")]
     pub presence: Option<String>,
     /// The device's public key; the licence names its thumbprint.
     pub device_key: [u8; 32],
     /// What later kinds of content bring; unknown kinds are passed over.
+    #[serde(deserialize_with = "bounded::list::<_, _, SECTIONS_MAX>")]
     pub sections: Vec<(u16, Vec<u8>)>,
 }
 

@@ -1,6 +1,7 @@
 //! The routes of devices.
 
 use super::problem::Problem;
+use super::room::{Room, SMALL_BYTES_MAX};
 use crate::issuer::Issuer;
 use crate::storage::AnswerKind;
 use axum::body::Bytes;
@@ -10,18 +11,19 @@ use axum::response::{IntoResponse, Response};
 use brink_license::exchange::{MEDIA_TYPE, REQUEST_BYTES_MAX};
 use std::sync::Arc;
 
-pub(super) async fn activate(
-    State(issuer): State<Arc<Issuer>>,
-    request: Request,
-) -> Result<Response, Problem> {
-    answer(issuer, request, AnswerKind::Activate).await
+/// What the handlers share.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) issuer: Arc<Issuer>,
+    pub(super) room: Room,
 }
 
-pub(super) async fn exchange(
-    State(issuer): State<Arc<Issuer>>,
-    request: Request,
-) -> Result<Response, Problem> {
-    answer(issuer, request, AnswerKind::Exchange).await
+pub(super) async fn activate(State(desk): State<Desk>, request: Request) -> Result<Response, Problem> {
+    answer(desk, request, AnswerKind::Activate).await
+}
+
+pub(super) async fn exchange(State(desk): State<Desk>, request: Request) -> Result<Response, Problem> {
+    answer(desk, request, AnswerKind::Exchange).await
 }
 
 pub(super) async fn healthz() -> &'static str {
@@ -30,27 +32,35 @@ pub(super) async fn healthz() -> &'static str {
 
 /// The database and the signer block, so the work is done on a thread of its own. It runs to its end even when the
 /// client is gone: what was recorded is answered again when the client repeats its request.
-async fn answer(issuer: Arc<Issuer>, request: Request, kind: AnswerKind) -> Result<Response, Problem> {
-    check_length(&request, bytes_max(kind))?;
+async fn answer(desk: Desk, request: Request, kind: AnswerKind) -> Result<Response, Problem> {
+    let Desk { issuer, room } = desk;
+    let read_place = room.to_read(length(&request, bytes_max(kind))?)?;
     let body = Bytes::from_request(request, &()).await?;
-    let work = tokio::task::spawn_blocking(move || issuer.answer(&body, Some(kind)));
+    let work_place = room.to_work().await?;
+    let work = tokio::task::spawn_blocking(move || {
+        let answer = issuer.answer(&body, Some(kind));
+        drop((body, read_place, work_place));
+        answer
+    });
     let bytes = work.await.map_err(|_| Problem::internal())??;
     Ok(([(CONTENT_TYPE, MEDIA_TYPE), (CACHE_CONTROL, "no-store")], bytes).into_response())
 }
 
-/// A body that says it is too large is refused before a byte of it is read; one that does not say, while it is read.
-fn check_length(request: &Request, bytes_max: usize) -> Result<(), Problem> {
+/// How long the body may get. One that says it is too large is refused before a byte of it is read; one that does not
+/// say, while it is read.
+fn length(request: &Request, bytes_max: usize) -> Result<usize, Problem> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    match length.and_then(|length| length.parse::<u64>().ok()) {
-        Some(length) if length > bytes_max as u64 => Err(Problem::too_large()),
-        Some(_) | None => Ok(()),
+    match length.and_then(|length| length.parse::<u64>().ok()).map(usize::try_from) {
+        Some(Ok(length)) if length <= bytes_max => Ok(length),
+        Some(_) => Err(Problem::too_large()),
+        None => Ok(bytes_max),
     }
 }
 
 /// An activation carries a code and a report; only the exchange of a device that was activated carries more.
 pub(super) const fn bytes_max(kind: AnswerKind) -> usize {
     match kind {
-        AnswerKind::Activate => 128 * 1024,
+        AnswerKind::Activate => SMALL_BYTES_MAX,
         AnswerKind::Exchange => REQUEST_BYTES_MAX,
     }
 }

@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// Seconds after which a busy database is worth another try.
+/// Seconds after which a busy issuer or database is worth another try.
 const BUSY_RETRY_SECONDS: u64 = 2;
 
 /// A problem, ready to be sent.
@@ -31,7 +31,9 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::OtherKey(_)
         | Refusal::OtherEpoch { .. }
         | Refusal::StaleCounter { .. } => StatusCode::UNAUTHORIZED,
-        Refusal::CodeUnknown | Refusal::CodeExpired | Refusal::Unlicensable(_) => StatusCode::FORBIDDEN,
+        Refusal::CodeUnknown | Refusal::CodeExpired | Refusal::Suspended(_) | Refusal::Unlicensable(_) => {
+            StatusCode::FORBIDDEN
+        }
         Refusal::CloneSuspected(_) | Refusal::CodeSpent | Refusal::KeyInUse => StatusCode::CONFLICT,
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Storage(StorageError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
@@ -52,6 +54,13 @@ impl Problem {
             "TOO_LARGE",
             "the request is too large; send at most 128 KiB to activate, 4 MiB to exchange",
         )
+    }
+
+    /// Every place that a request of this kind could have is taken.
+    pub(super) fn no_room() -> Self {
+        let detail = "the issuer is working on as much as it has room for; send the same bytes again later";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", detail);
+        Self { retry_after_seconds: Some(BUSY_RETRY_SECONDS), ..problem }
     }
 
     pub(super) fn internal() -> Self {

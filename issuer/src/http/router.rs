@@ -1,5 +1,7 @@
 //! Every route, once.
 
+use super::device::Desk;
+use super::room::Room;
 use super::{device, problem};
 use crate::config::ServeConfig;
 use crate::issuer::Issuer;
@@ -22,7 +24,7 @@ pub fn router(issuer: Arc<Issuer>, config: &ServeConfig) -> Router {
         .route("/healthz", get(device::healthz))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .with_state(issuer)
+        .with_state(Desk { issuer, room: Room::new(config) })
         .layer(RequestBodyTimeoutLayer::new(config.body_timeout))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.request_timeout))
         .layer(PropagateRequestIdLayer::x_request_id())

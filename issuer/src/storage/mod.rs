@@ -16,10 +16,10 @@ pub use plans::{
 };
 pub use rows::{
     Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, ExchangeState, IssuerRow, LicenceRow,
-    SubscriptionRow, TenantRow, Tier, TrialWindow,
+    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow,
 };
 
-use brink_license::{CameraId, DeviceId, Kid, TenantId, UnixSeconds};
+use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use std::path::PathBuf;
 
 /// Why a transaction did not happen.
@@ -114,6 +114,9 @@ pub trait Storage: Send + Sync {
 
     /// Everything that decides on a device's licence at `now`.
     fn device(&self, device: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError>;
+
+    /// The key of a device, if it is activated: the cheap look before anything large is read.
+    fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError>;
 
     /// The devices, other than this one, that hold most seats at `now`; at most `limit`.
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError>;

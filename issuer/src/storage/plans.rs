@@ -1,8 +1,8 @@
 //! What plans see, and what they record.
 
 use super::rows::{
-    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, IssuerRow, LicenceRow, SubscriptionRow, TenantRow,
-    Tier, TrialWindow,
+    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, IssuerRow, LicenceRow, Reaction, SubscriptionRow,
+    TenantRow, Tier, TrialWindow,
 };
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -84,10 +84,14 @@ pub struct DeviceView {
     pub elsewhere: Elsewhere,
     /// The token minted last in this epoch.
     pub latest: Option<LicenceRow>,
+    /// When the token was minted that is the oldest of the newest [`MINTS_MAX`](crate::minting::MINTS_MAX).
+    pub mints_began: Option<UnixSeconds>,
     /// Seats of the licences that this device may still run on.
     pub seats_held: u64,
     /// Which requests the stored answers answer, at most one of each kind.
     pub answered: Vec<AnswerMark>,
+    /// What it was reacted to, at most one of each kind.
+    pub reactions: Vec<Reaction>,
 }
 
 /// Which request a stored answer answers.
@@ -188,6 +192,8 @@ pub struct Answer {
     pub ratchet_next: Zeroizing<[u8; 32]>,
     /// The ratchet that authenticated the request; `None` at activation.
     pub ratchet_used: Option<Zeroizing<[u8; 32]>>,
+    /// The receipt that authenticated it instead, after a part of the database was lost.
+    pub restored_by: Option<u64>,
     /// The answer itself.
     pub bytes: Vec<u8>,
 }
@@ -206,12 +212,16 @@ pub struct Report {
 pub struct Posting {
     /// What it said.
     pub report: Option<Report>,
+    /// A licence number below which none is to be given any more.
+    pub licence_floor: Option<u64>,
     /// A token to record; its number becomes the one allotted last.
     pub licence: Option<LicenceRow>,
     /// The answer.
     pub answer: Option<Answer>,
     /// What the audit says.
     pub notes: Vec<AuditNote>,
+    /// What not to react to again for a while.
+    pub reactions: Vec<Reaction>,
 }
 
 /// One line of the audit, written in the transaction that it describes.

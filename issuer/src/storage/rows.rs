@@ -118,6 +118,19 @@ pub struct ExchangeState {
     pub ratchet_previous: Option<Zeroizing<[u8; 32]>>,
     /// When a request of an activated device was last accepted.
     pub exchanged_at: Option<UnixSeconds>,
+    /// The receipt by which the last answer was given, if the ratchet was lost with a part of the database.
+    pub restored_by: Option<u64>,
+}
+
+/// The last reaction of one kind to what only a device vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    /// The kind: `CLONE_SUSPECTED`, `LICENCE_AHEAD`.
+    pub reason: String,
+    /// When.
+    pub at: UnixSeconds,
+    /// To which request: SHA-256 of its proof.
+    pub proof_sha256: [u8; 32],
 }
 
 /// A device.
@@ -139,7 +152,7 @@ pub struct DeviceRow {
     pub key: Option<PublicKey>,
     /// Rises with each activation; 0 before the first.
     pub epoch: u32,
-    /// The licence number allotted last in this epoch.
+    /// The licence number allotted or set aside last in this epoch.
     pub licence_seq: u64,
     /// The licence number that it said it holds.
     pub reported_seq: u64,

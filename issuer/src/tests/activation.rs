@@ -1,7 +1,7 @@
 use crate::failures::FAILURES_MAX;
 use crate::storage::AnswerKind;
 use crate::testkit::{Bench, DAY, TENANT, names};
-use brink_license::exchange::{ACTIVATE_PATH, ExchangeRequest, RequestBody, RequestKind};
+use brink_license::exchange::{ACTIVATE_PATH, EXCHANGE_PATH, ExchangeRequest, RequestBody, RequestKind};
 use std::collections::HashSet;
 
 #[test]
@@ -135,6 +135,10 @@ fn device_keys_are_checked_and_never_panic() {
     assert_eq!(bench.issuer.answer(&twisted, None).unwrap_err().code(), "UNKNOWN_KID");
 }
 
+fn body_of(request: &[u8]) -> Vec<u8> {
+    ExchangeRequest::decode(request).unwrap().body
+}
+
 #[test]
 fn a_body_of_the_other_kind_is_refused() {
     let bench = Bench::with(10, &[]);
@@ -148,6 +152,10 @@ fn a_body_of_the_other_kind_is_refused() {
     let request = edge.signed(ACTIVATE_PATH, body.encode().unwrap(), |_| {});
     assert_eq!(bench.issuer.answer(&request, None).unwrap_err().code(), "WRONG_KIND");
     assert_eq!(bench.issuer.answer(&request, Some(AnswerKind::Exchange)).unwrap_err().code(), "WRONG_PROOF");
+    let kind = RequestKind::Activate { code: "AAAAA".into() };
+    let body = RequestBody { kind, ..RequestBody::decode(&body_of(&request)).unwrap() };
+    let request = edge.signed(EXCHANGE_PATH, body.encode().unwrap(), |claims| claims.ctr += 1);
+    assert_eq!(bench.issuer.answer(&request, None).unwrap_err().code(), "WRONG_KIND");
 }
 
 #[test]

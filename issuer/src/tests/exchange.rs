@@ -150,16 +150,6 @@ fn an_answer_that_was_not_recorded_never_left() {
     assert_eq!(edge.claims().seq, 2, "the number that was rolled back is given now");
 }
 
-#[test]
-fn a_device_ahead_of_a_restored_database_gets_a_number_above_both() {
-    let bench = Bench::with(10, &[]);
-    let mut edge = bench.activated();
-    edge.licence_seq = 41;
-    assert!(edge.exchange(&bench.issuer).unwrap());
-    assert_eq!(edge.claims().seq, 42);
-    assert_eq!(audit(&bench, "licence.ahead").len(), 1);
-}
-
 pub(super) fn audit(bench: &Bench, action: &str) -> Vec<String> {
     let connection = rusqlite::Connection::open(bench.data.database()).unwrap();
     let mut statement = connection.prepare("SELECT detail FROM audit WHERE action = ?1 ORDER BY id").unwrap();

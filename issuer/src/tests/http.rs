@@ -141,3 +141,69 @@ async fn a_request_in_flight_is_finished_after_the_signal() {
     assert!(server.ended.await.unwrap(), "everything ended in time");
     assert!(TcpStream::connect(server.address).await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_finds_no_room_to_work_is_sent_away_and_welcome_again() {
+    let bench = Bench::with(10, &[]);
+    let wait = Duration::from_millis(50);
+    let server = serve(&bench, |config| (config.work_max, config.work_wait) = (1, wait)).await;
+    let mut edges = [bench.device(), bench.device()];
+    let requests = edges.each_mut().map(|edge| activation(&bench, edge));
+    // Whoever is first waits inside for the database, which somebody else holds.
+    let mut holder = rusqlite::Connection::open(bench.data.database()).unwrap();
+    let held = holder.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let address = server.address;
+    let (sent, mut answered) = tokio::sync::mpsc::channel(2);
+    for request in requests.clone() {
+        let sent = sent.clone();
+        tokio::spawn(async move { sent.send(post(address, "/v1/activate", &request).await).await });
+    }
+    let (status, head, body) = answered.recv().await.unwrap();
+    assert_eq!(status, 503, "{head}");
+    assert!(head.contains("retry-after: 2") && head.contains("application/problem+json"), "{head}");
+    assert!(String::from_utf8_lossy(&body).contains("\"BUSY\""));
+    drop(held);
+    assert_eq!(answered.recv().await.unwrap().0, 200);
+    for request in requests {
+        assert_eq!(post(address, "/v1/activate", &request).await.0, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_bodies_need_a_place_before_they_are_read_and_small_ones_do_not() {
+    let bench = Bench::with(10, &[]);
+    let server = serve(&bench, |config| config.large_max = 1).await;
+    let head = |length: &str| format!("POST /v1/exchange HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n");
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let large = head("Content-Length: 1000000\r\nExpect: 100-continue");
+    slow.write_all(large.as_bytes()).await.unwrap();
+    // It is told to go on once its body is read, which is after it has got its place.
+    let mut told = [0; 21];
+    slow.read_exact(&mut told).await.unwrap();
+    assert!(told.starts_with(b"HTTP/1.1 100"));
+    for length in
+        ["Connection: close\r\nContent-Length: 131073", "Connection: close\r\nTransfer-Encoding: chunked"]
+    {
+        let (status, head, _) = send(server.address, head(length).as_bytes()).await;
+        assert_eq!(status, 503, "{length}: {head}");
+        assert!(head.contains("retry-after"), "{head}");
+    }
+    let mut edge = bench.device();
+    let request = activation(&bench, &mut edge);
+    assert_eq!(post(server.address, "/v1/activate", &request).await.0, 200);
+    drop(slow);
+    // The place is free once the server has noticed; whatever it says then is about the body.
+    let body = vec![0; 131_073];
+    loop {
+        match post(server.address, "/v1/exchange", &body).await.0 {
+            503 => tokio::task::yield_now().await,
+            status => break assert_eq!(status, 400),
+        }
+    }
+}
+
+#[test]
+fn what_requests_may_take_at_once_is_a_product_of_named_bounds() {
+    let config = ServeConfig::on(SocketAddr::from(([127, 0, 0, 1], 0)));
+    assert_eq!(crate::http::request_bytes_max(&config) / (1024 * 1024), 64 + 66 + 256);
+}

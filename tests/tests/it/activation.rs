@@ -80,7 +80,8 @@ fn a_device_key_that_must_not_be_used_is_refused() {
 #[test]
 fn a_proof_over_anything_else_is_refused() {
     refused(|activation| activation.claims.bh = [1; 32]).says("WRONG_PROOF");
-    refused(|activation| activation.claims.htu = "/v1/exchange".into()).says("WRONG_KIND");
+    // An exchange is for devices that are known; nobody looks into the body of another.
+    refused(|activation| activation.claims.htu = "/v1/exchange".into()).says("UNKNOWN_DEVICE");
     refused(|activation| activation.claims.htu = "/v1/elsewhere".into()).says("WRONG_PROOF");
     refused(|activation| activation.claims.htm = "GET".into()).says("WRONG_PROOF");
     refused(|activation| activation.claims.iss = "dev-other".parse().unwrap()).says("WRONG_ISSUER");

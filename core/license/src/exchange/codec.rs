@@ -89,21 +89,44 @@ pub(super) fn to_postcard<T: Serialize>(document: &'static str, value: &T) -> Re
 }
 
 /// Reads a value that is spelled the one way that we spell it. postcard by itself ignores what follows the value and
-/// takes over-long varints, so the value is written again and compared.
+/// takes over-long varints, so the value is written again and compared, byte by byte and without a second copy.
 pub(super) fn from_postcard<T: DeserializeOwned + Serialize>(
     document: &'static str,
     bytes: &[u8],
 ) -> Result<T, ExchangeError> {
     let value: T = postcard::from_bytes(bytes).map_err(|_| ExchangeError::Damaged(document))?;
-    if to_postcard(document, &value)? != bytes {
-        return Err(ExchangeError::Damaged(document));
+    match postcard::serialize_with_flavor(&value, Compared(bytes)) {
+        Ok(true) => Ok(value),
+        Ok(false) | Err(_) => Err(ExchangeError::Damaged(document)),
     }
-    Ok(value)
+}
+
+/// Takes what is written only if it is what is left here; at the end, whether nothing is left.
+struct Compared<'a>(&'a [u8]);
+
+impl postcard::ser_flavors::Flavor for Compared<'_> {
+    type Output = bool;
+
+    fn try_extend(&mut self, written: &[u8]) -> postcard::Result<()> {
+        self.0 = self.0.strip_prefix(written).ok_or(postcard::Error::SerializeBufferFull)?;
+        Ok(())
+    }
+
+    fn try_push(&mut self, written: u8) -> postcard::Result<()> {
+        self.try_extend(&[written])
+    }
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.0.is_empty())
+    }
 }
 
 pub(super) fn deflate(bytes: &[u8]) -> Vec<u8> {
     compress_to_vec(bytes, CompressionLevel::Fastest)
 }
+
+/// The window that our own encoder announces, however little it has to say.
+const OWN_WINDOW_BYTES: usize = 128 * 1024;
 
 /// Inflates one zstd frame of at most `bytes_max`, and nothing after it. The window is bounded like the output, so a
 /// bomb is refused before its memory is asked for.
@@ -114,7 +137,8 @@ pub(super) fn inflate(
 ) -> Result<Vec<u8>, ExchangeError> {
     let damaged = ExchangeError::Damaged(document);
     let mut source = bytes;
-    let decoder = StreamingDecoder::new_with_max_window_size(&mut source, bytes_max as u64);
+    let window_max = bytes_max.max(OWN_WINDOW_BYTES) as u64;
+    let decoder = StreamingDecoder::new_with_max_window_size(&mut source, window_max);
     let decoder = decoder.map_err(|_| damaged.clone())?;
     let mut inflated = Vec::new();
     let read = decoder.take(bytes_max as u64 + 1).read_to_end(&mut inflated);

@@ -25,8 +25,16 @@ pub const MEDIA_TYPE: &str = "application/vnd.brink.exchange";
 pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024 + 128 * 1024;
 /// Largest response: a licence, its manifests and a receipt, with room.
 pub const RESPONSE_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Largest request body once inflated.
+/// Largest request body once inflated, of a device that is known.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest body of an activation once inflated: a code and a report. Anybody can send one, so it must cost little.
+pub const ACTIVATION_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most sections of one document: each kind at most once, with room for kinds to come.
+pub const SECTIONS_MAX: usize = 64;
+/// Most clock flags that a report names: there are fewer than twenty.
+pub const CLOCK_FLAGS_MAX: usize = 64;
+/// Longest text that a report or a code may be: a boot id takes 36 bytes, a code fewer.
+pub const TEXT_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {

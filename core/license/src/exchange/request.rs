@@ -3,11 +3,12 @@
 use super::REQUEST_BYTES_MAX;
 use super::codec::{ExchangeError, Frame};
 use crate::token::{Authority, RequestClaims, RequestExpected, TokenError, VerifiedRequest, verify};
-use crate::{IssuerName, PublicKey};
+use crate::{IssuerName, PublicKey, Typ, bounded};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+const PROOF_BYTES_MAX: usize = Typ::Request.bytes_max();
 const FRAME: Frame =
     Frame { document: "request", magic: b"BRINKREQ", version: 1, bytes_max: REQUEST_BYTES_MAX };
 
@@ -15,12 +16,14 @@ const FRAME: Frame =
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeRequest {
     /// The device's `brink-request+jwt`.
+    #[serde(deserialize_with = "bounded::text::<_, PROOF_BYTES_MAX>")]
     pub proof: String,
     /// The device's public key: at activation it is new, afterwards it must be the one on record.
     pub device_key: [u8; 32],
     /// HMAC-SHA256(ratchet, SHA-256(body)); `None` before the first answer.
     pub ratchet_mac: Option<[u8; 32]>,
     /// The body as sent: see [`super::RequestBody`].
+    #[serde(deserialize_with = "bounded::bytes")]
     pub body: Vec<u8>,
 }
 

@@ -1,28 +1,34 @@
 //! The response: a receipt, the next ratchet, and whatever the device does not have yet.
 
-use super::RESPONSE_BYTES_MAX;
 use super::body::Section;
 use super::codec::{ExchangeError, Frame};
+use super::{RESPONSE_BYTES_MAX, SECTIONS_MAX};
 use crate::keyset::WALK_MAX;
+use crate::{Typ, bounded};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-const DOCUMENT: &str = "response";
+const RECEIPT_BYTES_MAX: usize = Typ::Receipt.bytes_max();
+const LICENCE_BYTES_MAX: usize = Typ::License.bytes_max();
 const FRAME: Frame =
-    Frame { document: DOCUMENT, magic: b"BRINKRSP", version: 1, bytes_max: RESPONSE_BYTES_MAX };
+    Frame { document: "response", magic: b"BRINKRSP", version: 1, bytes_max: RESPONSE_BYTES_MAX };
 
 /// One response as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeResponse {
     /// The issuer's `brink-receipt+jwt`, whose `ratchet_sha256` covers [`ExchangeResponse::next_ratchet`].
+    #[serde(deserialize_with = "bounded::text::<_, RECEIPT_BYTES_MAX>")]
     pub receipt: String,
     /// What the next request's MAC is made with.
     pub next_ratchet: [u8; 32],
     /// Keyset manifests newer than the reported version, in rising order.
+    #[serde(deserialize_with = "bounded::pieces::<_, WALK_MAX>")]
     pub manifests: Vec<Vec<u8>>,
     /// The licence, if newer than the one reported.
+    #[serde(deserialize_with = "bounded::optional_text::<_, LICENCE_BYTES_MAX>")]
     pub licence: Option<String>,
     /// What later kinds of content bring; unknown kinds are passed over.
+    #[serde(deserialize_with = "bounded::list::<_, _, SECTIONS_MAX>")]
     pub sections: Vec<Section>,
 }
 
@@ -34,11 +40,7 @@ impl ExchangeResponse {
 
     /// Reads bytes; nothing in them is verified yet.
     pub fn decode(bytes: &[u8]) -> Result<Self, ExchangeError> {
-        let response: Self = FRAME.decode(bytes)?;
-        if response.manifests.len() > WALK_MAX {
-            return Err(ExchangeError::Damaged(DOCUMENT));
-        }
-        Ok(response)
+        FRAME.decode(bytes)
     }
 
     /// Whether the ratchet is the one that the receipt signed.

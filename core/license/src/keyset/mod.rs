@@ -152,20 +152,30 @@ impl Keyset {
     }
 }
 
-/// Keeps the manifests that a bundle needs: those that changed the root, and the newest.
+/// Keeps the manifests that a bundle, or a device without any, needs: those that changed the root, and the newest. The
+/// history may be longer than what may ever stand together; what is left of it may not.
 pub fn manifests_to_publish<B: AsRef<[u8]> + Clone>(manifests: &[B]) -> Result<Vec<B>, ManifestError> {
-    let signed = parse_all(manifests)?;
-    let changed = |i: usize| i == 0 || signed[i].payload.root != signed[i - 1].payload.root;
-    let last = signed.len().saturating_sub(1);
-    Ok((0..signed.len()).filter(|&i| i == last || changed(i)).map(|i| manifests[i].clone()).collect())
+    let roots = manifests.iter().map(|manifest| Ok(SignedManifest::parse(manifest.as_ref())?.payload.root));
+    let roots = roots.collect::<Result<Vec<_>, ManifestError>>()?;
+    let changed = |i: usize| i == 0 || roots[i] != roots[i - 1];
+    let last = roots.len().saturating_sub(1);
+    let kept: Vec<B> =
+        (0..roots.len()).filter(|&i| i == last || changed(i)).map(|i| manifests[i].clone()).collect();
+    check_bytes(&kept)?;
+    Ok(kept)
 }
 
 fn parse_all<B: AsRef<[u8]>>(manifests: &[B]) -> Result<Vec<SignedManifest>, ManifestError> {
+    check_bytes(manifests)?;
+    manifests.iter().map(|manifest| SignedManifest::parse(manifest.as_ref())).collect()
+}
+
+fn check_bytes<B: AsRef<[u8]>>(manifests: &[B]) -> Result<(), ManifestError> {
     let bytes: usize = manifests.iter().map(|manifest| manifest.as_ref().len()).sum();
     if bytes > MANIFESTS_BYTES_MAX {
         return Err(ManifestError::TooLarge { bytes, bytes_max: MANIFESTS_BYTES_MAX });
     }
-    manifests.iter().map(|manifest| SignedManifest::parse(manifest.as_ref())).collect()
+    Ok(())
 }
 
 fn check_issuer(manifest: &SignedManifest, pinned: &IssuerName) -> Result<(), ManifestError> {

@@ -104,7 +104,7 @@ pub(super) fn redeem(
     let sql = "INSERT INTO code_redemptions (code_sha256, jkt, device, redeemed_at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (code_sha256, jkt) DO NOTHING";
     tx.execute(sql, params![code, jkt, device, now.as_i64()])?;
-    let sql = "UPDATE devices SET status = 'active', public_key = ?2, jkt = ?3, epoch = ?4, activated_at = ?5
+    let sql = "UPDATE devices SET status = iif(status = 'pending', 'active', status), public_key = ?2, jkt = ?3, epoch = ?4, activated_at = ?5
                WHERE id = ?1";
     tx.execute(sql, params![device, activation.key.as_bytes(), jkt, activation.epoch, now.as_i64()])?;
     Ok(())

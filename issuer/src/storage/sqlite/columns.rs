@@ -36,6 +36,11 @@ pub(super) fn optional_seconds(row: &Row<'_>, name: &str) -> Result<Option<UnixS
     Ok(column::<Option<i64>>(row, name)?.map(UnixSeconds::new))
 }
 
+pub(super) fn optional_uint(row: &Row<'_>, name: &str) -> Result<Option<u64>, StorageError> {
+    let value = column::<Option<i64>>(row, name)?;
+    value.map(u64::try_from).transpose().map_err(|e| damaged(name, e))
+}
+
 /// A text column that parses: ids, prices, kids.
 pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
     row: &Row<'_>,

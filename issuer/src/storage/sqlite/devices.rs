@@ -1,9 +1,11 @@
 //! Devices, and what decides on their licences.
 
 use super::columns::{
-    self, bytes32, column, damaged, int, optional_seconds, parsed, ratchet, seconds, uint, uint32,
+    self, bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, ratchet, seconds, uint,
+    uint32,
 };
 use super::{StorageError, cameras, postings, tenants};
+use crate::minting::MINTS_MAX;
 use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, LicenceRow};
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Row, Transaction, params};
@@ -25,15 +27,27 @@ pub(super) fn view(
         cameras: cameras::of_device(tx, id)?,
         elsewhere: elsewhere(tx, &device.tenant, id, now)?,
         latest: latest(tx, &device)?,
+        mints_began: mints_began(tx, &device)?,
         seats_held: held,
         answered: postings::marks(tx, id)?,
+        reactions: postings::reactions(tx, id)?,
         device,
     })
 }
 
-fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
+pub(super) fn key(tx: &Transaction<'_>, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
+    let mut statement = tx.prepare_cached("SELECT public_key FROM devices WHERE id = ?1")?;
+    let mut rows = statement.query([id.as_str()])?;
+    public_key(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
+}
+
+fn public_key(row: &Row<'_>) -> Result<Option<PublicKey>, StorageError> {
     let key = column::<Option<[u8; 32]>>(row, "public_key")?;
     let key = key.map(|bytes| PublicKey::from_bytes(&bytes)).transpose();
+    key.map_err(|e| damaged("devices.public_key", e))
+}
+
+fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
     Ok(DeviceRow {
         id: parsed(row, "id")?,
         tenant: parsed(row, "tenant")?,
@@ -41,7 +55,7 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
         licence_id: parsed(row, "licence_id")?,
         status: columns::status(row)?,
         code_expires_at: seconds(row, "code_expires_at")?,
-        key: key.map_err(|e| damaged("devices.public_key", e))?,
+        key: public_key(row)?,
         epoch: uint32(row, "epoch")?,
         licence_seq: uint(row, "licence_seq")?,
         reported_seq: uint(row, "reported_seq")?,
@@ -52,6 +66,7 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
             ratchet_current: ratchet(row, "ratchet_current")?,
             ratchet_previous: ratchet(row, "ratchet_previous")?,
             exchanged_at: optional_seconds(row, "exchanged_at")?,
+            restored_by: optional_uint(row, "restored_by")?,
         },
     })
 }
@@ -114,6 +129,14 @@ fn latest(tx: &Transaction<'_>, device: &DeviceRow) -> Result<Option<LicenceRow>
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.id.as_str(), device.epoch])?;
     rows.next()?.map(licence).transpose()
+}
+
+/// One step in the index of the table's key, however many there are.
+fn mints_began(tx: &Transaction<'_>, device: &DeviceRow) -> Result<Option<UnixSeconds>, StorageError> {
+    let sql = "SELECT iat FROM licences WHERE device = ?1 AND epoch = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![device.id.as_str(), device.epoch, MINTS_MAX - 1])?;
+    rows.next()?.map(|row| seconds(row, "iat")).transpose()
 }
 
 pub(super) fn licence(row: &Row<'_>) -> Result<LicenceRow, StorageError> {

@@ -9,8 +9,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Every migration, oldest first. Files are never edited once released: refinery compares their checksums.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("V1__issuer", include_str!("../../../../migrations/issuer/sqlite/V1__issuer.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("V1__issuer", include_str!("../../../../migrations/issuer/sqlite/V1__issuer.sql")),
+    ("V2__reactions", include_str!("../../../../migrations/issuer/sqlite/V2__reactions.sql")),
+];
 
 /// What a refused or failed migration says.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +101,7 @@ mod tests {
         let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
         connection.execute(newer, []).unwrap();
         let error = migrate(&mut connection).unwrap_err();
-        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 1 }), "{error}");
+        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 2 }), "{error}");
         assert!(error.to_string().contains("run a newer brink-issuer"), "{error}");
     }
 
@@ -113,6 +115,23 @@ mod tests {
         assert_eq!(schema_version(&connection).unwrap(), 0);
         let left = "SELECT count(*) FROM sqlite_schema WHERE name = 'a'";
         assert_eq!(connection.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_database_of_the_first_release_is_brought_up_to_date_with_all_that_it_holds() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let (name, sql) = MIGRATIONS[0];
+        let first = [Migration::unapplied(name, sql).unwrap()];
+        Runner::new(&first).set_grouped(true).run(&mut Migratable(&mut connection)).unwrap();
+        let rows = "INSERT INTO tenants VALUES ('t', 'T', 'UTC', 'EUR', 0);
+                    INSERT INTO activation_codes VALUES (zeroblob(32), 't', 'basic', 1, 9, 0);
+                    INSERT INTO devices (id, tenant, tier, licence_id, code_sha256, code_ordinal, code_expires_at, status,
+                      created_at, licence_seq)
+                    VALUES ('d', 't', 'basic', 'l', zeroblob(32), 0, 9, 'pending', 0, 7);";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let kept = "SELECT licence_seq FROM devices WHERE id = 'd' AND restored_by IS NULL";
+        assert_eq!(connection.query_row(kept, [], |row| row.get::<_, i64>(0)).unwrap(), 7);
     }
 
     #[test]

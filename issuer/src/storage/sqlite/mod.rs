@@ -13,7 +13,7 @@ use super::{
     Founding, Holder, IssuerRow, NewCode, NewSubscription, Plan, Posting, Storage, StorageError,
     SubscriptionView, TenantRow,
 };
-use brink_license::{CameraId, DeviceId, Kid, TenantId, UnixSeconds};
+use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -171,6 +171,10 @@ impl Storage for SqliteStorage {
 
     fn device(&self, device: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError> {
         self.read(|tx| devices::view(tx, device, now))
+    }
+
+    fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
+        self.read(|tx| devices::key(tx, device))
     }
 
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError> {

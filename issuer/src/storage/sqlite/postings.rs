@@ -1,8 +1,8 @@
 //! What settling with a device records, in the order in which it depends on itself.
 
-use super::columns::{self, bytes32, int, kind_text, uint};
+use super::columns::{self, bytes32, column, int, kind_text, seconds, uint};
 use super::{StorageError, devices, note};
-use crate::storage::{Answer, AnswerKind, AnswerMark, LicenceRow, Posting, Report};
+use crate::storage::{Answer, AnswerKind, AnswerMark, LicenceRow, Posting, Reaction, Report};
 use brink_license::{DeviceId, Kid, UnixSeconds};
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -15,6 +15,10 @@ pub(super) fn record(
     if let Some(report) = &posting.report {
         set_report(tx, device, *report)?;
     }
+    if let Some(floor) = posting.licence_floor {
+        let sql = "UPDATE devices SET licence_seq = max(licence_seq, ?2) WHERE id = ?1";
+        tx.prepare_cached(sql)?.execute(params![device.as_str(), int(floor)])?;
+    }
     if let Some(licence) = &posting.licence {
         add_licence(tx, device, licence)?;
     }
@@ -24,7 +28,16 @@ pub(super) fn record(
     if posting.report.is_some() || posting.licence.is_some() {
         devices::project_held(tx, (device, epoch), now)?;
     }
+    posting.reactions.iter().try_for_each(|reaction| remember(tx, device, reaction))?;
     posting.notes.iter().try_for_each(|line| note(tx, line))
+}
+
+fn remember(tx: &Transaction<'_>, device: &DeviceId, reaction: &Reaction) -> Result<(), StorageError> {
+    let sql = "INSERT INTO reactions (device, reason, at, proof_sha256) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (device, reason) DO UPDATE SET at = excluded.at, proof_sha256 = excluded.proof_sha256";
+    let values = params![device.as_str(), reaction.reason, reaction.at.as_i64(), reaction.proof_sha256];
+    tx.prepare_cached(sql)?.execute(values)?;
+    Ok(())
 }
 
 fn set_report(tx: &Transaction<'_>, device: &DeviceId, report: Report) -> Result<(), StorageError> {
@@ -71,11 +84,12 @@ fn keep_answer(
         AnswerKind::Exchange => Some(now.as_i64()),
     };
     let sql = "UPDATE devices SET ctr = ?2, receipt_seq = ?3, ratchet_current = ?4, ratchet_previous = ?5,
-                 exchanged_at = coalesce(?6, exchanged_at)
+                 exchanged_at = coalesce(?6, exchanged_at), restored_by = ?7
                WHERE id = ?1";
     let used = answer.ratchet_used.as_deref();
     let (ctr, receipt_seq) = (int(answer.ctr), int(answer.receipt_seq));
-    let values = params![device.as_str(), ctr, receipt_seq, *answer.ratchet_next, used, exchanged_at];
+    let (next, restored) = (*answer.ratchet_next, answer.restored_by.map(int));
+    let values = params![device.as_str(), ctr, receipt_seq, next, used, exchanged_at, restored];
     tx.prepare_cached(sql)?.execute(values)?;
     let sql = "INSERT INTO answers (device, kind, ctr, body_sha256, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT (device, kind) DO UPDATE
@@ -107,4 +121,17 @@ pub(super) fn marks(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<Answe
         marks.push(AnswerMark { kind, ctr: uint(row, "ctr")?, body_sha256 });
     }
     Ok(marks)
+}
+
+/// What the device was reacted to.
+pub(super) fn reactions(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<Reaction>, StorageError> {
+    let sql = "SELECT reason, at, proof_sha256 FROM reactions WHERE device = ?1";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query([device.as_str()])?;
+    let mut reactions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (reason, at) = (column(row, "reason")?, seconds(row, "at")?);
+        reactions.push(Reaction { reason, at, proof_sha256: bytes32(row, "proof_sha256")? });
+    }
+    Ok(reactions)
 }

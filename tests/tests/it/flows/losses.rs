@@ -110,3 +110,31 @@ fn a_provisioned_device_keeps_its_trust() {
     assert_ne!(said.code, Some(0), "trust is replaceable only while there is no store: {said}");
     scene.device.exchange().ok();
 }
+
+#[test]
+fn an_issuer_that_was_put_back_from_a_backup_takes_its_devices_up_where_they_are() {
+    let mut scene = Scene::activated(10);
+    scene.stop_issuer();
+    // Every verb closes the database behind it, so the one file is all of it.
+    let database = scene.issuer.data().join("issuer.db");
+    let backup = fs::read(&database).unwrap();
+    let by_file = |scene: &Scene| {
+        let (request, response) = (scene.world.path("request"), scene.world.path("response"));
+        scene.device.run(&["exchange", "--export", request.to_str().unwrap()]).ok();
+        scene.issuer.exchange_file(&request, &response).ok();
+        scene.device.run(&["exchange", "--import", response.to_str().unwrap()]).ok();
+        fs::remove_file(response).unwrap();
+        scene.device.status()["licence"]["seq"].as_u64().unwrap()
+    };
+    scene.assign_two();
+    let before = by_file(&scene);
+    assert!(scene.is_granted("cam-1", NEAR_MISS));
+
+    fs::write(&database, backup).unwrap();
+    let restored = by_file(&scene);
+    assert!(restored > before, "{restored} is a number that was never given, after {before}");
+    assert!(!scene.is_granted("cam-1", NEAR_MISS), "what was assigned since is lost with the database");
+    scene.assign_two();
+    assert!(by_file(&scene) > restored);
+    assert!(scene.is_granted("cam-1", NEAR_MISS));
+}
