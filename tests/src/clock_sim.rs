@@ -4,7 +4,7 @@
 //! clock shows; it cannot set the boot's own clock nor the persisted marks. One run is judged against the properties
 //! P1 to P4 of the clock.
 
-use brink_license::clock::{BootId, Guarded, Marks, Reading, State, Terms, evaluate};
+use brink_license::clock::{BootId, Guarded, Marks, Reading, ReceiptMark, State, Terms, evaluate};
 use brink_license::token::Enforce;
 use brink_license::{Flags, UnixSeconds};
 
@@ -102,7 +102,8 @@ struct Device {
 impl Device {
     fn new(lease: Lease, drift_ppm: i64) -> Self {
         let mut marks = Marks::new(UnixSeconds::new(START));
-        marks.receipt(UnixSeconds::new(START));
+        let server_time = UnixSeconds::new(START);
+        marks.receipt(ReceiptMark { device: [1; 32], epoch: 1, seq: 1, server_time });
         let lower = UnixSeconds::new(START);
         Self { marks, lease, elapsed: 0, boot: 1, boottime: 0, offset: 0, drift_ppm, lower }
     }

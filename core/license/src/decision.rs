@@ -177,11 +177,15 @@ impl Flags {
     pub const BUNDLE_REFUSED: Flags = Flags(1 << 7);
     /// The keyset manifest has expired: nothing new is accepted under it.
     pub const KEYSET_EXPIRED: Flags = Flags(1 << 8);
+    /// The clock's marks cannot be kept beyond this process.
+    pub const CLOCK_UNKEPT: Flags = Flags(1 << 9);
+    /// The journal was damaged and begun again.
+    pub const JOURNAL_DAMAGED: Flags = Flags(1 << 10);
 
     /// Every named bit.
     const ALL: u32 = (1 << Self::NAMES.len()) - 1;
 
-    const NAMES: [(Flags, &'static str); 9] = [
+    const NAMES: [(Flags, &'static str); 11] = [
         (Flags::GRACE, "grace"),
         (Flags::CLOCK_UNSET, "clock_unset"),
         (Flags::CLOCK_BACK, "clock_back"),
@@ -191,6 +195,8 @@ impl Flags {
         (Flags::KEEP_RUNNING, "keep_running"),
         (Flags::BUNDLE_REFUSED, "bundle_refused"),
         (Flags::KEYSET_EXPIRED, "keyset_expired"),
+        (Flags::CLOCK_UNKEPT, "clock_unkept"),
+        (Flags::JOURNAL_DAMAGED, "journal_damaged"),
     ];
 
     /// Both sets together.

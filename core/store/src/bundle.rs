@@ -3,6 +3,7 @@
 //! Nothing in it is believed for being in it. The checksum tells damage from forgery; trust comes from verifying every
 //! signature again, from the roots that the host pinned.
 
+use crate::journal::Learned;
 use brink_license::bounded;
 use brink_license::exchange::SECTIONS_MAX;
 use brink_license::keyset::{Keyset, MANIFESTS_BYTES_MAX, ManifestError, TrustAnchor};
@@ -239,6 +240,13 @@ impl VerifiedBundle {
     #[must_use]
     pub const fn presence(&self) -> Option<&VerifiedPresence> {
         self.presence.as_ref()
+    }
+
+    /// What its documents say of time.
+    #[must_use]
+    pub fn learned(&self) -> Learned {
+        let receipt = self.receipt.as_ref().map(VerifiedReceipt::claims);
+        Learned::of(self.licence.claims().cnf.jkt, self.floor(), receipt)
     }
 
     /// The latest moment that any of its documents vouches for: it is at least that late.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The group whose members' programs meter usage and speak to the agent.
 const HOST_GROUP: &str = "brink";
+/// Where the journal is, beside the bundle.
+pub(crate) const JOURNAL_DIRECTORY: &str = "journal";
 /// Largest trust file: sixteen thumbprints need about a kilobyte.
 const TRUST_BYTES_MAX: usize = 16 * 1024;
 /// How many stores that were set aside are looked for, so that a full directory ends in an error.
@@ -112,7 +114,7 @@ impl Layout {
     /// `journal/`: shared with hosts, 2770.
     #[must_use]
     pub fn journal(&self) -> PathBuf {
-        self.dir.join("journal")
+        self.dir.join(JOURNAL_DIRECTORY)
     }
 
     /// Makes the directory, takes its lock and pins the trust anchor. Doing it again changes nothing; another anchor is

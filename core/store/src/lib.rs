@@ -7,6 +7,7 @@ mod documents;
 mod durable;
 mod error;
 pub mod gate;
+pub mod journal;
 mod layout;
 mod lock;
 pub mod machine;

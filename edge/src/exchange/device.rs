@@ -5,19 +5,20 @@ mod opening;
 use super::accept::{Accepted, Before, accept};
 use super::plan::{self, Draft};
 use super::{DeviceError, Refusal};
-use brink_license::clock::{BootId, Guarded, Marks, Reading};
+use brink_license::clock::{BootId, Guarded, Reading};
 use brink_license::exchange::{ClientReport, RequestKind};
 use brink_license::token::{CLAIMS_VERSION, LicenceClaims, PresenceClaims, VerifiedLicence, VerifiedReceipt};
 use brink_license::{PublicKey, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
-use brink_store::{Acceptance, DeviceStore, Held, LogEntry, Pending, PendingKind, Refused, StoreError};
+use brink_store::journal::ClockKeeper;
+use brink_store::{Acceptance, DeviceStore, Held, LogEntry, Pending, PendingKind, Refused};
 
 /// The device in a directory: its key and its store. Whoever has one is the only writer there.
 #[derive(Debug)]
 pub struct Device {
     key: DeviceKey,
     store: DeviceStore,
-    clock: Marks,
+    clock: ClockKeeper,
 }
 
 /// A request that may leave: by network or by file, the same bytes.
@@ -152,11 +153,7 @@ impl Device {
             presence,
             note,
         });
-        // Accepted even if it could not be published: time has been vouched for either way.
-        if matches!(accepted, Ok(()) | Err(StoreError::NotPublished { .. })) {
-            self.clock.receipt(receipt.claims().server_time);
-            self.clock.raise_floor(self.store.floor().unwrap_or_default());
-        }
+        // The clock learns of it at its next reading, published or not.
         accepted?;
         Ok(Outcome {
             licence: self.store.licence().cloned(),
@@ -227,7 +224,7 @@ impl Device {
 
     /// Moves the guarded time by one reading.
     pub fn guarded(&mut self, reading: &Reading) -> Guarded {
-        self.clock.advance(reading)
+        self.clock.advance(&self.store.learned(), reading)
     }
 
     /// The store.

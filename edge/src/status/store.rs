@@ -10,6 +10,7 @@ pub(super) struct Store {
     pub(super) bundle: String,
     pub(super) state: String,
     pub(super) documents: &'static str,
+    pub(super) journal: String,
     pub(super) agent: &'static str,
 }
 
@@ -36,6 +37,12 @@ impl Store {
                 (Some(DocumentsHealth::Current), _) => "at hand",
                 (Some(DocumentsHealth::Lost), _) => "lost: run an exchange",
                 (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at",
+            },
+            journal: match (sources.health, &sources.state) {
+                (Some(Health { journal: Some(fault), .. }), _) => fault.to_string(),
+                (Some(Health { journal: None, .. }), _) => "sound".to_owned(),
+                (None, StateSeen::Absent) => "absent".to_owned(),
+                (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at".to_owned(),
             },
             agent: sources.agent.as_str(),
         }

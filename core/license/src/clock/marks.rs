@@ -3,6 +3,7 @@
 use super::{DAY, HOUR};
 use crate::decision::Flags;
 use crate::time::UnixSeconds;
+use serde::{Deserialize, Serialize};
 
 /// A clock this far behind what is known is still called honest, beside the drift of its oscillator.
 const BACK_SECONDS: i64 = 600;
@@ -14,11 +15,14 @@ const BACK_HELD_MAX: i64 = 24 * HOUR;
 const JUMP_SETTLED_MAX: i64 = DAY;
 /// Largest first catch-up of a boot: a device may have stood in a store room.
 const JUMP_FIRST_MAX: i64 = 180 * DAY;
+/// The first byte of kept marks.
+const MARKS_VERSION: u8 = 1;
+
 /// A jump that held for this long is believed.
 const JUMP_HELD: i64 = DAY;
 
 /// The kernel's boot id: the same value means the same boot of the same machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BootId(u128);
 
 impl BootId {
@@ -57,7 +61,7 @@ pub struct Reading {
 }
 
 /// A moment that the issuer vouched for, tied to this boot's monotonic clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anchored {
     /// The issuer's time.
     pub server_time: UnixSeconds,
@@ -67,8 +71,33 @@ pub struct Anchored {
     pub boottime: i64,
 }
 
+/// A receipt's place in the order of receipts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptMark {
+    /// The thumbprint of the device key: a device that starts over numbers its receipts anew.
+    pub device: [u8; 32],
+    /// The activation's epoch.
+    pub epoch: u32,
+    /// The number in it.
+    pub seq: u64,
+    /// The issuer's time.
+    pub server_time: UnixSeconds,
+}
+
+impl ReceiptMark {
+    /// Whether this receipt came after `other`.
+    #[must_use]
+    pub fn is_after(&self, other: &ReceiptMark) -> bool {
+        if self.device == other.device {
+            (self.epoch, self.seq) > (other.epoch, other.seq)
+        } else {
+            self.server_time > other.server_time
+        }
+    }
+}
+
 /// What is remembered between readings. It never falls while the device is offline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     floor: UnixSeconds,
     hwm: UnixSeconds,
@@ -78,6 +107,8 @@ pub struct Marks {
     settled: bool,
     jump_for: i64,
     ran: i64,
+    /// The receipt that `ran` counts from.
+    since: Option<ReceiptMark>,
 }
 
 /// The guarded time of one reading.
@@ -107,7 +138,54 @@ impl Marks {
             settled: false,
             jump_for: 0,
             ran: 0,
+            since: None,
         }
+    }
+
+    /// The bytes to keep: a version, then postcard.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![MARKS_VERSION]).unwrap_or_default()
+    }
+
+    /// Reads kept bytes; `None` for any that [`Marks::to_bytes`] did not write.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (&version, rest) = bytes.split_first()?;
+        let marks: Self = postcard::from_bytes(rest).ok()?;
+        (version == MARKS_VERSION && marks.to_bytes() == bytes).then_some(marks)
+    }
+
+    /// Takes what `other` knows better: marks of one device that were kept in two places.
+    pub fn join(&mut self, other: &Marks) {
+        self.floor = self.floor.max(other.floor);
+        self.hwm = self.hwm.max(other.hwm);
+        match (self.since, other.since) {
+            (mine, theirs) if mine == theirs => self.ran = self.ran.max(other.ran),
+            (None, theirs) => (self.since, self.ran) = (theirs, other.ran),
+            (Some(mine), Some(theirs)) if theirs.is_after(&mine) => {
+                (self.since, self.ran) = (other.since, other.ran);
+            }
+            (Some(_), _) => {}
+        }
+        self.back_for = self.back_for.max(other.back_for);
+    }
+
+    /// Whether these marks are at least as late as `other`, of the same device.
+    #[must_use]
+    pub fn reaches(&self, other: &Marks) -> bool {
+        let later_receipt = match (self.since, other.since) {
+            (mine, theirs) if mine == theirs => self.ran >= other.ran,
+            (Some(mine), Some(theirs)) => mine.is_after(&theirs),
+            (mine, _) => mine.is_some(),
+        };
+        later_receipt && self.floor >= other.floor && self.hwm >= other.hwm
+    }
+
+    /// The receipt that run time is counted from.
+    #[must_use]
+    pub const fn since(&self) -> Option<ReceiptMark> {
+        self.since
     }
 
     /// An accepted document was issued at `moment`: it is at least that late.
@@ -115,15 +193,19 @@ impl Marks {
         self.floor = self.floor.max(moment);
     }
 
-    /// A newer receipt was accepted, by whatever way it came: it is at least that late, and `ran` starts again.
-    pub fn receipt(&mut self, server_time: UnixSeconds) {
-        self.raise_floor(server_time);
-        self.ran = 0;
+    /// A receipt was accepted, by whatever way it came: it is at least that late, and if none after it has been seen
+    /// `ran` starts again.
+    pub fn receipt(&mut self, mark: ReceiptMark) {
+        self.raise_floor(mark.server_time);
+        if self.since.is_none_or(|since| mark.is_after(&since)) {
+            self.since = Some(mark);
+            self.ran = 0;
+        }
     }
 
     /// A receipt answered a request of this boot: besides, the wall clock is no longer needed in this boot.
-    pub fn anchor(&mut self, anchored: Anchored) {
-        self.receipt(anchored.server_time);
+    pub fn anchor(&mut self, mark: ReceiptMark, anchored: Anchored) {
+        self.receipt(mark);
         self.hwm = anchored.server_time;
         self.anchored = Some(anchored);
         self.back_for = 0;
@@ -219,6 +301,10 @@ mod tests {
         Reading { wall: UnixSeconds::new(wall), boot: BOOT, boottime }
     }
 
+    fn receipt(seq: u64) -> ReceiptMark {
+        ReceiptMark { device: [1; 32], epoch: 1, seq, server_time: UnixSeconds::new(START) }
+    }
+
     fn marks() -> Marks {
         Marks::new(UnixSeconds::new(START))
     }
@@ -276,6 +362,57 @@ mod tests {
         marks.advance(&reading(START, 1000));
         marks.advance(&reading(START, 500));
         assert_eq!(marks.advance(&reading(START, 1000)).ran, 0);
+    }
+
+    #[test]
+    fn a_receipt_starts_run_time_again_once_however_often_it_is_seen() {
+        let mut marks = marks();
+        marks.receipt(receipt(5));
+        marks.advance(&reading(START, 10));
+        assert_eq!(marks.advance(&reading(START + 90, 100)).ran, 90);
+        for old in [5, 4] {
+            marks.receipt(receipt(old));
+            assert_eq!(marks.advance(&reading(START + 90, 100)).ran, 90);
+        }
+        marks.receipt(receipt(6));
+        assert_eq!(marks.advance(&reading(START + 90, 100)).ran, 0);
+        let again = ReceiptMark { epoch: 2, ..receipt(1) };
+        marks.receipt(again);
+        assert_eq!(marks.since(), Some(again));
+        let older = ReceiptMark { device: [2; 32], ..receipt(900) };
+        marks.receipt(older);
+        assert_eq!(marks.since(), Some(again), "another key's receipt of the same moment");
+        let over = ReceiptMark { server_time: UnixSeconds::new(START + 1), ..older };
+        marks.receipt(over);
+        assert_eq!(marks.since(), Some(over), "a device that started over");
+    }
+
+    #[test]
+    fn kept_marks_come_back_and_nothing_else_does() {
+        let mut marks = marks();
+        marks.receipt(receipt(5));
+        marks.advance(&reading(START - 7200, 10));
+        let bytes = marks.to_bytes();
+        assert_eq!(Marks::from_bytes(&bytes), Some(marks));
+        assert_eq!(Marks::from_bytes(&[]), None);
+        assert_eq!(Marks::from_bytes(&[&bytes[..], &[0]].concat()), None);
+        assert!((0..bytes.len()).all(|cut| Marks::from_bytes(&bytes[..cut]).is_none()));
+        assert_eq!(Marks::from_bytes(&[&[2], &bytes[1..]].concat()), None, "another version");
+    }
+
+    #[test]
+    fn joined_marks_know_what_either_knew() {
+        let (mut early, mut late) = (marks(), marks());
+        late.receipt(receipt(2));
+        late.advance(&reading(START + 60, 10));
+        early.advance(&reading(START, 10));
+        early.advance(&reading(START + 500, 510));
+        early.join(&late);
+        assert_eq!(early.since(), late.since());
+        assert_eq!(early.ran, late.ran, "run time is counted from the newest receipt");
+        assert_eq!(early.lower_bound(), UnixSeconds::new(START + 500));
+        late.join(&early);
+        assert_eq!(late.lower_bound(), early.lower_bound());
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! How the store is, for `status`. A rebuilt vault is nothing to act on, but it is never kept quiet.
 
+use crate::journal::JournalFault;
+
 /// The state of every part, as of the last time it was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -9,6 +11,8 @@ pub struct Health {
     pub bundle: BundleHealth,
     /// The documents in force.
     pub documents: DocumentsHealth,
+    /// What was wrong with the journal when the store was opened; `None` when it was in order or there was none yet.
+    pub journal: Option<JournalFault>,
     /// The marks in `state.db` were older than documents that verify, and were moved forward.
     pub marks_moved_forward: bool,
 }

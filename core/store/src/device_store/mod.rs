@@ -16,6 +16,7 @@ pub use health::{BundleHealth, DocumentsHealth, Health, VaultHealth};
 use crate::crash::{Point, reached};
 use crate::documents::Documents;
 use crate::durable::remove_stale_temporaries;
+use crate::journal::{Journal, JournalFault, Learned};
 use crate::state::{Held, Pending, Refused, StateDb, trust_sha256};
 use crate::vault::{LogEntry, Vault};
 use crate::{Installation, Layout, StoreError, WriterLock};
@@ -86,6 +87,7 @@ impl DeviceStore {
                 vault: VaultHealth::Sound,
                 bundle: BundleHealth::Sound,
                 documents: DocumentsHealth::Never,
+                journal: ensure_journal(lock.layout()),
                 marks_moved_forward: false,
             },
             lock,
@@ -93,6 +95,16 @@ impl DeviceStore {
         store.recover()?;
         Ok(store)
     }
+}
+
+/// A device works without a journal: its clock is then kept by each process for itself.
+fn ensure_journal(layout: &Layout) -> Option<JournalFault> {
+    let fault =
+        Journal::ensure(layout).unwrap_or_else(|error| Some(JournalFault::Unusable(error.to_string())));
+    if let Some(fault) = &fault {
+        tracing::warn!(%fault, "the journal");
+    }
+    fault
 }
 
 /// Requests, refusals and what can be asked.
@@ -185,6 +197,13 @@ impl DeviceStore {
     #[must_use]
     pub fn floor(&self) -> Option<UnixSeconds> {
         self.in_force.as_ref().map(InForce::floor)
+    }
+
+    /// What the documents in force say of time.
+    #[must_use]
+    pub fn learned(&self) -> Learned {
+        let receipt = self.receipt().map(VerifiedReceipt::claims);
+        Learned::of(self.device_key.kid(), self.floor().unwrap_or_default(), receipt)
     }
 
     /// What this device trusts.

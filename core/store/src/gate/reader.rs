@@ -1,7 +1,10 @@
 //! The bundle reader: from a file and a clock reading to a snapshot. No thread, so tests drive it with any time.
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
-use brink_license::clock::{Guarded, Hold, Marks, Reading, Standing, State, Terms, evaluate};
+use crate::durable::directory_of;
+use crate::journal::{ClockKeeper, Kept};
+use crate::layout::JOURNAL_DIRECTORY;
+use brink_license::clock::{Guarded, Hold, Reading, Standing, State, Terms, evaluate};
 use brink_license::keyset::{KeyRecord, Keyset, ManifestError, TrustAnchor};
 use brink_license::token::{SeqMark, TokenError};
 use brink_license::{Decision, Flags, Kid, Reason, Table, UnixSeconds};
@@ -64,7 +67,7 @@ impl Snapshot {
 pub struct BundleReader {
     path: PathBuf,
     anchor: TrustAnchor,
-    marks: Option<Marks>,
+    clock: ClockKeeper,
     seen: Option<FileState>,
     in_force: Option<InForce>,
     /// The newest keyset that any bundle proved, taken up or not.
@@ -109,7 +112,7 @@ impl BundleReader {
         Self {
             path: path.to_owned(),
             anchor,
-            marks: None,
+            clock: ClockKeeper::new(directory_of(path).join(JOURNAL_DIRECTORY)),
             seen: None,
             in_force: None,
             keyset: None,
@@ -126,17 +129,13 @@ impl BundleReader {
 
     /// Takes up the file if it changed, moves time by one reading, and says what is in force.
     pub fn tick(&mut self, reading: &Reading) -> Arc<Snapshot> {
-        // The time up to here belongs to the receipt held so far, not to one that is taken up now.
-        if let Some(marks) = &mut self.marks {
-            marks.advance(reading);
-        }
         match self.changed_file() {
             Ok(None) => {}
             Ok(Some(bytes)) => self.take_up(&bytes, reading),
             Err(error) => self.refused = Some(error),
         }
-        let floor = self.in_force.as_ref().map_or(UnixSeconds::new(0), |held| held.bundle.floor());
-        let guarded = self.marks.get_or_insert_with(|| Marks::new(floor)).advance(reading);
+        let learned = self.in_force.as_ref().map(|held| held.bundle.learned()).unwrap_or_default();
+        let guarded = self.clock.advance(&learned, reading);
         let standing = self.standing(&guarded, reading);
         let bundle = self.in_force.as_ref().map(|held| Arc::clone(&held.bundle));
         Arc::new(Snapshot { table: Arc::clone(&self.table), standing, bundle })
@@ -184,14 +183,6 @@ impl BundleReader {
         let mark = held.filter(|_| !started_over).map(|held| &held.mark);
         let mark =
             SeqMark::admit(mark, verified.licence(), verified.keyset()).map_err(BundleError::Licence)?;
-        let renewed =
-            started_over || receipt_mark(&verified) > held.and_then(|held| receipt_mark(&held.bundle));
-        if let Some(marks) = &mut self.marks {
-            marks.raise_floor(verified.floor());
-            if let (true, Some(receipt)) = (renewed, verified.receipt()) {
-                marks.receipt(receipt.claims().server_time);
-            }
-        }
         // A bundle published again for its receipt or presence alone keeps the table.
         if held.is_none_or(|held| held.mark != mark) {
             self.table = Arc::new(Table::build(verified.licence()));
@@ -202,6 +193,11 @@ impl BundleReader {
 
     fn standing(&self, guarded: &Guarded, reading: &Reading) -> Standing {
         let mut flags = if self.refused.is_some() { Flags::BUNDLE_REFUSED } else { Flags::NONE };
+        flags = flags.with(match self.clock.kept() {
+            Kept::Shared | Kept::Alone => Flags::NONE,
+            Kept::Unusable(_) => Flags::CLOCK_UNKEPT,
+            Kept::Damaged(_) => Flags::JOURNAL_DAMAGED,
+        });
         let Some(held) = &self.in_force else {
             // Nothing is wrong with a device that has not been activated yet, and without a document that vouches
             // for a moment there is nothing to judge its clock by.

@@ -2,8 +2,8 @@
 
 use super::Device;
 use crate::exchange::DeviceError;
-use brink_license::clock::Marks;
 use brink_signing::{DeviceKey, DeviceSigner, Signer};
+use brink_store::journal::ClockKeeper;
 use brink_store::{DeviceStore, Installation, Layout, WriterLock};
 
 /// Derives the key that seals the vault. Changing it would make every vault look damaged.
@@ -53,7 +53,7 @@ impl Device {
         let key = DeviceKey::open(lock.layout().device_key())?;
         let mac_key = key.derive(VAULT_MAC_LABEL)?;
         let store = DeviceStore::open(lock, key.public_key(), *mac_key)?;
-        let clock = Marks::new(store.floor().unwrap_or_default());
+        let clock = ClockKeeper::new(store.layout().journal());
         Ok(Self { key, store, clock })
     }
 }

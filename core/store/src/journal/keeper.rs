@@ -1,0 +1,149 @@
+//! The clock keeper: guarded time for one process, from marks that all processes of the device share.
+
+use super::{Journal, JournalFault};
+use brink_license::clock::{BootId, Guarded, Marks, Reading, ReceiptMark};
+use brink_license::token::ReceiptClaims;
+use brink_license::{Kid, UnixSeconds};
+use std::path::PathBuf;
+
+/// Marks are kept at least this often. What a device runs between two of them and a power cut is not charged to it.
+const KEEP_SECONDS: i64 = 30;
+
+/// What signed documents vouch for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// It is at least this late.
+    pub floor: UnixSeconds,
+    /// The receipt accepted last.
+    pub receipt: Option<ReceiptMark>,
+}
+
+impl Learned {
+    /// What a device with this key learns from its documents.
+    #[must_use]
+    pub fn of(device: Kid, floor: UnixSeconds, receipt: Option<&ReceiptClaims>) -> Self {
+        let device = *device.as_bytes();
+        let receipt = receipt.map(|claims| {
+            let ReceiptClaims { epoch, seq, server_time, .. } = *claims;
+            ReceiptMark { device, epoch, seq, server_time }
+        });
+        Self { floor, receipt }
+    }
+}
+
+/// How the marks were kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In the journal.
+    Shared,
+    /// There is no journal: in this process alone.
+    Alone,
+    /// The journal cannot be used: in this process, until it can.
+    Unusable(String),
+    /// What was kept was damaged: begun again from what signed documents and this process know.
+    Damaged(String),
+}
+
+/// Moves the marks for one process.
+#[derive(Debug)]
+pub struct ClockKeeper {
+    directory: PathBuf,
+    pub(super) journal: Option<Journal>,
+    /// As of the last reading; between two turns of keeping they run ahead of the kept ones.
+    marks: Option<Marks>,
+    /// As they were kept last; `None` while this process is by itself.
+    shared: Option<Marks>,
+    learned: Learned,
+    kept_at: Option<(BootId, i64)>,
+    kept: Kept,
+}
+
+impl ClockKeeper {
+    /// A keeper for a device whose journal is in `directory`; nothing is opened yet.
+    #[must_use]
+    pub fn new(directory: PathBuf) -> Self {
+        Self {
+            directory,
+            journal: None,
+            marks: None,
+            shared: None,
+            learned: Learned::default(),
+            kept_at: None,
+            kept: Kept::Alone,
+        }
+    }
+
+    /// How the marks were kept last.
+    #[must_use]
+    pub const fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Moves time by one reading. What the documents in force vouch for is believed from this reading on: the time up
+    /// to it belongs to the receipt before. News, and marks that have not been kept for a while, are kept.
+    pub fn advance(&mut self, learned: &Learned, reading: &Reading) -> Guarded {
+        let is_due = self.learned != *learned
+            || self.kept_at.is_none_or(|(boot, boottime)| {
+                boot != reading.boot || reading.boottime.saturating_sub(boottime) >= KEEP_SECONDS
+            });
+        if is_due {
+            self.learned = *learned;
+            self.kept_at = Some((reading.boot, reading.boottime));
+            match self.share(reading) {
+                Ok(guarded) => return guarded,
+                Err(fault) => self.go_on_alone(fault),
+            }
+        }
+        let marks = self.marks.get_or_insert_with(|| Marks::new(learned.floor));
+        step(marks, learned, reading)
+    }
+
+    fn share(&mut self, reading: &Reading) -> Result<Guarded, JournalFault> {
+        if self.journal.as_ref().is_none_or(|journal| !journal.is_current(&self.directory)) {
+            self.journal = Some(Journal::open(&self.directory)?);
+        }
+        let Some(journal) = &mut self.journal else {
+            return Err(JournalFault::Unusable("it is not open".into()));
+        };
+        let (mine, shared, learned) = (self.marks.as_ref(), self.shared.as_ref(), &self.learned);
+        let ((marks, guarded), fault) = journal.change_marks(|kept| {
+            let mut marks = base(kept, mine, shared).unwrap_or_else(|| Marks::new(learned.floor));
+            let guarded = step(&mut marks, learned, reading);
+            (marks.clone(), (marks, guarded))
+        })?;
+        self.kept = fault.map_or(Kept::Shared, |fault| Kept::Damaged(fault.to_string()));
+        (self.shared, self.marks) = (Some(marks.clone()), Some(marks));
+        Ok(guarded)
+    }
+
+    fn go_on_alone(&mut self, fault: JournalFault) {
+        (self.journal, self.shared) = (None, None);
+        self.kept = match fault {
+            _ if !Journal::path(&self.directory).exists() => Kept::Alone,
+            JournalFault::Unusable(problem) => Kept::Unusable(problem),
+            JournalFault::Damaged(problem) => Kept::Damaged(problem),
+        };
+    }
+}
+
+/// The marks to move on from. The kept ones, unless they are gone, or older than those that this process kept there
+/// before, or this process was by itself since: then its own, with what the kept ones know better.
+fn base(kept: Option<Marks>, mine: Option<&Marks>, shared: Option<&Marks>) -> Option<Marks> {
+    let Some(kept) = kept else { return mine.cloned() };
+    let Some(mine) = mine else { return Some(kept) };
+    if shared.is_some_and(|shared| kept.reaches(shared)) {
+        return Some(kept);
+    }
+    let mut mine = mine.clone();
+    mine.join(&kept);
+    Some(mine)
+}
+
+fn step(marks: &mut Marks, learned: &Learned, reading: &Reading) -> Guarded {
+    marks.advance(reading);
+    marks.raise_floor(learned.floor);
+    if let Some(receipt) = learned.receipt {
+        marks.receipt(receipt);
+    }
+    marks.advance(reading)
+}

@@ -1,0 +1,201 @@
+use super::*;
+use brink_license::UnixSeconds;
+use brink_license::clock::{BootId, Reading, ReceiptMark};
+use tempfile::TempDir;
+
+const START: i64 = 1_800_000_000;
+const DAY: i64 = 86_400;
+
+struct Device(TempDir);
+
+impl Device {
+    fn new() -> Self {
+        let device = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(device.directory()).unwrap();
+        Journal::ensure(&device.layout()).unwrap();
+        device
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::new(self.0.path())
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.layout().journal()
+    }
+
+    /// Another process of the device.
+    fn process(&self) -> ClockKeeper {
+        ClockKeeper::new(self.directory())
+    }
+
+    fn corrupt(&self, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = Journal::path(&self.directory());
+        let mut bytes = std::fs::read(&path).unwrap();
+        change(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+    }
+}
+
+fn reading(boot: u8, wall: i64, boottime: i64) -> Reading {
+    let boot = BootId::parse(&format!("00000000-0000-4000-8000-0000000000{boot:02x}")).unwrap();
+    Reading { wall: UnixSeconds::new(START + wall), boot, boottime }
+}
+
+fn learned(seq: u64) -> Learned {
+    let server_time = UnixSeconds::new(START);
+    let receipt = Some(ReceiptMark { device: [1; 32], epoch: 1, seq, server_time });
+    Learned { floor: UnixSeconds::new(START), receipt }
+}
+
+#[test]
+fn marks_outlive_processes_and_boots_and_a_clock_set_back_gains_nothing() {
+    let device = Device::new();
+    let first = device.process().advance(&learned(1), &reading(1, 5 * DAY, 100));
+    assert_eq!(first.now, UnixSeconds::new(START + 5 * DAY));
+    // Booted again with the clock at the receipt's time, in a process that knows nothing.
+    let next = device.process().advance(&learned(1), &reading(2, 0, 60));
+    assert_eq!(next.now, UnixSeconds::new(START + 5 * DAY + 60));
+    assert!(next.flags.contains(brink_license::Flags::CLOCK_BACK));
+}
+
+#[test]
+fn seconds_are_counted_once_however_many_processes_tick() {
+    let device = Device::new();
+    let mut processes: Vec<_> = (0..5).map(|_| device.process()).collect();
+    let mut last = None;
+    for second in 0..600 {
+        for process in &mut processes {
+            last = Some(process.advance(&learned(1), &reading(1, second, 10 + second)));
+        }
+    }
+    assert_eq!(last.unwrap().ran, 599);
+    let late = device.process().advance(&learned(1), &reading(1, 600, 610));
+    assert_eq!(late.ran, 600, "a process that starts late counts from what is kept");
+    let receipt = device.process().advance(&learned(2), &reading(1, 601, 611));
+    assert_eq!(receipt.ran, 0, "a new receipt starts it again, for all");
+    for process in &mut processes {
+        assert_eq!(
+            process.advance(&learned(1), &reading(1, 661, 671)).ran,
+            60,
+            "also for those that do not know it"
+        );
+    }
+}
+
+#[test]
+fn what_is_run_between_two_turns_of_keeping_is_bounded() {
+    let device = Device::new();
+    let mut process = device.process();
+    for second in 0..=65 {
+        process.advance(&learned(1), &reading(1, 0, 10 + second));
+    }
+    drop(process);
+    let next = device.process().advance(&learned(1), &reading(2, 0, 0));
+    assert!((36..=65).contains(&next.ran), "{next:?}");
+}
+
+#[test]
+fn a_flipped_bit_in_the_row_is_noticed_and_the_process_goes_on_from_what_it_knows() {
+    let device = Device::new();
+    let mut process = device.process();
+    process.advance(&learned(1), &reading(1, 5 * DAY, 100));
+    let conn = rusqlite::Connection::open(Journal::path(&device.directory())).unwrap();
+    conn.execute("UPDATE clock SET marks = zeroblob(length(marks))", []).unwrap();
+    let next = process.advance(&learned(1), &reading(1, 0, 200));
+    assert!(matches!(process.kept(), Kept::Damaged(_)), "{:?}", process.kept());
+    assert_eq!(next.now, UnixSeconds::new(START + 5 * DAY + 100));
+    process.advance(&learned(1), &reading(1, 0, 300));
+    assert_eq!(process.kept(), &Kept::Shared, "the row is whole again");
+    assert_eq!(
+        device.process().advance(&learned(1), &reading(1, 0, 400)).now,
+        UnixSeconds::new(START + 5 * DAY + 300)
+    );
+}
+
+#[test]
+fn a_row_put_back_to_an_earlier_one_does_not_set_a_running_process_back() {
+    let device = Device::new();
+    let mut process = device.process();
+    process.advance(&learned(1), &reading(1, 0, 0));
+    let conn = rusqlite::Connection::open(Journal::path(&device.directory())).unwrap();
+    let row = |conn: &rusqlite::Connection| -> (Vec<u8>, Vec<u8>) {
+        conn.query_row("SELECT marks, sha256 FROM clock", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    let early = row(&conn);
+    process.advance(&learned(1), &reading(1, 72_000, 60));
+    conn.execute("UPDATE clock SET marks = ?1, sha256 = ?2", [&early.0, &early.1]).unwrap();
+    let next = process.advance(&learned(1), &reading(1, 0, 120));
+    assert_eq!((next.now, next.ran), (UnixSeconds::new(START + 72_060), 120));
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_by_the_agent_and_hosts_follow_to_the_new_one() {
+    let device = Device::new();
+    let mut host = device.process();
+    host.advance(&learned(1), &reading(1, 3 * DAY, 100));
+    host.journal = None;
+    device.corrupt(|bytes| bytes[..64].fill(0xff));
+    let alone = host.advance(&learned(1), &reading(1, 0, 200));
+    assert!(matches!(host.kept(), Kept::Damaged(_)), "{:?}", host.kept());
+    assert_eq!(alone.now, UnixSeconds::new(START + 3 * DAY + 100), "nothing is lost while the process lives");
+    assert!(matches!(Journal::ensure(&device.layout()), Ok(Some(JournalFault::Damaged(_)))));
+    assert!(device.directory().join("journal.db.damaged-1").exists());
+    let again = host.advance(&learned(1), &reading(1, 0, 300));
+    assert_eq!((host.kept(), again.now), (&Kept::Shared, UnixSeconds::new(START + 3 * DAY + 200)));
+    let other = device.process().advance(&learned(1), &reading(1, 0, 400));
+    assert_eq!(other.now, UnixSeconds::new(START + 3 * DAY + 300), "and the new file has it");
+}
+
+#[test]
+fn without_a_journal_or_with_a_locked_one_time_goes_on_from_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut alone = ClockKeeper::new(dir.path().join("journal"));
+    assert_eq!(alone.advance(&learned(1), &reading(1, 10, 10)).now, UnixSeconds::new(START + 10));
+    assert_eq!(alone.kept(), &Kept::Alone);
+
+    let device = Device::new();
+    let mut process = device.process();
+    process.advance(&learned(1), &reading(1, 10, 10));
+    let mut holder = rusqlite::Connection::open(Journal::path(&device.directory())).unwrap();
+    let held = holder.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let now = process.advance(&learned(1), &reading(1, 100, 100));
+    assert!(matches!(process.kept(), Kept::Unusable(_)), "{:?}", process.kept());
+    assert_eq!((now.now, now.ran), (UnixSeconds::new(START + 100), 90));
+    drop(held);
+    let now = process.advance(&learned(1), &reading(1, 200, 200));
+    assert_eq!((process.kept(), now.ran), (&Kept::Shared, 190), "and nothing is counted twice");
+}
+
+#[test]
+fn hosts_of_the_group_may_write_and_others_may_not() {
+    let device = Device::new();
+    let mode = std::fs::metadata(Journal::path(&device.directory())).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o660);
+    assert_eq!(Journal::ensure(&device.layout()), Ok(None), "making it again changes nothing");
+}
+
+#[test]
+fn every_flipped_bit_of_the_file_leaves_a_clock_that_never_falls_below_the_documents() {
+    let device = Device::new();
+    device.process().advance(&learned(1), &reading(1, 3 * DAY, 100));
+    let path = Journal::path(&device.directory());
+    // Into one file, so that a flipped bit is read.
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(conn);
+    let good = std::fs::read(&path).unwrap();
+    let mut noticed = 0;
+    for at in (0..good.len()).step_by(41) {
+        let _ = std::fs::remove_file(path.with_extension("db-wal"));
+        let _ = std::fs::remove_file(path.with_extension("db-shm"));
+        let mut bytes = good.clone();
+        bytes[at] ^= 1 << (at % 8);
+        std::fs::write(&path, bytes).unwrap();
+        let mut process = device.process();
+        let now = process.advance(&learned(1), &reading(1, 0, 200)).now;
+        assert!(now >= UnixSeconds::new(START), "byte {at}");
+        noticed += u32::from(process.kept() != &Kept::Shared);
+    }
+    assert!(noticed > 0, "some bits matter");
+}
