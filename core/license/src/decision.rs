@@ -177,7 +177,8 @@ impl Flags {
     /// The keyset manifest has expired: nothing new is accepted under it.
     pub const KEYSET_EXPIRED: Flags = Flags(1 << 8);
 
-    const NAMES: [(Flags, &'static str); 9] = [
+    /// Every flag with its stable name, lowest bit first.
+    pub const NAMES: [(Flags, &'static str); 9] = [
         (Flags::GRACE, "grace"),
         (Flags::CLOCK_UNSET, "clock_unset"),
         (Flags::CLOCK_BACK, "clock_back"),

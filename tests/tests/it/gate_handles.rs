@@ -4,7 +4,7 @@ use crate::gate::NEAR_MISS;
 use brink_license::clock::State;
 use brink_license::token::{Enforce, LicenceClaims, LicenceStanding};
 use brink_license::{Code, Reason, UnixSeconds};
-use brink_store::gate::{CameraHandle, FeatureHandle, GateLife, find};
+use brink_store::gate::{CameraHandle, FeatureHandle, GateId, GateLife, find};
 use brink_store::{Gate, machine};
 use brink_tests::forge::{self, DAY};
 use brink_tests::until;
@@ -93,6 +93,7 @@ fn a_closed_gate_answers_as_closed_and_its_slot_serves_the_next() {
     let kept = find(id).unwrap();
     assert!(kept.check("cam-000", NEAR_MISS).allowed && kept.life() == GateLife::Open);
     drop(gate);
+    assert!(find(GateId { tag: 0, ..id }).is_none(), "zeros are no gate's, and least of all a free slot's");
     let next = Gate::open(&path, forge::anchor()).unwrap();
     assert!(next.check("cam-000", NEAR_MISS).allowed);
     assert_eq!(kept.life(), GateLife::Closed);

@@ -4,14 +4,16 @@
 //! itself, and answers from memory. It needs no lock, no agent and no network; any number of processes may hold one.
 //! A thread of its own publishes the guarded time and takes up new bundles; a check is a few loads and comparisons.
 //!
-//! `reader` turns a file and a reading into a snapshot, `time` and `handles` are what checks read beside it, `slot` is
+//! `reader` turns a file and a reading into a snapshot, `grants` lists what it grants, `time` and `handles` are what checks read beside it, `slot` is
 //! where they read it.
 
+mod grants;
 mod handles;
 mod reader;
 mod slot;
 mod time;
 
+pub use grants::{Granted, Grants};
 pub use handles::{CameraHandle, FeatureHandle, HANDLES_MAX, HandleError};
 pub use reader::{BundleReader, Snapshot};
 pub use slot::{GATES_MAX, GateId, GateLife, GateRef, find, forked};
@@ -20,7 +22,7 @@ use crate::bundle::{BundleError, VerifiedBundle};
 use crate::machine;
 use brink_license::clock::{BootId, Standing};
 use brink_license::keyset::TrustAnchor;
-use brink_license::{Code, Decision, UnixSeconds};
+use brink_license::{Code, Decision, Reason, Table, UnixSeconds};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -143,6 +145,33 @@ impl GateRef {
         let standing = snapshot.standing().moved_to(self.now()?);
         Some(GateStatus { snapshot, standing, refused })
     }
+
+    /// The code of a decision that says nothing about a licence, for those who keep the two apart.
+    #[inline]
+    #[must_use]
+    pub fn refusal(self, decision: &Decision) -> Option<Code> {
+        // They come first in the order of reasons, so that a check compares once.
+        (decision.reason <= Reason::UnknownHandle).then(|| self.refusal_of(decision.reason))
+    }
+
+    #[cold]
+    fn refusal_of(self, reason: Reason) -> Code {
+        match self.check_open() {
+            Err(code) => code,
+            Ok(()) if reason == Reason::UnknownHandle => Code::BadHandle,
+            // Another process's ticker was noticed by the time alone.
+            Ok(()) => Code::NeedsReopen,
+        }
+    }
+
+    /// Says by code why a gate cannot be asked.
+    pub fn check_open(self) -> Result<(), Code> {
+        match self.life() {
+            GateLife::Open => Ok(()),
+            GateLife::Closed => Err(Code::BadHandle),
+            GateLife::Foreign => Err(Code::NeedsReopen),
+        }
+    }
 }
 
 impl Drop for Gate {
@@ -181,6 +210,18 @@ impl GateStatus {
     #[must_use]
     pub fn bundle(&self) -> Option<&VerifiedBundle> {
         self.snapshot.bundle()
+    }
+
+    /// What the licence grants, to be decided by.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        self.snapshot.table()
+    }
+
+    /// What the licence grants, to be shown: nothing before the first bundle.
+    #[must_use]
+    pub fn grants(&self) -> Grants {
+        self.bundle().map(|bundle| Grants::of(bundle.licence())).unwrap_or_default()
     }
 
     /// Why the file as it stands is not in force.

@@ -56,7 +56,7 @@ struct Published {
 
 impl Published {
     fn closed() -> Arc<Self> {
-        Arc::new(Self { tag: 0, forks: 0, snapshot: Snapshot::empty(), places: Places::default() })
+        Arc::new(Self { tag: NO_TAG, forks: 0, snapshot: Snapshot::empty(), places: Places::default() })
     }
 }
 
@@ -67,12 +67,15 @@ pub struct GateRef {
     tag: u32,
 }
 
+/// What no gate has, and a free slot holds.
+const NO_TAG: u32 = 0;
+
 /// Finds a gate by its id. `None` for a slot that no gate ever had; a closed gate is found and answers as such.
 #[inline]
 #[must_use]
 pub fn find(id: GateId) -> Option<GateRef> {
     let slot = SLOTS.get(id.slot as usize)?.get()?;
-    Some(GateRef { slot, tag: id.tag })
+    (id.tag != NO_TAG).then_some(GateRef { slot, tag: id.tag })
 }
 
 /// Takes a free slot; `None` when all are taken.
@@ -83,7 +86,7 @@ pub(super) fn claim(snapshot: &Snapshot, reading: &Reading) -> Option<(GateId, G
         free.is_ok().then_some((index, slot))
     })?;
     let tag = match NEXT_TAG.fetch_add(1, Ordering::Relaxed) {
-        0 => NEXT_TAG.fetch_add(1, Ordering::Relaxed),
+        NO_TAG => NEXT_TAG.fetch_add(1, Ordering::Relaxed),
         tag => tag,
     };
     let gate = GateRef { slot, tag };
