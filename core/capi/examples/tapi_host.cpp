@@ -42,7 +42,7 @@ private:
 /// What a component asks for.
 struct Kind {
     std::string_view name;
-    /// The feature that it is sold as; empty for what every licensed camera has.
+    /// The feature that it is sold as.
     std::string_view feature;
     bool on_trial;
 };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A licence that is in force whenever this runs: the forge's keys are valid for years on both sides.
-fn in_force(cameras: usize, seq: u64) -> LicenceClaims {
+pub(crate) fn in_force(cameras: usize, seq: u64) -> LicenceClaims {
     let iat = machine::read().unwrap().wall.max(forge::at(0));
     LicenceClaims { seq, iat, nbf: iat, exp: iat.saturating_add(30 * DAY), ..forge::licence(cameras) }
 }
