@@ -44,8 +44,8 @@ pub extern "C" fn brink_gate_close(gate: brink_gate) -> brink_code {
     })
 }
 
-/// May the camera use the feature now? Names that no licence has are denied and not refused. No lock, no allocation, no
-/// system call.
+/// May the camera use the feature now? Names that no licence has are denied and not refused. No lock, no system call, and
+/// after a thread's first question no allocation.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brink_gate_check(
     gate: brink_gate,

@@ -1,10 +1,13 @@
 //! `core/capi/tests/abi.cpp`: everything that a host may get wrong, plainly, under the sanitizers, and under valgrind.
 
 use super::site::{CXX_FLAGS, Folder, package, pkg_config, root, run};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-/// What each run does. `deadline` waits for a licence to end and `many` opens 257 gates: once is enough.
+/// What only the plain run does, too: `deadline` waits for a licence to end and `many` opens 257 gates, for which once is
+/// enough, and in a fork amid threads the address sanitizer may wait for a lock of its own that a lost thread held.
+const PLAIN_ONLY: [&str; 3] = ["deadline", "many", "forks_amid_threads"];
+/// What each run does.
 const SEQUENCES: [&str; 7] =
     ["bad_arguments", "replaced", "absent", "unreadable", "threads", "closed_twice_at_once", "forks"];
 const SHORT_SECONDS: i64 = 4;
@@ -38,7 +41,7 @@ fn every_misuse_has_its_code_and_the_last_good_bundle_ends_at_its_own_deadline()
     let folder = Folder::new();
     let program = build(&folder, &[], &shared());
     folder.publish_for_abi(SHORT_SECONDS);
-    let sequences: Vec<_> = ["deadline", "many"].into_iter().chain(SEQUENCES).collect();
+    let sequences: Vec<_> = PLAIN_ONLY.into_iter().chain(SEQUENCES).collect();
     as_promised(&mut Command::new(program), &folder, &sequences);
 }
 
@@ -62,16 +65,20 @@ fn valgrind_finds_no_error_and_no_leak() {
     let folder = Folder::new();
     let program = build(&folder, &[], &shared());
     folder.publish_for_abi(SHORT_SECONDS);
-    let log = folder.path("valgrind.log");
     let mut command = Command::new("valgrind");
-    command.args(["--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
-    command.arg("--fair-sched=yes").arg(log_option(&log)).arg(program);
+    // A forked child loses what only its parent's threads knew of, so leaks are asked of the parent alone; an error in a
+    // child is its exit code, which its parent asserts.
+    command.args([
+        "--error-exitcode=9",
+        "--leak-check=full",
+        "--errors-for-leak-kinds=none",
+        "--fair-sched=yes",
+    ]);
+    let log = folder.path("valgrind.log");
+    command.arg("--child-silent-after-fork=yes").arg(format!("--log-file={}", log.display())).arg(program);
     as_promised(&mut command, &folder, &SEQUENCES);
     let said = std::fs::read_to_string(&log).unwrap();
     assert!(said.contains("ERROR SUMMARY: 0 errors"), "{said}");
-    assert!(!said.contains("definitely lost: ") || said.contains("definitely lost: 0 bytes"), "{said}");
-}
-
-fn log_option(log: &Path) -> String {
-    format!("--log-file={}", log.display())
+    let none_lost = ["definitely lost: 0 bytes", "no leaks are possible"];
+    assert!(none_lost.iter().any(|sound| said.contains(sound)), "{said}");
 }
