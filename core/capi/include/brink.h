@@ -697,8 +697,8 @@ brink_code brink_gate_open(struct brink_text path,
 brink_code brink_gate_close(struct brink_gate gate);
 
 /**
- * May the camera use the feature now? Names that no licence has are denied and not refused. No lock, no allocation, no
- * system call.
+ * May the camera use the feature now? Names that no licence has are denied and not refused. No lock, no system call, and
+ * after a thread's first question no allocation.
  */
 brink_code brink_gate_check(struct brink_gate gate,
                             struct brink_text camera,
