@@ -36,6 +36,11 @@ pub(crate) unsafe fn bytes<'a>(text: brink_text) -> Result<&'a [u8], Code> {
 pub(crate) unsafe fn text<'a>(text: brink_text) -> Result<&'a str, Code> {
     // SAFETY: the caller's promise is passed on.
     let bytes = unsafe { bytes(text) }?;
+    // Nearly every name is ASCII, and for short texts this look is a fifth of the other's price.
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
     std::str::from_utf8(bytes).map_err(|_| Code::BadUtf8)
 }
 
