@@ -290,6 +290,8 @@ void closing(const Site& site) {
     const brink::Feature feature = gate.feature(NEAR_MISS).value();
     IS(brink_gate_close(id), BRINK_OK);
     nothing_but(id, camera, feature, BRINK_BAD_HANDLE);
+    // A place that is free now, by the tag that no gate has.
+    nothing_but(brink_gate{id.slot, 0}, camera, feature, BRINK_BAD_HANDLE);
     IS(gate.close(), BRINK_BAD_HANDLE);
     // The next gate has the place, and the handles of the one before are not its own.
     const brink::Gate next = site.open();

@@ -116,6 +116,26 @@ fn the_status_is_of_the_moment_it_is_asked_for() {
 }
 
 #[test]
+fn grants_are_listed_by_name_with_packs_and_end_and_outlive_their_gate() {
+    let mut licence = in_force(4, 1);
+    let until = licence.iat.saturating_add(DAY);
+    licence.grants[1].until = Some(until);
+    // The device has `integration` already, and one that its cameras have of their own is listed once.
+    let base = licence.grants[0].packs[0].clone();
+    licence.device.packs.push(base);
+    let (_dir, _path, gate) = open(&licence);
+    let grants = gate.status().unwrap().grants();
+    drop(gate);
+    let listed: Vec<_> = (0..grants.len()).filter_map(|place| grants.camera(place)).collect();
+    let names: Vec<_> = listed.iter().map(|granted| granted.camera).collect();
+    assert_eq!(names, ["cam-000", "cam-001", "cam-002", "cam-003"], "the grants name every second one");
+    let packs = |place: usize| listed[place].packs.iter().map(|pack| pack.as_str()).collect::<Vec<_>>();
+    assert_eq!(packs(0), ["base", "advanced_analytics", "integration"]);
+    assert_eq!((packs(1), listed[1].until), (vec!["base", "integration"], Some(until)));
+    assert_eq!((listed[2].until, grants.camera(4)), (None, None));
+}
+
+#[test]
 fn threads_ask_while_bundles_change_and_gates_close() {
     let (_dir, path, gate) = open(&in_force(2, 1));
     let (id, camera, feature) =

@@ -13,13 +13,15 @@ const EXAMPLES: [&str; 3] =
 const CMAKE_LINES_MAX: usize = 6;
 
 /// Configures and builds the examples in a fresh folder, against a package that was moved after it was installed.
-fn built() -> (Folder, PathBuf) {
+fn built(target: &str) -> (Folder, PathBuf) {
     let folder = Folder::new();
     for example in EXAMPLES {
         folder.copy(example);
     }
-    let lines = fs::read_to_string(folder.path("CMakeLists.txt")).unwrap().lines().count();
-    assert!(lines <= CMAKE_LINES_MAX, "{lines} lines of CMake");
+    let project = fs::read_to_string(folder.path("CMakeLists.txt")).unwrap();
+    assert!(project.lines().count() <= CMAKE_LINES_MAX && project.contains("(Brink::brink)"), "{project}");
+    fs::write(folder.path("CMakeLists.txt"), project.replace("(Brink::brink)", &format!("({target})")))
+        .unwrap();
     let moved = folder.path("moved elsewhere");
     for (name, bytes) in contents(package()) {
         let path = moved.join(name);
@@ -39,7 +41,7 @@ fn built() -> (Folder, PathBuf) {
 #[test]
 #[ignore = "needs cmake, g++ and a release build of libbrink: scripts/test runs this"]
 fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_licence() {
-    let (folder, build) = built();
+    let (folder, build) = built("Brink::brink");
     let paid = folder.publish("paid.bundle", &in_force(2, 1));
     let trial = folder.publish("trial.bundle", &LicenceClaims { mode: Mode::Trial, ..in_force(2, 1) });
     let host = |bundle: &PathBuf, camera: &str| {
@@ -77,6 +79,19 @@ fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_
     assert!(said.contains("cam-000 analytics/near_miss: allowed, granted, until "), "{said}");
     assert!(plain(&paid, "cam-001", 3).contains("not allowed, feature_not_granted\nmend: "));
     assert!(plain(&folder.path("absent"), "cam-000", 3).contains("not allowed, unlicensed"));
+}
+
+#[test]
+#[ignore = "needs cmake, g++ and a release build of libbrink: scripts/test runs this"]
+fn the_static_target_makes_hosts_that_need_no_library_beside_them() {
+    let (folder, build) = built("Brink::brink_static");
+    let paid = folder.publish("paid.bundle", &in_force(2, 1));
+    let needed = run(Command::new("readelf").arg("-d").arg(build.join("tapi_host"))).stdout;
+    assert!(!String::from_utf8(needed).unwrap().contains("libbrink"));
+    let said = Ran::run(&build.join("tapi_host"), &[paid.as_os_str(), "cam-000".as_ref()]).ok().stdout;
+    assert!(said.contains("made near_miss for cam-000: active"), "{said}");
+    let arguments = [paid.as_os_str(), "cam-001".as_ref(), "analytics/near_miss".as_ref()];
+    Ran::run(&build.join("plain"), &arguments).coded(3);
 }
 
 #[test]
