@@ -97,9 +97,19 @@ pub fn manifest() -> Vec<u8> {
 
 /// Version 2: the first license key is in `state`, and there is a second one.
 pub fn next_manifest(state: KeyState) -> Vec<u8> {
+    second_manifest(state, KeyState::Active)
+}
+
+/// Version 2, in which the receipt key is revoked and the license key is not.
+pub fn manifest_without_receipts() -> Vec<u8> {
+    second_manifest(KeyState::Active, KeyState::Revoked)
+}
+
+fn second_manifest(license: KeyState, receipt: KeyState) -> Vec<u8> {
     let held = Keyset::bootstrap(&anchor(), &[manifest()]).expect("a sound keyset");
     let mut next = ManifestPayload::next(&held, at(0), at(400 * DAY));
-    next.keys[0] = record(LICENSE, KeyUse::License, state);
+    next.keys[0] = record(LICENSE, KeyUse::License, license);
+    next.keys[1] = record(RECEIPT, KeyUse::Receipt, receipt);
     next.keys.push(record(LICENSE_NEXT, KeyUse::License, KeyState::Active));
     sign_manifest(&next)
 }

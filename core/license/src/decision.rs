@@ -185,7 +185,8 @@ impl Flags {
     /// Every named bit.
     const ALL: u32 = (1 << Self::NAMES.len()) - 1;
 
-    const NAMES: [(Flags, &'static str); 11] = [
+    /// Every flag with its stable name, lowest bit first.
+    pub const NAMES: [(Flags, &'static str); 11] = [
         (Flags::GRACE, "grace"),
         (Flags::CLOCK_UNSET, "clock_unset"),
         (Flags::CLOCK_BACK, "clock_back"),

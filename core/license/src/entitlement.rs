@@ -176,7 +176,7 @@ impl Table {
 
     /// Decides by place. `standing` is the last evaluation of time, `now` may be later than it: a decision compares
     /// the deadlines itself, so that it never outlives the licence.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn decide_at(
         &self,

@@ -8,6 +8,7 @@ mod init;
 mod run;
 mod status;
 mod token;
+mod trust;
 
 use crate::Output;
 use crate::command::Reply;
@@ -60,6 +61,9 @@ enum Verb {
     /// Look into signed documents
     #[command(subcommand, after_help = EXIT_CODES)]
     Token(token::Verb),
+    /// Prepare what a host compiles in
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Trust(trust::Verb),
 }
 
 /// Which device.
@@ -118,7 +122,8 @@ impl Cli {
             | Verb::Exchange(_)
             | Verb::Check(_)
             | Verb::Status(_)
-            | Verb::Token(_) => "warn",
+            | Verb::Token(_)
+            | Verb::Trust(_) => "warn",
         }
     }
 }
@@ -154,6 +159,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Check(arguments) => check::carry_out(&arguments),
         Verb::Status(arguments) => status::carry_out(&arguments),
         Verb::Token(verb) => token::carry_out(&verb),
+        Verb::Trust(verb) => trust::carry_out(&verb),
     };
     output.reply(&Reply::from(result))
 }

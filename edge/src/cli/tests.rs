@@ -36,6 +36,8 @@ fn every_verb_is_taken_as_documented() {
         "brink-edge token inspect FILE",
         "brink-edge token inspect FILE --trust trust.json --keyset a --keyset b --json",
         "brink-edge token inspect FILE --data E",
+        "brink-edge trust header --trust trust.json",
+        "brink-edge trust header --trust trust.json --out brink_trust.h --json",
     ] {
         assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line).err());
     }
@@ -57,6 +59,7 @@ fn wrong_usage_ends_with_2_and_names_itself() {
         ("brink-edge check --data E --camera C", MissingRequiredArgument),
         ("brink-edge check --data E --camera C --feature a/b --at tomorrow", ValueValidation),
         ("brink-edge token inspect F --keyset K", MissingRequiredArgument),
+        ("brink-edge trust header --out brink_trust.h", MissingRequiredArgument),
         ("brink-edge status --data E --log =", ValueValidation),
     ] {
         assert_eq!(parsed(line).err(), Some(kind), "{line}");
@@ -96,6 +99,11 @@ fn refusals_name_the_thing_and_the_mend() {
         (format!("brink-edge init --data {data} --trust {data}/absent"), 1, "cannot read"),
         (format!("brink-edge init --data {data} --trust {data}"), 1, "not a regular file"),
         (format!("brink-edge token inspect {data}/absent"), 1, "cannot read"),
+        (
+            format!("brink-edge trust header --trust {data}/absent --out {data}/brink_trust.h"),
+            1,
+            "cannot read",
+        ),
         (format!("brink-edge activate --data {data} --import {data}/absent"), 1, "cannot read"),
     ] {
         let (found, out, err) = code_of(&line);

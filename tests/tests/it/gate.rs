@@ -59,7 +59,7 @@ impl Site {
         snapshot.decide(camera, feature, snapshot.standing().now)
     }
 
-    fn state_after(&mut self, seconds: i64) -> State {
+    pub(crate) fn state_after(&mut self, seconds: i64) -> State {
         self.clock = seconds;
         self.check("cam-000", NEAR_MISS).state
     }

@@ -4,7 +4,7 @@ use crate::gate::NEAR_MISS;
 use brink_license::clock::State;
 use brink_license::token::{Enforce, Grant, LicenceClaims, LicenceStanding, Seats};
 use brink_license::{CameraId, Code, Feature, Reason, Slug, UnixSeconds};
-use brink_store::gate::{CameraHandle, FeatureHandle, GateLife, find};
+use brink_store::gate::{CameraHandle, FeatureHandle, GateId, GateLife, find};
 use brink_store::{Gate, machine};
 use brink_tests::forge::{self, DAY};
 use brink_tests::until;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A licence that is in force whenever this runs: the forge's keys are valid for years on both sides.
-fn in_force(cameras: usize, seq: u64) -> LicenceClaims {
+pub(crate) fn in_force(cameras: usize, seq: u64) -> LicenceClaims {
     let iat = machine::read().unwrap().wall.max(forge::at(0));
     LicenceClaims { seq, iat, nbf: iat, exp: iat.saturating_add(30 * DAY), ..forge::licence(cameras) }
 }
@@ -130,6 +130,7 @@ fn a_closed_gate_answers_as_closed_and_its_slot_serves_the_next() {
     let kept = find(id).unwrap();
     assert!(kept.check("cam-000", NEAR_MISS).allowed && kept.life() == GateLife::Open);
     drop(gate);
+    assert!(find(GateId { tag: 0, ..id }).is_none(), "zeros are no gate's, and least of all a free slot's");
     let next = Gate::open(&path, forge::anchor()).unwrap();
     assert!(next.check("cam-000", NEAR_MISS).allowed);
     assert_eq!(kept.life(), GateLife::Closed);
@@ -149,6 +150,26 @@ fn the_status_is_of_the_moment_it_is_asked_for() {
     assert_eq!((status.standing().state, status.refused()), (State::Active, None));
     let ends: UnixSeconds = status.standing().next_transition_at.unwrap();
     assert_eq!(status.standing().moved_to(ends).state, State::Expired);
+}
+
+#[test]
+fn grants_are_listed_by_name_with_packs_and_end_and_outlive_their_gate() {
+    let mut licence = in_force(4, 1);
+    let until = licence.iat.saturating_add(DAY);
+    licence.grants[1].until = Some(until);
+    // The device has `integration` already, and one that its cameras have of their own is listed once.
+    let base = licence.grants[0].packs[0].clone();
+    licence.device.packs.push(base);
+    let (_dir, _path, gate) = open(&licence);
+    let grants = gate.status().unwrap().grants();
+    drop(gate);
+    let listed: Vec<_> = (0..grants.len()).filter_map(|place| grants.camera(place)).collect();
+    let names: Vec<_> = listed.iter().map(|granted| granted.camera).collect();
+    assert_eq!(names, ["cam-000", "cam-001", "cam-002", "cam-003"], "the grants name every second one");
+    let packs = |place: usize| listed[place].packs.iter().map(|pack| pack.as_str()).collect::<Vec<_>>();
+    assert_eq!(packs(0), ["base", "advanced_analytics", "integration"]);
+    assert_eq!((packs(1), listed[1].until), (vec!["base", "integration"], Some(until)));
+    assert_eq!((listed[2].until, grants.camera(4)), (None, None));
 }
 
 #[test]

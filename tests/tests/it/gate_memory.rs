@@ -46,6 +46,24 @@ fn a_suspension_is_not_forgotten_when_the_older_bundle_is_put_back() {
 }
 
 #[test]
+fn a_receipt_of_a_revoked_key_no_longer_stretches_the_time_offline() {
+    let licence = LicenceClaims { exp: forge::at(90 * DAY), offline_max: 86_400, ..forge::licence(2) };
+    let receipt = forge::receipt(&licence, 2, 20 * DAY, LicenceStanding::Active);
+    let mut site = Site::with(&licence);
+    site.publish(&forge::bundle(&licence, &receipt, site.boot).encode().unwrap());
+    assert_eq!(site.state_after(20 * DAY), State::Active);
+    let manifests = vec![forge::manifest(), forge::manifest_without_receipts()];
+    let bundle = Bundle { manifests, ..forge::bundle(&licence, &receipt, site.boot) };
+    site.publish(&bundle.encode().unwrap());
+    assert_eq!(
+        site.state_after(20 * DAY),
+        State::Expired,
+        "the last contact that counts is the licence's own"
+    );
+    assert_eq!(site.refusal(), Some(Code::KeyRevoked));
+}
+
+#[test]
 fn another_keyset_of_the_same_version_is_refused() {
     let licence = LicenceClaims { exp: forge::at(90 * DAY), ..forge::licence(2) };
     let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);

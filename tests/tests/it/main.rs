@@ -7,6 +7,7 @@
 )]
 
 mod activation;
+mod capi;
 mod claims;
 mod clock;
 mod flows;

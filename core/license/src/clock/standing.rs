@@ -176,12 +176,10 @@ impl Window {
         }
     }
 
-    /// The next moment at which the state changes by itself.
-    #[must_use]
-    pub fn next_transition_at(&self, now: UnixSeconds) -> Option<UnixSeconds> {
+    /// The moments after `now` at which the state may change by itself.
+    fn moments_after(&self, now: UnixSeconds) -> impl Iterator<Item = UnixSeconds> {
         let moments = [self.opens_at, self.grace_at, self.ends_at, self.unattested_at];
-        let changes = |moment: &UnixSeconds| *moment != NEVER && self.state_at(*moment) != self.state_at(now);
-        moments.into_iter().filter(|moment| now < *moment).filter(changes).min()
+        moments.into_iter().filter(move |moment| now < *moment && *moment != NEVER)
     }
 
     /// From this moment nothing is allowed any more.
@@ -255,7 +253,9 @@ impl Standing {
     pub fn moved_to(mut self, now: UnixSeconds) -> Self {
         self.now = now;
         (self.state, self.reason) = self.at(now);
-        self.next_transition_at = self.window.next_transition_at(now).filter(|_| self.hold.is_none());
+        // What holds a licence ends with a document, but for one thing that outranks it.
+        let changes = |moment: &UnixSeconds| self.at(*moment).0 != self.state;
+        self.next_transition_at = self.window.moments_after(now).filter(changes).min();
         self
     }
 }
@@ -372,6 +372,7 @@ mod tests {
         let tampered = Guarded { tampered: true, ..guarded(NOW) };
         let standing = evaluate(&tampered, Some(&away), Flags::NONE);
         assert_eq!(standing.state, State::ClockTampered);
+        assert_eq!(standing.next_transition_at, Some(UnixSeconds::new(NOW + 10)));
         assert_eq!(standing.at(UnixSeconds::new(NOW + 10)), gone, "it outranks a clock held back");
     }
 

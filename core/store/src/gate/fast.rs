@@ -71,9 +71,10 @@ impl<T: Default> Cells<T> {
     /// The chunk of an index, and its place in it.
     #[inline]
     const fn place(index: u32) -> (usize, usize) {
-        let shifted = index as usize + FIRST_CHUNK;
-        let chunk = (shifted / FIRST_CHUNK).ilog2() as usize;
-        (chunk, shifted - (FIRST_CHUNK << chunk))
+        // In 64 bits, because no index may overflow it.
+        let shifted = index as u64 + FIRST_CHUNK as u64;
+        let chunk = (shifted / FIRST_CHUNK as u64).ilog2();
+        (chunk as usize, (shifted - ((FIRST_CHUNK as u64) << chunk)) as usize)
     }
 
     #[inline]

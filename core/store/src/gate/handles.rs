@@ -38,8 +38,10 @@ pub enum HandleError {
     /// Too many names.
     #[error("this gate holds {HANDLES_MAX} names of this kind: resolve each name once and keep its handle")]
     TooMany,
-    /// The gate is of another process.
-    #[error("this process was forked since the gate was opened: open a gate in it")]
+    /// The gate is closed or of another process.
+    #[error(
+        "the gate was closed, or this process was forked since it was opened: open a gate in this process"
+    )]
     NeedsReopen,
 }
 

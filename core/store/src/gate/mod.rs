@@ -4,26 +4,28 @@
 //! itself, and answers from memory. It needs no lock, no agent and no network; any number of processes may hold one.
 //! A thread of its own publishes the guarded time and takes up new bundles; a check is a few loads and comparisons.
 //!
-//! `reader` turns a file and a reading into a snapshot, `time`, `handles` and `fast` are what checks read beside it,
-//! `slot` is where they read it.
+//! `reader` turns a file and a reading into a snapshot, `grants` lists what it grants, `time`, `handles` and `fast` are
+//! what checks read beside it, `slot` is where they read it.
 
 mod fast;
+mod grants;
 mod handles;
 mod reader;
 mod slot;
 mod time;
 
+pub use grants::{Granted, Grants};
 pub use handles::{CameraHandle, FeatureHandle, HANDLES_MAX, HandleError};
 pub use reader::{BundleReader, Snapshot};
+use slot::Taken;
 pub use slot::{GATES_MAX, GateId, GateLife, GateRef, find, forked};
 
 use crate::bundle::{BundleError, VerifiedBundle};
 use crate::machine;
 use brink_license::clock::{BootId, Standing};
 use brink_license::keyset::TrustAnchor;
-use brink_license::{Code, Decision, UnixSeconds};
+use brink_license::{Code, Decision, Reason, Table, UnixSeconds};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -78,9 +80,9 @@ impl Gate {
     pub fn open(path: impl AsRef<Path>, anchor: TrustAnchor) -> Result<Self, OpenError> {
         let boot = machine::boot_id().map_err(OpenError::Boot)?;
         let mut reader = BundleReader::new(path.as_ref(), anchor);
-        let reading = machine::reading_of(boot);
-        let first = reader.tick(&reading);
-        let (id, here) = slot::claim(&first, &reading).ok_or(OpenError::TooMany)?;
+        let taken = Taken::now(boot);
+        let first = reader.tick(&taken.reading);
+        let (id, here) = slot::claim(&first, &taken).ok_or(OpenError::TooMany)?;
         here.refuse(reader.refused());
         // From here on dropping it frees the slot.
         let mut gate = Self { id, here, ticker: None };
@@ -144,6 +146,33 @@ impl GateRef {
         let standing = snapshot.standing().moved_to(self.now()?);
         Some(GateStatus { snapshot, standing, refused })
     }
+
+    /// The code of a decision that says nothing about a licence, for those who keep the two apart.
+    #[inline]
+    #[must_use]
+    pub fn refusal(self, decision: &Decision) -> Option<Code> {
+        // They come first in the order of reasons, so that a check compares once.
+        (decision.reason <= Reason::UnknownHandle).then(|| self.refusal_of(decision.reason))
+    }
+
+    #[cold]
+    fn refusal_of(self, reason: Reason) -> Code {
+        match self.check_open() {
+            Err(code) => code,
+            Ok(()) if reason == Reason::UnknownHandle => Code::BadHandle,
+            // Another process's ticker was noticed by the time alone.
+            Ok(()) => Code::NeedsReopen,
+        }
+    }
+
+    /// Says by code why a gate cannot be asked.
+    pub fn check_open(self) -> Result<(), Code> {
+        match self.life() {
+            GateLife::Open => Ok(()),
+            GateLife::Closed => Err(Code::BadHandle),
+            GateLife::Foreign => Err(Code::NeedsReopen),
+        }
+    }
 }
 
 impl Drop for Gate {
@@ -184,6 +213,18 @@ impl GateStatus {
         self.snapshot.bundle()
     }
 
+    /// What the licence grants, to be decided by.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        self.snapshot.table()
+    }
+
+    /// What the licence grants, to be shown: nothing before the first bundle.
+    #[must_use]
+    pub fn grants(&self) -> Grants {
+        self.bundle().map(|bundle| Grants::of(bundle.licence())).unwrap_or_default()
+    }
+
     /// Why the file as it stands is not in force.
     #[must_use]
     pub const fn refused(&self) -> Option<&BundleError> {
@@ -191,16 +232,11 @@ impl GateStatus {
     }
 }
 
-/// One tick. A panic in it is a defect, and must cost a host neither its thread nor the last good bundle.
 fn tick(reader: &mut BundleReader, gate: GateRef, boot: BootId) {
-    let reading = machine::reading_of(boot);
-    match catch_unwind(AssertUnwindSafe(|| reader.tick(&reading))) {
-        Ok(snapshot) => {
-            gate.publish(&snapshot, &reading);
-            gate.refuse(reader.refused());
-        }
-        Err(_) => gate.refuse(Some(&BundleError::Internal)),
-    }
+    let taken = Taken::now(boot);
+    let snapshot = reader.tick(&taken.reading);
+    gate.publish(&snapshot, &taken);
+    gate.refuse(reader.refused());
 }
 
 fn tick_until(stopped: &Receiver<()>, mut tick: impl FnMut()) {

@@ -11,6 +11,7 @@ use brink_license::{Decision, Flags, Kid, Reason, Table, UnixSeconds};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -161,8 +162,10 @@ impl BundleReader {
         }
     }
 
+    /// A panic in here is a defect, and must cost a host neither its process nor the last good bundle.
     fn take_up(&mut self, bytes: &[u8], reading: &Reading) {
-        let admitted = Bundle::decode(bytes).and_then(|bundle| self.admit(&bundle, reading));
+        let admit = || Bundle::decode(bytes).and_then(|bundle| self.admit(&bundle, reading));
+        let admitted = catch_unwind(AssertUnwindSafe(admit)).unwrap_or(Err(BundleError::Internal));
         self.refused = admitted.err();
     }
 
@@ -213,7 +216,12 @@ impl BundleReader {
             flags = flags.with(Flags::KEYSET_EXPIRED);
         }
         let licence = held.bundle.licence().claims();
-        let mut terms = Terms::of(licence, held.bundle.receipt().map(|receipt| receipt.claims()));
+        let receipt = held.bundle.receipt();
+        let mut terms = Terms::of(licence, receipt.map(|receipt| receipt.claims()));
+        if receipt.and_then(|receipt| keyset.key(&receipt.kid())).is_some_and(KeyRecord::is_revoked) {
+            // What a receipt of a lost key says of time is nobody's word; what it forbids stays forbidden.
+            terms.last_contact = licence.iat;
+        }
         if keyset.key(&held.mark.kid).is_some_and(KeyRecord::is_revoked) {
             terms.hold = Some(KEY_COMPROMISE);
         }

@@ -6,8 +6,9 @@ use super::handles::{CameraHandle, FeatureHandle, HandleError, Places, Registry,
 use super::reader::Snapshot;
 use super::time::PublishedTime;
 use crate::bundle::BundleError;
+use crate::machine;
 use arc_swap::ArcSwap;
-use brink_license::clock::Reading;
+use brink_license::clock::{BootId, Reading};
 use brink_license::{Decision, Reason, UnixSeconds};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -36,6 +37,21 @@ pub struct GateId {
     pub tag: u32,
 }
 
+/// A look at the machine's clocks, and when it was taken by the clock that checks read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) reading: Reading,
+    pub(super) coarse: i64,
+}
+
+impl Taken {
+    /// The coarse clock first: what happens between the two makes the look older, not newer.
+    pub(super) fn now(boot: BootId) -> Self {
+        let coarse = machine::coarse_seconds();
+        Self { reading: machine::reading_of(boot), coarse }
+    }
+}
+
 /// One gate's place.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -58,7 +74,7 @@ struct Published {
 
 impl Published {
     fn closed() -> Arc<Self> {
-        Arc::new(Self { tag: 0, forks: 0, snapshot: Snapshot::empty(), places: Places::default() })
+        Arc::new(Self { tag: NO_TAG, forks: 0, snapshot: Snapshot::empty(), places: Places::default() })
     }
 }
 
@@ -69,28 +85,31 @@ pub struct GateRef {
     tag: u32,
 }
 
+/// What no gate has, and a free slot holds.
+const NO_TAG: u32 = 0;
+
 /// Finds a gate by its id. `None` for a slot that no gate ever had; a closed gate is found and answers as such.
 #[inline]
 #[must_use]
 pub fn find(id: GateId) -> Option<GateRef> {
     let slot = SLOTS.get(id.slot as usize)?.get()?;
-    Some(GateRef { slot, tag: id.tag })
+    (id.tag != NO_TAG).then_some(GateRef { slot, tag: id.tag })
 }
 
 /// Takes a free slot; `None` when all are taken.
-pub(super) fn claim(snapshot: &Snapshot, reading: &Reading) -> Option<(GateId, GateRef)> {
+pub(super) fn claim(snapshot: &Snapshot, taken: &Taken) -> Option<(GateId, GateRef)> {
     let (index, slot) = SLOTS.iter().enumerate().find_map(|(index, slot)| {
         let slot = slot.get_or_init(Slot::free);
         let free = slot.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed);
         free.is_ok().then_some((index, slot))
     })?;
     let tag = match NEXT_TAG.fetch_add(1, Ordering::Relaxed) {
-        0 => NEXT_TAG.fetch_add(1, Ordering::Relaxed),
+        NO_TAG => NEXT_TAG.fetch_add(1, Ordering::Relaxed),
         tag => tag,
     };
     let gate = GateRef { slot, tag };
     slot.time.claim();
-    slot.time.publish(snapshot.standing().now, reading);
+    slot.time.publish(snapshot.standing().now, &taken.reading, taken.coarse);
     let mut registry = lock(&slot.registry);
     *registry = Registry::default();
     let places = registry.places(snapshot.table());
@@ -235,9 +254,9 @@ impl GateRef {
     }
 
     /// Publishes what a tick found. Only the gate's own ticker calls it.
-    pub(super) fn publish(self, snapshot: &Snapshot, reading: &Reading) {
+    pub(super) fn publish(self, snapshot: &Snapshot, taken: &Taken) {
         // The time is stored first: see `check`.
-        self.slot.time.publish(snapshot.standing().now, reading);
+        self.slot.time.publish(snapshot.standing().now, &taken.reading, taken.coarse);
         let before = self.slot.published.load_full();
         if before.snapshot.says_the_same(snapshot) {
             return;

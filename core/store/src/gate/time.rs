@@ -42,12 +42,13 @@ impl PublishedTime {
         self.process.load(Ordering::Relaxed) != std::process::id()
     }
 
-    /// Publishes the guarded time of a reading.
-    pub(super) fn publish(&self, now: UnixSeconds, reading: &Reading) {
+    /// Publishes the guarded time of a reading, which was taken at `coarse` seconds of the coarse clock. A reading that
+    /// took long to become a time is late at once: a check then goes on from it by itself.
+    pub(super) fn publish(&self, now: UnixSeconds, reading: &Reading, coarse: i64) {
         self.ahead.store(now.as_i64().saturating_sub(reading.boottime), Ordering::Relaxed);
         self.now.store(now.as_i64(), Ordering::Release);
         // Last: whoever sees that the ticker was here also sees the time it brought.
-        self.ticked_at.store(machine::coarse_seconds(), Ordering::Release);
+        self.ticked_at.store(coarse, Ordering::Release);
     }
 
     /// The guarded time now; `None` in a forked process.
@@ -79,8 +80,8 @@ mod tests {
         let (time, reading) = (PublishedTime::unset(), machine::read().unwrap());
         time.claim();
         let boottime = reading.boottime - seconds_ago;
-        time.publish(UnixSeconds::new(1_800_000_000), &Reading { boottime, ..reading });
-        time.ticked_at.store(machine::coarse_seconds() - seconds_ago, Ordering::Release);
+        let coarse = machine::coarse_seconds() - seconds_ago;
+        time.publish(UnixSeconds::new(1_800_000_000), &Reading { boottime, ..reading }, coarse);
         (time, reading.boottime)
     }
 
@@ -96,6 +97,15 @@ mod tests {
         let passed = machine::boottime_seconds() - before;
         let expected = 1_800_000_000 + 86_400;
         assert!((expected..=expected + passed).contains(&now.as_i64()), "{now:?}");
+    }
+
+    #[test]
+    fn a_reading_that_took_long_to_become_a_time_is_late_at_once() {
+        let (time, before) = published(0);
+        let boot = machine::boot_id().unwrap();
+        let old = Reading { wall: UnixSeconds::new(0), boot, boottime: before - 10 };
+        time.publish(UnixSeconds::new(1_799_999_990), &old, machine::coarse_seconds() - 10);
+        assert!(time.read() >= Some(UnixSeconds::new(1_800_000_000)), "{:?}", time.read());
     }
 
     #[test]

@@ -15,10 +15,11 @@ struct Reach {
 
 /// Arrows point to the core. The edge and the issuer speak through `brink-license`'s documents alone, and a host that
 /// links the store must not thereby link private keys.
-const REACHES: [Reach; 6] = [
+const REACHES: [Reach; 7] = [
     Reach { name: "brink-license", product: &[], tests: &[] },
     Reach { name: "brink-signing", product: &["brink-license"], tests: &[] },
     Reach { name: "brink-store", product: &["brink-license"], tests: &["brink-signing"] },
+    Reach { name: "brink-capi", product: &["brink-license", "brink-store"], tests: &[] },
     Reach { name: "brink-edge", product: &["brink-license", "brink-signing", "brink-store"], tests: &[] },
     Reach { name: "brink-issuer", product: &["brink-license", "brink-signing"], tests: &[] },
     Reach {
@@ -190,6 +191,7 @@ mod tests {
             sample("brink-license", &["brink-signing"], &[]),
             sample("brink-license", &[], &["brink-tests"]),
             sample("brink-store", &["brink-signing"], &[]),
+            sample("brink-capi", &["brink-signing"], &[]),
             sample("brink-edge", &["brink-issuer"], &[]),
             sample("brink-issuer", &[], &["brink-edge"]),
             sample("brink-novel", &[], &[]),

@@ -60,7 +60,7 @@ const POWERS: [Power; 5] = [
         name: "unsafe code",
         phrases: &["unsafe"],
         mend: "use rustix or a safe interface; only the C ABI needs it",
-        places: &[],
+        places: &[("core/capi/src/", "the C ABI: pointers of a host become references")],
     },
 ];
 

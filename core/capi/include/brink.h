@@ -1,0 +1,824 @@
+/* The gate of Brink for C: "may this camera use this feature now?", answered in the calling process.
+ *
+ * Generated from core/capi/src by cbindgen: change it there. The C++ wrapper is brink.hpp.
+ *
+ * CODES     Every call that can fail answers a brink_code; BRINK_OK is 0. An out-parameter is written when the answer is
+ *           BRINK_OK and not touched otherwise, but for the `needed` of brink_gate_refusal. No call throws, aborts or
+ *           ends the process; a defect of Brink answers BRINK_INTERNAL.
+ * POINTERS  Must be NULL or of the type that they say; NULL is refused with BRINK_NULL_POINTER. What is passed in is read
+ *           before the call returns and never kept.
+ * TEXTS     UTF-8 with a length, at most BRINK_TEXT_BYTES_MAX bytes; BRINK_TEXT("x") makes one of a literal. Texts of a
+ *           list live as long as the list, names until the program ends.
+ * THREADS   Every call may be made by any thread at any time, also on one gate at once, also while another thread closes
+ *           it. Gates, cameras and features are plain values: copy them freely. A list may be read by many threads, and
+ *           freed once when none reads it.
+ * LIFETIME  A gate lives from brink_gate_open to brink_gate_close. It starts one thread, which takes up new bundles.
+ *           Cameras and features are valid over every bundle until their gate is closed; used later, or with another
+ *           gate, they are refused with BRINK_BAD_HANDLE, never answered.
+ * FORK      A child process must open gates of its own: on its parent's every call answers BRINK_NEEDS_REOPEN, at once.
+ * SIGNALS   No call may be made from a signal handler.
+ * DENIAL    Act on `allowed`. A call that does not answer BRINK_OK allows nothing.
+ * UPGRADES  Numbers are never reused and structs never change: what is new comes as new functions. A higher
+ *           BRINK_ABI_VERSION is another SONAME. Treat a number that you do not know as a denial.
+ */
+
+
+#ifndef BRINK_H
+#define BRINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The text of a string literal. */
+#ifdef __cplusplus
+#define BRINK_TEXT(literal) (brink_text{"" literal, sizeof(literal) - 1})
+#else
+#define BRINK_TEXT(literal) ((brink_text){"" literal, sizeof(literal) - 1})
+#endif
+
+/**
+ * Longest text that any entry reads: PATH_MAX, far above every name. A length beyond it is a mistake, such as a
+ * negative number or a buffer's size, and reading so far would leave the caller's memory.
+ */
+#define BRINK_TEXT_BYTES_MAX 4096
+
+/**
+ * A moment that never comes, or that is not known.
+ */
+#define BRINK_NEVER INT64_MAX
+
+/**
+ * Rises when a program built with an earlier header would misunderstand this library.
+ */
+#define BRINK_ABI_VERSION 1
+
+/**
+ * What a call came to. Numbers are never reused; the same codes are in logs, in JSON and in HTTP answers.
+ */
+enum brink_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Done.
+     */
+    BRINK_OK = 0,
+    /**
+     * Not three dot-separated base64url parts (step 1).
+     */
+    BRINK_MALFORMED = 1,
+    /**
+     * Above the document's size limit (step 1).
+     */
+    BRINK_TOO_LARGE = 2,
+    /**
+     * Padding, trailing bits or a signature of another length (step 2).
+     */
+    BRINK_BAD_BASE64 = 3,
+    /**
+     * Not a strict JSON object with exactly `alg`, `kid` and `typ` (step 3).
+     */
+    BRINK_BAD_HEADER = 4,
+    /**
+     * Another kind of document (step 4).
+     */
+    BRINK_WRONG_TYP = 5,
+    /**
+     * An algorithm other than Ed25519 (step 4).
+     */
+    BRINK_WRONG_ALG = 6,
+    /**
+     * No key of the keyset has this id.
+     */
+    BRINK_UNKNOWN_KID = 7,
+    /**
+     * The key exists for another use.
+     */
+    BRINK_KEY_USE = 8,
+    /**
+     * The key was revoked.
+     */
+    BRINK_KEY_REVOKED = 9,
+    /**
+     * The signature does not verify.
+     */
+    BRINK_BAD_SIGNATURE = 10,
+    /**
+     * A claim is absent, of another type or out of bounds.
+     */
+    BRINK_BAD_CLAIMS = 11,
+    /**
+     * A version or a `must` claim that this reader does not know.
+     */
+    BRINK_UNSUPPORTED = 12,
+    /**
+     * Signed outside the validity of its key.
+     */
+    BRINK_KEY_EXPIRED = 13,
+    /**
+     * Another issuer than the pinned one.
+     */
+    BRINK_WRONG_ISSUER = 14,
+    /**
+     * Meant for somebody else.
+     */
+    BRINK_WRONG_AUDIENCE = 15,
+    /**
+     * Another tenant, device, epoch or device key.
+     */
+    BRINK_WRONG_DEVICE = 16,
+    /**
+     * Older than what was accepted before.
+     */
+    BRINK_ROLLBACK = 17,
+    /**
+     * A sequence number too far ahead to be honest.
+     */
+    BRINK_SEQ_JUMP = 18,
+    /**
+     * The document wants a newer keyset than is held.
+     */
+    BRINK_KEYSET_TOO_OLD = 19,
+    /**
+     * Not the successor of the version held.
+     */
+    BRINK_MANIFEST_VERSION = 30,
+    /**
+     * Does not link to the version held.
+     */
+    BRINK_MANIFEST_LINK = 31,
+    /**
+     * Too few distinct root keys signed.
+     */
+    BRINK_MANIFEST_THRESHOLD = 32,
+    /**
+     * A key or the root set is not acceptable.
+     */
+    BRINK_MANIFEST_KEYS = 33,
+    /**
+     * Another content for a version already held.
+     */
+    BRINK_MANIFEST_EQUIVOCATION = 34,
+    /**
+     * The manifest held has expired, so nothing new is accepted under it.
+     */
+    BRINK_MANIFEST_EXPIRED = 35,
+    /**
+     * An identifier with a character or length that is not allowed.
+     */
+    BRINK_BAD_ID = 50,
+    /**
+     * A public key that must not be used.
+     */
+    BRINK_BAD_KEY = 51,
+    /**
+     * A trust anchor that must not be used.
+     */
+    BRINK_BAD_TRUST = 52,
+    /**
+     * The receipt does not answer the request that is pending.
+     */
+    BRINK_WRONG_NONCE = 60,
+    /**
+     * The ratchet beside the receipt is not the one it signed.
+     */
+    BRINK_WRONG_RATCHET = 61,
+    /**
+     * The proof does not cover this request.
+     */
+    BRINK_WRONG_PROOF = 62,
+    /**
+     * The bundle's checksum does not match: damage, not forgery.
+     */
+    BRINK_BUNDLE_DAMAGED = 70,
+    /**
+     * A pointer that must not be null is.
+     */
+    BRINK_NULL_POINTER = 80,
+    /**
+     * A text that is not UTF-8.
+     */
+    BRINK_BAD_UTF8 = 81,
+    /**
+     * A length or an index that cannot be.
+     */
+    BRINK_OUT_OF_RANGE = 82,
+    /**
+     * A handle that this gate did not give out, or of a gate that was closed.
+     */
+    BRINK_BAD_HANDLE = 83,
+    /**
+     * The process was forked since the gate was opened: open one in this process.
+     */
+    BRINK_NEEDS_REOPEN = 84,
+    /**
+     * More gates or handles than a process may hold.
+     */
+    BRINK_TOO_MANY = 85,
+    /**
+     * The machine does not tell its boot, or no thread can be started.
+     */
+    BRINK_UNAVAILABLE = 86,
+    /**
+     * A defect of Brink: the call had no effect.
+     */
+    BRINK_INTERNAL = 99,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum brink_code brink_code;
+#else
+typedef uint32_t brink_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What the licence says, before the enforcement profile. 0 is neither.
+ */
+enum brink_verdict
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Licensed.
+     */
+    BRINK_VERDICT_ALLOW = 1,
+    /**
+     * Not licensed.
+     */
+    BRINK_VERDICT_DENY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum brink_verdict brink_verdict;
+#else
+typedef uint8_t brink_verdict;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Why a decision is what it is. The order is the precedence: the first that applies is the one reported.
+ */
+enum brink_reason
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The gate no longer knows: it was closed, or its process was forked. Asking it again does not help.
+     */
+    BRINK_REASON_NEEDS_REOPEN = 1,
+    /**
+     * A handle that this gate did not give out.
+     */
+    BRINK_REASON_UNKNOWN_HANDLE = 2,
+    /**
+     * The store is older than what it once accepted.
+     */
+    BRINK_REASON_STORE_TAMPERED = 3,
+    /**
+     * The issuer withdrew the licence.
+     */
+    BRINK_REASON_REVOKED = 4,
+    /**
+     * The key that signed the licence was revoked.
+     */
+    BRINK_REASON_KEY_COMPROMISE = 5,
+    /**
+     * The issuer holds the licence back.
+     */
+    BRINK_REASON_SUSPENDED = 6,
+    /**
+     * No licence has been accepted.
+     */
+    BRINK_REASON_UNLICENSED = 7,
+    /**
+     * The bundle has been on a machine without presence for too long.
+     */
+    BRINK_REASON_UNATTESTED = 8,
+    /**
+     * The clock was held back for too long.
+     */
+    BRINK_REASON_CLOCK_TAMPERED = 9,
+    /**
+     * The licence has not begun.
+     */
+    BRINK_REASON_NOT_YET_VALID = 10,
+    /**
+     * The licence, its offline limit and its grace are over.
+     */
+    BRINK_REASON_EXPIRED = 11,
+    /**
+     * No grant names the camera.
+     */
+    BRINK_REASON_CAMERA_NOT_LICENSED = 12,
+    /**
+     * No pack of the licence has the feature.
+     */
+    BRINK_REASON_FEATURE_NOT_LICENSED = 13,
+    /**
+     * The camera's grant ended before the licence.
+     */
+    BRINK_REASON_GRANT_ENDED = 14,
+    /**
+     * A pack of the licence has the feature, but not for this camera.
+     */
+    BRINK_REASON_FEATURE_NOT_GRANTED = 15,
+    /**
+     * Yes.
+     */
+    BRINK_REASON_GRANTED = 16,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum brink_reason brink_reason;
+#else
+typedef uint8_t brink_reason;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The licence's state. The order is the precedence.
+ */
+enum brink_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Accepted documents or marks older than the anchor, and nothing at hand reaches it.
+     */
+    BRINK_STATE_STORE_TAMPERED = 1,
+    /**
+     * The issuer withdrew the licence, or the key that signed it.
+     */
+    BRINK_STATE_REVOKED = 2,
+    /**
+     * The issuer holds the licence back.
+     */
+    BRINK_STATE_SUSPENDED = 3,
+    /**
+     * No valid licence.
+     */
+    BRINK_STATE_UNLICENSED = 4,
+    /**
+     * The clock was held back for more than a day of run time.
+     */
+    BRINK_STATE_CLOCK_TAMPERED = 5,
+    /**
+     * Before nbf.
+     */
+    BRINK_STATE_NOT_YET_VALID = 6,
+    /**
+     * After exp and grace, or offline beyond its limit and grace.
+     */
+    BRINK_STATE_EXPIRED = 7,
+    /**
+     * After exp, or offline beyond its limit: work goes on, flagged.
+     */
+    BRINK_STATE_GRACE = 8,
+    /**
+     * In force.
+     */
+    BRINK_STATE_ACTIVE = 9,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum brink_state brink_state;
+#else
+typedef uint8_t brink_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The commercial mode of a licence. Decisions do not depend on it.
+ */
+enum brink_mode
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A trial.
+     */
+    BRINK_MODE_TRIAL = 1,
+    /**
+     * Paid.
+     */
+    BRINK_MODE_BASE = 2,
+    /**
+     * Nothing is licensed, or there is no licence.
+     */
+    BRINK_MODE_UNLICENSED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum brink_mode brink_mode;
+#else
+typedef uint8_t brink_mode;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Facts beside a decision: bits of its `flags`.
+ */
+enum brink_flag
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * In grace: renew soon.
+     */
+    BRINK_FLAG_GRACE = 1,
+    /**
+     * The clock was never set since boot.
+     */
+    BRINK_FLAG_CLOCK_UNSET = 2,
+    /**
+     * The clock stands before what is known.
+     */
+    BRINK_FLAG_CLOCK_BACK = 4,
+    /**
+     * The clock jumped ahead.
+     */
+    BRINK_FLAG_CLOCK_JUMP = 8,
+    /**
+     * Presence on this machine is not confirmed.
+     */
+    BRINK_FLAG_UNATTESTED = 16,
+    /**
+     * Allowed by the profile although the verdict is "deny".
+     */
+    BRINK_FLAG_WARNED = 32,
+    /**
+     * The profile `degrade`: what runs may go on, nothing new may start.
+     */
+    BRINK_FLAG_KEEP_RUNNING = 64,
+    /**
+     * The newest bundle was refused and an earlier one is in force.
+     */
+    BRINK_FLAG_BUNDLE_REFUSED = 128,
+    /**
+     * The keyset manifest has expired: nothing new is accepted under it.
+     */
+    BRINK_FLAG_KEYSET_EXPIRED = 256,
+    /**
+     * The clock's marks cannot be kept beyond this process.
+     */
+    BRINK_FLAG_CLOCK_UNKEPT = 512,
+    /**
+     * The journal was damaged and begun again.
+     */
+    BRINK_FLAG_JOURNAL_DAMAGED = 1024,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum brink_flag brink_flag;
+#else
+typedef uint32_t brink_flag;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The cameras of a licence and their packs, as they were when they were asked for. Owned by whoever asked; valid after
+ * the gate was closed; read by any number of threads; freed once, by brink_grants_free.
+ */
+typedef struct brink_grants brink_grants;
+
+/**
+ * UTF-8 text of somebody else: a pointer and a number of bytes, with no NUL at the end.
+ */
+typedef struct brink_text {
+    /**
+     * The first byte.
+     */
+    const char *ptr;
+    /**
+     * How many bytes.
+     */
+    size_t len;
+} brink_text;
+
+/**
+ * The issuer and the root keys that a host was built with. `brink-edge trust header` writes one to compile in.
+ */
+typedef struct brink_trust {
+    /**
+     * The issuer's name.
+     */
+    struct brink_text issuer;
+    /**
+     * Thumbprints of the root keys (RFC 7638), 43 characters of base64url each.
+     */
+    const struct brink_text *roots;
+    /**
+     * How many.
+     */
+    size_t roots_len;
+    /**
+     * How many of them must have signed.
+     */
+    uint32_t threshold;
+} brink_trust;
+
+/**
+ * An open gate: a plain value that any thread may copy and keep. All zeros are no gate's.
+ */
+typedef struct brink_gate {
+    /**
+     * Which place.
+     */
+    uint32_t slot;
+    /**
+     * Which of the gates that had it.
+     */
+    uint32_t tag;
+} brink_gate;
+
+/**
+ * The answer to "may this camera use this feature now?".
+ */
+typedef struct brink_decision {
+    /**
+     * For "allow" the second from which it may be "deny"; for a licence that has not begun the second when it does;
+     * BRINK_NEVER otherwise. Guarded time, seconds since 1970.
+     */
+    int64_t until;
+    /**
+     * Bits of brink_flag.
+     */
+    uint32_t flags;
+    /**
+     * What to do: the verdict under the licence's enforcement profile.
+     */
+    bool allowed;
+    /**
+     * What the licence says.
+     */
+    brink_verdict verdict;
+    /**
+     * Why.
+     */
+    brink_reason reason;
+    /**
+     * The licence's state.
+     */
+    brink_state state;
+} brink_decision;
+
+/**
+ * A camera of one gate, looked up once. Valid over every bundle until the gate is closed.
+ */
+typedef struct brink_camera {
+    /**
+     * The gate that gave it out.
+     */
+    uint32_t gate;
+    /**
+     * Its number there.
+     */
+    uint32_t index;
+} brink_camera;
+
+/**
+ * A feature of one gate, looked up once. Valid over every bundle until the gate is closed.
+ */
+typedef struct brink_feature {
+    /**
+     * The gate that gave it out.
+     */
+    uint32_t gate;
+    /**
+     * Its number there.
+     */
+    uint32_t index;
+} brink_feature;
+
+/**
+ * What a gate holds, as of the moment it was asked. Moments are guarded time in seconds since 1970.
+ */
+typedef struct brink_status {
+    /**
+     * The guarded time.
+     */
+    int64_t now;
+    /**
+     * The licence is in force from here on.
+     */
+    int64_t opens_at;
+    /**
+     * From here on it is grace.
+     */
+    int64_t grace_at;
+    /**
+     * From here on it is over.
+     */
+    int64_t ends_at;
+    /**
+     * From here on nothing vouches for this machine; BRINK_NEVER at home.
+     */
+    int64_t unattested_at;
+    /**
+     * When the state changes by itself; BRINK_NEVER when only a new bundle can change it.
+     */
+    int64_t next_transition_at;
+    /**
+     * The issuer's time in the last receipt; BRINK_NEVER without one.
+     */
+    int64_t receipt_at;
+    /**
+     * The licence's number; 0 without one.
+     */
+    uint64_t licence_seq;
+    /**
+     * The version of the keyset that verified it; 0 without one.
+     */
+    uint64_t keyset_version;
+    /**
+     * Named cameras.
+     */
+    uint64_t cameras;
+    /**
+     * Seats that no camera has been named for.
+     */
+    uint32_t unnamed_seats;
+    /**
+     * Bits of brink_flag.
+     */
+    uint32_t flags;
+    /**
+     * Why the file as it stands is not in force; BRINK_OK when it is. brink_gate_refusal says it in words.
+     */
+    brink_code refused;
+    /**
+     * The state now.
+     */
+    brink_state state;
+    /**
+     * Why.
+     */
+    brink_reason reason;
+    /**
+     * The commercial mode.
+     */
+    brink_mode mode;
+} brink_status;
+
+/**
+ * One camera of a list of grants.
+ */
+typedef struct brink_grant {
+    /**
+     * The camera's name, which lives as long as the list.
+     */
+    struct brink_text camera;
+    /**
+     * The second from which its grant is over; BRINK_NEVER for one that ends with the licence.
+     */
+    int64_t until;
+    /**
+     * How many packs it has, the device's included.
+     */
+    size_t packs;
+} brink_grant;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Opens a gate on the bundle that the agent publishes, believing these root keys alone. A bundle that is absent or
+ * refused is no error: the gate denies, and takes up the first good one within a second. One gate serves a process.
+ */
+brink_code brink_gate_open(struct brink_text path,
+                           const struct brink_trust *trust,
+                           struct brink_gate *out);
+
+/**
+ * Closes a gate and joins its thread. Other threads may be asking it: they are answered, and from then on told
+ * BRINK_BAD_HANDLE. In a child of the process that opened it, it answers BRINK_NEEDS_REOPEN and does nothing.
+ */
+brink_code brink_gate_close(struct brink_gate gate);
+
+/**
+ * May the camera use the feature now? Names that no licence has are denied and not refused. No lock, no system call, and
+ * after a thread's first question no allocation.
+ */
+brink_code brink_gate_check(struct brink_gate gate,
+                            struct brink_text camera,
+                            struct brink_text feature,
+                            struct brink_decision *out);
+
+/**
+ * Looks a camera up once, for brink_gate_check_handles. It need not be licensed yet.
+ */
+brink_code brink_gate_camera(struct brink_gate gate, struct brink_text name, struct brink_camera *out);
+
+/**
+ * Looks a feature up once, written as category/name.
+ */
+brink_code brink_gate_feature(struct brink_gate gate, struct brink_text name, struct brink_feature *out);
+
+/**
+ * The same question by handles of this gate, several times as fast. For every frame.
+ */
+brink_code brink_gate_check_handles(struct brink_gate gate,
+                                    struct brink_camera camera,
+                                    struct brink_feature feature,
+                                    struct brink_decision *out);
+
+/**
+ * What is in force, until when, and whether the file as it stands was refused. Takes a lock for a moment: for status
+ * pages, not for frames.
+ */
+brink_code brink_gate_status(struct brink_gate gate,
+                             struct brink_status *out);
+
+/**
+ * Why the file as it stands is not in force, in words: UTF-8 with no NUL, empty when it is in force. `needed` gets the
+ * number of bytes; where `capacity` is less, the answer is BRINK_OUT_OF_RANGE and nothing else is written.
+ */
+brink_code brink_gate_refusal(struct brink_gate gate,
+                              char *buffer,
+                              size_t capacity,
+                              size_t *needed);
+
+/**
+ * Lists what the licence in force grants: nothing without one. Whether it is in force now is brink_gate_status's to say.
+ */
+brink_code brink_gate_grants(struct brink_gate gate,
+                             struct brink_grants **out);
+
+/**
+ * How many cameras the list has, sorted by name.
+ */
+brink_code brink_grants_count(const struct brink_grants *grants, size_t *out);
+
+/**
+ * One camera of the list.
+ */
+brink_code brink_grants_camera(const struct brink_grants *grants, size_t camera, struct brink_grant *out);
+
+/**
+ * One pack of a camera. The text lives as long as the list.
+ */
+brink_code brink_grants_pack(const struct brink_grants *grants,
+                             size_t camera,
+                             size_t pack,
+                             struct brink_text *out);
+
+/**
+ * Frees a list and every text of it. NULL is taken and nothing happens.
+ */
+void brink_grants_free(struct brink_grants *grants);
+
+/**
+ * The stable name of a brink_code, such as "BAD_HANDLE".
+ */
+const char *brink_code_name(uint32_t code);
+
+/**
+ * The stable name of a brink_reason, such as "feature_not_granted".
+ */
+const char *brink_reason_name(uint32_t reason);
+
+/**
+ * What a person can do about a brink_reason, in one sentence.
+ */
+const char *brink_reason_mend(uint32_t reason);
+
+/**
+ * The stable name of a brink_state, such as "grace".
+ */
+const char *brink_state_name(uint32_t state);
+
+/**
+ * The stable name of a brink_verdict: "allow" or "deny".
+ */
+const char *brink_verdict_name(uint32_t verdict);
+
+/**
+ * The stable name of one bit of brink_flag, such as "keep_running".
+ */
+const char *brink_flag_name(uint32_t bit);
+
+/**
+ * The version of this library, such as "0.1.0".
+ */
+const char *brink_version(void);
+
+/**
+ * The number in the shared library's SONAME: compare it with BRINK_ABI_VERSION of the header that a program was built
+ * with.
+ */
+uint32_t brink_abi_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* BRINK_H */

@@ -1,0 +1,125 @@
+//! The example hosts, from a fresh folder against the installed package.
+
+use super::site::{CXX_FLAGS, Folder, contents, package, pkg_config, root, run};
+use crate::gate_handles::in_force;
+use brink_license::token::{LicenceClaims, Mode};
+use brink_tests::Ran;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+const EXAMPLES: [&str; 3] =
+    ["core/capi/examples/CMakeLists.txt", "core/capi/examples/tapi_host.cpp", "core/capi/examples/plain.c"];
+const CMAKE_LINES_MAX: usize = 6;
+
+/// Configures and builds the examples in a fresh folder, against a package that was moved after it was installed.
+fn built(target: &str) -> (Folder, PathBuf) {
+    let folder = Folder::new();
+    for example in EXAMPLES {
+        folder.copy(example);
+    }
+    let project = fs::read_to_string(folder.path("CMakeLists.txt")).unwrap();
+    assert!(project.lines().count() <= CMAKE_LINES_MAX && project.contains("(Brink::brink)"), "{project}");
+    fs::write(folder.path("CMakeLists.txt"), project.replace("(Brink::brink)", &format!("({target})")))
+        .unwrap();
+    let moved = folder.path("moved elsewhere");
+    for (name, bytes) in contents(package()) {
+        let path = moved.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let build = folder.path("build");
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(folder.path("")).arg("-B").arg(&build);
+    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", moved.display()));
+    configure.arg("-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror -pedantic -fno-exceptions -fno-rtti");
+    run(configure.arg("-DCMAKE_C_FLAGS=-Wall -Wextra -Werror -pedantic"));
+    run(Command::new("cmake").arg("--build").arg(&build));
+    (folder, build)
+}
+
+#[test]
+#[ignore = "needs cmake, g++ and a release build of libbrink: scripts/test runs this"]
+fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_licence() {
+    let (folder, build) = built("Brink::brink");
+    let paid = folder.publish("paid.bundle", &in_force(2, 1));
+    let trial = folder.publish("trial.bundle", &LicenceClaims { mode: Mode::Trial, ..in_force(2, 1) });
+    let host = |bundle: &PathBuf, camera: &str| {
+        let arguments = [bundle.as_os_str(), camera.as_ref()];
+        Ran::run(&build.join("tapi_host"), &arguments).ok().stdout
+    };
+
+    let said = host(&paid, "cam-000");
+    for component in ["near_miss", "line_zone_manager", "polygon_zone_manager", "database_sink"] {
+        assert!(said.contains(&format!("made {component} for cam-000: active")), "{said}");
+    }
+    assert!(said.contains("6 components, 25 frames; counted, not metered"), "{said}");
+    let said = host(&paid, "cam-001");
+    assert!(said.contains("refused near_miss for cam-001: feature_not_granted"), "{said}");
+    assert!(said.contains("mend: ask the issuer's admin to assign the camera a pack"), "{said}");
+    assert!(said.contains("made counting for cam-001"), "{said}");
+    let said = host(&trial, "cam-000");
+    for component in ["line_zone_manager", "polygon_zone_manager", "database_sink"] {
+        assert!(said.contains(&format!("refused {component} for cam-000: not on trial")), "{said}");
+    }
+    assert!(said.contains("made near_miss for cam-000: active"), "{said}");
+    let said = host(&paid, "cam-777");
+    assert!(!said.contains("made") && said.contains("0 components, 0 frames"), "{said}");
+    assert_eq!(said.matches("camera_not_licensed").count(), 6, "{said}");
+
+    let plain = |bundle: &PathBuf, camera: &str, code: i32| {
+        let arguments = [bundle.as_os_str(), camera.as_ref(), "analytics/near_miss".as_ref()];
+        Ran::run(&build.join("plain"), &arguments).coded(code).stdout
+    };
+    let said = plain(&paid, "cam-000", 0);
+    assert!(
+        said.contains("cam-000: base advanced_analytics integration\ncam-001: base integration\n"),
+        "{said}"
+    );
+    assert!(said.contains("cam-000 analytics/near_miss: allowed, granted, until "), "{said}");
+    assert!(plain(&paid, "cam-001", 3).contains("not allowed, feature_not_granted\nmend: "));
+    assert!(plain(&folder.path("absent"), "cam-000", 3).contains("not allowed, unlicensed"));
+}
+
+#[test]
+#[ignore = "needs cmake, g++ and a release build of libbrink: scripts/test runs this"]
+fn the_static_target_makes_hosts_that_need_no_library_beside_them() {
+    let (folder, build) = built("Brink::brink_static");
+    let paid = folder.publish("paid.bundle", &in_force(2, 1));
+    let needed = run(Command::new("readelf").arg("-d").arg(build.join("tapi_host"))).stdout;
+    assert!(!String::from_utf8(needed).unwrap().contains("libbrink"));
+    let said = Ran::run(&build.join("tapi_host"), &[paid.as_os_str(), "cam-000".as_ref()]).ok().stdout;
+    assert!(said.contains("made near_miss for cam-000: active"), "{said}");
+    let arguments = [paid.as_os_str(), "cam-001".as_ref(), "analytics/near_miss".as_ref()];
+    Ran::run(&build.join("plain"), &arguments).coded(3);
+}
+
+#[test]
+#[ignore = "needs g++ and a release build of libbrink: scripts/test runs this"]
+fn the_headers_compile_without_a_warning_in_every_language_that_they_serve() {
+    let folder = Folder::new();
+    let include = pkg_config(package(), &["--cflags"]);
+    let mut compilers = vec!["gcc", "g++"];
+    // A second opinion where there is one; scripts/test says when there is not.
+    compilers.extend(
+        ["clang", "clang++"].into_iter().filter(|name| Command::new(name).arg("-v").output().is_ok()),
+    );
+    for compiler in compilers {
+        let is_cxx = compiler.ends_with("++");
+        let standards: &[&str] =
+            if is_cxx { &["-std=c++17", "-std=c++20"] } else { &["-std=c99", "-std=c11", "-std=c17"] };
+        for standard in standards {
+            let mut command = Command::new(compiler);
+            command
+                .args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "-I"])
+                .arg(folder.path(""));
+            if is_cxx {
+                command.args(CXX_FLAGS).args(["-Wconversion", "-Wshadow"]);
+                command.arg(root().join("core/capi/examples/tapi_host.cpp"));
+            } else {
+                command.args(["-Wconversion", "-Wshadow"]).arg(root().join("core/capi/examples/plain.c"));
+            }
+            run(command.arg(standard).args(&include));
+        }
+    }
+}
