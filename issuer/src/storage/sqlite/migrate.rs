@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 const MIGRATIONS: &[(&str, &str)] = &[
     ("V1__issuer", include_str!("../../../../migrations/issuer/sqlite/V1__issuer.sql")),
     ("V2__reactions", include_str!("../../../../migrations/issuer/sqlite/V2__reactions.sql")),
+    ("V3__retired", include_str!("../../../../migrations/issuer/sqlite/V3__retired.sql")),
 ];
 
 /// What a refused or failed migration says.

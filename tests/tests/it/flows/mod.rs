@@ -8,7 +8,7 @@ mod losses;
 mod offline;
 mod permission;
 mod refusals;
-
+mod replace;
 mod tls;
 
 use brink_tests::{Device, Issuer, Offer, Running, World};
