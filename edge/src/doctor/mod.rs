@@ -1,7 +1,7 @@
 //! What `doctor` says: a list of checks over facts that were gathered without changing anything.
 //!
 //! ```text
-//! facts    the rim: looks at files, clocks, sockets and the network
+//! gather   the rim: looks at files, clocks, sockets and the network    facts    what it saw
 //! files    owners, modes, links      disk     space, blocks, mounts      clock     the wall clock
 //! store    key, state, vault, bundle terms    keyset, licence, presence  reach     agent and issuer
 //! ```
@@ -10,11 +10,13 @@ mod clock;
 mod disk;
 mod facts;
 mod files;
+mod gather;
 mod reach;
 mod store;
 mod terms;
 
-pub use facts::{Facts, Gatherer};
+pub use facts::Facts;
+pub use gather::Gatherer;
 
 use crate::command::{EXIT_FAILED, Reply};
 use serde::Serialize;

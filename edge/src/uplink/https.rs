@@ -142,11 +142,10 @@ impl HttpsUplink {
 
 /// What rustls finds wrong while bytes are read comes wrapped in an error of the stream.
 fn is_of_tls(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
-        ureq::Error::Io(error) => error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
-        _ => false,
+    if let ureq::Error::Io(error) = error {
+        return error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
     }
+    matches!(error, ureq::Error::Tls(_) | ureq::Error::Rustls(_))
 }
 
 impl Uplink for HttpsUplink {

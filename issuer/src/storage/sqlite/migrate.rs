@@ -102,7 +102,7 @@ mod tests {
         let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
         connection.execute(newer, []).unwrap();
         let error = migrate(&mut connection).unwrap_err();
-        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 2 }), "{error}");
+        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 3 }), "{error}");
         assert!(error.to_string().contains("run a newer brink-issuer"), "{error}");
     }
 

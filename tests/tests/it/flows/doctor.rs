@@ -159,6 +159,14 @@ fn what_was_deleted_cut_or_overwritten_is_named() {
     assert_said(&damaged, "device_key", ("fail", "device.key", "activate --again"));
     let damaged = broken(&|data| cut(data.join("state.db")));
     assert_said(&damaged, "state", ("fail", "damaged", "activate --again"));
+    let newer = broken(&|data| {
+        let path = data.join("state.db");
+        let mut bytes = fs::read(&path).unwrap();
+        // `user_version` (sqlite.org/fileformat2.html section 1.3).
+        bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+        fs::write(&path, bytes).unwrap();
+    });
+    assert_said(&newer, "state", ("fail", "version 99", "update brink-edge"));
     let lost = broken(&|data| fs::remove_dir_all(data.join("vault")).unwrap());
     assert_said(&lost, "vault", ("warn", "gone", "brink-edge status --data"));
     assert!(!lost.data().join("vault").exists(), "nothing is mended");
@@ -202,7 +210,11 @@ fn a_copy_that_was_refused_is_told_what_and_whom_to_ask() {
     copy.run(&["exchange", "--export", request.to_str().unwrap()]).ok();
     assert_said(&copy, "pending", ("ok", "an exchange waits", ""));
     copy.exchange().coded(1);
-    assert_said(&copy, "refusals", ("warn", "STALE_COUNTER", "naming STALE_COUNTER; then brink-edge exchange --data"));
+    assert_said(
+        &copy,
+        "refusals",
+        ("warn", "STALE_COUNTER", "naming STALE_COUNTER; then brink-edge exchange --data"),
+    );
 }
 
 #[test]
@@ -247,16 +259,15 @@ fn other_users_see_what_they_may_and_are_told_the_rest() {
     assert_said(&scene.device, "device_key", ("warn", "may not", as_owner));
 }
 
-/// A small file system in memory, gone at the end.
+/// A small file system, gone at the end.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None`, said loudly, where nothing can be mounted.
-    fn mounted(at: PathBuf) -> Option<Self> {
+    fn mounted(at: PathBuf, what: &[&str]) -> Option<Self> {
         fs::create_dir(&at).unwrap();
         let disk = Self(at);
-        let ran = disk.mount(&["-t", "tmpfs", "-o", "size=12m,mode=0755", "tmpfs"]);
-        if ran {
+        if disk.mount(what) {
             return Some(disk);
         }
         not_run("no file system can be mounted here");
@@ -276,10 +287,27 @@ impl Drop for SmallDisk {
 }
 
 #[test]
+fn a_disk_with_blocks_that_sqlite_cannot_live_on_fails() {
+    let world = World::new();
+    let image = world.path("image");
+    fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+    let made = Command::new("mkfs.ext4").args(["-q", "-b", "1024"]).arg(&image).output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        return not_run("no ext4 file system can be made here");
+    }
+    let Some(disk) = SmallDisk::mounted(world.path("disk"), &["-o", "loop", image.to_str().unwrap()]) else {
+        return;
+    };
+    let device = Device::init(disk.0.join("edge"), &world.issuer().trust());
+    assert_said(&device, "block_size", ("fail", "blocks of 1024 bytes", "mkfs.ext4 -b 4096"));
+}
+
+#[test]
 fn a_full_disk_and_a_read_only_one_fail_and_the_rest_is_still_said() {
     let world = World::new();
     let issuer = world.issuer();
-    let Some(disk) = SmallDisk::mounted(world.path("disk")) else { return };
+    let tmpfs = ["-t", "tmpfs", "-o", "size=12m,mode=0755", "tmpfs"];
+    let Some(disk) = SmallDisk::mounted(world.path("disk"), &tmpfs) else { return };
     let device = Device::init(disk.0.join("edge"), &issuer.trust());
     assert_said(&device, "disk_space", ("warn", "MiB free", "df -h"));
     fs::write(disk.0.join("filler"), vec![1; 6 << 20]).unwrap();
