@@ -5,12 +5,14 @@
 //!                         -> otherwise, with the lock        ----^
 //! Look                    reads the published bundle like any host: check and status, without the lock
 //! uplink                  carries requests: HTTPS, or a file that a person carries
+//! doctor                  examines everything without changing anything
 //! inspect                 reads any document for a person and says whether it verified
 //! ```
 
 pub mod agent;
 pub mod cli;
 pub mod command;
+pub mod doctor;
 pub mod error;
 pub mod exchange;
 pub mod inspect;

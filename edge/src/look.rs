@@ -24,6 +24,12 @@ impl Look {
         Ok(Self { reader: BundleReader::new(&layout.bundle(), anchor.clone()), anchor })
     }
 
+    /// A look that leaves no trace.
+    pub fn observing(layout: &Layout) -> Result<Self, EdgeError> {
+        let anchor = layout.trust_anchor()?;
+        Ok(Self { reader: BundleReader::observing(&layout.bundle(), anchor.clone()), anchor })
+    }
+
     /// What this device trusts.
     #[must_use]
     pub const fn anchor(&self) -> &TrustAnchor {

@@ -7,8 +7,9 @@ use crate::clock::Clock;
 use crate::code;
 use crate::currency::CurrencyError;
 use crate::minting::fresh_token_id;
+use crate::retirement::{self, Retired, RetirementError, RetirementOrder, Successor};
 use crate::secret::{NoRandom, Redacted, random};
-use crate::storage::{Actor, NewCode, Storage, StorageError, SubscriptionRow, TenantRow, Tier};
+use crate::storage::{Actor, DeviceListed, NewCode, Storage, StorageError, SubscriptionRow, TenantRow, Tier};
 use crate::subscription::{self, SubscriptionError, SubscriptionOrder};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use std::sync::Arc;
@@ -46,6 +47,9 @@ pub enum AdminError {
         /// Upper bound.
         max: u32,
     },
+    /// The retirement.
+    #[error(transparent)]
+    Retirement(#[from] RetirementError),
     /// A code would activate devices that cannot be licensed.
     #[error("tenant {0} has no subscription yet; set one with `subscription set --tenant {0} --cameras N`")]
     NoSubscription(TenantId),
@@ -154,19 +158,42 @@ impl Admin {
         if self.storage.tenant(&order.tenant)?.current.is_none() {
             return Err(AdminError::NoSubscription(order.tenant.clone()));
         }
-        let (text, now) = (code::generate()?, self.clock.now());
-        let devices = (0..order.uses).map(|_| Ok((fresh_device_id()?, fresh_token_id()?)));
-        let new = NewCode {
-            code_sha256: code::digest(text.reveal()).ok_or(NoRandom)?,
-            tenant: order.tenant.clone(),
-            tier: order.tier,
-            expires_at: now.saturating_add(i64::from(order.expires_hours) * 3600),
-            created_at: now,
-            devices: devices.collect::<Result<_, NoRandom>>()?,
-        };
+        let (text, new) = fresh_code(order, self.clock.now())?;
         self.storage.create_code(&new, &self.actor)?;
-        let devices = new.devices.into_iter().map(|(device, _)| device).collect();
-        Ok(MadeCode { code: text, devices, expires_at: new.expires_at })
+        Ok(made(text, new))
+    }
+
+    /// Takes a device out of service, and puts another in its place if the order says so. With a new one comes its code.
+    pub fn retire(&self, order: &RetirementOrder) -> Result<(Retired, Option<MadeCode>), AdminError> {
+        retirement::check_order(order)?;
+        let now = self.clock.now();
+        let (existing, fresh) = match &order.successor {
+            Successor::None => (None, None),
+            Successor::Existing(by) => (Some(by), None),
+            Successor::New { expires_hours } => {
+                check_bounds("--expires-hours", *expires_hours, &code::HOURS)?;
+                let old = self.storage.device(&order.device, now)?;
+                let (tenant, tier) = (old.tenant.id, old.device.tier);
+                let order = CodeOrder { tenant, tier, uses: 1, expires_hours: *expires_hours };
+                (None, Some(fresh_code(&order, now)?))
+            }
+        };
+        let mut outcome = None;
+        self.storage.retire(&order.device, existing, now, &mut |view| {
+            let code = fresh.as_ref().map(|(_, code)| code);
+            let (retired, record) = match retirement::retire(view, order, code, (now, &self.actor)) {
+                Ok((retired, record)) => (Ok(retired), Some(record)),
+                Err(refusal) => (Err(refusal), None),
+            };
+            outcome = Some(retired);
+            record
+        })?;
+        Ok((ran(outcome)??, fresh.map(|(text, code)| made(text, code))))
+    }
+
+    /// Every device of a tenant.
+    pub fn devices(&self, tenant: &TenantId) -> Result<Vec<DeviceListed>, AdminError> {
+        Ok(self.storage.devices(tenant, self.clock.now())?)
     }
 
     /// Puts cameras on a device, or takes them off: all of the order or nothing.
@@ -185,6 +212,26 @@ impl Admin {
         })?;
         Ok(ran(outcome)??)
     }
+}
+
+/// A code and the devices that it will activate, stored nowhere yet.
+fn fresh_code(order: &CodeOrder, now: UnixSeconds) -> Result<(Redacted, NewCode), NoRandom> {
+    let text = code::generate()?;
+    let devices = (0..order.uses).map(|_| Ok((fresh_device_id()?, fresh_token_id()?)));
+    let new = NewCode {
+        code_sha256: code::digest(text.reveal()).ok_or(NoRandom)?,
+        tenant: order.tenant.clone(),
+        tier: order.tier,
+        expires_at: now.saturating_add(i64::from(order.expires_hours) * 3600),
+        created_at: now,
+        devices: devices.collect::<Result<_, NoRandom>>()?,
+    };
+    Ok((text, new))
+}
+
+fn made(code: Redacted, new: NewCode) -> MadeCode {
+    let devices = new.devices.into_iter().map(|(device, _)| device).collect();
+    MadeCode { code, devices, expires_at: new.expires_at }
 }
 
 /// The port runs a plan at least once, or fails.

@@ -220,6 +220,8 @@ impl Answering<'_> {
     fn receipt(&self, view: &DeviceView, proven: &Proven, given: &Given<'_>) -> Result<String, Refusal> {
         let state = match view.device.status {
             DeviceStatus::Suspended => LicenceStanding::Suspended,
+            // None is answered: requests of a retired device are refused before.
+            DeviceStatus::Retired => LicenceStanding::Revoked,
             DeviceStatus::Pending | DeviceStatus::Active => LicenceStanding::Active,
         };
         let newest = given.newest;

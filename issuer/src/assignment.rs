@@ -81,6 +81,9 @@ pub enum AssignmentError {
         /// Where it is.
         device: DeviceId,
     },
+    /// Nothing runs there any more.
+    #[error("device {0} is retired and takes no cameras; `device list` shows which do")]
+    Retired(DeviceId),
     /// The camera is not there to be removed.
     #[error(
         "camera {camera} is not on device {device}; `license show --device {device}` lists those that are"
@@ -114,6 +117,7 @@ impl AssignmentError {
             Self::NoSubscription(_)
             | Self::NotSubscribed { .. }
             | Self::OnOtherDevice { .. }
+            | Self::Retired(_)
             | Self::NotThere { .. }
             | Self::BeyondSubscription { .. } => true,
             Self::NoCamera
@@ -153,6 +157,9 @@ pub fn change(
     (now, actor): (UnixSeconds, &Actor),
 ) -> Result<CameraChange, AssignmentError> {
     check_order(order)?;
+    if view.retired {
+        return Err(AssignmentError::Retired(view.device.clone()));
+    }
     let tenant = &view.tenant.tenant.id;
     let note = |detail| AuditNote {
         at: now,

@@ -7,7 +7,7 @@ use crate::calendar::{offsets, rfc3339};
 use crate::catalog::{Catalog, PACK_BASE, PACK_TRIAL, Pack, Scope};
 use crate::seats::{self, Claim, QUOTA_PARTS, Split};
 use crate::secret::sha256;
-use crate::storage::{CameraRow, DeviceView, SubscriptionRow};
+use crate::storage::{CameraRow, DeviceStatus, DeviceView, SubscriptionRow};
 use brink_license::token::{
     AUDIENCE_EDGE, CLAIMS_VERSION, Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, Mode, Over,
     Period, Quota, Seats, Swap,
@@ -63,6 +63,9 @@ pub enum Unmintable {
         /// The pack.
         pack: Slug,
     },
+    /// Out of service.
+    #[error("device {0} is retired; `device list` shows what took its place")]
+    Retired(DeviceId),
     /// No key to bind a licence to.
     #[error("device {0} is not activated")]
     NotActivated(DeviceId),
@@ -142,6 +145,9 @@ pub struct Mint<'a> {
 /// The licence that the device should have now.
 pub fn desired(mint: &Mint<'_>, view: &DeviceView) -> Result<Desired, Unmintable> {
     let tenant = &view.tenant.id;
+    if view.device.status == DeviceStatus::Retired {
+        return Err(Unmintable::Retired(view.device.id.clone()));
+    }
     let subscription =
         view.subscription.as_ref().ok_or_else(|| Unmintable::NoSubscription(tenant.clone()))?;
     if let Some(trial) = subscription.trial.filter(|trial| trial.ends_at <= mint.now) {

@@ -7,7 +7,7 @@ use crate::reaction::reaction;
 use crate::refusal::Refusal;
 use crate::request::{Proven, Signed};
 use crate::restored::Lost;
-use crate::storage::{AnswerKind, DeviceView, Posting, StorageError};
+use crate::storage::{AnswerKind, DeviceStatus, DeviceView, Posting, StorageError};
 use brink_license::b64;
 
 /// What a request turns out to be.
@@ -90,6 +90,9 @@ fn admit(issuer: &Issuer, view: &DeviceView, proven: &Proven) -> Admission {
     let (device, claims) = (&view.device, &proven.claims);
     if device.key.as_ref() != Some(&proven.key) {
         return Admission::Refused(Refusal::OtherKey(device.id.clone()));
+    }
+    if device.status == DeviceStatus::Retired {
+        return Admission::Refused(Refusal::retired(device));
     }
     if claims.epoch != device.epoch {
         let (found, current) = (claims.epoch, device.epoch);

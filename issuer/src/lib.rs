@@ -1,6 +1,6 @@
 //! The cloud side of Brink: catalogue, tenants, subscriptions, minting, activation and exchange.
 //!
-//! The rules are pure (`subscription`, `assignment`, `seats`, `desired`), storage is a port whose methods are whole
+//! The rules are pure (`subscription`, `assignment`, `retirement`, `seats`, `desired`), storage is a port whose methods are whole
 //! transactions, `minting` is the only caller of the license key, and [`Issuer::answer`] is the one use case of
 //! devices, for HTTP and for files. What leaves was recorded before.
 
@@ -28,6 +28,7 @@ mod reaction;
 mod refusal;
 mod request;
 mod restored;
+pub mod retirement;
 pub mod seats;
 pub mod secret;
 pub mod shown;

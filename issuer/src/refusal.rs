@@ -2,7 +2,7 @@
 
 use crate::minting::MintError;
 use crate::secret::NoRandom;
-use crate::storage::StorageError;
+use crate::storage::{DeviceRow, StorageError};
 use brink_license::exchange::ExchangeError;
 use brink_license::token::TokenError;
 use brink_license::{DeviceId, KeyError};
@@ -62,6 +62,18 @@ pub enum Refusal {
     /// Held back by the operator.
     #[error("device {0} is suspended; an activation code does not lift that, its operator does")]
     Suspended(DeviceId),
+    /// Out of service.
+    #[error(
+        "device {device} is retired{} and gets nothing any more; to go on, activate this machine anew: \
+             `brink-edge activate --again` with a code from `device replace` or `device code`",
+        .replaced_by.as_ref().map_or_else(String::new, |by| format!(", replaced by {by},"))
+    )]
+    Retired {
+        /// The device.
+        device: DeviceId,
+        /// What took its place.
+        replaced_by: Option<DeviceId>,
+    },
     /// No such code.
     #[error(
         "the activation code is not known; check it for typing errors, or make a new one with `device code`"
@@ -100,6 +112,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What a retired device is told.
+    pub(crate) fn retired(device: &DeviceRow) -> Self {
+        Self::Retired { device: device.id.clone(), replaced_by: device.replaced_by.clone() }
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -113,6 +130,7 @@ impl Refusal {
             Self::StaleCounter { .. } => "STALE_COUNTER",
             Self::CloneSuspected(_) => "CLONE_SUSPECTED",
             Self::Suspended(_) => "SUSPENDED",
+            Self::Retired { .. } => "RETIRED",
             Self::CodeUnknown => "CODE_UNKNOWN",
             Self::CodeExpired => "CODE_EXPIRED",
             Self::CodeSpent => "CODE_SPENT",

@@ -174,7 +174,7 @@ fn shown_desired(wanted: Desired, now: UnixSeconds, held_by: Vec<Holder>) -> Sho
     let withheld = (!wanted.withheld.is_empty()).then(|| Withheld {
         reason: format!(
             "{} cameras have no seat: other devices still hold them, until they report a licence without them or their \
-             licences end",
+             licences end. Those of a device that is gone: `device replace`",
             wanted.withheld.len()
         ),
         cameras: wanted.withheld,

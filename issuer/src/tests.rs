@@ -7,6 +7,7 @@ mod http;
 mod ledger;
 mod licence;
 mod restored;
+mod retired;
 mod rotation;
 mod seats;
 mod suspended;

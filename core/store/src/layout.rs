@@ -350,6 +350,18 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_is_reached_by_a_link_is_looked_at_where_it_is() {
+        let parent = tempfile::tempdir().unwrap();
+        let layout = Layout::new(parent.path().join("edge"));
+        layout.init(trust(1).as_bytes()).unwrap();
+        let by_link = Layout::new(parent.path().join("link"));
+        std::os::unix::fs::symlink(layout.dir(), by_link.dir()).unwrap();
+        let problems =
+            |layout: &Layout| layout.check().into_iter().map(|found| found.problem).collect::<Vec<_>>();
+        assert_eq!(problems(&by_link), problems(&layout));
+    }
+
+    #[test]
     fn a_loose_mode_is_found_with_its_mend() {
         let parent = tempfile::tempdir().unwrap();
         let layout = Layout::new(parent.path().join("edge"));

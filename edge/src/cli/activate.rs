@@ -4,8 +4,13 @@ use super::exchange::{import, write_request};
 use super::{CaFile, DataDirectory, agent_first};
 use crate::command::{Command, Reply, Secret};
 use crate::error::EdgeError;
+use crate::look::Look;
 use crate::uplink::IssuerUrl;
+use crate::writer::reading;
+use brink_license::DeviceId;
+use brink_store::Layout;
 use clap::Args;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -32,6 +37,35 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
+    let before = device_in_force(&arguments.data.layout());
+    let reply = activate(arguments)?;
+    Ok(match before {
+        Some(old) => with_what_stays(reply, &old),
+        None => reply,
+    })
+}
+
+/// Whose licence hosts have.
+fn device_in_force(layout: &Layout) -> Option<DeviceId> {
+    let snapshot = Look::new(layout).ok()?.at(&reading().ok()?);
+    Some(snapshot.bundle()?.licence().claims().dev.clone())
+}
+
+/// A device that started over has another name, and its cameras and seats stay with the old one until somebody at the
+/// issuer moves them.
+fn with_what_stays(mut reply: Reply, old: &DeviceId) -> Reply {
+    let new = reply.document.get("device").and_then(Value::as_str).map(str::to_owned);
+    let Some(new) = new.filter(|new| new != old.as_str()) else { return reply };
+    let mend = format!("brink-issuer device replace --device {old} --by {new}");
+    reply.text.push_str(&format!(
+        "\nit was {old}, whose cameras and seats stay with that name; where they have not been moved yet, at the \
+         issuer: {mend}"
+    ));
+    reply.document["was"] = json!({ "device": old, "mend": mend });
+    reply
+}
+
+fn activate(arguments: &Arguments) -> Result<Reply, EdgeError> {
     let layout = arguments.data.layout();
     if let Some(path) = &arguments.import {
         return import(&layout, path, |response| Command::ActivateImport { response });

@@ -3,6 +3,7 @@
 mod activate;
 mod agent_first;
 mod check;
+mod doctor;
 mod exchange;
 mod init;
 mod run;
@@ -58,6 +59,10 @@ enum Verb {
     /// Show licence, deadlines, keyset and the store's health
     #[command(after_help = EXIT_CODES)]
     Status(status::Arguments),
+    /// Examine files, disk, clock, keys, licence, store, agent and issuer; changes nothing, and ends with 1 if something
+    /// fails, with 0 if there are only warnings
+    #[command(after_help = EXIT_CODES)]
+    Doctor(doctor::Arguments),
     /// Look into signed documents
     #[command(subcommand, after_help = EXIT_CODES)]
     Token(token::Verb),
@@ -122,6 +127,7 @@ impl Cli {
             | Verb::Exchange(_)
             | Verb::Check(_)
             | Verb::Status(_)
+            | Verb::Doctor(_)
             | Verb::Token(_)
             | Verb::Trust(_) => "warn",
         }
@@ -158,6 +164,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Run(arguments) => run::carry_out(&arguments, output),
         Verb::Check(arguments) => check::carry_out(&arguments),
         Verb::Status(arguments) => status::carry_out(&arguments),
+        Verb::Doctor(arguments) => doctor::carry_out(&arguments),
         Verb::Token(verb) => token::carry_out(&verb),
         Verb::Trust(verb) => trust::carry_out(&verb),
     };

@@ -17,6 +17,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PROBLEM_BYTES_MAX: u64 = 64 * 1024;
 /// Longest text of a problem that is repeated.
 const TEXT_CHARS_MAX: usize = 500;
+/// A look whether anybody is there is no request worth waiting for.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where an issuer says that it is up.
+const HEALTH_PATH: &str = "/healthz";
+/// What it says there.
+const HEALTHY: &str = "ok\n";
 const USER_AGENT: &str = concat!("brink-edge/", env!("CARGO_PKG_VERSION"));
 /// RFC 9457.
 const PROBLEM_TYPE: &str = "application/problem+json";
@@ -97,6 +103,49 @@ impl HttpsUplink {
             None => self.not_an_issuer(format!("status {status} without an explanation")),
         }
     }
+}
+
+/// Who answers at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probed {
+    /// An issuer.
+    Answers,
+    /// Somebody whose certificate is not believed, or who does not speak TLS.
+    Tls(String),
+    /// Nobody.
+    Unreachable(String),
+    /// Somebody else.
+    NotAnIssuer(String),
+}
+
+impl HttpsUplink {
+    /// Asks whether an issuer is there, without telling it who asks.
+    #[must_use]
+    pub fn probe(&self) -> Probed {
+        let ask = self.agent.get(self.url.join(HEALTH_PATH)).config();
+        let asked = ask.timeout_global(Some(PROBE_TIMEOUT)).build().call();
+        match asked {
+            Ok(mut response) if response.status().as_u16() == 200 => {
+                let said = response.body_mut().with_config().limit(PROBLEM_BYTES_MAX).read_to_string();
+                if said.is_ok_and(|said| said == HEALTHY) {
+                    Probed::Answers
+                } else {
+                    Probed::NotAnIssuer(format!("{HEALTH_PATH} says something else"))
+                }
+            }
+            Ok(response) => Probed::NotAnIssuer(format!("{HEALTH_PATH} has status {}", response.status())),
+            Err(error) if is_of_tls(&error) => Probed::Tls(plain(&error.to_string())),
+            Err(error) => Probed::Unreachable(plain(&error.to_string())),
+        }
+    }
+}
+
+/// What rustls finds wrong while bytes are read comes wrapped in an error of the stream.
+fn is_of_tls(error: &ureq::Error) -> bool {
+    if let ureq::Error::Io(error) = error {
+        return error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    }
+    matches!(error, ureq::Error::Tls(_) | ureq::Error::Rustls(_))
 }
 
 impl Uplink for HttpsUplink {

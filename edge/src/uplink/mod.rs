@@ -5,7 +5,7 @@ mod https;
 mod url;
 
 pub use file::{FileUplink, read_bounded, write_whole};
-pub use https::{HttpsUplink, NETWORK_TIMEOUT};
+pub use https::{HttpsUplink, NETWORK_TIMEOUT, Probed};
 pub use url::IssuerUrl;
 
 use std::path::PathBuf;

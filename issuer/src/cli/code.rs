@@ -9,6 +9,7 @@ use crate::founding::FoundingError;
 use crate::http::ServeError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
+use crate::retirement::RetirementError;
 use crate::storage::StorageError;
 use crate::subscription::SubscriptionError;
 
@@ -42,6 +43,7 @@ const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Currency(_) => "CURRENCY",
         AdminError::Subscription(error) => of_subscription(error),
         AdminError::Assignment(error) => of_assignment(error),
+        AdminError::Retirement(error) => of_retirement(error),
         AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
         AdminError::Storage(error) => of_storage(error),
@@ -76,8 +78,20 @@ const fn of_assignment(error: &AssignmentError) -> &'static str {
         AssignmentError::NoSubscription(_) => "NO_SUBSCRIPTION",
         AssignmentError::NotSubscribed { .. } => "NOT_SUBSCRIBED",
         AssignmentError::OnOtherDevice { .. } => "ON_OTHER_DEVICE",
+        AssignmentError::Retired(_) => "RETIRED",
         AssignmentError::NotThere { .. } => "NOT_ON_DEVICE",
         AssignmentError::BeyondSubscription { .. } => "BEYOND_SUBSCRIPTION",
+    }
+}
+
+const fn of_retirement(error: &RetirementError) -> &'static str {
+    match error {
+        RetirementError::Already { .. } | RetirementError::SuccessorRetired(_) => "RETIRED",
+        RetirementError::ReasonMissing => "REASON_MISSING",
+        RetirementError::Reason => "REASON",
+        RetirementError::Itself(_) => "SAME_DEVICE",
+        RetirementError::OtherTenant { .. } => "OTHER_TENANT",
+        RetirementError::OverlapBeyond { .. } => "OVERLAP_BEYOND",
     }
 }
 

@@ -1,5 +1,8 @@
 //! `brink-issuer device`.
 
+mod list;
+mod retire;
+
 use super::EXIT_CODES;
 use super::error::CliError;
 use super::opening::Target;
@@ -16,6 +19,15 @@ pub(super) enum Device {
     /// Make an activation code; prints it once
     #[command(after_help = EXIT_CODES)]
     Code(Code),
+    /// List a tenant's devices: where they stand, when they were last seen, what they hold until when
+    #[command(after_help = EXIT_CODES)]
+    List(list::List),
+    /// Take a device out of service for good; its cameras are free at once, its seats when its lease is over
+    #[command(after_help = EXIT_CODES)]
+    Retire(retire::Retire),
+    /// Retire a device and put another in its place, with its cameras, seats and share of the quotas
+    #[command(after_help = EXIT_CODES)]
+    Replace(retire::Replace),
 }
 
 #[derive(Debug, Args)]
@@ -40,12 +52,18 @@ impl Device {
     pub(super) const fn target(&self) -> &Target {
         match self {
             Device::Code(code) => &code.target,
+            Device::List(list) => &list.target,
+            Device::Retire(retire) => &retire.target,
+            Device::Replace(replace) => &replace.target,
         }
     }
 
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         match self {
             Device::Code(code) => code.run(output),
+            Device::List(list) => list.run(output),
+            Device::Retire(retire) => retire.run(output),
+            Device::Replace(replace) => replace.run(output),
         }
     }
 }

@@ -66,7 +66,8 @@ impl Directory {
             storage: self.storage()?,
             catalog: Catalog::embedded()?,
             clock: Arc::new(SystemClock),
-            actor: Actor("cli".into()),
+            // Who answers for it, as the system names them.
+            actor: Actor(format!("cli:uid-{}", rustix::process::getuid().as_raw())),
         })
     }
 

@@ -1,7 +1,7 @@
 //! The storage port. Each method is one whole transaction: it happens entirely or not at all, and what it returns was
 //! durable before it returned. Callers in async code move it to a blocking thread.
 //!
-//! Three methods take a *plan*: a pure closure that sees what was read inside the write transaction and answers what
+//! Some methods take a *plan*: a pure closure that sees what was read inside the write transaction and answers what
 //! to record. So a sequence number is allotted, the token signed and both recorded before anything leaves, and the
 //! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
 //! conflict; the last run counts.
@@ -12,7 +12,8 @@ pub mod sqlite;
 
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
-    DeviceView, Elsewhere, Founding, Holder, NewCode, NewSubscription, Posting, Report, SubscriptionView,
+    DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewSubscription, Posting, Report,
+    Retirement, RetirementView, SubscriptionView,
 };
 pub use rows::{
     Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, ExchangeState, IssuerRow, LicenceRow,
@@ -111,6 +112,18 @@ pub trait Storage: Send + Sync {
         cameras: &[CameraId],
         plan: Plan<'_, AssignmentView, CameraChange>,
     ) -> Result<(), StorageError>;
+
+    /// Takes a device out of service; `successor` is one that is there already.
+    fn retire(
+        &self,
+        device: &DeviceId,
+        successor: Option<&DeviceId>,
+        now: UnixSeconds,
+        plan: Plan<'_, RetirementView, Retirement>,
+    ) -> Result<(), StorageError>;
+
+    /// Every device of a tenant, oldest first.
+    fn devices(&self, tenant: &TenantId, now: UnixSeconds) -> Result<Vec<DeviceListed>, StorageError>;
 
     /// Everything that decides on a device's licence at `now`.
     fn device(&self, device: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError>;

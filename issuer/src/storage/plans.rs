@@ -1,8 +1,8 @@
 //! What plans see, and what they record.
 
 use super::rows::{
-    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, IssuerRow, LicenceRow, Reaction, SubscriptionRow,
-    TenantRow, Tier, TrialWindow,
+    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, IssuerRow, LicenceRow, Reaction,
+    SubscriptionRow, TenantRow, Tier, TrialWindow,
 };
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -129,8 +129,73 @@ pub struct AssignmentView {
     pub tenant: SubscriptionView,
     /// The device that is asked for.
     pub device: DeviceId,
+    /// Whether it is out of service.
+    pub retired: bool,
     /// Where those of the asked cameras sit that are assigned.
     pub held_by: BTreeMap<CameraId, DeviceId>,
+}
+
+/// A device that is to go, and what takes its place.
+#[derive(Clone, Debug)]
+pub struct RetirementView {
+    /// The device.
+    pub device: DeviceView,
+    /// When the last of what it may still run on ends for good.
+    pub held_until: UnixSeconds,
+    /// Whether that has a share of the tenant's quotas.
+    pub quota_held: bool,
+    /// Seats of retired devices that may run beside those of their successors now.
+    pub overlapping: u64,
+    /// The device that is to take its place, if it is there already.
+    pub successor: Option<DeviceView>,
+}
+
+/// A device that goes.
+#[derive(Clone, Debug)]
+pub struct Retirement {
+    /// When.
+    pub at: UnixSeconds,
+    /// What gets its cameras; without one they are free.
+    pub successor: Option<DeviceId>,
+    /// The code that activates a new successor.
+    pub code: Option<NewCode>,
+    /// Whether what it may still run on holds no seats any more.
+    pub overlap: bool,
+    /// What the audit says.
+    pub note: AuditNote,
+}
+
+/// One line of a tenant's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceListed {
+    /// The device.
+    pub device: DeviceId,
+    /// Its class.
+    pub tier: Tier,
+    /// Where it stands.
+    pub status: DeviceStatus,
+    /// What took its place.
+    pub replaced_by: Option<DeviceId>,
+    /// Cameras assigned by name.
+    pub cameras: u64,
+    /// When it was last answered.
+    pub last_seen_at: Option<UnixSeconds>,
+    /// Its epoch.
+    pub epoch: u32,
+    /// The licence minted last.
+    pub licence_seq: Option<u64>,
+    /// The licence that it said it holds.
+    pub reported_seq: u64,
+    /// Where that minted last ends.
+    pub exp: Option<UnixSeconds>,
+    /// Where its grace ends.
+    pub ends_at: Option<UnixSeconds>,
+    /// Seats that it may still use.
+    pub seats_held: u64,
+    /// Until when.
+    pub held_until: UnixSeconds,
+    /// Whether these overlap with a successor's.
+    pub overlap: bool,
 }
 
 /// A change to make: all of it or nothing.

@@ -103,6 +103,8 @@ pub enum DeviceStatus {
     Active,
     /// Held back.
     Suspended,
+    /// Out of service for good.
+    Retired,
 }
 
 /// What the exchange protocol remembers of a device.
@@ -142,6 +144,8 @@ pub struct DeviceRow {
     pub tenant: TenantId,
     /// Its class.
     pub tier: Tier,
+    /// What took its place when it was retired.
+    pub replaced_by: Option<DeviceId>,
     /// `sub` of all its licences.
     pub licence_id: TokenId,
     /// Where it stands.

@@ -122,6 +122,13 @@ impl BundleReader {
         }
     }
 
+    /// A reader that leaves no trace of its looks: it keeps no marks.
+    #[must_use]
+    pub fn observing(path: &Path, anchor: TrustAnchor) -> Self {
+        let clock = ClockKeeper::observer(directory_of(path).join(JOURNAL_DIRECTORY));
+        Self { clock, ..Self::new(path, anchor) }
+    }
+
     /// Why the file as it stands is not in force.
     #[must_use]
     pub const fn refused(&self) -> Option<&BundleError> {

@@ -56,9 +56,17 @@ pub struct ClockKeeper {
     learned: Learned,
     kept_at: Option<(BootId, i64)>,
     kept: Kept,
+    /// Looks at what is kept, once, and keeps nothing.
+    observes: bool,
 }
 
 impl ClockKeeper {
+    /// A keeper that leaves no trace: it begins with what is kept and moves it in this process alone.
+    #[must_use]
+    pub fn observer(directory: PathBuf) -> Self {
+        Self { observes: true, ..Self::new(directory) }
+    }
+
     /// A keeper for a device whose journal is in `directory`; nothing is opened yet.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
@@ -70,6 +78,7 @@ impl ClockKeeper {
             learned: Learned::default(),
             kept_at: None,
             kept: Kept::Alone,
+            observes: false,
         }
     }
 
@@ -86,7 +95,11 @@ impl ClockKeeper {
             || self.kept_at.is_none_or(|(boot, boottime)| {
                 boot != reading.boot || reading.boottime.saturating_sub(boottime) >= KEEP_SECONDS
             });
-        if is_due {
+        if self.observes {
+            if self.marks.is_none() {
+                self.marks = Journal::glimpse(&self.directory);
+            }
+        } else if is_due {
             self.learned = *learned;
             self.kept_at = Some((reading.boot, reading.boottime));
             match self.share(reading) {

@@ -104,6 +104,20 @@ impl Journal {
         }
     }
 
+    /// The marks that are kept, for somebody who must leave no trace. Without a log beside it nobody is writing, and
+    /// then the file is read as if it could not change; with one, everything that reading needs is there already.
+    #[must_use]
+    pub fn glimpse(directory: &Path) -> Option<Marks> {
+        let path = Self::path(directory);
+        let conn = if path.with_extension("db-wal").exists() {
+            Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        } else {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(crate::state::immutable_uri(&path), flags)
+        };
+        kept_in(&conn.ok()?).ok()?.0
+    }
+
     /// Whether the file with its name is still this one.
     #[must_use]
     pub fn is_current(&self, directory: &Path) -> bool {
@@ -117,14 +131,7 @@ impl Journal {
         change: impl FnOnce(Option<Marks>) -> (Marks, T),
     ) -> Result<(T, Option<JournalFault>), JournalFault> {
         let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let row = transaction.query_row("SELECT marks, sha256 FROM clock", [], |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
-        });
-        let (kept, fault) = match row.optional()? {
-            None => (None, None),
-            Some((bytes, digest)) if digest == digest_of(&bytes) => (Marks::from_bytes(&bytes), None),
-            Some(_) => (None, Some(JournalFault::Damaged("the clock's marks".into()))),
-        };
+        let (kept, fault) = kept_in(&transaction)?;
         let (marks, answer) = change(kept);
         let bytes = marks.to_bytes();
         transaction.execute(
@@ -135,6 +142,18 @@ impl Journal {
         transaction.commit()?;
         Ok((answer, fault))
     }
+}
+
+/// The row, if it is sound, and otherwise why not.
+fn kept_in(conn: &Connection) -> Result<(Option<Marks>, Option<JournalFault>), rusqlite::Error> {
+    let row = conn.query_row("SELECT marks, sha256 FROM clock", [], |row| {
+        Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
+    });
+    Ok(match row.optional()? {
+        None => (None, None),
+        Some((bytes, digest)) if digest == digest_of(&bytes) => (Marks::from_bytes(&bytes), None),
+        Some(_) => (None, Some(JournalFault::Damaged("the clock's marks".into()))),
+    })
 }
 
 fn digest_of(marks: &[u8]) -> [u8; 32] {

@@ -168,6 +168,24 @@ fn without_a_journal_or_with_a_locked_one_time_goes_on_from_memory() {
 }
 
 #[test]
+fn an_observer_sees_what_is_kept_and_leaves_no_trace() {
+    let device = Device::new();
+    let look = || ClockKeeper::observer(device.directory()).advance(&learned(1), &reading(1, 0, 200)).now;
+    let listing = || {
+        let files = std::fs::read_dir(device.directory()).unwrap().map(|entry| entry.unwrap());
+        let mut files: Vec<_> = files.map(|f| (f.file_name(), std::fs::read(f.path()).unwrap())).collect();
+        files.sort();
+        files
+    };
+    device.process().advance(&learned(1), &reading(1, 3 * DAY, 100));
+    let before = listing();
+    assert_eq!((look(), listing() == before), (UnixSeconds::new(START + 3 * DAY + 100), true));
+    let mut writer = device.process();
+    writer.advance(&learned(1), &reading(1, 3 * DAY + 50, 150));
+    assert_eq!(look(), UnixSeconds::new(START + 3 * DAY + 100), "beside a process that has it open");
+}
+
+#[test]
 fn hosts_of_the_group_may_write_and_others_may_not() {
     let device = Device::new();
     let mode = std::fs::metadata(Journal::path(&device.directory())).unwrap().permissions().mode();

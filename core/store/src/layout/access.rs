@@ -96,19 +96,23 @@ struct Rule {
     mode: u32,
 }
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 10] = [
     Rule { name: "trust.json", mode: TRUST_MODE },
     Rule { name: "device.key", mode: 0o600 },
     Rule { name: "state.db", mode: 0o600 },
+    Rule { name: "state.db-wal", mode: 0o600 },
+    Rule { name: "state.db-shm", mode: 0o600 },
     Rule { name: "vault", mode: PRIVATE_DIR_MODE },
     Rule { name: "licence.bundle", mode: 0o644 },
     Rule { name: "agent.lock", mode: 0o600 },
+    Rule { name: "agent.sock", mode: 0o660 },
     Rule { name: "journal", mode: JOURNAL_MODE },
 ];
 
 /// Compares what exists with the rules; what does not exist is for others to miss.
 pub(super) fn check(layout: &Layout) -> Vec<Finding> {
-    let Ok(dir) = symlink_metadata(layout.dir()) else {
+    // The directory itself may well be reached by a link; what is in it may not.
+    let Ok(dir) = std::fs::metadata(layout.dir()) else {
         return vec![Finding {
             path: layout.dir().to_owned(),
             problem: "is absent".into(),

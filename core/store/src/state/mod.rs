@@ -10,6 +10,7 @@ mod schema;
 mod seal;
 
 pub(crate) use inbox::Inbox;
+pub(crate) use schema::immutable_uri;
 
 pub use held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
 
@@ -269,6 +270,44 @@ impl Held {
         let mut state = StateDb { conn: schema::open_read_only(&path)?, path };
         state.held().map(Some)
     }
+
+    /// A look that leaves no trace, for whoever only examines: SQLite makes files beside a database in WAL mode even
+    /// to read it, unless it is told that nobody writes.
+    pub fn glimpse(layout: &Layout) -> Result<Glimpse, StoreError> {
+        let path = layout.state_db();
+        if !exists(&path)? {
+            return if exists(&layout.device_key())? {
+                Err(StoreError::StateLost { path })
+            } else {
+                Ok(Glimpse::Absent)
+            };
+        }
+        let seen = glimpse(&path);
+        // A writer that came or went in between makes what was read look damaged: the second look is at rest.
+        if seen.is_err() { glimpse(&path) } else { seen }
+    }
+}
+
+/// What a look without a trace came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Glimpse {
+    /// There is no device here yet.
+    Absent,
+    /// The last writer was interrupted, and only the next one puts together what it left.
+    Interrupted,
+    /// All of it.
+    Whole(Box<Held>),
+}
+
+fn glimpse(path: &Path) -> Result<Glimpse, StoreError> {
+    let log = schema::with_suffix(path, "-wal");
+    let logged = log.symlink_metadata().is_ok_and(|metadata| metadata.len() > 0);
+    if logged && !exists(&schema::with_suffix(path, "-shm"))? {
+        return Ok(Glimpse::Interrupted);
+    }
+    let conn = if logged { schema::open_read_only(path)? } else { schema::open_unchanging(path)? };
+    let mut state = StateDb { conn, path: path.to_owned() };
+    Ok(Glimpse::Whole(Box::new(state.held()?)))
 }
 
 #[cfg(test)]

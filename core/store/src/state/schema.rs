@@ -6,6 +6,7 @@ use crate::StoreError;
 use crate::durable::{directory_of, exists, rename, sync_directory};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::OpenOptions;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -90,6 +91,31 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|fault: Fault| fault.at(path, "open it"))
 }
 
+/// Opens an existing file that nobody is writing, without making anything beside it.
+pub(super) fn open_unchanging(path: &Path) -> Result<Connection, StoreError> {
+    let open = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let conn = Connection::open_with_flags(immutable_uri(path), flags)?;
+        conn.pragma_update(None, "trusted_schema", false)?;
+        version_of(&conn, path)?;
+        Ok(conn)
+    };
+    open().map_err(|fault: Fault| fault.at(path, "open it"))
+}
+
+/// The path as a URI of SQLite's (sqlite.org/uri.html), with every byte escaped that could mean something else there.
+pub(crate) fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from(if path.is_absolute() { "file://" } else { "file:" });
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri + "?immutable=1"
+}
+
 /// The file is small, so its structure is checked whenever it is opened.
 fn check_content(conn: &Connection) -> Result<(), Fault> {
     let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -115,7 +141,7 @@ fn migrate(conn: &Connection, from: i64) -> Result<(), Fault> {
     Ok(conn.pragma_update(None, "user_version", VERSION)?)
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

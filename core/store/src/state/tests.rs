@@ -220,3 +220,51 @@ fn a_look_needs_no_lock_and_sees_the_newest_commit() {
     std::fs::write(nothing.device_key(), b"x").unwrap();
     assert_eq!(Held::read(&nothing).unwrap_err().code(), "STATE_LOST");
 }
+
+fn listing(dir: &tempfile::TempDir) -> Vec<String> {
+    let names = std::fs::read_dir(dir.path()).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_glimpse_leaves_no_trace_and_sees_what_a_look_sees() {
+    let (dir, path, held) = filled();
+    let layout = Layout::new(dir.path());
+    let before = listing(&dir);
+    assert_eq!(Held::glimpse(&layout), Ok(Glimpse::Whole(Box::new(held))));
+    assert_eq!(listing(&dir), before);
+    // While somebody has it open, what is only in the log is seen too.
+    let mut state = StateDb::open(&path).unwrap();
+    state.set_issuer_url("https://elsewhere.example").unwrap();
+    let Ok(Glimpse::Whole(seen)) = Held::glimpse(&layout) else { panic!("nothing seen") };
+    assert_eq!(seen.issuer_url.as_deref(), Some("https://elsewhere.example"));
+}
+
+#[test]
+fn a_glimpse_does_not_mend_what_a_killed_writer_left() {
+    let (dir, path, _) = filled();
+    let mut state = StateDb::open(&path).unwrap();
+    state.set_issuer_url("https://elsewhere.example").unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["state.db", "state.db-wal"] {
+        std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let before = listing(&copy);
+    assert_eq!(Held::glimpse(&Layout::new(copy.path())), Ok(Glimpse::Interrupted));
+    assert_eq!(listing(&copy), before);
+    let held = StateDb::open(&copy.path().join("state.db")).unwrap().held().unwrap();
+    assert_eq!(held.issuer_url.as_deref(), Some("https://elsewhere.example"));
+}
+
+#[test]
+fn a_glimpse_finds_a_path_of_any_letters() {
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join("a?b#c%41 d");
+    std::fs::create_dir(&odd).unwrap();
+    let layout = Layout::new(&odd);
+    assert_eq!(Held::glimpse(&layout), Ok(Glimpse::Absent));
+    StateDb::create(&layout.state_db(), &TestIssuer::new(1).anchor(), jkt()).unwrap();
+    assert!(matches!(Held::glimpse(&layout), Ok(Glimpse::Whole(_))));
+}

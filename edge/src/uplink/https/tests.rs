@@ -135,6 +135,26 @@ fn nobody_there_and_half_an_answer_are_unreachable() {
     serving.join().unwrap();
 }
 
+fn probed(status: &str, body: &[u8]) -> Probed {
+    let (url, serving) = server(http(status, "content-type: text/plain\r\n", body));
+    let probed = HttpsUplink::new(url, None).unwrap().probe();
+    let (asked, sent) = serving.join().unwrap();
+    assert!(asked.starts_with("GET /healthz ") && sent.is_empty(), "{asked}");
+    probed
+}
+
+#[test]
+fn a_probe_tells_an_issuer_from_somebody_else_and_from_nobody() {
+    assert_eq!(probed("200 OK", b"ok\n"), Probed::Answers);
+    for (status, body) in [("200 OK", &b"<html>"[..]), ("404 Not Found", b"ok\n"), ("302 Found", b"")] {
+        assert!(matches!(probed(status, body), Probed::NotAnIssuer(_)), "{status}");
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = IssuerUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    assert!(matches!(HttpsUplink::new(url, None).unwrap().probe(), Probed::Unreachable(_)));
+}
+
 #[test]
 fn certificates_are_certificates() {
     let url = IssuerUrl::parse("https://issuer.example").unwrap();

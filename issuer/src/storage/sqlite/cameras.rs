@@ -1,7 +1,7 @@
 //! Which camera sits on which device.
 
 use super::columns::{column, damaged, parsed, seconds};
-use super::{StorageError, note, tenants};
+use super::{StorageError, note, retirement, tenants};
 use crate::storage::{AssignmentView, CameraChange, CameraRow};
 use brink_license::{CameraId, DeviceId, Slug, TenantId};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -23,7 +23,8 @@ pub(super) fn view(
             held_by.insert(camera.clone(), holder);
         }
     }
-    Ok(AssignmentView { tenant: tenants::view(tx, &tenant)?, device: device.clone(), held_by })
+    let retired = retirement::is_retired(tx, device)?;
+    Ok(AssignmentView { tenant: tenants::view(tx, &tenant)?, device: device.clone(), retired, held_by })
 }
 
 pub(super) fn tenant_of(tx: &Transaction<'_>, device: &DeviceId) -> Result<TenantId, StorageError> {

@@ -87,8 +87,8 @@ fn redeemed(tx: &Transaction<'_>, code: &[u8; 32], jkt: &Kid) -> Result<Option<D
 
 /// The first device of the code that nobody has got.
 fn next_of(tx: &Transaction<'_>, code: &[u8; 32]) -> Result<Option<DeviceId>, StorageError> {
-    let sql =
-        "SELECT id FROM devices WHERE code_sha256 = ?1 AND status = 'pending' ORDER BY code_ordinal LIMIT 1";
+    let sql = "SELECT id FROM devices WHERE code_sha256 = ?1 AND status = 'pending' AND retired_at IS NULL
+         ORDER BY code_ordinal LIMIT 1";
     let found = tx.prepare_cached(sql)?.query_row([code], |row| Ok(parsed(row, "id"))).optional()?;
     found.transpose()
 }

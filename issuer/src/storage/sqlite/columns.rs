@@ -102,10 +102,15 @@ const fn status_text(status: DeviceStatus) -> &'static str {
         DeviceStatus::Pending => "pending",
         DeviceStatus::Active => "active",
         DeviceStatus::Suspended => "suspended",
+        DeviceStatus::Retired => "retired",
     }
 }
 
+/// Where it stood when it was retired stays in the row; what counts is that it is.
 pub(super) fn status(row: &Row<'_>) -> Result<DeviceStatus, StorageError> {
+    if optional_seconds(row, "retired_at")?.is_some() {
+        return Ok(DeviceStatus::Retired);
+    }
     let all = [DeviceStatus::Pending, DeviceStatus::Active, DeviceStatus::Suspended];
     named(row, "status", &all, status_text)
 }

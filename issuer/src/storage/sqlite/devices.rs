@@ -4,7 +4,7 @@ use super::columns::{
     self, bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, ratchet, seconds, uint,
     uint32,
 };
-use super::{StorageError, cameras, postings, tenants};
+use super::{StorageError, cameras, postings, retirement, tenants};
 use crate::minting::MINTS_MAX;
 use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, LicenceRow};
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
@@ -52,6 +52,7 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
         id: parsed(row, "id")?,
         tenant: parsed(row, "tenant")?,
         tier: columns::tier(row)?,
+        replaced_by: retirement::replaced_by(row)?,
         licence_id: parsed(row, "licence_id")?,
         status: columns::status(row)?,
         code_expires_at: seconds(row, "code_expires_at")?,
@@ -71,7 +72,8 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
     })
 }
 
-/// One scan of `devices_by_tenant`. A device reserves the larger of what is assigned to it and what it still holds.
+/// One scan of `devices_by_tenant`. A device reserves the larger of what is assigned to it and what it still holds; one
+/// that is retired has nothing assigned, shares nothing, and holds nothing where somebody accepted the overlap.
 fn elsewhere(
     tx: &Transaction<'_>,
     tenant: &TenantId,
@@ -85,8 +87,10 @@ fn elsewhere(
                coalesce(sum(shares), 0) AS sharers,
                coalesce(sum(iif(id < ?2, shares, 0)), 0) AS rank,
                coalesce(sum(iif(other, 0, shares)), 0) AS shares_itself
-        FROM (SELECT id, cameras_named, seats_held, quota_ppm_held, id <> ?2 AS other, held_until > ?3 AS live,
-                     status = 'active' OR (status = 'pending' AND code_expires_at > ?3) AS shares
+        FROM (SELECT id, cameras_named, seats_held, quota_ppm_held, id <> ?2 AS other,
+                     held_until > ?3 AND overlap_from IS NULL AS live,
+                     retired_at IS NULL
+                       AND (status = 'active' OR (status = 'pending' AND code_expires_at > ?3)) AS shares
               FROM devices WHERE tenant = ?1)";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![tenant.as_str(), device.as_str(), now.as_i64()])?;
@@ -108,7 +112,8 @@ pub(super) fn holders(
 ) -> Result<Vec<Holder>, StorageError> {
     let tenant = cameras::tenant_of(tx, device)?;
     let sql = "SELECT id, cameras_named, held_until, iif(held_until > ?3, seats_held, 0) AS held FROM devices
-               WHERE tenant = ?1 AND id <> ?2 AND (cameras_named > 0 OR (held_until > ?3 AND seats_held > 0))
+               WHERE tenant = ?1 AND id <> ?2 AND overlap_from IS NULL
+                 AND (cameras_named > 0 OR (held_until > ?3 AND seats_held > 0))
                ORDER BY max(cameras_named, held) DESC, id LIMIT ?4";
     let mut statement = tx.prepare(sql)?;
     let mut rows = statement.query(params![tenant.as_str(), device.as_str(), now.as_i64(), limit])?;

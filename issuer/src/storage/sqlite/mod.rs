@@ -6,12 +6,13 @@ mod columns;
 mod devices;
 mod migrate;
 mod postings;
+mod retirement;
 mod tenants;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceView,
-    Founding, Holder, IssuerRow, NewCode, NewSubscription, Plan, Posting, Storage, StorageError,
-    SubscriptionView, TenantRow,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceListed,
+    DeviceView, Founding, Holder, IssuerRow, NewCode, NewSubscription, Plan, Posting, Retirement,
+    RetirementView, Storage, StorageError, SubscriptionView, TenantRow,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -167,6 +168,23 @@ impl Storage for SqliteStorage {
             let view = cameras::view(tx, device, cameras)?;
             plan(&view).map_or(Ok(()), |change| cameras::change(tx, &view, &change))
         })
+    }
+
+    fn retire(
+        &self,
+        device: &DeviceId,
+        successor: Option<&DeviceId>,
+        now: UnixSeconds,
+        plan: Plan<'_, RetirementView, Retirement>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = retirement::view(tx, device, successor, now)?;
+            plan(&view).map_or(Ok(()), |record| retirement::record(tx, device, &record))
+        })
+    }
+
+    fn devices(&self, tenant: &TenantId, now: UnixSeconds) -> Result<Vec<DeviceListed>, StorageError> {
+        self.read(|tx| retirement::list(tx, tenant, now))
     }
 
     fn device(&self, device: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError> {

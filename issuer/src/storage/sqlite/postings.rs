@@ -99,14 +99,14 @@ fn keep_answer(
     Ok(())
 }
 
-/// An activation request can be answered again for as long as its answer is kept, that is, for good.
+/// An activation request can be answered again for as long as its answer is kept, that is, until its device is retired.
 pub(super) fn answered(
     tx: &Transaction<'_>,
     jkt: &Kid,
     mark: &AnswerMark,
 ) -> Result<Option<Vec<u8>>, StorageError> {
     let sql = "SELECT a.bytes FROM answers a JOIN devices d ON d.id = a.device
-               WHERE d.jkt = ?1 AND a.kind = ?2 AND a.ctr = ?3 AND a.body_sha256 = ?4";
+               WHERE d.retired_at IS NULL AND d.jkt = ?1 AND a.kind = ?2 AND a.ctr = ?3 AND a.body_sha256 = ?4";
     let values = params![jkt.to_string(), kind_text(mark.kind), int(mark.ctr), mark.body_sha256];
     Ok(tx.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
 }

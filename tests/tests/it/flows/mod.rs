@@ -2,11 +2,13 @@
 
 mod again;
 mod agent;
+mod doctor;
 mod host;
 mod losses;
 mod offline;
 mod permission;
 mod refusals;
+mod replace;
 mod tls;
 
 use brink_tests::{Device, Issuer, Offer, Running, World};

@@ -16,7 +16,7 @@ const HOST: User = User { uid: 64_102, gid: HOSTS };
 const STRANGER: User = User { uid: 64_103, gid: 64_103 };
 
 #[allow(clippy::print_stderr, reason = "whoever reads the tests' output shall see what was not tested")]
-fn not_run(why: &str) {
+pub(super) fn not_run(why: &str) {
     eprintln!("!!! NOT RUN: {why}");
 }
 

@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 /// A file of `tests/tls`.
-fn file(name: &str) -> String {
+pub(super) fn file(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tls").join(name).to_str().unwrap().to_owned()
 }
 
 /// Speaks TLS in front of an issuer that does not.
-struct Front {
+pub(super) struct Front {
     address: SocketAddr,
     /// How many requests came through.
     passed: Arc<AtomicUsize>,
@@ -26,7 +26,7 @@ struct Front {
 }
 
 impl Front {
-    fn new(own: &str, issuer: &str) -> Front {
+    pub(super) fn new(own: &str, issuer: &str) -> Front {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let chain = vec![CertificateDer::from_pem_file(file("server.pem")).unwrap()];
         let key = PrivateKeyDer::from_pem_file(file("server.key")).unwrap();
@@ -53,7 +53,7 @@ impl Front {
         Front { address, passed, ending, serving: Some(serving) }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 

@@ -1,0 +1,212 @@
+//! Taking a device out of service, and putting another in its place: pure rules from an order to a record.
+//!
+//! A retired device gets nothing any more, but what was minted for it may run until its lease has ended for good. So its
+//! cameras are free at once and its seats only then: the rule of [`crate::seats`] goes on to count them. Only somebody who
+//! says so, and why, lets the successor have them earlier; what may run twice is bounded and named.
+
+use crate::calendar::rfc3339;
+use crate::storage::{Actor, AuditNote, DeviceStatus, NewCode, Retirement, RetirementView};
+use brink_license::{CameraId, DeviceId, TenantId, UnixSeconds};
+use serde::Serialize;
+
+/// Longest reason: a line of the audit, and no essay.
+pub const REASON_CHARS_MAX: usize = 200;
+
+/// What a person asks for.
+#[derive(Clone, Debug)]
+pub struct RetirementOrder {
+    /// The device that goes.
+    pub device: DeviceId,
+    /// What takes its place.
+    pub successor: Successor,
+    /// Do not wait for the lease of what goes.
+    pub accept_overlap: bool,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What takes a device's place.
+#[derive(Clone, Debug)]
+pub enum Successor {
+    /// Nothing.
+    None,
+    /// A new device, with a code that lives this long.
+    New {
+        /// Hours.
+        expires_hours: u32,
+    },
+    /// A device that is there already.
+    Existing(DeviceId),
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RetirementError {
+    /// It is out of service already.
+    #[error(
+        "device {device} is retired already{}; `device list` shows every device",
+        .replaced_by.as_ref().map_or_else(String::new, |by| format!(", replaced by {by}"))
+    )]
+    Already {
+        /// The device.
+        device: DeviceId,
+        /// Its successor.
+        replaced_by: Option<DeviceId>,
+    },
+    /// An overlap without a reason.
+    #[error("--accept-overlap lets licences run twice for a while; say why with --reason TEXT")]
+    ReasonMissing,
+    /// A reason that is no line.
+    #[error("a reason has 1 to {REASON_CHARS_MAX} characters, and no control characters")]
+    Reason,
+    /// A device in its own place.
+    #[error("device {0} cannot take its own place; name another with --by, or leave --by out for a new one")]
+    Itself(DeviceId),
+    /// A successor of another customer.
+    #[error("device {device} is of tenant {tenant}; name one of the same tenant with --by")]
+    OtherTenant {
+        /// The device.
+        device: DeviceId,
+        /// Whose it is.
+        tenant: TenantId,
+    },
+    /// A successor that is out of service itself.
+    #[error("device {0} is retired itself; leave --by out for a new device")]
+    SuccessorRetired(DeviceId),
+    /// More would run twice than is subscribed.
+    #[error(
+        "with the {held} seats that device {device} holds until {until}, {overlapping} would overlap, but {subscribed} are \
+         subscribed: licences never sum above twice that. Leave --accept-overlap out and wait, or raise \
+         `subscription set --cameras`"
+    )]
+    OverlapBeyond {
+        /// The device.
+        device: DeviceId,
+        /// Its seats.
+        held: u64,
+        /// Until when.
+        until: String,
+        /// With those that overlap already.
+        overlapping: u64,
+        /// As subscribed.
+        subscribed: u64,
+    },
+}
+
+impl RetirementError {
+    /// Whether the order contradicts what is stored, rather than being wrong in itself.
+    #[must_use]
+    pub const fn is_of_state(&self) -> bool {
+        match self {
+            Self::Already { .. }
+            | Self::OtherTenant { .. }
+            | Self::SuccessorRetired(_)
+            | Self::OverlapBeyond { .. } => true,
+            Self::ReasonMissing | Self::Reason | Self::Itself(_) => false,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retired {
+    /// The device that went.
+    pub device: DeviceId,
+    /// What took its place.
+    pub replaced_by: Option<DeviceId>,
+    /// Its cameras: on the successor now, or free.
+    pub cameras: Vec<CameraId>,
+    /// Seats that what was minted for it may use until [`Retired::held_until`].
+    pub seats_held: u64,
+    /// Until then they are kept from others, or run twice; `None` when nothing is held.
+    pub held_until: Option<String>,
+    /// Whether they may run twice.
+    pub overlap: bool,
+}
+
+/// What is wrong with an order before anything stored is looked at.
+pub fn check_order(order: &RetirementOrder) -> Result<(), RetirementError> {
+    match &order.reason {
+        None if order.accept_overlap => return Err(RetirementError::ReasonMissing),
+        Some(reason)
+            if reason.trim().is_empty()
+                || reason.chars().count() > REASON_CHARS_MAX
+                || reason.chars().any(char::is_control) =>
+        {
+            return Err(RetirementError::Reason);
+        }
+        Some(_) | None => {}
+    }
+    match &order.successor {
+        Successor::Existing(by) if *by == order.device => Err(RetirementError::Itself(by.clone())),
+        Successor::Existing(_) | Successor::New { .. } | Successor::None => Ok(()),
+    }
+}
+
+/// What to record, or why not. `code` is that of a new successor.
+pub fn retire(
+    view: &RetirementView,
+    order: &RetirementOrder,
+    code: Option<&NewCode>,
+    (now, actor): (UnixSeconds, &Actor),
+) -> Result<(Retired, Retirement), RetirementError> {
+    let device = &view.device.device;
+    if device.status == DeviceStatus::Retired {
+        let replaced_by = device.replaced_by.clone();
+        return Err(RetirementError::Already { device: device.id.clone(), replaced_by });
+    }
+    let existing = view.successor.as_ref().map(|successor| &successor.device);
+    if let Some(by) = existing {
+        if by.tenant != device.tenant {
+            return Err(RetirementError::OtherTenant { device: by.id.clone(), tenant: by.tenant.clone() });
+        }
+        if by.status == DeviceStatus::Retired {
+            return Err(RetirementError::SuccessorRetired(by.id.clone()));
+        }
+    }
+    let held = view.device.seats_held;
+    let overlap = order.accept_overlap && (held > 0 || view.quota_held);
+    if overlap {
+        check_overlap(view)?;
+    }
+    let new = code.and_then(|code| code.devices.first()).map(|(device, _)| device);
+    let retired = Retired {
+        device: device.id.clone(),
+        replaced_by: existing.map(|by| &by.id).or(new).cloned(),
+        cameras: view.device.cameras.iter().map(|row| row.camera.clone()).collect(),
+        seats_held: held,
+        held_until: (held > 0).then(|| rfc3339(view.held_until)),
+        overlap,
+    };
+    let note = AuditNote {
+        at: now,
+        actor: actor.clone(),
+        action: if retired.replaced_by.is_some() { "device.replace" } else { "device.retire" },
+        subject: device.id.to_string(),
+        detail: serde_json::json!({
+            "replaced_by": retired.replaced_by, "cameras": retired.cameras, "seats_held": held,
+            "held_until": retired.held_until, "overlap": overlap, "reason": order.reason,
+        }),
+    };
+    let retirement =
+        Retirement { at: now, successor: retired.replaced_by.clone(), code: code.cloned(), overlap, note };
+    Ok((retired, retirement))
+}
+
+/// However often devices are lost: what may run twice is never more than what is paid for once.
+fn check_overlap(view: &RetirementView) -> Result<(), RetirementError> {
+    let held = view.device.seats_held;
+    let subscribed =
+        view.device.subscription.as_ref().map_or(0, |subscription| u64::from(subscription.cameras));
+    let overlapping = view.overlapping.saturating_add(held);
+    if overlapping <= subscribed {
+        return Ok(());
+    }
+    Err(RetirementError::OverlapBeyond {
+        device: view.device.device.id.clone(),
+        held,
+        until: rfc3339(view.held_until),
+        overlapping,
+        subscribed,
+    })
+}

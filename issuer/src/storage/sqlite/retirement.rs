@@ -1,0 +1,102 @@
+//! Devices that go, and the list of all.
+
+use super::columns::{self, column, damaged, optional_seconds, optional_uint, parsed, seconds, uint, uint32};
+use super::{StorageError, codes, devices, note, tenants};
+use crate::storage::{DeviceListed, Retirement, RetirementView};
+use brink_license::{DeviceId, TenantId, UnixSeconds};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+pub(super) fn view(
+    tx: &Transaction<'_>,
+    device: &DeviceId,
+    successor: Option<&DeviceId>,
+    now: UnixSeconds,
+) -> Result<RetirementView, StorageError> {
+    let seen = devices::view(tx, device, now)?;
+    let sql = "SELECT held_until, held_until > ?2 AND quota_ppm_held > 0 AS quota,
+                 (SELECT coalesce(sum(o.seats_held), 0) FROM devices o
+                  WHERE o.tenant = d.tenant AND o.overlap_from IS NOT NULL AND o.held_until > ?2) AS overlapping
+               FROM devices d WHERE id = ?1";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![device.as_str(), now.as_i64()])?;
+    let row = rows.next()?.ok_or_else(|| damaged("devices", "a device that was just there is gone"))?;
+    Ok(RetirementView {
+        device: seen,
+        held_until: seconds(row, "held_until")?,
+        quota_held: uint(row, "quota")? > 0,
+        overlapping: uint(row, "overlapping")?,
+        successor: successor.map(|successor| devices::view(tx, successor, now)).transpose()?,
+    })
+}
+
+pub(super) fn record(
+    tx: &Transaction<'_>,
+    device: &DeviceId,
+    retirement: &Retirement,
+) -> Result<(), StorageError> {
+    if let Some(code) = &retirement.code {
+        codes::create(tx, code, &retirement.note.actor)?;
+    }
+    let by = retirement.successor.as_ref().map(DeviceId::as_str);
+    match by {
+        Some(by) => tx.execute("UPDATE cameras SET device = ?2 WHERE device = ?1", [device.as_str(), by])?,
+        None => tx.execute("DELETE FROM cameras WHERE device = ?1", [device.as_str()])?,
+    };
+    let at = retirement.at.as_i64();
+    let sql = "UPDATE devices SET retired_at = ?2, replaced_by = ?3, overlap_from = ?4 WHERE id = ?1";
+    tx.execute(sql, params![device.as_str(), at, by, retirement.overlap.then_some(at)])?;
+    let count = "UPDATE devices SET cameras_named = (SELECT count(*) FROM cameras c WHERE c.device = devices.id) WHERE id = ?1";
+    for changed in [Some(device.as_str()), by].into_iter().flatten() {
+        tx.execute(count, [changed])?;
+    }
+    note(tx, &retirement.note)
+}
+
+pub(super) fn list(
+    tx: &Transaction<'_>,
+    tenant: &TenantId,
+    now: UnixSeconds,
+) -> Result<Vec<DeviceListed>, StorageError> {
+    tenants::row(tx, tenant)?;
+    let sql = "
+        SELECT d.*, iif(d.held_until > ?2, d.seats_held, 0) AS held, l.seq AS newest, l.exp AS exp,
+               l.exp + l.grace_seconds AS ends
+        FROM devices d LEFT JOIN licences l ON l.device = d.id AND l.epoch = d.epoch
+          AND l.seq = (SELECT max(m.seq) FROM licences m WHERE m.device = d.id AND m.epoch = d.epoch)
+        WHERE d.tenant = ?1 ORDER BY d.created_at, d.id";
+    let mut statement = tx.prepare(sql)?;
+    let mut rows = statement.query(params![tenant.as_str(), now.as_i64()])?;
+    let mut listed = Vec::new();
+    while let Some(row) = rows.next()? {
+        let activated_at = optional_seconds(row, "activated_at")?;
+        let exchanged_at = optional_seconds(row, "exchanged_at")?;
+        listed.push(DeviceListed {
+            device: parsed(row, "id")?,
+            tier: columns::tier(row)?,
+            status: columns::status(row)?,
+            replaced_by: replaced_by(row)?,
+            cameras: uint(row, "cameras_named")?,
+            last_seen_at: exchanged_at.max(activated_at),
+            epoch: uint32(row, "epoch")?,
+            licence_seq: optional_uint(row, "newest")?,
+            reported_seq: uint(row, "reported_seq")?,
+            exp: optional_seconds(row, "exp")?,
+            ends_at: optional_seconds(row, "ends")?,
+            seats_held: uint(row, "held")?,
+            held_until: seconds(row, "held_until")?,
+            overlap: optional_seconds(row, "overlap_from")?.is_some(),
+        });
+    }
+    Ok(listed)
+}
+
+pub(super) fn replaced_by(row: &rusqlite::Row<'_>) -> Result<Option<DeviceId>, StorageError> {
+    let text: Option<String> = column(row, "replaced_by")?;
+    text.map(|text| DeviceId::parse(&text).map_err(|e| damaged("devices.replaced_by", e))).transpose()
+}
+
+/// Whether a device takes no cameras any more.
+pub(super) fn is_retired(tx: &Transaction<'_>, device: &DeviceId) -> Result<bool, StorageError> {
+    let sql = "SELECT 1 FROM devices WHERE id = ?1 AND retired_at IS NOT NULL";
+    Ok(tx.prepare_cached(sql)?.query_row([device.as_str()], |_| Ok(())).optional()?.is_some())
+}
