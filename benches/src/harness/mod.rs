@@ -37,6 +37,16 @@ impl Pace {
         thread_windows: 350,
         changes: 40,
     };
-    pub const QUICK: Pace =
-        Pace { windows: 60, tails: Duration::from_millis(100), thread_windows: 210, changes: 6, ..Pace::FULL };
+    pub const QUICK: Pace = Pace {
+        windows: 60,
+        tails: Duration::from_millis(100),
+        thread_windows: 210,
+        changes: 6,
+        ..Pace::FULL
+    };
+
+    /// Fewer and longer windows: a large table has to become warm again behind those of the others.
+    pub const fn longer(self) -> Self {
+        Self { windows: self.windows.div_ceil(4), window: Duration::from_millis(2), ..self }
+    }
 }
