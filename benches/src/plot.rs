@@ -138,7 +138,7 @@ fn names(text: &mut String, curves: &[Curve], up: &Axis) {
             text,
             "<text x=\"{}\" y=\"{base:.1}\" fill=\"{colour}\"{weight}>{} ({last})</text>",
             far + 4.0,
-            curve.name
+            curve.name.split(", held").next().unwrap_or_default()
         );
     }
 }

@@ -157,7 +157,7 @@ impl Report {
 pub fn nanos(nanos: f64) -> String {
     match nanos {
         _ if nanos < 1e3 => format!("{nanos:.1} ns"),
-        _ if nanos < 1e6 => format!("{:.2} us", nanos / 1e3),
+        _ if nanos < 1e6 => format!("{:.2} µs", nanos / 1e3),
         _ => format!("{:.2} ms", nanos / 1e6),
     }
 }

@@ -22,8 +22,8 @@ pub const DASHMAP: &str = "DashMap";
 pub const MOKA: &str = "moka";
 /// From here on a contender is compared by its single calls.
 const SLOW_NANOS: f64 = 1000.0;
-const TABLE_BY_NAMES: &str = "Brink by strings, table as a gate holds it";
-const TABLE_BY_HANDLES: &str = "Brink by handles, table as a gate holds it";
+const TABLE_BY_NAMES: &str = "Brink by strings, held as a gate holds it";
+const TABLE_BY_HANDLES: &str = "Brink by handles, held as a gate holds it";
 const SLED: &str = "sled get";
 const SQLITE: &str = "SQLite SELECT, prepared";
 const REDIS: &str = "Redis GET, unix socket";

@@ -33,7 +33,7 @@ impl Pace {
     pub const FULL: Pace = Pace {
         windows: 500,
         window: Duration::from_micros(500),
-        tails: Duration::from_millis(1500),
+        tails: Duration::from_millis(800),
         thread_windows: 350,
         changes: 40,
     };
