@@ -1,31 +1,48 @@
-//! Prints one table: what the product takes, what its peers take, and the ratios, all measured in this run.
+//! Prints one table: what the product takes, what its peers take, and the goals, all measured in this run.
 //!
-//! Absolute times drift between machines; the ratios are what is compared with the goals. `scripts/bench` runs it.
+//! Absolute times drift between machines; the ratios are what is compared with the goals. `scripts/bench` runs it. Each
+//! part is one module with a function that adds to the report; what else is to be measured gets a module of its own.
 
+mod arguments;
+mod change;
 mod decide;
+mod docs;
 mod harness;
-mod redis;
+mod memory;
+mod peers;
+mod plot;
+mod report;
+mod scene;
+mod threads;
 mod verify;
 
-use harness::Goal;
+use arguments::{Arguments, Part};
+use report::Report;
+use std::process::ExitCode;
 
-fn main() {
-    println!("machine: {}", machine());
-    let mut goals: Vec<Goal> = Vec::new();
-    goals.extend(verify::measure());
-    goals.extend(decide::measure());
-    println!("\n{:<66} {:>9} {:>9}", "goal", "wanted", "measured");
-    for goal in &goals {
-        println!("{goal}");
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(words) => {
+            eprintln!("{words}");
+            return ExitCode::from(2);
+        }
+    };
+    let machine = docs::machine();
+    println!("{machine}");
+    let (mut report, pace) = (Report::default(), arguments.pace);
+    for part in &arguments.parts {
+        match part {
+            Part::Verify => verify::measure(pace, &mut report),
+            Part::Decide => decide::measure(pace, &mut report),
+            Part::Threads => threads::measure(pace, &mut report),
+            Part::Memory => memory::measure(&mut report),
+            Part::Change => change::measure(pace, &mut report),
+        }
     }
-    let missed = goals.iter().filter(|goal| !goal.is_met()).count();
-    println!("\n{} of {} goals met", goals.len() - missed, goals.len());
-}
-
-fn machine() -> String {
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model =
-        cpus.lines().find_map(|line| line.strip_prefix("model name\t: ")).unwrap_or("unknown processor");
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    format!("{model}, {cores} cores, {}", std::env::consts::ARCH)
+    println!("{}", report.summary());
+    if arguments.write_docs {
+        docs::write(&report, &machine);
+    }
+    if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

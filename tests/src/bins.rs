@@ -13,6 +13,8 @@ pub struct Bins {
     pub edge: PathBuf,
     /// A host process that holds a gate.
     pub gate_host: PathBuf,
+    /// A host process that does nothing but ask.
+    pub hot_path: PathBuf,
 }
 
 impl Bins {
@@ -31,8 +33,9 @@ fn prebuilt() -> Option<Bins> {
         issuer: folder.join("brink-issuer"),
         edge: folder.join("brink-edge"),
         gate_host: folder.join("gate-host"),
+        hot_path: folder.join("hot-path"),
     };
-    for path in [&bins.issuer, &bins.edge, &bins.gate_host] {
+    for path in [&bins.issuer, &bins.edge, &bins.gate_host, &bins.hot_path] {
         assert!(path.exists(), "BRINK_TEST_BIN_DIR is set, but there is no {}: unset it", path.display());
     }
     Some(bins)
@@ -54,6 +57,7 @@ fn build() -> Bins {
         issuer: executable(&messages, "brink-issuer"),
         edge: executable(&messages, "brink-edge"),
         gate_host: executable(&messages, "gate-host"),
+        hot_path: executable(&messages, "hot-path"),
     }
 }
 

@@ -14,6 +14,7 @@ mod flows;
 mod gate;
 mod gate_handles;
 mod gate_memory;
+mod hot_path;
 mod probes;
 mod tidy;
 mod vectors;

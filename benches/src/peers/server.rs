@@ -1,0 +1,51 @@
+//! A server process that ends with the bench, and the wait until it answers.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const START_WITHIN: Duration = Duration::from_secs(20);
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+pub struct Server {
+    process: Child,
+}
+
+impl Server {
+    pub fn start(command: &mut Command) -> Result<Self, String> {
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).spawn();
+        let process = process.map_err(|e| format!("{}: {e}", command.get_program().display()))?;
+        Ok(Self { process })
+    }
+
+    /// Tries until `connect` succeeds, the server has ended, or it has had its time.
+    pub fn wait<T, E: ToString>(&mut self, mut connect: impl FnMut() -> Result<T, E>) -> Result<T, String> {
+        let deadline = Instant::now() + START_WITHIN;
+        loop {
+            let error = match connect() {
+                Ok(connected) => return Ok(connected),
+                Err(error) => error.to_string(),
+            };
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return Err(format!("it ended with {status}"));
+            }
+            if Instant::now() > deadline {
+                return Err(format!("no answer within {START_WITHIN:?}: {error}"));
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    /// Asks it to end, since PostgreSQL leaves shared memory behind when it is killed, and kills it if it does not.
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.process), Signal::INT);
+        let deadline = Instant::now() + END_WITHIN;
+        while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
