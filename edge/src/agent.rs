@@ -221,8 +221,11 @@ impl Agent {
                 self.failed(retry_after, definite, reading);
             }
         }
+        let overtaken = matches!(result, Err(EdgeError::Overtaken));
         let reply = Reply::from(result);
-        self.recent.ended(&reply, reading);
+        if !overtaken {
+            self.recent.ended(&reply, reading);
+        }
         for reply_to in waiting {
             let _ = reply_to.send(reply.clone());
         }
