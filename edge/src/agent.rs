@@ -221,11 +221,8 @@ impl Agent {
                 self.failed(retry_after, definite, reading);
             }
         }
-        let overtaken = matches!(result, Err(EdgeError::Overtaken));
+        self.recent.ended(&result, reading);
         let reply = Reply::from(result);
-        if !overtaken {
-            self.recent.ended(&reply, reading);
-        }
         for reply_to in waiting {
             let _ = reply_to.send(reply.clone());
         }

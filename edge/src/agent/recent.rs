@@ -1,6 +1,7 @@
 //! What the last exchange came to, for hosts that ask for another one at once.
 
 use crate::command::Reply;
+use crate::error::EdgeError;
 use crate::local::Peer;
 use brink_license::clock::Reading;
 
@@ -14,9 +15,14 @@ const RECENT_SECONDS: i64 = 30;
 pub(super) struct Recent(Option<(i64, Reply)>);
 
 impl Recent {
-    /// An exchange has ended.
-    pub(super) fn ended(&mut self, reply: &Reply, reading: &Reading) {
-        self.0 = Some((reading.boottime, reply.clone()));
+    /// An exchange has ended. One that a file has overtaken says nothing of how the device stands.
+    pub(super) fn ended(&mut self, result: &Result<Reply, EdgeError>, reading: &Reading) {
+        let reply = match result {
+            Ok(reply) => reply.clone(),
+            Err(EdgeError::Overtaken) => return,
+            Err(error) => Reply::from(error),
+        };
+        self.0 = Some((reading.boottime, reply));
     }
 
     /// What a host is answered instead of an exchange. The owner, who may stop the agent altogether, gets a new one.
@@ -46,7 +52,9 @@ mod tests {
         let reply = Reply::done(serde_json::json!(1), "done");
         let mut recent = Recent::default();
         assert_eq!(recent.for_peer(Peer::Host, &after(100)), None);
-        recent.ended(&reply, &after(100));
+        recent.ended(&Err(EdgeError::Overtaken), &after(100));
+        assert_eq!(recent.for_peer(Peer::Host, &after(100)), None);
+        recent.ended(&Ok(reply.clone()), &after(100));
         for (boottime, expected) in [(100, Some(&reply)), (129, Some(&reply)), (130, None), (1000, None)] {
             assert_eq!(recent.for_peer(Peer::Host, &after(boottime)).as_ref(), expected, "{boottime}");
             assert_eq!(recent.for_peer(Peer::Owner, &after(boottime)), None);
