@@ -3,9 +3,11 @@
 //! The loop alone owns the store. Callers on `agent.sock`, the network and the signals have threads of their own and
 //! speak to it by events, so that no slow network keeps a verb waiting.
 
+mod recent;
+
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
-use crate::local::LocalServer;
+use crate::local::{LocalServer, Peer};
 use crate::look::{self, Look};
 use crate::schedule;
 use crate::status::{AgentSeen, Sources, StateSeen, status};
@@ -13,6 +15,7 @@ use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
 use brink_license::clock::Reading;
 use brink_store::{DeviceStore, Held, Layout, Snapshot};
+use recent::Recent;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -29,8 +32,8 @@ const REFUSED_FAILURES: u32 = 11;
 pub enum Event {
     /// A second has passed.
     Tick,
-    /// A verb, and where its answer goes.
-    Command(Command, Sender<Reply>),
+    /// A verb, who asks, and where the answer goes.
+    Command(Command, Peer, Sender<Reply>),
     /// What the network brought.
     Came(Box<Departure>, Result<Delivery, UplinkError>),
     /// Somebody wants it to end.
@@ -50,6 +53,7 @@ pub struct Agent {
     schedule: Schedule,
     vain_repair_at: Option<i64>,
     seen: Option<Arc<Snapshot>>,
+    recent: Recent,
 }
 
 /// The request that is on its way, and who waits for its answer.
@@ -82,6 +86,7 @@ impl Agent {
             schedule: Schedule::default(),
             vain_repair_at: None,
             seen: None,
+            recent: Recent::default(),
         };
         agent.tick(&reading()?);
         Ok(agent)
@@ -115,16 +120,20 @@ impl Agent {
     fn handle(&mut self, event: Event, reading: &Reading) {
         match event {
             Event::Tick => self.tick(reading),
-            Event::Command(command, reply_to) => self.command(&command, reply_to, reading),
+            Event::Command(command, peer, reply_to) => self.command(&command, (peer, reply_to), reading),
             Event::Came(departure, came) => self.came(&departure, came, reading),
             Event::Shutdown => {}
         }
     }
 
-    fn command(&mut self, command: &Command, reply_to: Sender<Reply>, reading: &Reading) {
-        tracing::debug!(verb = command.verb(), "asked");
+    fn command(&mut self, command: &Command, (peer, reply_to): (Peer, Sender<Reply>), reading: &Reading) {
+        tracing::debug!(verb = command.verb(), ?peer, "asked");
         // Who names neither address nor certificates means the agent's.
         let plain = matches!(command, Command::ExchangeOnline { issuer: None, ca_pem: None });
+        if plain && let Some(reply) = self.recent.for_peer(peer, reading) {
+            let _ = reply_to.send(reply);
+            return;
+        }
         let command = if plain { &self.plain_exchange() } else { command };
         let result = match command {
             Command::Status => Ok(self.status(reading)),
@@ -156,6 +165,7 @@ impl Agent {
 
     /// What a verb that is done may have changed: whom to trust, and when to exchange.
     fn changed(&mut self, command: &Command, reading: &Reading) -> Result<(), EdgeError> {
+        self.recent = Recent::default();
         if matches!(command, Command::Init { .. }) {
             self.look = Look::new(self.writer.layout())?;
         }
@@ -211,6 +221,7 @@ impl Agent {
                 self.failed(retry_after, definite, reading);
             }
         }
+        self.recent.ended(&result, reading);
         let reply = Reply::from(result);
         for reply_to in waiting {
             let _ = reply_to.send(reply.clone());

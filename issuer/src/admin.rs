@@ -51,7 +51,7 @@ pub enum AdminError {
     #[error(transparent)]
     Retirement(#[from] RetirementError),
     /// A code would activate devices that cannot be licensed.
-    #[error("tenant {0} has no subscription yet; set one with `subscription set --tenant {0} --cameras N`")]
+    #[error("tenant {0} has no subscription yet")]
     NoSubscription(TenantId),
     /// The database.
     #[error(transparent)]
@@ -59,6 +59,25 @@ pub enum AdminError {
     /// Random numbers.
     #[error(transparent)]
     Random(#[from] NoRandom),
+}
+
+impl AdminError {
+    /// What helps, where the text does not end with it.
+    #[must_use]
+    pub fn mend(&self) -> Option<String> {
+        Some(match self {
+            Self::TenantName => "give --name another text".into(),
+            Self::Zone(_) => ZoneError::MEND.into(),
+            Self::Currency(_) => CurrencyError::MEND.into(),
+            Self::Subscription(error) => error.mend(),
+            Self::Assignment(error) => error.mend(),
+            Self::CodeBounds { .. } => "choose a number within these bounds".into(),
+            Self::NoSubscription(tenant) => {
+                format!("set one with `subscription set --tenant {tenant} --cameras N`")
+            }
+            Self::Retirement(_) | Self::Storage(_) | Self::Random(_) => return None,
+        })
+    }
 }
 
 /// The admin's use cases over one database.

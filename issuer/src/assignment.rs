@@ -23,25 +23,30 @@ pub struct AssignmentOrder {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssignmentError {
     /// No camera.
-    #[error("no camera was named; give --camera ID or --from-file F")]
+    #[error("no camera was named")]
     NoCamera,
     /// Too many at once.
-    #[error("{0} cameras are more than {CAMERAS_PER_ORDER_MAX} in one order; split it")]
+    #[error("{0} cameras are more than {CAMERAS_PER_ORDER_MAX} in one order")]
     TooMany(usize),
     /// The same camera twice.
-    #[error("camera {0} is named twice; name it once")]
+    #[error("camera {0} is named twice")]
     Twice(CameraId),
     /// Packs for cameras that go.
     #[error("--remove takes no --pack: cameras that go have none")]
     PacksOfRemoved,
+    /// A pack with a price.
+    #[error("--pack {pack}={price} names a price, which has no place here: it is the subscription's")]
+    PriceOfSubscription {
+        /// Before the sign.
+        pack: String,
+        /// After it.
+        price: String,
+    },
     /// Not in the catalogue.
     #[error(transparent)]
     Pack(#[from] CatalogError),
     /// A pack of the whole tenant.
-    #[error(
-        "pack {pack} applies to the whole tenant, not to cameras; enable it with \
-             `subscription set --tenant {tenant} --pack {pack}`"
-    )]
+    #[error("pack {pack} applies to the whole tenant, not to cameras")]
     TenantScoped {
         /// The pack.
         pack: Slug,
@@ -57,13 +62,10 @@ pub enum AssignmentError {
         implied: &'static str,
     },
     /// Nothing is subscribed.
-    #[error("tenant {0} has no subscription; set one with `subscription set --tenant {0} --cameras N`")]
+    #[error("tenant {0} has no subscription")]
     NoSubscription(TenantId),
     /// A pack that the subscription lacks.
-    #[error(
-        "pack {pack} is not in the subscription of tenant {tenant}; add it with \
-             `subscription set --tenant {tenant} --pack {pack}` and the packs it has"
-    )]
+    #[error("pack {pack} is not in the subscription of tenant {tenant}")]
     NotSubscribed {
         /// The pack.
         pack: Slug,
@@ -71,10 +73,7 @@ pub enum AssignmentError {
         tenant: TenantId,
     },
     /// The camera sits elsewhere.
-    #[error(
-        "camera {camera} is on device {device}; take it off first with \
-             `camera assign --device {device} --camera {camera} --remove`"
-    )]
+    #[error("camera {camera} is on device {device}")]
     OnOtherDevice {
         /// The camera.
         camera: CameraId,
@@ -82,12 +81,10 @@ pub enum AssignmentError {
         device: DeviceId,
     },
     /// Nothing runs there any more.
-    #[error("device {0} is retired and takes no cameras; `device list` shows which do")]
+    #[error("device {0} is retired and takes no cameras")]
     Retired(DeviceId),
     /// The camera is not there to be removed.
-    #[error(
-        "camera {camera} is not on device {device}; `license show --device {device}` lists those that are"
-    )]
+    #[error("camera {camera} is not on device {device}")]
     NotThere {
         /// The camera.
         camera: CameraId,
@@ -96,8 +93,7 @@ pub enum AssignmentError {
     },
     /// More than is subscribed.
     #[error(
-        "{wanted} cameras would be assigned over all devices of tenant {tenant}, but {subscribed} are subscribed; \
-             take some off with --remove, or raise `subscription set --cameras`"
+        "{wanted} cameras would be assigned over all devices of tenant {tenant}, but {subscribed} are subscribed"
     )]
     BeyondSubscription {
         /// The tenant.
@@ -124,9 +120,49 @@ impl AssignmentError {
             | Self::TooMany(_)
             | Self::Twice(_)
             | Self::PacksOfRemoved
+            | Self::PriceOfSubscription { .. }
             | Self::Pack(_)
             | Self::TenantScoped { .. }
             | Self::OtherMode { .. } => false,
+        }
+    }
+}
+
+impl AssignmentError {
+    /// What helps.
+    #[must_use]
+    pub fn mend(&self) -> String {
+        match self {
+            Self::NoCamera => "give --camera ID or --from-file F".into(),
+            Self::TooMany(_) => "split it".into(),
+            Self::Twice(_) => "name it once".into(),
+            Self::PacksOfRemoved => "leave --pack out".into(),
+            Self::PriceOfSubscription { pack, price } => {
+                format!(
+                    "give --pack {pack} alone; `subscription set --pack {pack}={price}` agrees on a price"
+                )
+            }
+            Self::Pack(error) => error.mend(),
+            Self::TenantScoped { pack, tenant } => {
+                format!("enable it with `subscription set --tenant {tenant} --pack {pack}`")
+            }
+            Self::OtherMode { .. } => "leave it out".into(),
+            Self::NoSubscription(tenant) => {
+                format!("set one with `subscription set --tenant {tenant} --cameras N`")
+            }
+            Self::NotSubscribed { pack, tenant } => {
+                format!("add it with `subscription set --tenant {tenant} --pack {pack}` and the packs it has")
+            }
+            Self::OnOtherDevice { camera, device } => {
+                format!("take it off first with `camera assign --device {device} --camera {camera} --remove`")
+            }
+            Self::Retired(_) => "`device list` shows which do".into(),
+            Self::NotThere { device, .. } => {
+                format!("`license show --device {device}` lists those that are")
+            }
+            Self::BeyondSubscription { .. } => {
+                "take some off with --remove, or raise `subscription set --cameras`".into()
+            }
         }
     }
 }
@@ -141,6 +177,10 @@ pub fn check_order(order: &AssignmentOrder) -> Result<(), AssignmentError> {
     }
     if order.remove && !order.packs.is_empty() {
         return Err(AssignmentError::PacksOfRemoved);
+    }
+    // No pack's name has the sign.
+    if let Some((pack, price)) = order.packs.iter().find_map(|pack| pack.split_once('=')) {
+        return Err(AssignmentError::PriceOfSubscription { pack: pack.into(), price: price.into() });
     }
     let mut seen = BTreeSet::new();
     match order.cameras.iter().find(|camera| !seen.insert(*camera)) {

@@ -10,10 +10,13 @@ const SAMPLE_SECONDS: i64 = 6 * 3600;
 
 /// A text that names no zone of the IANA database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a time zone of the IANA database: write for example UTC, Europe/Berlin or Australia/Sydney"
-)]
+#[error("{0:?} is not a time zone of the IANA database")]
 pub struct ZoneError(String);
+
+impl ZoneError {
+    /// What helps.
+    pub const MEND: &str = "write for example UTC, Europe/Berlin or Australia/Sydney";
+}
 
 /// Reads an IANA zone by its exact name.
 pub fn parse_zone(text: &str) -> Result<Tz, ZoneError> {

@@ -22,8 +22,13 @@ pub struct Currency {
 
 /// Why a text is not a currency.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a currency of ISO 4217: write three capital letters such as USD, EUR or AUD")]
+#[error("{0:?} is not a currency of ISO 4217")]
 pub struct CurrencyError(String);
+
+impl CurrencyError {
+    /// What helps.
+    pub const MEND: &str = "write three capital letters such as USD, EUR or AUD";
+}
 
 impl Currency {
     /// The three letters.

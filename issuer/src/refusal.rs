@@ -43,7 +43,8 @@ pub enum Refusal {
     },
     /// A counter that was passed long ago.
     #[error(
-        "the counter {found} of device {device} is not above {held}: a replay, or a restored or copied disk"
+        "the counter {found} of device {device} is not above {held}: a replay, or a restored or copied disk; \
+             find out which copy is the real one and activate it anew"
     )]
     StaleCounter {
         /// The device.
@@ -55,8 +56,8 @@ pub enum Refusal {
     },
     /// Somebody else has used this identity.
     #[error(
-        "device {0} is suspected to run twice, or its disk was restored: its last answer went elsewhere. \
-             Find out which copy is the real one and activate it anew"
+        "device {0} is suspected to run twice, or its disk was restored: its last answer went elsewhere; \
+             find out which copy is the real one and activate it anew"
     )]
     CloneSuspected(DeviceId),
     /// Held back by the operator.

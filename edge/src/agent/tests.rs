@@ -170,6 +170,43 @@ fn what_waits_for_an_answer_is_sent_without_being_asked() {
     running.stop();
 }
 
+/// Asks like a host, and waits.
+fn ask_as_host(running: &Running, command: Command) -> Reply {
+    let (reply_to, reply) = channel();
+    running.events.send(Event::Command(command, Peer::Host, reply_to)).unwrap();
+    reply.recv().unwrap()
+}
+
+#[test]
+fn hosts_that_ask_for_one_exchange_after_another_share_the_last_outcome() {
+    let running = Running::start();
+    let issuer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let command = activate(&issuer, "CODE");
+    let calls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    // Answers for ever that it is busy; ends with the test's process.
+    std::thread::spawn(move || {
+        for stream in issuer.incoming() {
+            let mut stream = stream.unwrap();
+            request_on(&mut stream);
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 3600\r\n";
+            let _ = write!(stream, "{head}connection: close\r\n\r\n");
+        }
+    });
+    let calls = || calls.load(std::sync::atomic::Ordering::SeqCst);
+    let plain = || Command::ExchangeOnline { issuer: None, ca_pem: None };
+    assert_eq!(code(&running.ask(&command)), "HTTP_503");
+    assert_eq!(calls(), 1);
+    for _ in 0..20 {
+        assert_eq!(code(&ask_as_host(&running, plain())), "HTTP_503");
+    }
+    assert_eq!(calls(), 1, "no call for any of them");
+    assert_eq!(code(&running.ask(&plain())), "HTTP_503");
+    assert_eq!(calls(), 2, "the owner's is made");
+    running.stop();
+}
+
 #[test]
 fn the_next_agent_takes_up_the_directory_of_the_last() {
     let running = Running::start();

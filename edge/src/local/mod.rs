@@ -8,6 +8,7 @@ mod server;
 
 pub use client::ask;
 pub use path::SocketPath;
+pub use permission::Peer;
 pub use server::LocalServer;
 
 use std::time::Duration;

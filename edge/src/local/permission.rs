@@ -4,12 +4,17 @@
 use crate::command::Command;
 use crate::error::EdgeError;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use rustix::process::Uid;
+use rustix::process::{Uid, geteuid};
 use std::os::fd::AsFd;
+
+/// The kernel's word for a user who has no number in the namespace that asks; user_namespaces(7).
+const OVERFLOW_UID: &str = "/proc/sys/kernel/overflowuid";
+/// Its value where nobody has set another.
+const OVERFLOW_UID_DEFAULT: u32 = 65_534;
 
 /// Who is at the other end of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peer {
+pub enum Peer {
     /// Root or the agent's own user, who can do to the device's files whatever a verb could.
     Owner,
     /// Anybody else whom the socket let in.
@@ -25,23 +30,38 @@ enum Audience {
     Owner(&'static str),
 }
 
-impl Peer {
-    /// Asks the kernel whose program connected (SO_PEERCRED, unix(7)). Whoever it does not name is a host.
-    pub(super) fn of(stream: &impl AsFd, agent: Uid) -> Self {
-        let found = getsockopt(stream, PeerCredentials);
-        found.map_or(Peer::Host, |found| Self::new(Uid::from_raw(found.uid()), agent))
+/// As whom an agent runs, and as whom everybody appears to it whose user has no number where it runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Household {
+    agent: Uid,
+    nobody: Uid,
+}
+
+impl Household {
+    /// This process's.
+    pub(super) fn own() -> Self {
+        let told = std::fs::read_to_string(OVERFLOW_UID).ok().and_then(|text| text.trim().parse().ok());
+        Self { agent: geteuid(), nobody: Uid::from_raw(told.unwrap_or(OVERFLOW_UID_DEFAULT)) }
     }
 
-    fn new(found: Uid, agent: Uid) -> Self {
-        if found.is_root() || found == agent { Peer::Owner } else { Peer::Host }
+    /// Asks the kernel whose program connected (SO_PEERCRED, unix(7)). Whoever it does not name is a host.
+    pub(super) fn peer(self, stream: &impl AsFd) -> Peer {
+        let found = getsockopt(stream, PeerCredentials);
+        found.map_or(Peer::Host, |found| self.judge(Uid::from_raw(found.uid())))
+    }
+
+    /// A number that stands for everybody without one names nobody, the agent's own user included.
+    fn judge(self, found: Uid) -> Peer {
+        let named = found != self.nobody;
+        if named && (found.is_root() || found == self.agent) { Peer::Owner } else { Peer::Host }
     }
 
     /// Refuses what is not for this peer.
-    pub(super) fn check(self, command: &Command, agent: Uid) -> Result<(), EdgeError> {
-        match (self, audience(command)) {
+    pub(super) fn check(self, peer: Peer, command: &Command) -> Result<(), EdgeError> {
+        match (peer, audience(command)) {
             (Peer::Owner, _) | (Peer::Host, Audience::Hosts) => Ok(()),
             (Peer::Host, Audience::Owner(what)) => {
-                Err(EdgeError::NotForHosts { what, agent: agent.as_raw() })
+                Err(EdgeError::NotForHosts { what, agent: self.agent.as_raw() })
             }
         }
     }
@@ -75,8 +95,10 @@ mod tests {
     use crate::command::{Payload, Question, Secret};
     use crate::uplink::IssuerUrl;
 
-    fn agent() -> Uid {
-        Uid::from_raw(998)
+    const NOBODY: u32 = 65_534;
+
+    fn run_by(agent: u32) -> Household {
+        Household { agent: Uid::from_raw(agent), nobody: Uid::from_raw(NOBODY) }
     }
 
     /// Every command with what it is for, and whether hosts get it.
@@ -113,8 +135,8 @@ mod tests {
     #[test]
     fn hosts_check_look_and_have_a_plain_exchange_made_and_nothing_else() {
         for (command, for_hosts) in table() {
-            assert!(Peer::Owner.check(&command, agent()).is_ok(), "{command:?}");
-            let answer = Peer::Host.check(&command, agent());
+            assert!(run_by(998).check(Peer::Owner, &command).is_ok(), "{command:?}");
+            let answer = run_by(998).check(Peer::Host, &command);
             assert_eq!(answer.is_ok(), for_hosts, "{command:?}");
             let Err(error) = answer else { continue };
             assert_eq!((error.code().as_ref(), error.exit_code()), ("NOT_FOR_HOSTS", 1));
@@ -125,28 +147,35 @@ mod tests {
 
     #[test]
     fn root_and_the_agents_user_own_the_device_and_nobody_else() {
-        for (found, expected) in
-            [(0, Peer::Owner), (998, Peer::Owner), (997, Peer::Host), (1000, Peer::Host), (65534, Peer::Host)]
-        {
-            assert_eq!(Peer::new(Uid::from_raw(found), agent()), expected, "{found}");
+        for (found, expected) in [
+            (0, Peer::Owner),
+            (998, Peer::Owner),
+            (997, Peer::Host),
+            (1000, Peer::Host),
+            (NOBODY, Peer::Host),
+        ] {
+            assert_eq!(run_by(998).judge(Uid::from_raw(found)), expected, "{found}");
         }
-        assert_eq!(
-            Peer::new(Uid::from_raw(998), Uid::ROOT),
-            Peer::Host,
-            "an agent of root's is root's alone"
-        );
+        assert_eq!(run_by(0).judge(Uid::from_raw(998)), Peer::Host, "an agent of root's is root's alone");
+    }
+
+    #[test]
+    fn a_number_that_stands_for_everybody_without_one_owns_nothing() {
+        assert_eq!(run_by(NOBODY).judge(Uid::from_raw(NOBODY)), Peer::Host);
+        assert_eq!(run_by(NOBODY).judge(Uid::ROOT), Peer::Owner);
+        let told = std::fs::read_to_string(OVERFLOW_UID).unwrap();
+        assert_eq!(Household::own().nobody.as_raw().to_string(), told.trim());
     }
 
     #[test]
     fn the_kernel_names_this_process() {
         let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-        let own = rustix::process::geteuid();
-        assert_eq!(Peer::of(&one, own), Peer::Owner);
+        assert_eq!(Household::own().peer(&one), Peer::Owner);
     }
 
     #[test]
     fn what_is_no_socket_is_nobody_in_particular() {
         let file = tempfile::tempfile().unwrap();
-        assert_eq!(Peer::of(&file, rustix::process::geteuid()), Peer::Host);
+        assert_eq!(Household::own().peer(&file), Peer::Host);
     }
 }

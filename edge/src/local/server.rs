@@ -1,12 +1,11 @@
 //! The agent's side of `agent.sock`.
 
 use super::line::read_line;
-use super::permission::Peer;
+use super::permission::{Household, Peer};
 use super::{CALLER_TIMEOUT, SocketPath, VERB_TIMEOUT};
 use crate::agent::Event;
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
-use rustix::process::{Uid, geteuid};
 use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -19,8 +18,11 @@ use std::thread::JoinHandle;
 
 /// The socket's mode: the agent's user and the group that hosts are in.
 const MODE: u32 = 0o660;
-/// Most callers at once.
-const CALLERS_MAX: usize = 32;
+/// Most callers at once that are hosts: a host's program opens one at a time, and no machine has this many hosts.
+const HOSTS_MAX: usize = 24;
+/// Most callers at once that own the device. Places of their own, so that hosts that hold all of theirs without a word
+/// keep nobody from stopping them.
+const OWNERS_MAX: usize = 8;
 /// The socket's name until it is complete.
 const NEW_NAME: &str = "agent.sock.new";
 
@@ -91,8 +93,7 @@ fn listen(path: &SocketPath, group: Option<u32>) -> io::Result<(UnixListener, u6
 }
 
 fn accept(listener: &UnixListener, events: &Sender<Event>, ending: &AtomicBool) {
-    let callers = Arc::new(AtomicUsize::new(0));
-    let agent = geteuid();
+    let (places, household) = (Places::default(), Household::own());
     for stream in listener.incoming() {
         if ending.load(Ordering::Acquire) {
             return;
@@ -106,35 +107,47 @@ fn accept(listener: &UnixListener, events: &Sender<Event>, ending: &AtomicBool) 
                 continue;
             }
         };
-        let caller = Caller::admit(&callers);
+        let peer = household.peer(&stream);
+        let place = places.take(peer);
         let events = events.clone();
         let serving = std::thread::Builder::new().name("brink-caller".to_owned());
-        if let Err(error) = serving.spawn(move || serve(stream, caller, &events, agent)) {
+        if let Err(error) = serving.spawn(move || serve(stream, place, (peer, household), &events)) {
             tracing::warn!(%error, "agent.sock: no thread for a caller");
         }
     }
 }
 
-/// One place among the callers, given back when dropped.
-struct Caller(Arc<AtomicUsize>);
+/// How many places are taken.
+#[derive(Default)]
+struct Places {
+    hosts: Arc<AtomicUsize>,
+    owners: Arc<AtomicUsize>,
+}
 
-impl Caller {
-    fn admit(callers: &Arc<AtomicUsize>) -> Option<Self> {
-        let admitted = callers.fetch_add(1, Ordering::AcqRel) < CALLERS_MAX;
-        let caller = Self(Arc::clone(callers));
-        admitted.then_some(caller)
+impl Places {
+    fn take(&self, peer: Peer) -> Option<Place> {
+        let (taken, most) = match peer {
+            Peer::Host => (&self.hosts, HOSTS_MAX),
+            Peer::Owner => (&self.owners, OWNERS_MAX),
+        };
+        let free = taken.fetch_add(1, Ordering::AcqRel) < most;
+        let place = Place(Arc::clone(taken));
+        free.then_some(place)
     }
 }
 
-impl Drop for Caller {
+/// One place among the callers, given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-fn serve(mut stream: UnixStream, caller: Option<Caller>, events: &Sender<Event>, agent: Uid) {
-    let reply = match &caller {
-        Some(_) => hear(&mut stream, events, agent),
+fn serve(mut stream: UnixStream, place: Option<Place>, caller: (Peer, Household), events: &Sender<Event>) {
+    let reply = match &place {
+        Some(_) => hear(&mut stream, caller, events),
         None => Ok(Reply::from(&EdgeError::AgentBusy)),
     };
     let answered = reply.and_then(|reply| answer(&mut stream, &reply));
@@ -144,8 +157,11 @@ fn serve(mut stream: UnixStream, caller: Option<Caller>, events: &Sender<Event>,
 }
 
 /// Reads the command, hands it to the agent if this caller may ask for it, and waits for what it came to.
-fn hear(stream: &mut UnixStream, events: &Sender<Event>, agent: Uid) -> io::Result<Reply> {
-    let peer = Peer::of(stream, agent);
+fn hear(
+    stream: &mut UnixStream,
+    (peer, household): (Peer, Household),
+    events: &Sender<Event>,
+) -> io::Result<Reply> {
     stream.set_read_timeout(Some(CALLER_TIMEOUT))?;
     let line = read_line(stream)?;
     let command = match serde_json::from_slice::<Command>(&line) {
@@ -156,12 +172,12 @@ fn hear(stream: &mut UnixStream, events: &Sender<Event>, agent: Uid) -> io::Resu
             return Ok(Reply::from(&EdgeError::NotUnderstood(place)));
         }
     };
-    if let Err(error) = peer.check(&command, agent) {
+    if let Err(error) = household.check(peer, &command) {
         tracing::warn!(verb = command.verb(), %error, "refused");
         return Ok(Reply::from(&error));
     }
     let (reply_to, reply) = channel();
-    if events.send(Event::Command(command, reply_to)).is_err() {
+    if events.send(Event::Command(command, peer, reply_to)).is_err() {
         return Ok(Reply::from(&EdgeError::AgentEnding));
     }
     // The agent drops what it cannot answer any more when it ends.

@@ -16,7 +16,7 @@ fn agent(socket: &Path) -> (LocalServer, JoinHandle<usize>) {
     let answering = std::thread::spawn(move || {
         let mut count = 0;
         for event in inbox {
-            if let Event::Command(command, reply_to) = event {
+            if let Event::Command(command, _, reply_to) = event {
                 count += 1;
                 let _ = reply_to.send(Reply::done(serde_json::json!(command.verb()), "done"));
             }
@@ -106,6 +106,39 @@ fn nonsense_is_answered_and_not_repeated() {
     // A caller that says nothing and goes away costs nobody anything.
     drop(UnixStream::connect(&socket).unwrap());
     assert_eq!(asked(&socket, &Command::Status).exit_code, 0);
+    drop(server);
+    answering.join().unwrap();
+}
+
+/// Somebody who is neither root nor the agent, by a number that no machine has given to anybody.
+const HOST: u32 = 64_104;
+
+#[test]
+fn hosts_that_hold_every_place_of_theirs_leave_the_owner_its_own() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (dir, socket) = short();
+    let (server, answering) = agent(&socket);
+    for (place, mode) in [(dir.path(), 0o755), (&*socket, 0o666)] {
+        std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    // The kernel's users are those of threads; only the standard library's wrappers are for whole processes.
+    let connect = |count: usize, socket: PathBuf| {
+        let as_host = move || {
+            let uid = rustix::process::Uid::from_raw(HOST);
+            rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+            (0..count).map(|_| UnixStream::connect(&socket).unwrap()).collect::<Vec<_>>()
+        };
+        std::thread::spawn(as_host).join().unwrap()
+    };
+    let idle = connect(40, socket.clone());
+    assert_eq!(asked(&socket, &Command::Status).document, "status", "the owner is heard");
+    let mut one_more = connect(1, socket.clone()).remove(0);
+    let mut said = String::new();
+    one_more.read_to_string(&mut said).unwrap();
+    assert!(said.contains("AGENT_BUSY"), "{said}");
+    drop(idle);
     drop(server);
     answering.join().unwrap();
 }

@@ -35,13 +35,24 @@ pub enum CatalogError {
         problem: String,
     },
     /// A pack that is not listed.
-    #[error("unknown pack {name:?}; the catalogue has: {known}")]
+    #[error("unknown pack {name:?}")]
     UnknownPack {
         /// As it was written.
         name: String,
         /// Every slug.
         known: String,
     },
+}
+
+impl CatalogError {
+    /// What helps.
+    #[must_use]
+    pub fn mend(&self) -> String {
+        match self {
+            Self::Toml(_) | Self::Invalid { .. } => "correct the catalogue, or take the program's own".into(),
+            Self::UnknownPack { known, .. } => format!("name one that the catalogue has: {known}"),
+        }
+    }
 }
 
 /// One pack, its features resolved.
@@ -331,7 +342,8 @@ mod tests {
         for name in ["Advanced Analytics", "advanced-analytics", "ADVANCED_ANALYTICS"] {
             assert_eq!(catalog.pack(name).unwrap().slug.as_str(), "advanced_analytics");
         }
-        let message = catalog.pack("retial").unwrap_err().to_string();
+        let error = catalog.pack("retial").unwrap_err();
+        let message = format!("{error}; {}", error.mend());
         assert!(
             message.contains("\"retial\"") && message.contains("retail") && message.contains("waterways"),
             "{message}"

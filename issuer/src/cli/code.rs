@@ -72,6 +72,7 @@ const fn of_assignment(error: &AssignmentError) -> &'static str {
         AssignmentError::TooMany(_) => "OUT_OF_BOUNDS",
         AssignmentError::Twice(_) => "CAMERA_TWICE",
         AssignmentError::PacksOfRemoved => "PACKS_OF_REMOVED",
+        AssignmentError::PriceOfSubscription { .. } => "PRICE_OF_SUBSCRIPTION",
         AssignmentError::Pack(error) => of_catalog(error),
         AssignmentError::TenantScoped { .. } => "PACK_OF_TENANT",
         AssignmentError::OtherMode { .. } => "PACK_OF_OTHER_MODE",

@@ -67,6 +67,38 @@ impl CliError {
         Self::Usage(problem.into())
     }
 
+    /// What was wrong, and what helps.
+    pub(crate) fn told(&self) -> (String, Option<String>) {
+        let typed = |mend: &str| (self.to_string(), Some(mend.to_owned()));
+        match self {
+            Self::Admin(error) => match error.mend() {
+                Some(mend) => (error.to_string(), Some(mend)),
+                None => cut(&error.to_string()),
+            },
+            Self::Catalog(error) => typed(&error.mend()),
+            Self::File { .. } => typed("check the path and its permissions"),
+            // Whoever reads it has gone.
+            Self::Output(_) => (self.to_string(), None),
+            Self::Refused { path, refusal } => {
+                let (message, mend) = cut(&refusal.to_string());
+                // What cannot be read names no device to be helped.
+                let file = || "take the file that brink-edge wrote with --export".to_owned();
+                let mend = mend.or_else(|| matches!(refusal, Refusal::Malformed(_)).then(file));
+                (format!("{}: code {}: {message}", path.display(), refusal.code()), mend)
+            }
+            Self::Usage(problem) => match cut(problem) {
+                (message, None) => (message, Some("see --help".to_owned())),
+                split => split,
+            },
+            Self::Founding(_)
+            | Self::Open(_)
+            | Self::Keys(_)
+            | Self::Storage(_)
+            | Self::Mint(_)
+            | Self::Serve(_) => cut(&self.to_string()),
+        }
+    }
+
     /// The table.
     pub(crate) fn exit(&self) -> Exit {
         match self {
@@ -86,6 +118,15 @@ impl CliError {
             | Self::Mint(_)
             | Self::Serve(_) => Exit::Failed,
         }
+    }
+}
+
+/// Errors that a log and a device's answer show too, which have one line for them, end with their mend: it follows the
+/// last semicolon.
+fn cut(text: &str) -> (String, Option<String>) {
+    match text.rsplit_once("; ") {
+        Some((message, mend)) => (message.to_owned(), Some(mend.to_owned())),
+        None => (text.to_owned(), None),
     }
 }
 

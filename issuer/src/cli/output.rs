@@ -28,14 +28,17 @@ impl<'w> Output<'w> {
 
     /// Why nothing was done: for people on standard error, and for a program as one document beside it.
     pub(super) fn refusal(&mut self, json: bool, error: &CliError) -> io::Result<()> {
+        let (message, mend) = error.told();
         if json {
-            // The members are the device's. What helps is part of every message here.
-            let (code, mend) = (error.code(), serde_json::Value::Null);
-            let report = serde_json::json!({ "code": code, "message": error.to_string(), "mend": mend });
+            // The members are the device's.
+            let report = serde_json::json!({ "code": error.code(), "message": message, "mend": mend });
             writeln!(self.out, "{:#}", serde_json::json!({ "error": report }))?;
             self.out.flush()?;
         }
-        writeln!(self.err, "brink-issuer: {error}")
+        match mend {
+            Some(mend) => writeln!(self.err, "brink-issuer: {message}; {mend}"),
+            None => writeln!(self.err, "brink-issuer: {message}"),
+        }
     }
 
     /// A line that a waiting program reads.

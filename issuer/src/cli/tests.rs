@@ -195,30 +195,47 @@ fn a_refusal_is_one_document_for_programs() {
     std::fs::write(desk.path().join("req"), b"garbage").unwrap();
     let (req, resp) = (desk.path().join("req"), desk.path().join("resp"));
     let exchange = format!("exchange --in {} --out {}", req.display(), resp.display());
-    for (line, exit, code) in [
-        ("subscription set --tenant nobody --cameras 1", Exit::Failed, "UNKNOWN_TENANT"),
-        ("subscription set --tenant tenant-123 --cameras 1 --pack retail", Exit::Usage, "PRICE_MISSING"),
+    let assign = |rest: &str| format!("camera assign --device {device} {rest}");
+    let set = |rest: &str| format!("subscription set --tenant tenant-123 --cameras 1 {rest}");
+    for (line, exit, code, mend) in [
         (
-            "subscription set --tenant tenant-123 --cameras 1 --pack retail=49.001",
-            Exit::Usage,
-            "PRICE_DIGITS",
+            "subscription set --tenant nobody --cameras 1",
+            Exit::Failed,
+            "UNKNOWN_TENANT",
+            "create it with `brink-issuer tenant create`",
         ),
-        ("subscription set --tenant tenant-123 --cameras 1 --pack retial", Exit::Usage, "UNKNOWN_PACK"),
-        ("tenant create --id tenant-123 --name Acme", Exit::Failed, "TENANT_EXISTS"),
-        ("tenant create --id t --name Acme --currency XYZ", Exit::Usage, "CURRENCY"),
-        ("device code --tenant tenant-123 --uses 0", Exit::Usage, "OUT_OF_BOUNDS"),
-        ("camera assign --device nope --camera a", Exit::Failed, "UNKNOWN_DEVICE"),
-        (&format!("camera assign --device {device} --camera a --camera a"), Exit::Usage, "CAMERA_TWICE"),
         (
-            &format!("camera assign --device {device} --camera a --pack mining"),
+            &*set("--pack retail"),
+            Exit::Usage,
+            "PRICE_MISSING",
+            "give the agreed price per camera and month, --pack retail=49.00",
+        ),
+        (&set("--pack retail=49.001"), Exit::Usage, "PRICE_DIGITS", "agree on an amount in USD"),
+        (&set("--pack retial"), Exit::Usage, "UNKNOWN_PACK", "name one that the catalogue has: "),
+        (&set("--days 401"), Exit::Usage, "OUT_OF_BOUNDS", "within these bounds"),
+        ("tenant create --id tenant-123 --name Acme", Exit::Failed, "TENANT_EXISTS", "choose another id"),
+        ("tenant create --id t --name Acme --currency XYZ", Exit::Usage, "CURRENCY", "USD, EUR or AUD"),
+        ("tenant create --id t --name Acme --timezone Mars", Exit::Usage, "TIME_ZONE", "Europe/Berlin"),
+        ("device code --tenant tenant-123 --uses 0", Exit::Usage, "OUT_OF_BOUNDS", "within these bounds"),
+        ("camera assign --device nope --camera a", Exit::Failed, "UNKNOWN_DEVICE", "device code"),
+        (&assign("--camera a;+b --camera a;+b"), Exit::Usage, "CAMERA_TWICE", "name it once"),
+        (
+            &assign("--camera a --pack mining"),
             Exit::NotAllowed,
             "NOT_SUBSCRIBED",
+            "subscription set --tenant tenant-123",
         ),
-        ("license show --device nope", Exit::Failed, "UNKNOWN_DEVICE"),
-        ("init --issuer acme --dev", Exit::Usage, "NOT_DEVELOPMENT"),
-        (&exchange, Exit::NotAllowed, "MALFORMED"),
-        (&exchange.replace("/req", "/none"), Exit::Failed, "FILE"),
-        ("license show --device nope --log =", Exit::Usage, "USAGE"),
+        (
+            &assign("--camera a --pack retail=3"),
+            Exit::Usage,
+            "PRICE_OF_SUBSCRIPTION",
+            "give --pack retail alone; `subscription set --pack retail=3`",
+        ),
+        ("license show --device nope", Exit::Failed, "UNKNOWN_DEVICE", "device code"),
+        ("init --issuer acme --dev", Exit::Usage, "NOT_DEVELOPMENT", "leave --dev out"),
+        (&exchange, Exit::NotAllowed, "MALFORMED", "brink-edge wrote with --export"),
+        (&exchange.replace("/req", "/none"), Exit::Failed, "FILE", "check the path"),
+        ("license show --device nope --log =", Exit::Usage, "USAGE", "see --help"),
     ] {
         let plain = desk.run(line);
         assert_eq!((plain.exit, plain.out.as_str()), (exit, ""), "{line}: {}", plain.err);
@@ -226,11 +243,25 @@ fn a_refusal_is_one_document_for_programs() {
         assert_eq!(ran.exit, exit, "{line}: {}", ran.err);
         let said: Value =
             serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{line}: {e}: {}", ran.out));
-        assert_eq!(said["error"]["code"], code, "{line}");
-        let message = said["error"]["message"].as_str().unwrap();
-        assert!(ran.err.contains(message) && !message.is_empty(), "{line}: {}", ran.err);
-        assert_eq!(said["error"].as_object().unwrap().len(), 3, "code, message and mend, as on the device");
+        let error = said["error"].as_object().unwrap();
+        assert_eq!((&error["code"], error.len()), (&code.into(), 3), "{line}: as on the device");
+        let (message, helps) = (error["message"].as_str().unwrap(), error["mend"].as_str());
+        let helps = helps.unwrap_or_else(|| panic!("{line}: no mend beside {message:?}"));
+        assert!(helps.contains(mend) && !message.is_empty() && !message.contains(helps), "{line}: {said}");
+        assert_eq!(plain.err, format!("brink-issuer: {message}; {helps}\n"), "people read both in one line");
     }
+}
+
+#[test]
+fn a_camera_called_like_a_sentence_does_not_cut_one() {
+    let desk = Desk::stocked("--cameras 3");
+    let (one, two) = (desk.device(), desk.device());
+    desk.run(&format!("camera assign --device {one} --camera a;+b --json")).json();
+    let ran = desk.run(&format!("camera assign --device {two} --camera a;+b --json"));
+    let said: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(said["error"]["message"], format!("camera a; b is on device {one}"));
+    let mend = said["error"]["mend"].as_str().unwrap();
+    assert!(mend.ends_with(&format!("--device {one} --camera a; b --remove`")), "{mend}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub enum StorageError {
     #[error("unknown tenant {0}; create it with `brink-issuer tenant create`")]
     UnknownTenant(TenantId),
     /// A tenant that is there already.
-    #[error("tenant {0} exists already")]
+    #[error("tenant {0} exists already; choose another id, or use it as it is")]
     TenantExists(TenantId),
     /// A device that is not there.
     #[error("unknown device {0}; `brink-issuer device code` names the device that a code will activate")]

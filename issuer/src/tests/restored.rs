@@ -91,6 +91,53 @@ fn a_lost_answer_after_the_restoration_is_no_clone_either() {
     assert_eq!(copy.exchange(&bench.issuer).unwrap_err().code(), "CLONE_SUSPECTED", "that door is shut now");
 }
 
+#[test]
+fn of_several_copies_one_goes_on_and_the_others_are_evidence() {
+    for first in 0..3 {
+        let mut bench = Bench::with(100, &[]);
+        let mut edge = bench.activated();
+        edge.exchange(&bench.issuer).unwrap();
+        let backup = bench.backup();
+        let mut copies = Vec::new();
+        for _ in 0..3 {
+            bench.pass(3600);
+            edge.exchange(&bench.issuer).unwrap();
+            copies.push(edge.clone());
+        }
+        bench.pass(3600);
+        bench.put_back(&backup);
+        let mut winner = copies.remove(first);
+        winner.exchange(&bench.issuer).unwrap();
+        for copy in &mut copies {
+            bench.pass(60);
+            // However far it has counted on.
+            copy.ctr = copy.ctr.max(winner.ctr);
+            assert_eq!(copy.exchange(&bench.issuer).unwrap_err().code(), "CLONE_SUSPECTED", "{first}");
+        }
+        winner.exchange(&bench.issuer).unwrap();
+        let noted = (audit(&bench, "database.restored").len(), audit(&bench, "device.clone_suspected").len());
+        assert_eq!(noted, (1, 1), "{first}: one evidence a day is enough");
+    }
+}
+
+#[test]
+fn a_second_restoration_is_believed_like_the_first() {
+    let mut bench = Bench::with(100, &[]);
+    let mut edge = bench.activated();
+    edge.exchange(&bench.issuer).unwrap();
+    let backup = bench.backup();
+    for time in 1..=3 {
+        bench.pass(3600);
+        edge.exchange(&bench.issuer).unwrap();
+        bench.pass(3600);
+        let again = backup.with_file_name(format!("{time}.backup"));
+        std::fs::copy(&backup, &again).unwrap();
+        bench.put_back(&again);
+        edge.exchange(&bench.issuer).unwrap_or_else(|refusal| panic!("{time}: {refusal}"));
+    }
+    assert_eq!(audit(&bench, "device.clone_suspected").len(), 0);
+}
+
 /// An exchange that carries this receipt, without any ratchet.
 fn carrying(edge: &Edge, receipt: Option<&str>, ctr: u64) -> Vec<u8> {
     let last_receipt = receipt.map(str::to_owned);

@@ -151,8 +151,8 @@ fn a_camera_moves_once_the_old_device_has_confirmed() {
         b.exchange(&bench.issuer).unwrap();
     }
     assert_eq!((a.seats(), b.seats()), ((2, 0), (0, 0)));
-    let error = bench.try_assign(&b.id(), &names("cam", 0..1), &[], false).unwrap_err().to_string();
-    assert!(error.contains(a.id().as_str()) && error.contains("--remove"), "{error}");
+    let mend = bench.try_assign(&b.id(), &names("cam", 0..1), &[], false).unwrap_err().mend().unwrap();
+    assert!(mend.contains(a.id().as_str()) && mend.contains("--remove"), "{mend}");
     bench.try_assign(&a.id(), &names("cam", 0..1), &[], true).unwrap();
     bench.assign(&b.id(), &names("cam", 0..1), &[]);
     b.exchange(&bench.issuer).unwrap();

@@ -1,5 +1,6 @@
 use crate::storage::DeviceStatus;
 use crate::testkit::{Bench, Edge, names};
+use brink_license::exchange::RequestKind;
 use brink_license::token::LicenceStanding;
 
 fn suspend(bench: &Bench, edge: &Edge) {
@@ -39,5 +40,24 @@ fn its_activation_code_does_not_lift_a_suspension() {
     assert!(refusal.to_string().contains(edge.id().as_str()), "{refusal}");
     assert_eq!(bench.view(&edge.id()).device.status, DeviceStatus::Suspended);
     assert!(!edge.exchange(&bench.issuer).unwrap());
+    assert_eq!(edge.receipt.as_ref().unwrap().claims().lic.state, LicenceStanding::Suspended);
+}
+
+#[test]
+fn a_request_that_was_answered_before_a_suspension_keeps_its_answer_and_the_ratchet_with_it() {
+    let bench = Bench::with(10, &[]);
+    let mut edge = bench.activated();
+    bench.assign(&edge.id(), &names("cam", 0..1), &[]);
+    let request = edge.request(RequestKind::Exchange);
+    let answer = bench.issuer.answer(&request, None).unwrap();
+    suspend(&bench, &edge);
+    let rows = bench.rows();
+    assert_eq!(bench.issuer.answer(&request, None).unwrap(), answer, "the same request, the same bytes");
+    assert_eq!(bench.rows(), rows);
+    assert!(edge.accept(&answer), "with the licence that was given then");
+    assert!(
+        !edge.exchange(&bench.issuer).unwrap(),
+        "the ratchet in it is the right one, and nothing new comes"
+    );
     assert_eq!(edge.receipt.as_ref().unwrap().claims().lic.state, LicenceStanding::Suspended);
 }

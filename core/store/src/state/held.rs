@@ -29,7 +29,7 @@ pub struct Held {
     pub pending: Option<Pending>,
     /// When the issuer wants to hear of the device again, in guarded time.
     pub next_exchange_after: Option<UnixSeconds>,
-    /// The last documents and requests that were refused, newest first.
+    /// The documents and requests that were refused since the last answer was accepted, newest first.
     pub refusals: Vec<Refused>,
 }
 

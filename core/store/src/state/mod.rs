@@ -138,6 +138,8 @@ impl StateDb {
                 params![transition.ratchet.0, transition.next_exchange_after.as_i64(), transition.presence],
             )?;
             transaction.execute("INSERT OR REPLACE INTO inbox (one, documents) VALUES (1, ?1)", [&inbox])?;
+            // What was refused before is over. The vault's log keeps it.
+            transaction.execute("DELETE FROM refusals", [])?;
             Ok(())
         })
     }

@@ -207,6 +207,11 @@ fn a_refused_answer_leaves_everything_in_force_and_is_remembered() {
     }
     scene.exchange(&mut device);
     assert_eq!(scene.published_seq(), 3, "and the next honest answer is taken");
+    assert!(device.held().refusals.is_empty(), "which ends what was wrong before");
+    let log = device.log();
+    for (what, _, code, _) in DEFECTS {
+        assert!(log.iter().any(|entry| entry.verdict == code), "{what}: the log keeps it");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{COUNTING, Scene};
 use brink_tests::{Bins, Device, Ran, Running, User};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -163,6 +164,32 @@ fn root_is_root_for_an_agent_in_another_pid_namespace() {
     scene.device.run(&["exchange", "--export", request.to_str().unwrap()]).ok();
     assert_eq!(scene.device.status()["store"]["agent"], "running");
     running.kill();
+}
+
+/// An agent in a user namespace without a map: everybody has one number there, the agent too.
+#[test]
+fn an_agent_that_cannot_tell_users_apart_takes_none_for_its_owner() {
+    let scene = Scene::offered(10);
+    let Some(people) = People::around(&scene, &scene.device) else { return };
+    let apart = || {
+        let mut apart = Command::new("unshare");
+        apart.arg("--user").uid(AGENT.uid).gid(AGENT.gid);
+        apart
+    };
+    if !apart().arg("true").status().is_ok_and(|status| status.success()) {
+        not_run("unshare(1) makes no user namespace here");
+        return;
+    }
+    let mut agent = apart();
+    agent.arg(people.common.join("brink-edge")).args(["run", "--data"]).arg(scene.device.data());
+    let mut running = Running::start(&mut agent, scene.world.path("agent.log"));
+    running.announced("agent ready on ");
+    let leak = people.path("leak");
+    let code = ["activate", "--code", &scene.offer.code, "--export", &leak];
+    people.host.run(&code).coded(1).says("NOT_FOR_HOSTS");
+    assert!(!fs::exists(&leak).unwrap());
+    assert_eq!(people.host.status()["store"]["agent"], "running");
+    assert!(running.stop().success());
 }
 
 #[test]

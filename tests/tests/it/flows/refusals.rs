@@ -45,7 +45,9 @@ fn a_code_is_spent_once_and_a_wrong_one_is_named() {
     let scene = Scene::offered(10);
     let thief = scene.world.device("thief", &scene.issuer);
     refused(scene.device.activate(&scene.url, "00000-00000-00000-00000-00000-0"), 1, &["code"]);
+    assert_eq!(scene.device.status()["exchange"]["last_refusal"]["code"], "CODE_UNKNOWN");
     scene.device.activate(&scene.url, &scene.offer.code).ok();
+    assert!(scene.device.status()["exchange"]["last_refusal"].is_null(), "what was wrong is over");
     refused(thief.activate(&scene.url, &scene.offer.code), 1, &["code"]);
     assert_eq!(thief.status()["state"], "unlicensed");
     let next = scene.issuer.offer(TENANT);

@@ -148,11 +148,14 @@ fn every_vector_is_judged_as_its_name_says() {
     assert!(wrong.is_empty(), "{} of {} vectors:\n  {}", wrong.len(), vectors.len(), wrong.join("\n  "));
 }
 
-/// Cases 1 to 61 that are not a matter of one document's bytes, with the test that has them.
-const ELSEWHERE: [(u64, &str); 3] = [
+/// Cases 1 to 61 that are not, or not only, a matter of one document's bytes, with the tests that have them.
+const ELSEWHERE: [(u64, &str); 6] = [
     (27, "vectors::flips::every_flipped_bit_of_a_token_is_refused"),
     (30, "vectors::wycheproof::strict_verification_agrees_with_wycheproof"),
+    (33, "gate::a_revoked_key_takes_the_stored_licence_with_it_and_the_next_keys_licence_is_taken"),
     (58, "store::device_store::a_kill_at_any_point_loses_nothing_and_brings_nothing_old_into_force"),
+    (59, "gate::an_expired_manifest_never_stops_a_stored_licence"),
+    (59, "edge::device::keysets_are_walked_and_an_expired_one_takes_nothing_new"),
 ];
 
 #[test]
