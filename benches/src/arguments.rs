@@ -2,7 +2,8 @@
 
 use crate::harness::Pace;
 
-const USAGE: &str = "scripts/bench [--quick] [--only verify|decide|threads|memory|change]... [--write-docs]
+const USAGE: &str =
+    "scripts/bench [--quick] [--only verify|decide|c-abi|threads|memory|change]... [--write-docs]
 
   --quick       short windows: minutes become seconds, and the tails mean less
   --only PART   only this part; may be given again
@@ -15,6 +16,8 @@ pub enum Part {
     Verify,
     /// Decisions by table size, in a row and singly.
     Decide,
+    /// What the C ABI adds.
+    CAbi,
     /// Two threads beside one.
     Threads,
     /// Bytes per camera.
@@ -24,12 +27,14 @@ pub enum Part {
 }
 
 impl Part {
-    pub const ALL: [Part; 5] = [Part::Verify, Part::Decide, Part::Threads, Part::Memory, Part::Change];
+    pub const ALL: [Part; 6] =
+        [Part::Verify, Part::Decide, Part::CAbi, Part::Threads, Part::Memory, Part::Change];
 
     const fn name(self) -> &'static str {
         match self {
             Part::Verify => "verify",
             Part::Decide => "decide",
+            Part::CAbi => "c-abi",
             Part::Threads => "threads",
             Part::Memory => "memory",
             Part::Change => "change",

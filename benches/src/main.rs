@@ -4,6 +4,7 @@
 //! part is one module with a function that adds to the report; what else is to be measured gets a module of its own.
 
 mod arguments;
+mod c_abi;
 mod change;
 mod decide;
 mod docs;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         match part {
             Part::Verify => verify::measure(pace, &mut report),
             Part::Decide => decide::measure(pace, &mut report),
+            Part::CAbi => c_abi::measure(pace, &mut report),
             Part::Threads => threads::measure(pace, &mut report),
             Part::Memory => memory::measure(&mut report),
             Part::Change => change::measure(pace, &mut report),
