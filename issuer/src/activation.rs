@@ -73,6 +73,9 @@ fn admit<'v>(
             device if device.device.status == DeviceStatus::Suspended => {
                 Err(Refusal::Suspended(device.device.id.clone()))
             }
+            device if device.device.status == DeviceStatus::Revoked => {
+                Err(Refusal::Revoked(device.device.id.clone()))
+            }
             device if device.answered.contains(&proven.mark) => Ok(None),
             device if device.device.exchange.exchanged_at.is_some() => Err(Refusal::CodeSpent),
             device => Ok(Some(device)),

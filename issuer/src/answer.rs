@@ -84,7 +84,7 @@ impl Answering<'_> {
         let next = random::<32>()?;
         let (manifests, knows_keys) = self.manifests_after(proven.report.keyset_version);
         // What is suspended gets nothing to run on, and what is older than what the device holds is of no use to it.
-        let withheld = view.device.status == DeviceStatus::Suspended || !knows_keys;
+        let withheld = !view.device.status.may_be_licensed() || !knows_keys;
         let sends_licence = !withheld && newest.seq > proven.licence_seq();
         let last = lost.map_or(view.device.exchange.receipt_seq, |lost| lost.last_receipt_seq(view));
         let given = Given {
@@ -130,7 +130,7 @@ impl Answering<'_> {
 
     /// A new token if there is something to say. A device that has a licence keeps it when none can be minted now.
     fn mint_if_needed(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Result<Minted, Refusal> {
-        if view.device.status == DeviceStatus::Suspended {
+        if !view.device.status.may_be_licensed() {
             return Ok(Minted::default());
         }
         match self.mint(view, proven, allotted) {
@@ -146,6 +146,7 @@ impl Answering<'_> {
     fn mint(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Result<Minted, MintError> {
         let desired = desired(&self.mint_terms(), view)?;
         let why = match occasion(&desired.draft, view.latest.as_ref(), self.now)? {
+            None if has_withdrawn_newest(view) => Some(Occasion::Resumed),
             None if holds_what_is_lost(view, proven, allotted) => Some(Occasion::Restored),
             why => why,
         };
@@ -218,8 +219,14 @@ impl Answering<'_> {
     }
 
     fn receipt(&self, view: &DeviceView, proven: &Proven, given: &Given<'_>) -> Result<String, Refusal> {
+        let holds = if given.sends_licence { given.newest.seq } else { proven.licence_seq() };
         let state = match view.device.status {
             DeviceStatus::Suspended => LicenceStanding::Suspended,
+            DeviceStatus::Revoked => LicenceStanding::Revoked,
+            // Until it has the licence that takes its place.
+            DeviceStatus::Pending | DeviceStatus::Active if view.device.has_withdrawn(holds) => {
+                LicenceStanding::Revoked
+            }
             DeviceStatus::Pending | DeviceStatus::Active => LicenceStanding::Active,
         };
         let newest = given.newest;
@@ -271,6 +278,11 @@ struct Minted {
     licence: Option<LicenceRow>,
     notes: Vec<AuditNote>,
     reactions: Vec<Reaction>,
+}
+
+/// Everything minted so far was withdrawn, and the device was resumed since.
+pub(crate) fn has_withdrawn_newest(view: &DeviceView) -> bool {
+    view.latest.as_ref().is_some_and(|latest| view.device.has_withdrawn(latest.seq))
 }
 
 /// The device holds a number that was allotted once, above every one on record: its licence went with a part of the

@@ -31,6 +31,7 @@ mod restored;
 pub mod seats;
 pub mod secret;
 pub mod shown;
+pub mod standing;
 pub mod storage;
 pub mod subscription;
 

@@ -62,6 +62,11 @@ pub enum Refusal {
     /// Held back by the operator.
     #[error("device {0} is suspended; an activation code does not lift that, its operator does")]
     Suspended(DeviceId),
+    /// Withdrawn by the operator.
+    #[error(
+        "the licence of device {0} is revoked; an activation code does not change that, its operator can resume it"
+    )]
+    Revoked(DeviceId),
     /// No such code.
     #[error(
         "the activation code is not known; check it for typing errors, or make a new one with `device code`"
@@ -113,6 +118,7 @@ impl Refusal {
             Self::StaleCounter { .. } => "STALE_COUNTER",
             Self::CloneSuspected(_) => "CLONE_SUSPECTED",
             Self::Suspended(_) => "SUSPENDED",
+            Self::Revoked(_) => "REVOKED",
             Self::CodeUnknown => "CODE_UNKNOWN",
             Self::CodeExpired => "CODE_EXPIRED",
             Self::CodeSpent => "CODE_SPENT",

@@ -9,4 +9,5 @@ mod licence;
 mod restored;
 mod rotation;
 mod seats;
+mod standing;
 mod suspended;

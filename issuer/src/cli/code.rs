@@ -9,6 +9,7 @@ use crate::founding::FoundingError;
 use crate::http::ServeError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
+use crate::standing::StandingError;
 use crate::storage::StorageError;
 use crate::subscription::SubscriptionError;
 
@@ -42,10 +43,20 @@ const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Currency(_) => "CURRENCY",
         AdminError::Subscription(error) => of_subscription(error),
         AdminError::Assignment(error) => of_assignment(error),
+        AdminError::Standing(error) => of_standing(error),
         AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
         AdminError::Storage(error) => of_storage(error),
         AdminError::Random(_) => NO_RANDOM,
+    }
+}
+
+const fn of_standing(error: &StandingError) -> &'static str {
+    match error {
+        StandingError::Reason => "OUT_OF_BOUNDS",
+        StandingError::NotActivated { .. } => "NOT_ACTIVATED",
+        StandingError::Already { .. } => "UNCHANGED",
+        StandingError::Revoked(_) => "REVOKED",
     }
 }
 

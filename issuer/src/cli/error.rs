@@ -94,6 +94,7 @@ fn admin_exit(error: &AdminError) -> Exit {
     match error {
         AdminError::Subscription(error) => of_state(error.is_of_state()),
         AdminError::Assignment(error) => of_state(error.is_of_state()),
+        AdminError::Standing(error) => of_state(error.is_of_state()),
         AdminError::NoSubscription(_) => Exit::NotAllowed,
         AdminError::TenantName
         | AdminError::Zone(_)

@@ -31,9 +31,11 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::OtherKey(_)
         | Refusal::OtherEpoch { .. }
         | Refusal::StaleCounter { .. } => StatusCode::UNAUTHORIZED,
-        Refusal::CodeUnknown | Refusal::CodeExpired | Refusal::Suspended(_) | Refusal::Unlicensable(_) => {
-            StatusCode::FORBIDDEN
-        }
+        Refusal::CodeUnknown
+        | Refusal::CodeExpired
+        | Refusal::Suspended(_)
+        | Refusal::Revoked(_)
+        | Refusal::Unlicensable(_) => StatusCode::FORBIDDEN,
         Refusal::CloneSuspected(_) | Refusal::CodeSpent | Refusal::KeyInUse => StatusCode::CONFLICT,
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Storage(StorageError::Busy) => StatusCode::SERVICE_UNAVAILABLE,

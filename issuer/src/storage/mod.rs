@@ -12,11 +12,12 @@ pub mod sqlite;
 
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
-    DeviceView, Elsewhere, Founding, Holder, NewCode, NewSubscription, Posting, Report, SubscriptionView,
+    DeviceView, Elsewhere, Founding, Holder, NewCode, NewSubscription, Posting, Report, StandingChange,
+    SubscriptionView,
 };
 pub use rows::{
     Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, ExchangeState, IssuerRow, LicenceRow,
-    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow,
+    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
 };
 
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
@@ -117,6 +118,13 @@ pub trait Storage: Send + Sync {
 
     /// The key of a device, if it is activated: the cheap look before anything large is read.
     fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError>;
+
+    /// Changes how a device's licence stands.
+    fn change_standing(
+        &self,
+        device: &DeviceId,
+        plan: Plan<'_, DeviceRow, StandingChange>,
+    ) -> Result<(), StorageError>;
 
     /// The devices, other than this one, that hold most seats at `now`; at most `limit`.
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError>;

@@ -1,8 +1,8 @@
 //! What plans see, and what they record.
 
 use super::rows::{
-    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, IssuerRow, LicenceRow, Reaction, SubscriptionRow,
-    TenantRow, Tier, TrialWindow,
+    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, IssuerRow, LicenceRow, Reaction,
+    SubscriptionRow, TenantRow, Tier, TrialWindow,
 };
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -222,6 +222,15 @@ pub struct Posting {
     pub notes: Vec<AuditNote>,
     /// What not to react to again for a while.
     pub reactions: Vec<Reaction>,
+}
+
+/// How a device's licence is to stand.
+#[derive(Clone, Debug)]
+pub struct StandingChange {
+    /// From now on.
+    pub status: DeviceStatus,
+    /// What the audit says.
+    pub note: AuditNote,
 }
 
 /// One line of the audit, written in the transaction that it describes.

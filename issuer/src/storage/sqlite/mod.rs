@@ -6,12 +6,13 @@ mod columns;
 mod devices;
 mod migrate;
 mod postings;
+mod standing;
 mod tenants;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceView,
-    Founding, Holder, IssuerRow, NewCode, NewSubscription, Plan, Posting, Storage, StorageError,
-    SubscriptionView, TenantRow,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceRow,
+    DeviceView, Founding, Holder, IssuerRow, NewCode, NewSubscription, Plan, Posting, StandingChange,
+    Storage, StorageError, SubscriptionView, TenantRow,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -175,6 +176,17 @@ impl Storage for SqliteStorage {
 
     fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
         self.read(|tx| devices::key(tx, device))
+    }
+
+    fn change_standing(
+        &self,
+        device: &DeviceId,
+        plan: Plan<'_, DeviceRow, StandingChange>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let row = devices::row(tx, device)?;
+            plan(&row).map_or(Ok(()), |change| standing::change(tx, &row, &change))
+        })
     }
 
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError> {

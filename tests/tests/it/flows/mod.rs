@@ -7,6 +7,7 @@ mod losses;
 mod offline;
 mod permission;
 mod refusals;
+mod revocation;
 mod tls;
 
 use brink_tests::{Device, Issuer, Offer, Running, World};
@@ -54,6 +55,16 @@ impl Scene {
     fn stop_issuer(&mut self) {
         let server = self.server.take().expect("the issuer runs");
         assert!(server.stop().success(), "the issuer did not end cleanly");
+    }
+
+    /// One exchange by files carried there and back.
+    fn carry(&self) {
+        let (request, response) = (self.world.path("carried.req"), self.world.path("carried.resp"));
+        let _ = std::fs::remove_file(&response);
+        let path = |path: &std::path::Path| path.to_str().expect("a test's paths are UTF-8").to_owned();
+        self.device.run(&["exchange", "--export", &path(&request)]).ok();
+        self.issuer.exchange_file(&request, &response).ok();
+        self.device.run(&["exchange", "--import", &path(&response)]).ok();
     }
 
     fn is_granted(&self, camera: &str, feature: &str) -> bool {
