@@ -35,7 +35,7 @@ fn spend(
     digest: &[u8; 32],
     proven: &Proven,
 ) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
-    let answering = issuer.answering();
+    let answering = issuer.answering()?;
     let mut outcome = None;
     issuer.storage.activate(digest, &proven.key.kid(), answering.now, &mut |view| {
         let planned = admit(&answering, view, proven).and_then(|admitted| match admitted {

@@ -1,5 +1,6 @@
 //! Why a device's request was not answered as it hoped: one enum, each variant with a stable code.
 
+use crate::keys::KeysError;
 use crate::minting::MintError;
 use crate::secret::NoRandom;
 use crate::storage::StorageError;
@@ -99,6 +100,9 @@ pub enum Refusal {
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The keys of a manifest that was published since.
+    #[error("a newer keyset cannot be taken up: {0}")]
+    Keys(Box<KeysError>),
     /// Random numbers.
     #[error(transparent)]
     Random(#[from] NoRandom),
@@ -128,13 +132,13 @@ impl Refusal {
             Self::Sign(error) => error.code(),
             Self::Encode(_) => "INTERNAL",
             Self::Storage(StorageError::Busy) => "BUSY",
-            Self::Storage(_) | Self::Random(_) => "INTERNAL",
+            Self::Storage(_) | Self::Keys(_) | Self::Random(_) => "INTERNAL",
         }
     }
 
     /// Whether the issuer failed, rather than the request being refused.
     #[must_use]
     pub const fn is_failure(&self) -> bool {
-        matches!(self, Self::Sign(_) | Self::Encode(_) | Self::Storage(_) | Self::Random(_))
+        matches!(self, Self::Sign(_) | Self::Encode(_) | Self::Storage(_) | Self::Keys(_) | Self::Random(_))
     }
 }

@@ -7,8 +7,10 @@ use crate::assignment::AssignmentError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
+use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
+use crate::rotation::RotationError;
 use crate::standing::StandingError;
 use crate::storage::StorageError;
 use crate::subscription::SubscriptionError;
@@ -29,6 +31,7 @@ impl CliError {
             Self::Open(OpenError::Storage(error)) | Self::Storage(error) => of_storage(error),
             Self::Open(OpenError::Keys(error)) => of_keys(error),
             Self::Keys(error) => error.code(),
+            Self::Keyring(error) => of_keyring(error),
             Self::Catalog(error) => of_catalog(error),
             Self::Mint(error) => of_mint(error),
             Self::Serve(ServeError::Listen { .. }) => "LISTEN",
@@ -140,6 +143,28 @@ fn of_keys(error: &KeysError) -> &'static str {
         KeysError::PassphraseMissing(_) => PASSPHRASE_MISSING,
         KeysError::Sign(error) => error.code(),
         KeysError::Encode(_) => "INTERNAL",
+    }
+}
+
+fn of_keyring(error: &KeyringError) -> &'static str {
+    match error {
+        KeyringError::Rotation(RotationError::UseTwice(_)) => "USE_TWICE",
+        KeyringError::Rotation(RotationError::UnknownKey(_)) => "UNKNOWN_KID",
+        KeyringError::Rotation(RotationError::RootKey(_)) => "ROOT_KEY",
+        KeyringError::Rotation(RotationError::AlreadyRevoked(_)) => "UNCHANGED",
+        KeyringError::Rotation(RotationError::TooManyKeys(_)) => "OUT_OF_BOUNDS",
+        KeyringError::Keys(error) => of_keys(error),
+        KeyringError::Storage(error) => of_storage(error),
+        KeyringError::RootsElsewhere(_) => "ROOTS_ELSEWHERE",
+        KeyringError::NotDevelopment(_) => "NOT_DEVELOPMENT",
+        KeyringError::NotAManifest { error, .. } | KeyringError::NotNext(error, _) => error.code().as_str(),
+        KeyringError::Different => "OTHER_MANIFEST",
+        KeyringError::TooFew { .. } => brink_license::Code::ManifestThreshold.as_str(),
+        KeyringError::TooLate { .. } => "TOO_LATE",
+        KeyringError::Root(error) => error.code().as_str(),
+        KeyringError::Sign(error) => error.code(),
+        KeyringError::KeyFile(error) => error.code(),
+        KeyringError::Io { .. } => "FILE",
     }
 }
 

@@ -39,9 +39,11 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::CloneSuspected(_) | Refusal::CodeSpent | Refusal::KeyInUse => StatusCode::CONFLICT,
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Storage(StorageError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::Sign(_) | Refusal::Encode(_) | Refusal::Storage(_) | Refusal::Random(_) => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        Refusal::Sign(_)
+        | Refusal::Encode(_)
+        | Refusal::Storage(_)
+        | Refusal::Keys(_)
+        | Refusal::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

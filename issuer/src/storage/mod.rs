@@ -12,8 +12,8 @@ pub mod sqlite;
 
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
-    DeviceView, Elsewhere, Founding, Holder, NewCode, NewSubscription, Posting, Report, StandingChange,
-    SubscriptionView,
+    DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting, Report,
+    StandingChange, SubscriptionView,
 };
 pub use rows::{
     Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, ExchangeState, IssuerRow, LicenceRow,
@@ -88,6 +88,12 @@ pub trait Storage: Send + Sync {
 
     /// Every manifest, oldest first.
     fn manifests(&self) -> Result<Vec<Vec<u8>>, StorageError>;
+
+    /// The version of the newest manifest: the cheap look before any request is answered.
+    fn newest_manifest(&self) -> Result<u64, StorageError>;
+
+    /// Adds the next manifest; the plan sees every one before it, oldest first.
+    fn add_manifest(&self, plan: Plan<'_, Vec<Vec<u8>>, NewManifest>) -> Result<(), StorageError>;
 
     /// Adds a tenant.
     fn create_tenant(&self, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError>;

@@ -224,6 +224,17 @@ pub struct Posting {
     pub reactions: Vec<Reaction>,
 }
 
+/// A manifest to add.
+#[derive(Clone, Debug)]
+pub struct NewManifest {
+    /// Its version.
+    pub version: u64,
+    /// As it was signed.
+    pub bytes: Vec<u8>,
+    /// What the audit says.
+    pub note: AuditNote,
+}
+
 /// How a device's licence is to stand.
 #[derive(Clone, Debug)]
 pub struct StandingChange {

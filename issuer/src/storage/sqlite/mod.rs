@@ -4,6 +4,7 @@ mod cameras;
 mod codes;
 mod columns;
 mod devices;
+mod manifests;
 mod migrate;
 mod postings;
 mod standing;
@@ -11,8 +12,8 @@ mod tenants;
 
 use super::{
     Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceRow,
-    DeviceView, Founding, Holder, IssuerRow, NewCode, NewSubscription, Plan, Posting, StandingChange,
-    Storage, StorageError, SubscriptionView, TenantRow,
+    DeviceView, Founding, Holder, IssuerRow, NewCode, NewManifest, NewSubscription, Plan, Posting,
+    StandingChange, Storage, StorageError, SubscriptionView, TenantRow,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -132,7 +133,18 @@ impl Storage for SqliteStorage {
     }
 
     fn manifests(&self) -> Result<Vec<Vec<u8>>, StorageError> {
-        self.read(tenants::manifests)
+        self.read(manifests::all)
+    }
+
+    fn newest_manifest(&self) -> Result<u64, StorageError> {
+        self.read(manifests::newest_version)
+    }
+
+    fn add_manifest(&self, plan: Plan<'_, Vec<Vec<u8>>, NewManifest>) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let held = manifests::all(tx)?;
+            plan(&held).map_or(Ok(()), |new| manifests::add(tx, &new))
+        })
     }
 
     fn create_tenant(&self, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError> {
