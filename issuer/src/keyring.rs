@@ -211,7 +211,8 @@ impl Keyring {
         Ok(next.finish()?)
     }
 
-    /// A key that no manifest lists yet: one that was made for a manifest which was never published, or a new one.
+    /// A new key, every time: one that was made for a manifest which was never published may have been stolen since,
+    /// with those that are being replaced.
     fn fresh(
         &self,
         key_use: KeyUse,
@@ -220,11 +221,6 @@ impl Keyring {
         let protection = keys::protection(&self.issuer, passphrase)?;
         let key_use = keys::signing_use(key_use);
         let (folder, files) = (self.data.keys(), keys::files(&self.data.keys(), key_use)?);
-        for (_, file) in &files {
-            if file.path().exists() && self.keyset.key(&file.read_public()?.kid()).is_none() {
-                return Ok(file.load(key_use, protection)?.public_key().clone());
-            }
-        }
         let number = files.last().map_or(1, |(number, _)| number.saturating_add(1));
         let file = KeyFile::at(folder.join(key_use.file_name(number)))?;
         Ok(file.generate(key_use, protection)?.public_key().clone())

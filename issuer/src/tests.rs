@@ -4,6 +4,7 @@ mod activation;
 mod exchange;
 mod hostile;
 mod http;
+mod keys;
 mod ledger;
 mod licence;
 mod restored;

@@ -3,6 +3,7 @@
 mod again;
 mod agent;
 mod host;
+mod keys;
 mod losses;
 mod offline;
 mod permission;
@@ -59,12 +60,16 @@ impl Scene {
 
     /// One exchange by files carried there and back.
     fn carry(&self) {
+        self.carry_for(&self.device);
+    }
+
+    fn carry_for(&self, device: &Device) {
         let (request, response) = (self.world.path("carried.req"), self.world.path("carried.resp"));
         let _ = std::fs::remove_file(&response);
         let path = |path: &std::path::Path| path.to_str().expect("a test's paths are UTF-8").to_owned();
-        self.device.run(&["exchange", "--export", &path(&request)]).ok();
+        device.run(&["exchange", "--export", &path(&request)]).ok();
         self.issuer.exchange_file(&request, &response).ok();
-        self.device.run(&["exchange", "--import", &path(&response)]).ok();
+        device.run(&["exchange", "--import", &path(&response)]).ok();
     }
 
     fn is_granted(&self, camera: &str, feature: &str) -> bool {
