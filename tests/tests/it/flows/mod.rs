@@ -9,6 +9,7 @@ mod offline;
 mod permission;
 mod refusals;
 mod revocation;
+mod thief;
 mod tls;
 
 use brink_tests::{Device, Issuer, Offer, Running, World};
