@@ -341,13 +341,11 @@ impl Keyring {
         let leading = manifests_to_publish(manifests).map_err(KeysError::Manifest)?;
         let lines: Vec<u8> = leading.iter().flat_map(|manifest| [&manifest[..], b"\n"].concat()).collect();
         replace(&self.data.keyset(), &lines)?;
-        if next.roots_changed() {
-            let kids = next.root().keys().iter().map(brink_license::PublicKey::kid).collect();
-            let anchor = TrustAnchor::new(self.issuer.name.clone(), next.root().threshold(), kids)?;
-            let json = anchor.to_json().map_err(KeysError::Encode)?;
-            replace(&self.data.trust(), format!("{json}\n").as_bytes())?;
-        }
-        Ok(())
+        // Also where the root is as before: the last publication may have ended between its record and its files.
+        let kids = next.root().keys().iter().map(brink_license::PublicKey::kid).collect();
+        let anchor = TrustAnchor::new(self.issuer.name.clone(), next.root().threshold(), kids)?;
+        let json = anchor.to_json().map_err(KeysError::Encode)?;
+        replace(&self.data.trust(), format!("{json}\n").as_bytes())
     }
 }
 
