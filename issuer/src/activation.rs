@@ -35,7 +35,7 @@ fn spend(
     digest: &[u8; 32],
     proven: &Proven,
 ) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
-    let answering = issuer.answering();
+    let answering = issuer.answering()?;
     let mut outcome = None;
     issuer.storage.activate(digest, &proven.key.kid(), answering.now, &mut |view| {
         let planned = admit(&answering, view, proven).and_then(|admitted| match admitted {
@@ -74,6 +74,9 @@ fn admit<'v>(
                 Err(Refusal::Suspended(device.device.id.clone()))
             }
             device if device.device.status == DeviceStatus::Retired => Err(Refusal::retired(&device.device)),
+            device if device.device.status == DeviceStatus::Revoked => {
+                Err(Refusal::Revoked(device.device.id.clone()))
+            }
             device if device.answered.contains(&proven.mark) => Ok(None),
             device if device.device.exchange.exchanged_at.is_some() => Err(Refusal::CodeSpent),
             device => Ok(Some(device)),

@@ -9,7 +9,10 @@ use crate::currency::CurrencyError;
 use crate::minting::fresh_token_id;
 use crate::retirement::{self, Retired, RetirementError, RetirementOrder, Successor};
 use crate::secret::{NoRandom, Redacted, random};
-use crate::storage::{Actor, DeviceListed, NewCode, Storage, StorageError, SubscriptionRow, TenantRow, Tier};
+use crate::standing::{self, StandingError, StandingOrder};
+use crate::storage::{
+    Actor, DeviceListed, DeviceStatus, NewCode, Storage, StorageError, SubscriptionRow, TenantRow, Tier,
+};
 use crate::subscription::{self, SubscriptionError, SubscriptionOrder};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use std::sync::Arc;
@@ -35,6 +38,9 @@ pub enum AdminError {
     /// The assignment.
     #[error(transparent)]
     Assignment(#[from] AssignmentError),
+    /// How a licence is to stand.
+    #[error(transparent)]
+    Standing(#[from] StandingError),
     /// A code for too many devices, or for too long.
     #[error("{option} {asked} is out of bounds: {min} to {max}")]
     CodeBounds {
@@ -75,7 +81,7 @@ impl AdminError {
             Self::NoSubscription(tenant) => {
                 format!("set one with `subscription set --tenant {tenant} --cameras N`")
             }
-            Self::Retirement(_) | Self::Storage(_) | Self::Random(_) => return None,
+            Self::Retirement(_) | Self::Standing(_) | Self::Storage(_) | Self::Random(_) => return None,
         })
     }
 }
@@ -227,6 +233,22 @@ impl Admin {
                 Err(refusal) => (Err(refusal), None),
             };
             outcome = Some(count);
+            change
+        })?;
+        Ok(ran(outcome)??)
+    }
+
+    /// Holds a device's licence back, withdraws it or gives it back; answers how it stood before.
+    pub fn turn_licence(&self, device: &DeviceId, order: &StandingOrder) -> Result<DeviceStatus, AdminError> {
+        let now = self.clock.now();
+        let mut outcome = None;
+        self.storage.change_standing(device, &mut |row| {
+            let change = standing::change(row, order, (now, &self.actor));
+            let (was, change) = match change {
+                Ok(change) => (Ok(row.status), Some(change)),
+                Err(refusal) => (Err(refusal), None),
+            };
+            outcome = Some(was);
             change
         })?;
         Ok(ran(outcome)??)

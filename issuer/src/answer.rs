@@ -2,6 +2,7 @@
 //! returns is recorded before it leaves.
 
 use crate::desired::{Mint, REFRESH_SECONDS, desired};
+use crate::in_force::InForce;
 use crate::issuer::Issuer;
 use crate::minting::{MINTS_SECONDS, MintError, Minter, Occasion, fresh_token_id, occasion};
 use crate::reaction::reaction;
@@ -13,21 +14,22 @@ use crate::storage::{
     Actor, Answer, AuditNote, DeviceStatus, DeviceView, LicenceRow, Posting, Reaction, Report,
 };
 use brink_license::exchange::ExchangeResponse;
-use brink_license::keyset::{MANIFESTS_BYTES_MAX, WALK_MAX};
+use brink_license::keyset::{KeyRecord, MANIFESTS_BYTES_MAX, WALK_MAX};
 use brink_license::token::{
     AUDIENCE_EDGE, CLAIMS_VERSION, LicenceStanding, ReceiptClaims, ReceiptLicence, SEQ_JUMP_MAX,
 };
 use brink_license::{Typ, UnixSeconds};
 use brink_signing::sign_document;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Seconds until a device confirms a licence that gives seats back: until it does, nobody else can have them.
 const CONFIRM_SECONDS: u64 = 5;
 
 /// The issuer at one moment.
-#[derive(Clone, Copy)]
 pub(crate) struct Answering<'a> {
     pub(crate) issuer: &'a Issuer,
+    pub(crate) in_force: Arc<InForce>,
     pub(crate) now: UnixSeconds,
 }
 
@@ -84,7 +86,7 @@ impl Answering<'_> {
         let next = random::<32>()?;
         let (manifests, knows_keys) = self.manifests_after(proven.report.keyset_version);
         // What is suspended gets nothing to run on, and what is older than what the device holds is of no use to it.
-        let withheld = view.device.status == DeviceStatus::Suspended || !knows_keys;
+        let withheld = !view.device.status.may_be_licensed() || !knows_keys || self.is_compromised(newest);
         let sends_licence = !withheld && newest.seq > proven.licence_seq();
         let last = lost.map_or(view.device.exchange.receipt_seq, |lost| lost.last_receipt_seq(view));
         let given = Given {
@@ -124,13 +126,13 @@ impl Answering<'_> {
         let on_record = view.latest.as_ref().map_or(0, |latest| latest.seq);
         Report {
             licence_seq: proven.licence_seq().min(on_record),
-            keyset_version: proven.report.keyset_version.min(self.issuer.keyset.version()),
+            keyset_version: proven.report.keyset_version.min(self.in_force.keyset.version()),
         }
     }
 
     /// A new token if there is something to say. A device that has a licence keeps it when none can be minted now.
     fn mint_if_needed(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Result<Minted, Refusal> {
-        if view.device.status == DeviceStatus::Suspended {
+        if !view.device.status.may_be_licensed() {
             return Ok(Minted::default());
         }
         match self.mint(view, proven, allotted) {
@@ -146,6 +148,7 @@ impl Answering<'_> {
     fn mint(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Result<Minted, MintError> {
         let desired = desired(&self.mint_terms(), view)?;
         let why = match occasion(&desired.draft, view.latest.as_ref(), self.now)? {
+            None if has_withdrawn_newest(view) => Some(Occasion::Resumed),
             None if holds_what_is_lost(view, proven, allotted) => Some(Occasion::Restored),
             why => why,
         };
@@ -153,11 +156,13 @@ impl Answering<'_> {
         if why.is_none() && claim.is_none() {
             return Ok(Minted::default());
         }
-        if self.has_minted_enough(view) {
+        let is_void =
+            has_withdrawn_newest(view) || view.latest.as_ref().is_some_and(|row| self.is_compromised(row));
+        if !is_void && self.has_minted_enough(view) {
             tracing::warn!(device = %view.device.id, "a licence is due, but the device has had too many lately");
             return Ok(Minted::default());
         }
-        let minter = Minter { keyset: &self.issuer.keyset, signer: &self.issuer.keys.license };
+        let minter = Minter { keyset: &self.in_force.keyset, signer: &self.in_force.keys.license };
         let last = claim.as_ref().map_or(allotted, |_| proven.licence_seq().max(allotted));
         let minted = minter.mint(&desired.draft, last.saturating_add(1), self.now)?;
         tracing::info!(device = %view.device.id, seq = minted.seq, jti = %minted.jti, kid = %minted.kid, "minting a licence");
@@ -193,13 +198,18 @@ impl Answering<'_> {
         reaction(view, "LICENCE_AHEAD", proven, self.now)
     }
 
+    /// Whether no device would take this licence any more.
+    fn is_compromised(&self, licence: &LicenceRow) -> bool {
+        self.in_force.keyset.key(&licence.kid).is_some_and(KeyRecord::is_revoked)
+    }
+
     fn has_minted_enough(&self, view: &DeviceView) -> bool {
         view.mints_began.is_some_and(|began| (0..MINTS_SECONDS).contains(&self.now.since(began)))
     }
 
     pub(crate) fn mint_terms(&self) -> Mint<'_> {
-        let Issuer { name, catalog, keyset, .. } = self.issuer;
-        Mint { issuer: name, catalog, keyset_version: keyset.version(), now: self.now }
+        let Issuer { name, catalog, .. } = self.issuer;
+        Mint { issuer: name, catalog, keyset_version: self.in_force.keyset.version(), now: self.now }
     }
 
     pub(crate) fn note(
@@ -218,10 +228,16 @@ impl Answering<'_> {
     }
 
     fn receipt(&self, view: &DeviceView, proven: &Proven, given: &Given<'_>) -> Result<String, Refusal> {
+        let holds = if given.sends_licence { given.newest.seq } else { proven.licence_seq() };
         let state = match view.device.status {
             DeviceStatus::Suspended => LicenceStanding::Suspended,
             // None is answered: requests of a retired device are refused before.
             DeviceStatus::Retired => LicenceStanding::Revoked,
+            DeviceStatus::Revoked => LicenceStanding::Revoked,
+            // Until it has the licence that takes its place.
+            DeviceStatus::Pending | DeviceStatus::Active if view.device.has_withdrawn(holds) => {
+                LicenceStanding::Revoked
+            }
             DeviceStatus::Pending | DeviceStatus::Active => LicenceStanding::Active,
         };
         let newest = given.newest;
@@ -241,19 +257,20 @@ impl Answering<'_> {
             iat: self.now,
             server_time: self.now,
             ratchet_sha256: sha256(given.ratchet),
-            ks: self.issuer.keyset.version(),
+            ks: self.in_force.keyset.version(),
             lic: ReceiptLicence { seq: given.licence_seq, jti: newest.jti.clone(), state },
             next_after: if soon { CONFIRM_SECONDS } else { REFRESH_SECONDS },
         };
         let payload = claims.to_json_bytes().map_err(|e| Refusal::Encode(e.to_string()))?;
-        Ok(sign_document(&*self.issuer.keys.receipt, Typ::Receipt, &payload)?)
+        Ok(sign_document(&*self.in_force.keys.receipt, Typ::Receipt, &payload)?)
     }
 
     /// The manifests that the device does not have, oldest first, and whether these are all. One that holds a version
     /// takes every later one in turn, as many as one answer may carry, and asks again for more. One that holds none
     /// starts at its pinned root, and needs those that changed the root and the newest only.
     fn manifests_after(&self, version: u64) -> (Vec<Vec<u8>>, bool) {
-        let all = if version == 0 { &self.issuer.first_manifests } else { &self.issuer.manifests };
+        let InForce { first_manifests, manifests, .. } = &*self.in_force;
+        let all = if version == 0 { first_manifests } else { manifests };
         let held = usize::try_from(version).unwrap_or(usize::MAX).min(all.len());
         let mut bytes = 0;
         let fits = |manifest: &&Vec<u8>| {
@@ -273,6 +290,11 @@ struct Minted {
     licence: Option<LicenceRow>,
     notes: Vec<AuditNote>,
     reactions: Vec<Reaction>,
+}
+
+/// Everything minted so far was withdrawn, and the device was resumed since.
+pub(crate) fn has_withdrawn_newest(view: &DeviceView) -> bool {
+    view.latest.as_ref().is_some_and(|latest| view.device.has_withdrawn(latest.seq))
 }
 
 /// The device holds a number that was allotted once, above every one on record: its licence went with a part of the

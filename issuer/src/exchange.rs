@@ -55,7 +55,7 @@ pub(crate) fn exchange(issuer: &Issuer, proven: &Proven) -> Result<Vec<u8>, Refu
 
 /// `None` when the request turned out to be answered already.
 fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
-    let answering = issuer.answering();
+    let answering = issuer.answering()?;
     let mut outcome = None;
     let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &mut |view| {
         let (result, posting) = plan(&answering, view, proven);
@@ -69,7 +69,7 @@ fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Ref
 type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>);
 
 fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcome {
-    match admit(answering.issuer, view, proven) {
+    match admit(answering, view, proven) {
         Admission::Repeated => (None, None),
         Admission::Refused(refusal) => {
             let evidence = is_clone_evidence(&refusal).then(|| evidence(answering, view, proven, &refusal));
@@ -86,7 +86,7 @@ fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcom
 }
 
 /// Whose request this is, whether it is new, and whether it comes from the copy that got the last answer.
-fn admit(issuer: &Issuer, view: &DeviceView, proven: &Proven) -> Admission {
+fn admit(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Admission {
     let (device, claims) = (&view.device, &proven.claims);
     if device.key.as_ref() != Some(&proven.key) {
         return Admission::Refused(Refusal::OtherKey(device.id.clone()));
@@ -115,7 +115,7 @@ fn admit(issuer: &Issuer, view: &DeviceView, proven: &Proven) -> Admission {
     if let Some(ratchet) = ratchets.into_iter().flatten().find(|ratchet| proven.sent.mac_is_of(ratchet)) {
         return Admission::New(Admitted::by_ratchet(Some(ratchet.clone())));
     }
-    match Lost::shown_by(issuer, view, proven) {
+    match Lost::shown_by(answering, view, proven) {
         Some(lost) => Admission::New(Admitted::by_receipt(lost)),
         None => Admission::Refused(Refusal::CloneSuspected(device.id.clone())),
     }

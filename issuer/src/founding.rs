@@ -205,13 +205,16 @@ fn clear(path: &Path, created: bool) {
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), FoundingError> {
-    let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
-    };
-    write().map_err(|error| FoundingError::Io { path: path.to_owned(), error })
+    create_new(path, bytes).map_err(|error| FoundingError::Io { path: path.to_owned(), error })
+}
+
+/// Writes a file that everybody may read and that did not exist.
+pub(crate) fn create_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

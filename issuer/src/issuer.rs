@@ -5,12 +5,12 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::DataDir;
 use crate::failures::Failures;
-use crate::keys::{self, KeysError, SigningKeys};
+use crate::in_force::Refreshing;
+use crate::keys::KeysError;
 use crate::refusal::Refusal;
 use crate::request::{self, Request};
-use crate::storage::{AnswerKind, IssuerRow, Storage, StorageError};
+use crate::storage::{AnswerKind, Storage, StorageError};
 use crate::{activation, exchange};
-use brink_license::keyset::{Keyset, manifests_to_publish};
 use brink_license::{IssuerName, UnixSeconds};
 use brink_signing::Passphrase;
 use std::sync::Arc;
@@ -32,31 +32,22 @@ pub struct Issuer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalog: Catalog,
     pub(crate) name: IssuerName,
-    pub(crate) keyset: Keyset,
-    /// Every version, oldest first.
-    pub(crate) manifests: Vec<Vec<u8>>,
-    /// Those that lead from any pinned root to the newest: what a device gets that has none.
-    pub(crate) first_manifests: Vec<Vec<u8>>,
-    pub(crate) keys: SigningKeys,
+    pub(crate) in_force: Refreshing,
     pub(crate) failures: Failures,
 }
 
 impl Issuer {
-    /// Loads keys and keyset; verifies the keyset from the pinned roots, as every device will.
+    /// Loads keys and keyset. The passphrase is kept, because a manifest that is published later brings other keys.
     pub fn open(
         data: &DataDir,
         (storage, clock): (Arc<dyn Storage>, Arc<dyn Clock>),
         catalog: Catalog,
-        passphrase: Option<&Passphrase>,
+        passphrase: Option<Passphrase>,
     ) -> Result<Self, OpenError> {
-        let row: IssuerRow = storage.issuer()?;
-        let manifests = storage.manifests()?;
-        let first_manifests = manifests_to_publish(&manifests).map_err(KeysError::Manifest)?;
-        let keyset = keys::load_keyset(data, &row, &first_manifests)?;
-        let keys = keys::load_signing(data, (&row, &keyset), passphrase, clock.now())?;
-        let name = row.name;
+        let name = storage.issuer()?.name;
+        let in_force = Refreshing::load(data, &*storage, passphrase, clock.now())?;
         let failures = Failures::default();
-        Ok(Self { storage, clock, catalog, name, keyset, manifests, first_manifests, keys, failures })
+        Ok(Self { storage, clock, catalog, name, in_force, failures })
     }
 
     /// The issuer's name.
@@ -67,8 +58,8 @@ impl Issuer {
 
     /// When the keyset expires, and devices stop to accept anything new.
     #[must_use]
-    pub const fn keyset_expires_at(&self) -> UnixSeconds {
-        self.keyset.expires_at()
+    pub fn keyset_expires_at(&self) -> UnixSeconds {
+        self.in_force.held().keyset.expires_at()
     }
 
     /// The one use case of devices, for HTTP and for files: verifies, decides, records, and only then answers. `door`
@@ -85,7 +76,10 @@ impl Issuer {
         }
     }
 
-    pub(crate) fn answering(&self) -> Answering<'_> {
-        Answering { issuer: self, now: self.clock.now() }
+    /// Now, under the keyset that is in force now.
+    pub(crate) fn answering(&self) -> Result<Answering<'_>, Refusal> {
+        let now = self.clock.now();
+        let in_force = self.in_force.current(&*self.storage, now)?;
+        Ok(Answering { issuer: self, in_force, now })
     }
 }

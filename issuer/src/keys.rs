@@ -99,11 +99,7 @@ pub fn load_signing(
     passphrase: Option<&Passphrase>,
     now: UnixSeconds,
 ) -> Result<SigningKeys, KeysError> {
-    let protection = match passphrase {
-        _ if issuer.development => Protection::PlaintextForDevelopment,
-        Some(passphrase) => Protection::Passphrase(passphrase),
-        None => return Err(KeysError::PassphraseMissing(issuer.name.clone())),
-    };
+    let protection = protection(issuer, passphrase)?;
     let load = |key_use, listed: keyset::KeyUse| {
         let active: Vec<Kid> = active_keys(keyset, listed, now);
         load_listed(&data.keys(), key_use, &active, protection)
@@ -124,19 +120,76 @@ fn active_keys(keyset: &Keyset, listed: keyset::KeyUse, now: UnixSeconds) -> Vec
     records.into_iter().map(KeyRecord::kid).collect()
 }
 
-/// Looks through `license-1.key`, `license-2.key` and so on by their public halves.
+/// How this issuer's private keys lie on disk.
+pub(crate) fn protection<'p>(
+    issuer: &IssuerRow,
+    passphrase: Option<&'p Passphrase>,
+) -> Result<Protection<'p>, KeysError> {
+    match passphrase {
+        _ if issuer.development => Ok(Protection::PlaintextForDevelopment),
+        Some(passphrase) => Ok(Protection::Passphrase(passphrase)),
+        None => Err(KeysError::PassphraseMissing(issuer.name.clone())),
+    }
+}
+
+/// The word in a key's public half for a use of the keyset.
+pub(crate) const fn signing_use(listed: keyset::KeyUse) -> KeyUse {
+    match listed {
+        keyset::KeyUse::License => KeyUse::License,
+        keyset::KeyUse::Receipt => KeyUse::Receipt,
+        keyset::KeyUse::Audit => KeyUse::Audit,
+    }
+}
+
+/// The key that a server would sign with, without opening it.
+pub(crate) fn signing_key(
+    data: &DataDir,
+    keyset: &Keyset,
+    listed: keyset::KeyUse,
+    now: UnixSeconds,
+) -> Result<Kid, KeysError> {
+    let file = newest_listed(&data.keys(), signing_use(listed), &active_keys(keyset, listed, now))?;
+    Ok(file.read_public()?.kid())
+}
+
+/// Whether a file holds each key that answers devices, without opening it.
+pub(crate) fn check_signing(data: &DataDir, keyset: &Keyset, now: UnixSeconds) -> Result<(), KeysError> {
+    for listed in [keyset::KeyUse::License, keyset::KeyUse::Receipt] {
+        signing_key(data, keyset, listed, now)?;
+    }
+    Ok(())
+}
+
+/// `license-1`, `license-2` and so on, by their numbers: those whose private half or public half is here.
+pub(crate) fn files(folder: &Path, key_use: KeyUse) -> Result<Vec<(u32, KeyFile)>, KeysError> {
+    let fail = |error| KeysError::Io { path: folder.to_owned(), error };
+    let mut numbers = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let name = entry.map_err(fail)?.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".key").or(name.strip_suffix(".pub")));
+        let number =
+            stem.and_then(|stem| stem.strip_prefix(key_use.as_str())?.strip_prefix('-')?.parse().ok());
+        numbers
+            .extend(number.filter(|number| key_use.file_name(*number).starts_with(stem.unwrap_or_default())));
+    }
+    let file = |number| Ok((number, KeyFile::at(folder.join(key_use.file_name(number)))?));
+    numbers.into_iter().map(file).collect()
+}
+
+/// Looks through the files of this use by their public halves.
 fn load_listed(
     keys: &Path,
     key_use: KeyUse,
     wanted: &[Kid],
     protection: Protection<'_>,
 ) -> Result<FileSigner, KeysError> {
+    Ok(newest_listed(keys, key_use, wanted)?.load(key_use, protection)?)
+}
+
+fn newest_listed(keys: &Path, key_use: KeyUse, wanted: &[Kid]) -> Result<KeyFile, KeysError> {
     let mut best: Option<(usize, KeyFile)> = None;
-    for number in 1.. {
-        let file = KeyFile::at(keys.join(key_use.file_name(number)))?;
-        if !file.path().exists() {
-            break;
-        }
+    // A key that was revoked may have been removed, with its number.
+    for (_, file) in files(keys, key_use)?.into_iter().filter(|(_, file)| file.path().exists()) {
         let kid = file.read_public()?.kid();
         if let Some(place) = wanted.iter().position(|wanted| *wanted == kid)
             && best.as_ref().is_none_or(|(found, _)| place < *found)
@@ -145,5 +198,5 @@ fn load_listed(
         }
     }
     let (_, file) = best.ok_or_else(|| KeysError::NoActiveKey { keys: keys.to_owned(), key_use })?;
-    Ok(file.load(key_use, protection)?)
+    Ok(file)
 }

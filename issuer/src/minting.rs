@@ -84,6 +84,8 @@ pub enum Occasion {
     Changed,
     /// It lasts longer.
     Renewal,
+    /// The one before was withdrawn.
+    Resumed,
     /// It replaces one that went with a part of the database.
     Restored,
 }

@@ -1,5 +1,6 @@
 //! Why a device's request was not answered as it hoped: one enum, each variant with a stable code.
 
+use crate::keys::KeysError;
 use crate::minting::MintError;
 use crate::secret::NoRandom;
 use crate::storage::{DeviceRow, StorageError};
@@ -75,6 +76,11 @@ pub enum Refusal {
         /// What took its place.
         replaced_by: Option<DeviceId>,
     },
+    /// Withdrawn by the operator.
+    #[error(
+        "the licence of device {0} is revoked; an activation code does not change that, its operator can resume it"
+    )]
+    Revoked(DeviceId),
     /// No such code.
     #[error(
         "the activation code is not known; check it for typing errors, or make a new one with `device code`"
@@ -107,6 +113,9 @@ pub enum Refusal {
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The keys of a manifest that was published since.
+    #[error("a newer keyset cannot be taken up: {0}")]
+    Keys(Box<KeysError>),
     /// Random numbers.
     #[error(transparent)]
     Random(#[from] NoRandom),
@@ -132,6 +141,7 @@ impl Refusal {
             Self::CloneSuspected(_) => "CLONE_SUSPECTED",
             Self::Suspended(_) => "SUSPENDED",
             Self::Retired { .. } => "RETIRED",
+            Self::Revoked(_) => "REVOKED",
             Self::CodeUnknown => "CODE_UNKNOWN",
             Self::CodeExpired => "CODE_EXPIRED",
             Self::CodeSpent => "CODE_SPENT",
@@ -141,13 +151,13 @@ impl Refusal {
             Self::Sign(error) => error.code(),
             Self::Encode(_) => "INTERNAL",
             Self::Storage(StorageError::Busy) => "BUSY",
-            Self::Storage(_) | Self::Random(_) => "INTERNAL",
+            Self::Storage(_) | Self::Keys(_) | Self::Random(_) => "INTERNAL",
         }
     }
 
     /// Whether the issuer failed, rather than the request being refused.
     #[must_use]
     pub const fn is_failure(&self) -> bool {
-        matches!(self, Self::Sign(_) | Self::Encode(_) | Self::Storage(_) | Self::Random(_))
+        matches!(self, Self::Sign(_) | Self::Encode(_) | Self::Storage(_) | Self::Keys(_) | Self::Random(_))
     }
 }

@@ -4,7 +4,7 @@
 //! request's MAC cannot be checked. What is left as evidence is the proof by the key on record, and our own signature
 //! on a receipt for this device and epoch that nobody else can make.
 
-use crate::issuer::Issuer;
+use crate::answer::Answering;
 use crate::request::Proven;
 use crate::storage::{AuditNote, DeviceView};
 use brink_license::keyset::KeyUse;
@@ -25,15 +25,15 @@ pub(crate) struct Lost {
 
 impl Lost {
     /// The evidence in this request, if there is any.
-    pub(crate) fn shown_by(issuer: &Issuer, view: &DeviceView, proven: &Proven) -> Option<Self> {
+    pub(crate) fn shown_by(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Option<Self> {
         let expected = ReceiptExpected {
-            issuer: issuer.name.clone(),
+            issuer: answering.issuer.name.clone(),
             device: Some(view.device.id.clone()),
             epoch: Some(view.device.epoch),
             pending: None,
         };
         let token = proven.last_receipt.as_ref()?;
-        let authority = Authority::Issuer(&issuer.keyset, KeyUse::Receipt);
+        let authority = Authority::Issuer(&answering.in_force.keyset, KeyUse::Receipt);
         let receipt = verify::<ReceiptClaims>(token.as_bytes(), authority, &expected).ok()?;
         let receipt = receipt.claims();
         let exchange = &view.device.exchange;

@@ -1,5 +1,6 @@
 //! What `license show` shows: what was minted last, what would be minted now, and what is withheld and why.
 
+use crate::answer::has_withdrawn_newest;
 use crate::calendar::rfc3339;
 use crate::desired::{Desired, Mint, Unmintable, desired};
 use crate::minting::{MintError, Occasion, occasion};
@@ -128,7 +129,11 @@ pub fn shown(
         Err(reason) => (None, Some(reason)),
     };
     let will_mint = match &wanted {
-        Some(wanted) if view.device.key.is_some() => occasion(&wanted.draft, view.latest.as_ref(), mint.now)?,
+        Some(_) if !view.device.status.may_be_licensed() => None,
+        Some(wanted) if view.device.key.is_some() => {
+            let resumed = has_withdrawn_newest(view).then_some(Occasion::Resumed);
+            occasion(&wanted.draft, view.latest.as_ref(), mint.now)?.or(resumed)
+        }
         Some(_) | None => None,
     };
     let device = &view.device;

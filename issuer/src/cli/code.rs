@@ -7,9 +7,12 @@ use crate::assignment::AssignmentError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
+use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
 use crate::retirement::RetirementError;
+use crate::rotation::RotationError;
+use crate::standing::StandingError;
 use crate::storage::StorageError;
 use crate::subscription::SubscriptionError;
 
@@ -29,6 +32,7 @@ impl CliError {
             Self::Open(OpenError::Storage(error)) | Self::Storage(error) => of_storage(error),
             Self::Open(OpenError::Keys(error)) => of_keys(error),
             Self::Keys(error) => error.code(),
+            Self::Keyring(error) => of_keyring(error),
             Self::Catalog(error) => of_catalog(error),
             Self::Mint(error) => of_mint(error),
             Self::Serve(ServeError::Listen { .. }) => "LISTEN",
@@ -44,10 +48,21 @@ const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Subscription(error) => of_subscription(error),
         AdminError::Assignment(error) => of_assignment(error),
         AdminError::Retirement(error) => of_retirement(error),
+        AdminError::Standing(error) => of_standing(error),
         AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
         AdminError::Storage(error) => of_storage(error),
         AdminError::Random(_) => NO_RANDOM,
+    }
+}
+
+const fn of_standing(error: &StandingError) -> &'static str {
+    match error {
+        StandingError::Reason => "OUT_OF_BOUNDS",
+        StandingError::NotActivated { .. } => "NOT_ACTIVATED",
+        StandingError::Already { .. } => "UNCHANGED",
+        StandingError::Revoked(_) => "REVOKED",
+        StandingError::Retired(_) => "RETIRED",
     }
 }
 
@@ -144,6 +159,28 @@ fn of_keys(error: &KeysError) -> &'static str {
         KeysError::PassphraseMissing(_) => PASSPHRASE_MISSING,
         KeysError::Sign(error) => error.code(),
         KeysError::Encode(_) => "INTERNAL",
+    }
+}
+
+fn of_keyring(error: &KeyringError) -> &'static str {
+    match error {
+        KeyringError::Rotation(RotationError::UseTwice(_)) => "USE_TWICE",
+        KeyringError::Rotation(RotationError::UnknownKey(_)) => "UNKNOWN_KID",
+        KeyringError::Rotation(RotationError::RootKey(_)) => "ROOT_KEY",
+        KeyringError::Rotation(RotationError::AlreadyRevoked(_)) => "UNCHANGED",
+        KeyringError::Rotation(RotationError::TooManyKeys(_)) => "OUT_OF_BOUNDS",
+        KeyringError::Keys(error) => of_keys(error),
+        KeyringError::Storage(error) => of_storage(error),
+        KeyringError::RootsElsewhere(_) => "ROOTS_ELSEWHERE",
+        KeyringError::NotDevelopment(_) => "NOT_DEVELOPMENT",
+        KeyringError::NotAManifest { error, .. } | KeyringError::NotNext(error, _) => error.code().as_str(),
+        KeyringError::Different => "OTHER_MANIFEST",
+        KeyringError::TooFew { .. } => brink_license::Code::ManifestThreshold.as_str(),
+        KeyringError::TooLate { .. } => "TOO_LATE",
+        KeyringError::Root(error) => error.code().as_str(),
+        KeyringError::Sign(error) => error.code(),
+        KeyringError::KeyFile(error) => error.code(),
+        KeyringError::Io { .. } => "FILE",
     }
 }
 

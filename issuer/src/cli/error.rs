@@ -5,9 +5,11 @@ use crate::admin::AdminError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
+use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
 use crate::refusal::Refusal;
+use crate::rotation::RotationError;
 use crate::storage::StorageError;
 use brink_signing::KeyFileError;
 use std::io;
@@ -53,6 +55,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Keys(#[from] KeyFileError),
     #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -95,6 +99,7 @@ impl CliError {
             | Self::Keys(_)
             | Self::Storage(_)
             | Self::Mint(_)
+            | Self::Keyring(_)
             | Self::Serve(_) => cut(&self.to_string()),
         }
     }
@@ -108,6 +113,7 @@ impl CliError {
             Self::Founding(error) if error.is_usage() => Exit::Usage,
             Self::Open(OpenError::Keys(KeysError::PassphraseMissing(_))) => Exit::Usage,
             Self::Admin(error) => admin_exit(error),
+            Self::Keyring(error) => keyring_exit(error),
             Self::File { .. }
             | Self::Output(_)
             | Self::Founding(_)
@@ -130,12 +136,35 @@ fn cut(text: &str) -> (String, Option<String>) {
     }
 }
 
+fn keyring_exit(error: &KeyringError) -> Exit {
+    match error {
+        KeyringError::Rotation(RotationError::UnknownKey(_)) => Exit::Failed,
+        KeyringError::Rotation(error) if !error.is_of_state() => Exit::Usage,
+        KeyringError::Rotation(_)
+        | KeyringError::Different
+        | KeyringError::TooFew { .. }
+        | KeyringError::NotNext(..)
+        | KeyringError::TooLate { .. } => Exit::NotAllowed,
+        KeyringError::RootsElsewhere(_)
+        | KeyringError::NotDevelopment(_)
+        | KeyringError::Root(_)
+        | KeyringError::Keys(KeysError::PassphraseMissing(_)) => Exit::Usage,
+        KeyringError::Keys(_)
+        | KeyringError::Storage(_)
+        | KeyringError::NotAManifest { .. }
+        | KeyringError::Sign(_)
+        | KeyringError::KeyFile(_)
+        | KeyringError::Io { .. } => Exit::Failed,
+    }
+}
+
 fn admin_exit(error: &AdminError) -> Exit {
     let of_state = |of_state| if of_state { Exit::NotAllowed } else { Exit::Usage };
     match error {
         AdminError::Subscription(error) => of_state(error.is_of_state()),
         AdminError::Assignment(error) => of_state(error.is_of_state()),
         AdminError::Retirement(error) => of_state(error.is_of_state()),
+        AdminError::Standing(error) => of_state(error.is_of_state()),
         AdminError::NoSubscription(_) => Exit::NotAllowed,
         AdminError::TenantName
         | AdminError::Zone(_)

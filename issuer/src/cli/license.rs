@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::desired::Mint;
 use crate::shown::{HOLDERS_SHOWN, ShownDesired, ShownLicence, ShownToken, shown};
+use crate::standing::{StandingOrder, Turn};
 use brink_license::DeviceId;
 use clap::{Args, Subcommand};
 use std::fmt::Write;
@@ -18,6 +19,15 @@ pub(super) enum License {
     /// Show what was minted last for a device, and what would be minted now
     #[command(after_help = EXIT_CODES)]
     Show(Show),
+    /// Withdraw a device's licence, by the next exchange or file
+    #[command(after_help = EXIT_CODES)]
+    Revoke(Standing),
+    /// Hold a device's licence back until it is resumed
+    #[command(after_help = EXIT_CODES)]
+    Suspend(Standing),
+    /// Give a device its licence back; after a revocation, a new one
+    #[command(after_help = EXIT_CODES)]
+    Resume(Standing),
 }
 
 #[derive(Debug, Args)]
@@ -32,16 +42,52 @@ pub(super) struct Show {
     token: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Standing {
+    #[command(flatten)]
+    target: Target,
+    /// The device
+    #[arg(long, value_name = "DEV")]
+    device: DeviceId,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl Standing {
+    fn run(self, turn: Turn, output: &mut Output<'_>) -> Result<(), CliError> {
+        let order = StandingOrder { turn, reason: self.reason };
+        let was = self.target.data.admin()?.turn_licence(&self.device, &order)?;
+        let (standing, next) = match turn {
+            Turn::Revoke => {
+                ("revoked", "it stops with the next exchange, or with the next answer that is carried there")
+            }
+            Turn::Suspend => ("suspended", "it pauses with the next exchange, until `license resume`"),
+            Turn::Resume => ("active", "the next exchange brings it back into force"),
+        };
+        let device = &self.device;
+        let document = serde_json::json!({ "device": device, "was": was, "status": standing });
+        let lines = format!("device {device}: licence {standing}, was {}\n{next}", was.as_str());
+        Ok(output.result(self.target.json, &document, &lines)?)
+    }
+}
+
 impl License {
     pub(super) const fn target(&self) -> &Target {
         match self {
             License::Show(show) => &show.target,
+            License::Revoke(standing) | License::Suspend(standing) | License::Resume(standing) => {
+                &standing.target
+            }
         }
     }
 
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         match self {
             License::Show(show) => show.run(output),
+            License::Revoke(standing) => standing.run(Turn::Revoke, output),
+            License::Suspend(standing) => standing.run(Turn::Suspend, output),
+            License::Resume(standing) => standing.run(Turn::Resume, output),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The command line: one file per verb. Results go to stdout, logs and refusals to stderr.
 
 mod camera;
+mod ceremony;
 mod code;
 mod device;
 mod error;
 mod exchange;
 mod init;
+mod keys;
 mod license;
 mod opening;
 mod output;
@@ -61,6 +63,9 @@ enum Verb {
     /// Licences
     #[command(subcommand, after_help = EXIT_CODES)]
     License(license::License),
+    /// Signing keys, root keys, and the manifest that lists them
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Keys(keys::Keys),
     /// Answer a request that came as a file: an exchange or an activation
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Exchange),
@@ -106,6 +111,7 @@ impl Verb {
             Verb::Device(device) => device.target().json,
             Verb::Camera(camera) => camera.target().json,
             Verb::License(license) => license.target().json,
+            Verb::Keys(keys) => keys.wants_json(),
             Verb::Exchange(exchange) => exchange.target.json,
         }
     }
@@ -120,6 +126,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Device(device) => device.run(output),
         Verb::Camera(camera) => camera.run(output),
         Verb::License(license) => license.run(output),
+        Verb::Keys(keys) => keys.run(output),
         Verb::Exchange(exchange) => exchange.run(output),
     }
 }

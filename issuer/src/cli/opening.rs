@@ -5,6 +5,7 @@ use crate::admin::Admin;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::config::DataDir;
+use crate::keyring::Keyring;
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{Actor, Storage};
 use crate::{Issuer, OpenError};
@@ -71,12 +72,16 @@ impl Directory {
         })
     }
 
+    pub(super) fn keyring(&self) -> Result<Keyring, CliError> {
+        Ok(Keyring::open(&self.directory(), self.storage()?, &SystemClock, Actor("cli".into()))?)
+    }
+
     pub(super) fn issuer(&self, passphrase: &PassphraseSource) -> Result<Issuer, CliError> {
         let passphrase = passphrase.read()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let parts = (self.storage()?, clock);
         let opened: Result<Issuer, OpenError> =
-            Issuer::open(&self.directory(), parts, Catalog::embedded()?, passphrase.as_ref());
+            Issuer::open(&self.directory(), parts, Catalog::embedded()?, passphrase);
         Ok(opened?)
     }
 }

@@ -22,7 +22,7 @@ fn passphrase(folder: &Path, text: &str) -> Passphrase {
     Passphrase::from_file(&path).unwrap()
 }
 
-fn open(data: &DataDir, passphrase: Option<&Passphrase>) -> Result<Issuer, OpenError> {
+fn open(data: &DataDir, passphrase: Option<Passphrase>) -> Result<Issuer, OpenError> {
     let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&data.database())?);
     Issuer::open(data, (storage, Arc::new(At(NOW))), Catalog::embedded().unwrap(), passphrase)
 }
@@ -51,13 +51,13 @@ fn production_has_three_roots_of_which_two_sign_and_opens_with_its_passphrase_on
     }
     // The roots are offline from now on.
     founded.root_files.iter().for_each(|path| fs::remove_file(path).unwrap());
-    open(&data, Some(&right)).unwrap();
-    let wrong = open(&data, Some(&passphrase(folder.path(), "wrong"))).err().unwrap().to_string();
+    open(&data, Some(passphrase(folder.path(), "right"))).unwrap();
+    let wrong = open(&data, Some(passphrase(folder.path(), "wrong"))).err().unwrap().to_string();
     assert!(wrong.contains("license-1.key") && wrong.contains("passphrase"), "{wrong}");
     let missing = open(&data, None).err().unwrap().to_string();
     assert!(missing.contains("--passphrase-file"), "{missing}");
     fs::set_permissions(data.keys().join("license-1.key"), fs::Permissions::from_mode(0o644)).unwrap();
-    let loose = open(&data, Some(&right)).err().unwrap().to_string();
+    let loose = open(&data, Some(passphrase(folder.path(), "right"))).err().unwrap().to_string();
     assert!(loose.contains("license-1.key") && loose.contains("chmod 600"), "{loose}");
 }
 

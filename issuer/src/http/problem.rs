@@ -35,13 +35,16 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::CodeExpired
         | Refusal::Suspended(_)
         | Refusal::Retired { .. }
+        | Refusal::Revoked(_)
         | Refusal::Unlicensable(_) => StatusCode::FORBIDDEN,
         Refusal::CloneSuspected(_) | Refusal::CodeSpent | Refusal::KeyInUse => StatusCode::CONFLICT,
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Storage(StorageError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::Sign(_) | Refusal::Encode(_) | Refusal::Storage(_) | Refusal::Random(_) => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        Refusal::Sign(_)
+        | Refusal::Encode(_)
+        | Refusal::Storage(_)
+        | Refusal::Keys(_)
+        | Refusal::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

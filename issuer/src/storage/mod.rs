@@ -12,12 +12,12 @@ pub mod sqlite;
 
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
-    DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewSubscription, Posting, Report,
-    Retirement, RetirementView, SubscriptionView,
+    DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
+    Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
 pub use rows::{
     Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, ExchangeState, IssuerRow, LicenceRow,
-    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow,
+    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
 };
 
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
@@ -89,6 +89,12 @@ pub trait Storage: Send + Sync {
     /// Every manifest, oldest first.
     fn manifests(&self) -> Result<Vec<Vec<u8>>, StorageError>;
 
+    /// The version of the newest manifest: the cheap look before any request is answered.
+    fn newest_manifest(&self) -> Result<u64, StorageError>;
+
+    /// Adds the next manifest; the plan sees every one before it, oldest first.
+    fn add_manifest(&self, plan: Plan<'_, Vec<Vec<u8>>, NewManifest>) -> Result<(), StorageError>;
+
     /// Adds a tenant.
     fn create_tenant(&self, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError>;
 
@@ -130,6 +136,13 @@ pub trait Storage: Send + Sync {
 
     /// The key of a device, if it is activated: the cheap look before anything large is read.
     fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError>;
+
+    /// Changes how a device's licence stands.
+    fn change_standing(
+        &self,
+        device: &DeviceId,
+        plan: Plan<'_, DeviceRow, StandingChange>,
+    ) -> Result<(), StorageError>;
 
     /// The devices, other than this one, that hold most seats at `now`; at most `limit`.
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError>;

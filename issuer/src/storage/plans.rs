@@ -289,6 +289,26 @@ pub struct Posting {
     pub reactions: Vec<Reaction>,
 }
 
+/// A manifest to add.
+#[derive(Clone, Debug)]
+pub struct NewManifest {
+    /// Its version.
+    pub version: u64,
+    /// As it was signed.
+    pub bytes: Vec<u8>,
+    /// What the audit says.
+    pub note: AuditNote,
+}
+
+/// How a device's licence is to stand.
+#[derive(Clone, Debug)]
+pub struct StandingChange {
+    /// From now on.
+    pub status: DeviceStatus,
+    /// What the audit says.
+    pub note: AuditNote,
+}
+
 /// One line of the audit, written in the transaction that it describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditNote {

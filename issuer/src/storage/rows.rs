@@ -105,6 +105,40 @@ pub enum DeviceStatus {
     Suspended,
     /// Out of service for good.
     Retired,
+    /// Its licence was withdrawn.
+    Revoked,
+}
+
+impl DeviceStatus {
+    /// The word in messages and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Retired => "retired",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Whether a licence may be minted and sent.
+    #[must_use]
+    pub const fn may_be_licensed(self) -> bool {
+        match self {
+            Self::Pending | Self::Active => true,
+            Self::Suspended | Self::Retired | Self::Revoked => false,
+        }
+    }
+}
+
+/// The licences of an epoch that were withdrawn for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// The epoch.
+    pub epoch: u64,
+    /// Their highest number.
+    pub seq: u64,
 }
 
 /// What the exchange protocol remembers of a device.
@@ -162,8 +196,18 @@ pub struct DeviceRow {
     pub reported_seq: u64,
     /// The keyset version that it said it holds.
     pub reported_keyset: u64,
+    /// What stays withdrawn, whatever the status.
+    pub withdrawn: Option<Withdrawn>,
     /// Exchange state.
     pub exchange: ExchangeState,
+}
+
+impl DeviceRow {
+    /// Whether the licence with this number was withdrawn before the device was resumed.
+    #[must_use]
+    pub fn has_withdrawn(&self, seq: u64) -> bool {
+        self.withdrawn.is_some_and(|gone| gone.epoch == u64::from(self.epoch) && seq <= gone.seq)
+    }
 }
 
 /// A camera on a device.

@@ -122,7 +122,7 @@ fn a_pack_that_was_dropped_is_no_longer_granted_and_shown_as_withheld() {
     bench.subscribe(10, &[]);
     edge.exchange(&bench.issuer).unwrap();
     assert_eq!(edge.claims().packs.keys().map(|p| p.as_str()).collect::<Vec<_>>(), ["base"]);
-    let answering = bench.issuer.answering();
+    let answering = bench.issuer.answering().unwrap();
     let view = bench.view(&edge.id());
     let wanted = desired(&answering.mint_terms(), &view).unwrap();
     assert_eq!(wanted.packs_withheld[0].as_str(), "advanced_analytics");
@@ -136,7 +136,7 @@ fn show_tells_minted_from_desired_and_names_the_holders_of_withheld_seats() {
     let second = bench.code(1);
     bench.assign(&second.devices[0], &names("cam", 0..4), &[]);
     let show = || {
-        let answering = bench.issuer.answering();
+        let answering = bench.issuer.answering().unwrap();
         let Mint { issuer, catalog, keyset_version, now } = answering.mint_terms();
         let holders = bench.admin.storage.holders(&second.devices[0], now, 16).unwrap();
         let mint = Mint { issuer, catalog, keyset_version, now };
@@ -161,7 +161,7 @@ fn show_tells_minted_from_desired_and_names_the_holders_of_withheld_seats() {
 fn shown_deadlines_are_both_seconds_and_rfc_3339_and_the_token_only_on_demand() {
     let bench = Bench::with(10, &[]);
     let edge = bench.activated();
-    let answering = bench.issuer.answering();
+    let answering = bench.issuer.answering().unwrap();
     let show = |token| {
         let shown = shown(&answering.mint_terms(), &bench.view(&edge.id()), Vec::new(), token).unwrap();
         serde_json::to_value(&shown).unwrap()

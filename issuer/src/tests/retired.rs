@@ -1,6 +1,7 @@
 use crate::Refusal;
 use crate::admin::{AdminError, MadeCode};
 use crate::retirement::{Retired, RetirementOrder, Successor};
+use crate::standing::{StandingError, StandingOrder, Turn};
 use crate::storage::{AnswerKind, DeviceStatus};
 use crate::testkit::{Bench, DAY, Edge, TENANT, names, order};
 use brink_license::DeviceId;
@@ -298,5 +299,19 @@ proptest! {
             prop_assert!(sum <= u64::from(SUBSCRIBED) + overlap, "{sum}, {overlap} overlap, after {step:?}");
             prop_assert!(overlap <= u64::from(SUBSCRIBED), "{overlap} after {step:?}");
         }
+    }
+}
+
+#[test]
+fn no_word_is_kept_for_a_retired_device_because_none_would_reach_it() {
+    let (bench, edge) = settled();
+    bench.gone(&edge.id(), Successor::None, None).unwrap();
+    for turn in [Turn::Suspend, Turn::Revoke, Turn::Resume] {
+        let refused =
+            bench.admin.turn_licence(&edge.id(), &StandingOrder { turn, reason: None }).unwrap_err();
+        assert!(
+            matches!(&refused, AdminError::Standing(StandingError::Retired(id)) if *id == edge.id()),
+            "{refused}"
+        );
     }
 }

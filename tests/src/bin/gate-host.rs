@@ -1,5 +1,5 @@
 //! A host process for the tests: holds a gate and asks without pause until its standard input ends, then says what it
-//! was told. Between that it says when the licence of another device comes into force.
+//! was told. Between that it says when the licence of another device comes into force, or when the answer is another.
 //! `gate-host BUNDLE TRUST CAMERA FEATURE`
 #![allow(
     clippy::print_stdout,
@@ -23,7 +23,8 @@ fn main() {
     };
     let trust = std::fs::read(trust).expect("the trust anchor");
     let gate = Gate::open(bundle, TrustAnchor::from_json(&trust).expect("a sound anchor")).expect("a gate");
-    println!("ready {}", gate.check(camera, feature).reason.as_str());
+    let mut told = gate.check(camera, feature).reason;
+    println!("ready {}", told.as_str());
     std::io::stdout().flush().expect("standard output");
 
     let (mut checks, mut denied) = (0u64, 0u64);
@@ -31,13 +32,20 @@ fn main() {
     while !input_ended() {
         let batch = (0..BATCH).filter(|_| !gate.check(camera, feature).allowed).count();
         checks += BATCH;
+        let answer = gate.check(camera, feature);
         let now = device_of(&gate);
         if now == device {
             denied += u64::try_from(batch).expect("a count");
+            if answer.reason != told {
+                told = answer.reason;
+                println!("now {} {}", told.as_str(), if answer.allowed { "allowed" } else { "denied" });
+                std::io::stdout().flush().expect("standard output");
+            }
             continue;
         }
         // Some answers of this batch were the old device's and some the new one's, so they count for neither.
-        println!("device {now} {} denied before {denied}", gate.check(camera, feature).reason.as_str());
+        told = gate.check(camera, feature).reason;
+        println!("device {now} {} denied before {denied}", told.as_str());
         std::io::stdout().flush().expect("standard output");
         (device, denied) = (now, 0);
     }

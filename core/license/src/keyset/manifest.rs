@@ -162,8 +162,8 @@ fn read_keys(items: Vec<Json<'_>>) -> Result<Vec<KeyRecord>, ManifestError> {
 pub(super) struct SignedManifest {
     pub(super) payload: ManifestPayload,
     pub(super) sha256: [u8; 32],
-    signed: Vec<u8>,
-    signatures: Vec<(Kid, [u8; 64])>,
+    pub(super) signed: Vec<u8>,
+    pub(super) signatures: Vec<(Kid, [u8; 64])>,
 }
 
 impl SignedManifest {
@@ -185,16 +185,28 @@ impl SignedManifest {
 
     /// Whether enough *distinct* keys of `root` signed. One key listed twice counts once.
     pub(super) fn check_signed_by(&self, root: &RootKeys) -> Result<(), ManifestError> {
+        if self.signers_of(root).count() >= root.threshold() as usize {
+            return Ok(());
+        }
+        Err(ManifestError::Threshold("fewer valid signatures by distinct keys than the threshold"))
+    }
+}
+
+impl SignedManifest {
+    /// The distinct keys of `root` that signed.
+    pub(super) fn signers_of<'r>(&'r self, root: &'r RootKeys) -> impl Iterator<Item = Kid> + 'r {
         let signed = |key: &&PublicKey| {
             self.signatures
                 .iter()
                 .any(|(kid, signature)| *kid == key.kid() && key.verifies(&self.signed, signature))
         };
-        let count = root.keys().iter().filter(signed).count();
-        if count >= root.threshold() as usize {
-            return Ok(());
-        }
-        Err(ManifestError::Threshold("fewer valid signatures by distinct keys than the threshold"))
+        root.keys().iter().filter(signed).map(PublicKey::kid)
+    }
+
+    /// The payload as it was carried.
+    pub(super) fn payload_bytes(&self) -> &[u8] {
+        // What is signed starts with the context and the payload's length.
+        self.signed.get(CONTEXT.len() + size_of::<u64>()..).unwrap_or_default()
     }
 }
 

@@ -1,11 +1,13 @@
 //! The keyset: which keys may sign, as the root keys say (TUF's root and targets reduced to one file).
 
 mod anchor;
+mod carried;
 mod error;
 mod manifest;
 mod record;
 
 pub use anchor::{TrustAnchor, TrustError};
+pub use carried::UnverifiedManifest;
 pub use error::ManifestError;
 pub use manifest::{KEYS_MAX, MANIFEST_BYTES_MAX, ManifestPayload, encode_manifest, manifest_signing_input};
 pub use record::{KeyRecord, KeyState, KeyUse, ROOTS_MAX, RootKeys};

@@ -45,6 +45,18 @@ pub enum KeyState {
     Revoked,
 }
 
+impl KeyState {
+    /// The text in the manifest.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            KeyState::Active => "active",
+            KeyState::Retired => "retired",
+            KeyState::Revoked => "revoked",
+        }
+    }
+}
+
 /// One signing key of a keyset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {

@@ -97,22 +97,16 @@ pub(super) fn tier(row: &Row<'_>) -> Result<Tier, StorageError> {
     named(row, "tier", &[Tier::Basic, Tier::Managed], tier_text)
 }
 
-const fn status_text(status: DeviceStatus) -> &'static str {
-    match status {
-        DeviceStatus::Pending => "pending",
-        DeviceStatus::Active => "active",
-        DeviceStatus::Suspended => "suspended",
-        DeviceStatus::Retired => "retired",
-    }
-}
-
-/// Where it stood when it was retired stays in the row; what counts is that it is.
+/// Where it stood when it was retired or revoked stays in the row; what counts is that it is, and retirement is for good.
 pub(super) fn status(row: &Row<'_>) -> Result<DeviceStatus, StorageError> {
     if optional_seconds(row, "retired_at")?.is_some() {
         return Ok(DeviceStatus::Retired);
     }
+    if optional_seconds(row, "revoked_at")?.is_some() {
+        return Ok(DeviceStatus::Revoked);
+    }
     let all = [DeviceStatus::Pending, DeviceStatus::Active, DeviceStatus::Suspended];
-    named(row, "status", &all, status_text)
+    named(row, "status", &all, DeviceStatus::as_str)
 }
 
 pub(super) const fn kind_text(kind: AnswerKind) -> &'static str {

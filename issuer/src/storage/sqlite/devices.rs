@@ -4,19 +4,27 @@ use super::columns::{
     self, bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, ratchet, seconds, uint,
     uint32,
 };
-use super::{StorageError, cameras, postings, retirement, tenants};
+use super::{StorageError, cameras, postings, retirement, standing, tenants};
 use crate::minting::MINTS_MAX;
 use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, LicenceRow};
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Row, Transaction, params};
+
+const BY_ID: &str = "SELECT * FROM devices WHERE id = ?1";
+
+/// The device alone.
+pub(super) fn row(tx: &Transaction<'_>, id: &DeviceId) -> Result<DeviceRow, StorageError> {
+    let mut statement = tx.prepare_cached(BY_ID)?;
+    let mut rows = statement.query([id.as_str()])?;
+    device(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
+}
 
 pub(super) fn view(
     tx: &Transaction<'_>,
     id: &DeviceId,
     now: UnixSeconds,
 ) -> Result<DeviceView, StorageError> {
-    let sql = "SELECT * FROM devices WHERE id = ?1";
-    let mut statement = tx.prepare_cached(sql)?;
+    let mut statement = tx.prepare_cached(BY_ID)?;
     let mut rows = statement.query([id.as_str()])?;
     let row = rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?;
     let device = device(row)?;
@@ -61,6 +69,7 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
         licence_seq: uint(row, "licence_seq")?,
         reported_seq: uint(row, "reported_seq")?,
         reported_keyset: uint(row, "reported_keyset")?,
+        withdrawn: standing::withdrawn(row)?,
         exchange: ExchangeState {
             ctr: uint(row, "ctr")?,
             receipt_seq: uint(row, "receipt_seq")?,

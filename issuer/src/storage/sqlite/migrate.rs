@@ -13,6 +13,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V1__issuer", include_str!("../../../../migrations/issuer/sqlite/V1__issuer.sql")),
     ("V2__reactions", include_str!("../../../../migrations/issuer/sqlite/V2__reactions.sql")),
     ("V3__retired", include_str!("../../../../migrations/issuer/sqlite/V3__retired.sql")),
+    ("V4__standing", include_str!("../../../../migrations/issuer/sqlite/V4__standing.sql")),
 ];
 
 /// What a refused or failed migration says.
@@ -102,7 +103,7 @@ mod tests {
         let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
         connection.execute(newer, []).unwrap();
         let error = migrate(&mut connection).unwrap_err();
-        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 3 }), "{error}");
+        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 4 }), "{error}");
         assert!(error.to_string().contains("run a newer brink-issuer"), "{error}");
     }
 

@@ -4,15 +4,17 @@ mod cameras;
 mod codes;
 mod columns;
 mod devices;
+mod manifests;
 mod migrate;
 mod postings;
 mod retirement;
+mod standing;
 mod tenants;
 
 use super::{
     Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceListed,
-    DeviceView, Founding, Holder, IssuerRow, NewCode, NewSubscription, Plan, Posting, Retirement,
-    RetirementView, Storage, StorageError, SubscriptionView, TenantRow,
+    DeviceRow, DeviceView, Founding, Holder, IssuerRow, NewCode, NewManifest, NewSubscription, Plan, Posting,
+    Retirement, RetirementView, StandingChange, Storage, StorageError, SubscriptionView, TenantRow,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -132,7 +134,18 @@ impl Storage for SqliteStorage {
     }
 
     fn manifests(&self) -> Result<Vec<Vec<u8>>, StorageError> {
-        self.read(tenants::manifests)
+        self.read(manifests::all)
+    }
+
+    fn newest_manifest(&self) -> Result<u64, StorageError> {
+        self.read(manifests::newest_version)
+    }
+
+    fn add_manifest(&self, plan: Plan<'_, Vec<Vec<u8>>, NewManifest>) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let held = manifests::all(tx)?;
+            plan(&held).map_or(Ok(()), |new| manifests::add(tx, &new))
+        })
     }
 
     fn create_tenant(&self, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError> {
@@ -193,6 +206,17 @@ impl Storage for SqliteStorage {
 
     fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
         self.read(|tx| devices::key(tx, device))
+    }
+
+    fn change_standing(
+        &self,
+        device: &DeviceId,
+        plan: Plan<'_, DeviceRow, StandingChange>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let row = devices::row(tx, device)?;
+            plan(&row).map_or(Ok(()), |change| standing::change(tx, &row, &change))
+        })
     }
 
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError> {

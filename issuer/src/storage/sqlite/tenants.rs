@@ -45,12 +45,6 @@ pub(super) fn issuer(tx: &Transaction<'_>) -> Result<IssuerRow, StorageError> {
     })
 }
 
-pub(super) fn manifests(tx: &Transaction<'_>) -> Result<Vec<Vec<u8>>, StorageError> {
-    let mut statement = tx.prepare("SELECT bytes FROM manifests ORDER BY version")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 pub(super) fn create(tx: &Transaction<'_>, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError> {
     let sql = "INSERT INTO tenants (id, name, timezone, currency, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT (id) DO NOTHING";

@@ -4,11 +4,14 @@ mod again;
 mod agent;
 mod doctor;
 mod host;
+mod keys;
 mod losses;
 mod offline;
 mod permission;
 mod refusals;
 mod replace;
+mod revocation;
+mod thief;
 mod tls;
 
 use brink_tests::{Device, Issuer, Offer, Running, World};
@@ -56,6 +59,20 @@ impl Scene {
     fn stop_issuer(&mut self) {
         let server = self.server.take().expect("the issuer runs");
         assert!(server.stop().success(), "the issuer did not end cleanly");
+    }
+
+    /// One exchange by files carried there and back.
+    fn carry(&self) {
+        self.carry_for(&self.device);
+    }
+
+    fn carry_for(&self, device: &Device) {
+        let (request, response) = (self.world.path("carried.req"), self.world.path("carried.resp"));
+        let _ = std::fs::remove_file(&response);
+        let path = |path: &std::path::Path| path.to_str().expect("a test's paths are UTF-8").to_owned();
+        device.run(&["exchange", "--export", &path(&request)]).ok();
+        self.issuer.exchange_file(&request, &response).ok();
+        device.run(&["exchange", "--import", &path(&response)]).ok();
     }
 
     fn is_granted(&self, camera: &str, feature: &str) -> bool {

@@ -61,7 +61,10 @@ const POWERS: [Power; 5] = [
         name: "unsafe code",
         phrases: &["unsafe"],
         mend: "use rustix or a safe interface; only the C ABI needs it",
-        places: &[("core/capi/src/", "the C ABI: pointers of a host become references")],
+        places: &[
+            ("core/capi/src/", "the C ABI: pointers of a host become references"),
+            ("benches/src/c_abi.rs", "calls the C entries as a host in C does"),
+        ],
     },
 ];
 
