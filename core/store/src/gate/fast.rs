@@ -59,13 +59,19 @@ impl Default for FeatureCell {
     }
 }
 
-/// Append-only, in chunks.
+/// Cells that stand in the slot itself, one load away: more than most sites have cameras, or catalogues features.
+const NEAR: usize = 256;
+
+/// Append-only: the first ones near, the rest in chunks.
 #[derive(Debug)]
-struct Cells<T>([OnceLock<Box<[T]>>; CHUNKS]);
+struct Cells<T> {
+    near: [T; NEAR],
+    chunks: [OnceLock<Box<[T]>>; CHUNKS],
+}
 
 impl<T: Default> Cells<T> {
-    const fn new() -> Self {
-        Self([const { OnceLock::new() }; CHUNKS])
+    fn new() -> Self {
+        Self { near: std::array::from_fn(|_| T::default()), chunks: [const { OnceLock::new() }; CHUNKS] }
     }
 
     /// The chunk of an index, and its place in it.
@@ -79,23 +85,31 @@ impl<T: Default> Cells<T> {
 
     #[inline]
     fn at(&self, index: u32) -> Option<&T> {
+        self.near.get(index as usize).or_else(|| self.far(index))
+    }
+
+    fn far(&self, index: u32) -> Option<&T> {
         let (chunk, place) = Self::place(index);
-        self.0.get(chunk)?.get()?.get(place)
+        self.chunks.get(chunk)?.get()?.get(place)
     }
 
     fn each(&self, visit: impl FnMut(&T)) {
-        self.0.iter().filter_map(OnceLock::get).flatten().for_each(visit);
+        let chunks = self.chunks.iter().filter_map(OnceLock::get).flatten();
+        self.near.iter().chain(chunks).for_each(visit);
     }
 
     fn at_or_new(&self, index: u32) -> Option<&T> {
+        if let Some(near) = self.near.get(index as usize) {
+            return Some(near);
+        }
         let (chunk, place) = Self::place(index);
         let chunk_of = || std::iter::repeat_with(T::default).take(FIRST_CHUNK << chunk).collect();
-        self.0.get(chunk)?.get_or_init(chunk_of).get(place)
+        self.chunks.get(chunk)?.get_or_init(chunk_of).get(place)
     }
 }
 
 impl Fast {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             sequence: AtomicU64::new(0),
             tag: AtomicU32::new(0),
