@@ -95,7 +95,8 @@ impl Gate {
         Ok(gate)
     }
 
-    /// May `camera` use `feature` now? No allocation, lock, system call or cryptography.
+    /// May `camera` use `feature` now? No lock, system call or cryptography, and after a
+    /// thread's first question no allocation.
     #[inline]
     #[must_use]
     pub fn check(&self, camera: &str, feature: &str) -> Decision {
