@@ -139,7 +139,7 @@ fn chunk_prefix(key: &[u8]) -> Vec<u8> {
 ///
 /// Whoever opens a vault is the one writer, so the holder can only be a thread of an earlier sled in this process that
 /// has not ended yet: sled ends them some time after its destructor returns.
-fn await_release(db: &Path) -> Result<(), VaultDamage> {
+pub(super) fn await_release(db: &Path) -> Result<(), VaultDamage> {
     let Ok(file) = File::open(db) else { return Ok(()) };
     for _ in 0..RELEASE_LOOKS_MAX {
         match file.try_lock() {

@@ -36,6 +36,12 @@ fn filled() -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
+/// The vault's own sled, once the threads of the one before have let go of it.
+fn beneath(path: &Path) -> sled::Db {
+    super::barrier::await_release(&path.join("db")).unwrap();
+    sled::open(path).unwrap()
+}
+
 /// What the vault says when it is opened: never a panic.
 fn look(path: &Path) -> Result<Option<Documents>, VaultDamage> {
     Vault::open(path, KEY)?.documents()
@@ -74,7 +80,7 @@ fn chunk(key: &[u8]) -> Vec<u8> {
 fn swapped_values_are_damage() {
     let (_dir, path) = filled();
     {
-        let db = sled::open(&path).unwrap();
+        let db = beneath(&path);
         let older = chunk(b"licence/0000000001/00000000000000000001");
         let one = db.get(&older).unwrap().unwrap();
         let three = db.insert(chunk(CURRENT_LICENCE), one).unwrap().unwrap();
@@ -95,7 +101,7 @@ fn an_edited_or_removed_value_or_part_of_one_is_damage() {
     for (n, edit) in edits.into_iter().enumerate() {
         let (_dir, path) = filled();
         {
-            let db = sled::open(&path).unwrap();
+            let db = beneath(&path);
             edit(&db);
             db.flush().unwrap();
         }
