@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// Most gates that are open at once: a host needs one, and a loop that forgets to close is noticed early.
 pub const GATES_MAX: usize = 256;
 
-static SLOTS: [OnceLock<Slot>; GATES_MAX] = [const { OnceLock::new() }; GATES_MAX];
+/// Boxed, because the empty ones would otherwise stand in every program's file, five kilobytes each.
+static SLOTS: [OnceLock<Box<Slot>>; GATES_MAX] = [const { OnceLock::new() }; GATES_MAX];
 /// Tags are given out once; 0 is no gate's. After 2^32 gates they begin again.
 static NEXT_TAG: AtomicU32 = AtomicU32::new(1);
 /// How often this process is known to be a fork.
@@ -99,7 +100,7 @@ pub fn find(id: GateId) -> Option<GateRef> {
 /// Takes a free slot; `None` when all are taken.
 pub(super) fn claim(snapshot: &Snapshot, taken: &Taken) -> Option<(GateId, GateRef)> {
     let (index, slot) = SLOTS.iter().enumerate().find_map(|(index, slot)| {
-        let slot = slot.get_or_init(Slot::free);
+        let slot: &'static Slot = slot.get_or_init(|| Box::new(Slot::free()));
         let free = slot.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed);
         free.is_ok().then_some((index, slot))
     })?;
