@@ -2,8 +2,8 @@
 //
 //   tapi_host BUNDLE CAMERA...
 //
-// On a trial it makes neither zones nor the database sink; near_miss needs its pack; a camera without a licence gets
-// nothing. What is metered goes through UsageHooks, which nobody fills yet: this host counts its calls and says so.
+// It asks for features and nothing else: a trial camera's pack has neither zones nor the database sink, near_miss comes
+// with a pack of its own, and a camera without a licence gets nothing. What is metered goes through UsageHooks, which nobody fills yet: this host counts its calls and says so.
 #include <brink.hpp>
 
 #include <array>
@@ -44,16 +44,15 @@ struct Kind {
     std::string_view name;
     /// The feature that it is sold as.
     std::string_view feature;
-    bool on_trial;
 };
 
 constexpr std::array<Kind, 6> KINDS{{
-    {"object_detection", "cv_models/person", true},
-    {"counting", "analytics/counting", true},
-    {"near_miss", "analytics/near_miss", true},
-    {"line_zone_manager", "analytics/counting", false},
-    {"polygon_zone_manager", "analytics/counting", false},
-    {"database_sink", "cv_models/person", false},
+    {"object_detection", "cv_models/person"},
+    {"counting", "analytics/counting"},
+    {"near_miss", "analytics/near_miss"},
+    {"line_zone_manager", "analytics/line_zone"},
+    {"polygon_zone_manager", "analytics/polygon_zone"},
+    {"database_sink", "outputs/database_sink"},
 }};
 
 /// A running part of a pipeline. It keeps its handles, so that a frame costs a few loads.
@@ -83,13 +82,6 @@ public:
 
     /// Makes a component, or says why not and gives none.
     [[nodiscard]] std::unique_ptr<Component> make(const Kind& kind, std::string_view camera) {
-        const auto status = gate_.status();
-        if (!status) {
-            return refused(kind, camera, brink::name(status.code()), "open a gate");
-        }
-        if (status->mode == BRINK_MODE_TRIAL && !kind.on_trial) {
-            return refused(kind, camera, "not on trial", "subscribe: a trial has neither zones nor the database sink");
-        }
         const auto of_camera = gate_.camera(camera);
         const auto of_feature = gate_.feature(kind.feature);
         if (!of_camera || !of_feature) {

@@ -2,7 +2,8 @@
 
 use super::site::{CXX_FLAGS, Folder, contents, package, pkg_config, root, run};
 use crate::gate_handles::in_force;
-use brink_license::token::{LicenceClaims, Mode};
+use brink_license::token::{DeviceGrant, LicenceClaims, Mode};
+use brink_license::{Feature, IdList, Slug};
 use brink_tests::Ran;
 use std::fs;
 use std::path::PathBuf;
@@ -11,6 +12,28 @@ use std::process::Command;
 const EXAMPLES: [&str; 3] =
     ["core/capi/examples/CMakeLists.txt", "core/capi/examples/tapi_host.cpp", "core/capi/examples/plain.c"];
 const CMAKE_LINES_MAX: usize = 6;
+
+/// What a trial camera does not get.
+const BEYOND_TRIAL: [&str; 3] = ["analytics/line_zone", "analytics/polygon_zone", "outputs/database_sink"];
+
+/// A paid licence: its base pack has zones and the database sink.
+fn paid() -> LicenceClaims {
+    let mut claims = in_force(2, 1);
+    let base = claims.packs.get_mut(&Slug::parse("base").unwrap()).unwrap();
+    let all = base.iter().chain(BEYOND_TRIAL).map(|name| Feature::parse(name).unwrap());
+    *base = all.collect();
+    claims
+}
+
+/// A trial: its cameras have the pack `trial`, never `base`.
+fn trial() -> LicenceClaims {
+    let mut claims = LicenceClaims { mode: Mode::Trial, device: DeviceGrant::default(), ..in_force(2, 1) };
+    let pack = Slug::parse("trial").unwrap();
+    let features: IdList<Feature> = claims.packs[&Slug::parse("base").unwrap()].clone();
+    claims.packs = [(pack.clone(), features)].into();
+    claims.grants.iter_mut().for_each(|grant| grant.packs = vec![pack.clone()]);
+    claims
+}
 
 /// Configures and builds the examples in a fresh folder, against a package that was moved after it was installed.
 fn built(target: &str) -> (Folder, PathBuf) {
@@ -42,8 +65,8 @@ fn built(target: &str) -> (Folder, PathBuf) {
 #[ignore = "needs cmake, g++ and a release build of libbrink: scripts/test runs this"]
 fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_licence() {
     let (folder, build) = built("Brink::brink");
-    let paid = folder.publish("paid.bundle", &in_force(2, 1));
-    let trial = folder.publish("trial.bundle", &LicenceClaims { mode: Mode::Trial, ..in_force(2, 1) });
+    let paid = folder.publish("paid.bundle", &paid());
+    let trial = folder.publish("trial.bundle", &trial());
     let host = |bundle: &PathBuf, camera: &str| {
         let arguments = [bundle.as_os_str(), camera.as_ref()];
         Ran::run(&build.join("tapi_host"), &arguments).ok().stdout
@@ -59,10 +82,10 @@ fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_
     assert!(said.contains("mend: ask the issuer's admin to assign the camera a pack"), "{said}");
     assert!(said.contains("made counting for cam-001"), "{said}");
     let said = host(&trial, "cam-000");
-    for component in ["line_zone_manager", "polygon_zone_manager", "database_sink"] {
-        assert!(said.contains(&format!("refused {component} for cam-000: not on trial")), "{said}");
+    for component in ["near_miss", "line_zone_manager", "polygon_zone_manager", "database_sink"] {
+        assert!(said.contains(&format!("refused {component} for cam-000: feature_not_licensed")), "{said}");
     }
-    assert!(said.contains("made near_miss for cam-000: active"), "{said}");
+    assert!(said.contains("made counting for cam-000: active"), "{said}");
     let said = host(&paid, "cam-777");
     assert!(!said.contains("made") && said.contains("0 components, 0 frames"), "{said}");
     assert_eq!(said.matches("camera_not_licensed").count(), 6, "{said}");
