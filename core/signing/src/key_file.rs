@@ -425,8 +425,9 @@ mod tests {
         assert!(fixture.load().is_ok());
         // Only line ends can change without effect, and what encryption alone would have let through is caught.
         assert!(same < 50, "{same} flips changed nothing");
-        // How many depends on key and salt, which are new in every run.
-        assert!(mismatched > 32, "{mismatched} flips were caught by the public half alone");
+        // A flip in the block of the seed's first half mismatches whenever it leaves base64, as about five in eight of its
+        // 171 bits do. How many depends on key and salt, which are new in every run: 96 were seen, and more.
+        assert!(mismatched > 64, "{mismatched} flips were caught by the public half alone");
     }
 
     #[test]

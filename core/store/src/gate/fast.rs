@@ -156,8 +156,8 @@ impl Fast {
         Some(Decision { allowed: no.0, flags: Flags::from_bits(no.1), ..NOT_GRANTED })
     }
 
-    /// Writes everything anew: the terms of time, and the grant of every name that has a handle.
-    pub(super) fn publish(&self, (tag, forks): (u32, u32), snapshot: &Snapshot, registry: &Registry) {
+    /// Writes the terms of time, and for another table the grant of every name that has a handle.
+    pub(super) fn publish(&self, (tag, forks): (u32, u32), snapshot: &Snapshot, names: Option<&Registry>) {
         let standing = snapshot.standing();
         let prime = standing.prime();
         let denied =
@@ -171,8 +171,10 @@ impl Fast {
             self.flags.store(standing.flags.bits(), Ordering::Relaxed);
             self.denied_flags.store(denied.flags.bits(), Ordering::Relaxed);
             self.denied_allowed.store(denied.allowed, Ordering::Relaxed);
-            registry.cameras().for_each(|(index, name)| self.put_camera(index, name, snapshot.table()));
-            registry.features().for_each(|(index, name)| self.put_feature(index, name, snapshot.table()));
+            if let Some(names) = names {
+                names.cameras().for_each(|(index, name)| self.put_camera(index, name, snapshot.table()));
+                names.features().for_each(|(index, name)| self.put_feature(index, name, snapshot.table()));
+            }
         });
     }
 

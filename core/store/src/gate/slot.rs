@@ -114,7 +114,7 @@ pub(super) fn claim(snapshot: &Snapshot, taken: &Taken) -> Option<(GateId, GateR
     let mut registry = lock(&slot.registry);
     *registry = Registry::default();
     let places = registry.places(snapshot.table());
-    gate.put(snapshot.clone(), places, &registry);
+    gate.put(snapshot.clone(), places, None);
     Some((GateId { slot: u32::try_from(index).unwrap_or(u32::MAX), tag }, gate))
 }
 
@@ -235,7 +235,7 @@ impl GateRef {
         }
         let resolved = resolve(&mut registry, &published)?;
         if let Some(places) = resolved.grown {
-            self.put(published.snapshot.clone(), places, &registry);
+            self.put(published.snapshot.clone(), places, None);
         }
         Ok(resolved.index)
     }
@@ -267,13 +267,13 @@ impl GateRef {
         let before = self.slot.published.load_full();
         let same_table = std::ptr::eq(before.snapshot.table(), snapshot.table());
         let places = if same_table { before.places.clone() } else { registry.places(snapshot.table()) };
-        self.put(snapshot.clone(), places, &registry);
+        self.put(snapshot.clone(), places, (!same_table).then_some(&registry));
     }
 
-    /// Called with the registry locked, so that nothing published is lost.
-    fn put(self, snapshot: Snapshot, places: Places, registry: &Registry) {
+    /// Called with the registry locked, so that nothing published is lost. `names` are those to find in another table.
+    fn put(self, snapshot: Snapshot, places: Places, names: Option<&Registry>) {
         let forks = FORKS.load(Ordering::Relaxed);
-        self.slot.fast.publish((self.tag, forks), &snapshot, registry);
+        self.slot.fast.publish((self.tag, forks), &snapshot, names);
         self.slot.published.store(Arc::new(Published { tag: self.tag, forks, snapshot, places }));
     }
 
