@@ -150,7 +150,8 @@ impl Agent {
             | Command::ActivateImport { .. }
             | Command::ExchangeOnline { .. }
             | Command::ExchangeExport
-            | Command::ExchangeImport { .. } => match self.writer.begin(command, reading) {
+            | Command::ExchangeImport { .. }
+            | Command::Accept { .. } => match self.writer.begin(command, reading) {
                 Ok(Step::Send(departure)) => return self.depart(departure, Some(reply_to)),
                 Ok(Step::Done(reply)) => self.changed(command, reading).map(|()| reply),
                 Err(error) => Err(error),

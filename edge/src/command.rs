@@ -56,6 +56,11 @@ pub enum Command {
         /// The response file.
         response: Payload,
     },
+    /// Take up a notice: what the issuer signed beside the licence, as a file or typed in.
+    Accept {
+        /// The token.
+        notice: String,
+    },
     /// May this camera use this feature?
     Check(Question),
     /// What is in force and how is the store?
@@ -86,6 +91,7 @@ impl Command {
             Command::ExchangeOnline { .. } | Command::ExchangeExport | Command::ExchangeImport { .. } => {
                 "exchange"
             }
+            Command::Accept { .. } => "accept",
             Command::Check(_) => "check",
             Command::Status => "status",
         }
@@ -261,6 +267,7 @@ mod tests {
             }),
             Command::Check(Question { camera, feature, at: None }),
             Command::Status,
+            Command::Accept { notice: "a.b.c".to_owned() },
         ]
     }
 

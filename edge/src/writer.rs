@@ -10,6 +10,7 @@ use crate::uplink::{Delivery, HttpsUplink, IssuerUrl, Uplink, UplinkError};
 use crate::words::rfc3339;
 use brink_license::clock::Reading;
 use brink_license::exchange::{ACTIVATE_PATH, RequestKind};
+use brink_license::token::NoticeKind;
 use brink_store::{DeviceStore, Finding, Held, Installation, Layout, PendingKind, WriterLock, machine};
 use serde_json::json;
 
@@ -187,6 +188,10 @@ impl Writer {
                 self.check_pending(PendingKind::Exchange)?;
                 self.accept(&response.0, reading).map(Step::Done)
             }
+            Command::Accept { notice } => {
+                let (kind, new) = self.device()?.accept_notice(notice, reading)?;
+                Ok(Step::Done(noticed(kind, new)))
+            }
             Command::Check(_) | Command::Status => {
                 Err(EdgeError::Usage("check and status do not write: they are answered by a look".to_owned()))
             }
@@ -349,6 +354,12 @@ fn exported(outgoing: Outgoing, kind: &str) -> Reply {
     let again = if resent { ", the same as before" } else { "" };
     let text = format!("request for an {kind}, {} bytes{again}", bytes.len());
     Reply::done(document, text).with_file(bytes)
+}
+
+fn noticed(kind: NoticeKind, new: bool) -> Reply {
+    let document = json!({ "notice": kind.typ().as_str(), "new": new });
+    let said = if new { "accepted and published" } else { "was accepted before" };
+    Reply::done(document, format!("{}: {said}", kind.as_str()))
 }
 
 fn accepted(outcome: &Outcome) -> Reply {

@@ -5,6 +5,7 @@ use crate::desired::{Mint, REFRESH_SECONDS, desired};
 use crate::in_force::InForce;
 use crate::issuer::Issuer;
 use crate::minting::{MINTS_SECONDS, MintError, Minter, Occasion, fresh_token_id, occasion};
+use crate::notices;
 use crate::reaction::reaction;
 use crate::refusal::Refusal;
 use crate::request::Proven;
@@ -101,7 +102,7 @@ impl Answering<'_> {
         let receipt = self.receipt(view, proven, &given)?;
         let receipt_seq = given.receipt_seq;
         let licence = sends_licence.then(|| newest.token.clone());
-        let sections = Vec::new();
+        let sections = notices::sections(&view.notices, &proven.notices, &self.in_force.keyset);
         let response = ExchangeResponse { receipt, next_ratchet: *next, manifests, licence, sections };
         notes.extend(
             lost.and_then(|lost| lost.note(view, |detail| self.note(view, "database.restored", detail))),

@@ -25,6 +25,7 @@ mod issuer;
 pub mod keyring;
 pub mod keys;
 pub mod minting;
+pub mod notices;
 pub mod price;
 mod reaction;
 mod refusal;

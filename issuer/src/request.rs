@@ -6,7 +6,7 @@ use crate::secret::Redacted;
 use crate::storage::{AnswerKind, AnswerMark};
 use brink_license::exchange::{
     ACTIVATE_PATH, ACTIVATION_BODY_BYTES_MAX, BODY_BYTES_MAX, ClientReport, EXCHANGE_PATH, ExchangeRequest,
-    RequestBody, RequestKind, body_sha256,
+    NoticesHeld, RequestBody, RequestKind, body_sha256,
 };
 use brink_license::token::{RequestClaims, TokenError};
 use brink_license::{IssuerName, PublicKey};
@@ -33,6 +33,7 @@ pub(crate) struct Proven {
     pub(crate) claims: RequestClaims,
     pub(crate) report: ClientReport,
     pub(crate) last_receipt: Option<String>,
+    pub(crate) notices: NoticesHeld,
     pub(crate) mark: AnswerMark,
     pub(crate) sent: ExchangeRequest,
 }
@@ -72,6 +73,7 @@ impl Signed {
                 return Err(Refusal::WrongKind);
             }
         };
+        let notices = NoticesHeld::read(&body.sections)?;
         let body_sha256 = body_sha256(&self.sent.body);
         let mark = AnswerMark { kind: self.kind, ctr: self.claims.ctr, body_sha256 };
         let proven = Proven {
@@ -79,6 +81,7 @@ impl Signed {
             claims: self.claims,
             report: body.report,
             last_receipt: body.last_receipt,
+            notices,
             mark,
             sent: self.sent,
         };

@@ -8,8 +8,8 @@ use brink_license::keyset::{
     manifest_signing_input,
 };
 use brink_license::token::{
-    Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, LicenceStanding, Mode, PresenceClaims,
-    ReceiptClaims, ReceiptLicence, Seats, ZoneOffset,
+    Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, LicenceStanding, Mode, NoticeKind,
+    PresenceClaims, ReceiptClaims, ReceiptLicence, RevocationsClaims, RevokedLicence, Seats, ZoneOffset,
 };
 use brink_license::{
     CameraId, DeviceId, Feature, IdList, IssuerName, PublicKey, Slug, TenantId, TokenId, Typ, UnixSeconds,
@@ -241,4 +241,31 @@ pub fn bundle(licence: &LicenceClaims, receipt: &ReceiptClaims, boot: BootId) ->
         device_key: *device_of(licence).public().as_bytes(),
         sections: Vec::new(),
     }
+}
+
+/// A list that revokes these licences up to their own numbers, signed by `key`.
+pub fn revocations(key: Key, version: u64, licences: &[&LicenceClaims]) -> String {
+    let revoked = licences.iter().map(|licence| RevokedLicence {
+        sub: licence.sub.clone(),
+        epoch: licence.epoch,
+        seq: licence.seq,
+    });
+    let claims = RevocationsClaims {
+        ver: 1,
+        iss: issuer(),
+        aud: "brink-edge".into(),
+        tenant: TenantId::parse("tenant-123").expect("a name"),
+        version,
+        iat: at(60),
+        until: at(40 * DAY),
+        revoked: revoked.collect(),
+    };
+    key.document(Typ::Revocations, &claims.to_json_bytes().expect("claims"))
+}
+
+/// The bundle with one notice more.
+pub fn with_notice(bundle: &Bundle, kind: NoticeKind, token: &str) -> Bundle {
+    let mut bundle = bundle.clone();
+    bundle.sections.push((kind.number(), token.as_bytes().to_vec()));
+    bundle
 }

@@ -25,11 +25,13 @@ pub enum Typ {
     Request,
     /// This bundle is at home on this machine. Signed by the device.
     Presence,
+    /// The licences of a customer that are revoked. Signed by a `license` key.
+    Revocations,
 }
 
 impl Typ {
     /// Every kind.
-    pub const ALL: [Typ; 4] = [Typ::License, Typ::Receipt, Typ::Request, Typ::Presence];
+    pub const ALL: [Typ; 5] = [Typ::License, Typ::Receipt, Typ::Request, Typ::Presence, Typ::Revocations];
 
     /// The text in the header.
     #[must_use]
@@ -39,6 +41,7 @@ impl Typ {
             Typ::Receipt => "brink-receipt+jwt",
             Typ::Request => "brink-request+jwt",
             Typ::Presence => "brink-presence+jwt",
+            Typ::Revocations => "brink-revocations+jwt",
         }
     }
 
@@ -47,7 +50,7 @@ impl Typ {
     pub const fn bytes_max(self) -> usize {
         match self {
             Typ::License => 512 * 1024,
-            Typ::Receipt | Typ::Request | Typ::Presence => 64 * 1024,
+            Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations => 64 * 1024,
         }
     }
 
@@ -56,7 +59,7 @@ impl Typ {
     pub const fn items_max(self) -> usize {
         match self {
             Typ::License => 16_384,
-            Typ::Receipt | Typ::Request | Typ::Presence => 4_096,
+            Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations => 4_096,
         }
     }
 }

@@ -8,8 +8,8 @@ use brink_license::bounded;
 use brink_license::exchange::SECTIONS_MAX;
 use brink_license::keyset::{Keyset, MANIFESTS_BYTES_MAX, ManifestError, TrustAnchor};
 use brink_license::token::{
-    Authority, LicenceClaims, LicenceExpected, PresenceClaims, PresenceExpected, ReceiptClaims,
-    ReceiptExpected, TokenError, VerifiedLicence, VerifiedPresence, VerifiedReceipt, verify,
+    Authority, LicenceClaims, LicenceExpected, NoticeKind, Notices, PresenceClaims, PresenceExpected,
+    ReceiptClaims, ReceiptExpected, TokenError, VerifiedLicence, VerifiedPresence, VerifiedReceipt, verify,
 };
 use brink_license::{Code, KeyError, PublicKey, Typ, UnixSeconds, keyset::KeyUse};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub struct Bundle {
     pub presence: Option<String>,
     /// The device's public key; the licence names its thumbprint.
     pub device_key: [u8; 32],
-    /// What later kinds of content bring; unknown kinds are passed over.
+    /// Notices by the number of their kind, at most one of each; unknown numbers are passed over.
     #[serde(deserialize_with = "bounded::list::<_, _, SECTIONS_MAX>")]
     pub sections: Vec<(u16, Vec<u8>)>,
 }
@@ -87,6 +87,14 @@ pub enum BundleError {
     /// The presence.
     #[error("bundle: presence: {0}")]
     Presence(TokenError),
+    /// A notice.
+    #[error("bundle: {}: {problem}", kind.as_str())]
+    Notice {
+        /// Its kind.
+        kind: NoticeKind,
+        /// Why.
+        problem: TokenError,
+    },
 }
 
 impl BundleError {
@@ -101,7 +109,10 @@ impl BundleError {
             BundleError::Internal => Code::Internal,
             BundleError::Manifest(e) => e.code(),
             BundleError::Key(e) => e.code(),
-            BundleError::Licence(e) | BundleError::Receipt(e) | BundleError::Presence(e) => e.code(),
+            BundleError::Licence(e)
+            | BundleError::Receipt(e)
+            | BundleError::Presence(e)
+            | BundleError::Notice { problem: e, .. } => e.code(),
         }
     }
 
@@ -174,9 +185,33 @@ impl Bundle {
         Ok(VerifiedBundle {
             receipt: receipt.transpose().map_err(BundleError::Receipt)?,
             presence: presence.transpose().map_err(BundleError::Presence)?,
+            notices: self.verify_notices(&keyset, licence.claims())?,
             keyset,
             licence,
         })
+    }
+
+    /// The notices that it carries, as texts. A second one of a kind, or one that is no text, is no bundle of ours.
+    pub fn notices(&self) -> Result<Vec<(NoticeKind, &str)>, BundleError> {
+        let mut notices: Vec<(NoticeKind, &str)> = Vec::new();
+        for (number, bytes) in &self.sections {
+            let Some(kind) = NoticeKind::from_number(*number) else { continue };
+            let token = std::str::from_utf8(bytes).map_err(|_| BundleError::Damaged)?;
+            if notices.iter().any(|(seen, _)| *seen == kind) {
+                return Err(BundleError::Damaged);
+            }
+            notices.push((kind, token));
+        }
+        Ok(notices)
+    }
+
+    fn verify_notices(&self, keyset: &Keyset, licence: &LicenceClaims) -> Result<Notices, BundleError> {
+        let mut verified = Notices::default();
+        for (kind, token) in self.notices()? {
+            let taken = verified.take_up(kind, token, keyset, licence);
+            taken.map_err(|problem| BundleError::Notice { kind, problem })?;
+        }
+        Ok(verified)
     }
 }
 
@@ -215,6 +250,7 @@ pub struct VerifiedBundle {
     licence: VerifiedLicence,
     receipt: Option<VerifiedReceipt>,
     presence: Option<VerifiedPresence>,
+    notices: Notices,
 }
 
 impl VerifiedBundle {
@@ -242,6 +278,12 @@ impl VerifiedBundle {
         self.presence.as_ref()
     }
 
+    /// What the issuer said beside the licence.
+    #[must_use]
+    pub const fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
     /// What its documents say of time.
     #[must_use]
     pub fn learned(&self) -> Learned {
@@ -253,6 +295,7 @@ impl VerifiedBundle {
     #[must_use]
     pub fn floor(&self) -> UnixSeconds {
         let issued = self.licence.claims().iat.max(self.keyset.issued_at());
+        let issued = self.notices.floor().map_or(issued, |notice| issued.max(notice));
         self.receipt.as_ref().map_or(issued, |receipt| issued.max(receipt.claims().server_time))
     }
 }

@@ -7,6 +7,8 @@ pub(crate) enum Point {
     PendingStored,
     /// Marks, ratchet and inbox are committed: the answer is accepted.
     StateCommitted,
+    /// A notice that came by itself is committed.
+    NoticeStored,
     /// The vault's writes are in sled, not yet synced.
     VaultInserted,
     /// The vault is synced.

@@ -18,7 +18,9 @@ mod test_issuer;
 mod vault;
 
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
-pub use device_store::{Acceptance, BundleHealth, DeviceStore, DocumentsHealth, Health, VaultHealth};
+pub use device_store::{
+    Acceptance, BundleHealth, DeviceStore, DocumentsHealth, Health, NoticeError, VaultHealth,
+};
 pub use documents::{Documents, publish_also};
 pub use durable::write_atomically;
 pub use error::StoreError;

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Arguments in, one answer out; what is printed is [`crate::Output`]'s business.
 
+mod accept;
 mod activate;
 mod agent_first;
 mod check;
@@ -50,6 +51,9 @@ enum Verb {
     /// Report to the issuer and take up its answer, over the network or by files
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Arguments),
+    /// Take up what the issuer signed beside the licence: a list of revoked licences
+    #[command(after_help = EXIT_CODES)]
+    Accept(accept::Arguments),
     /// Run the agent: exchanges by itself, keeps the bundle fresh, answers the other verbs
     #[command(after_help = EXIT_CODES)]
     Run(run::Arguments),
@@ -125,6 +129,7 @@ impl Cli {
             Verb::Init(_)
             | Verb::Activate(_)
             | Verb::Exchange(_)
+            | Verb::Accept(_)
             | Verb::Check(_)
             | Verb::Status(_)
             | Verb::Doctor(_)
@@ -161,6 +166,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Init(arguments) => init::carry_out(&arguments),
         Verb::Activate(arguments) => activate::carry_out(&arguments),
         Verb::Exchange(arguments) => exchange::carry_out(&arguments),
+        Verb::Accept(arguments) => accept::carry_out(&arguments),
         Verb::Run(arguments) => run::carry_out(&arguments, output),
         Verb::Check(arguments) => check::carry_out(&arguments),
         Verb::Status(arguments) => status::carry_out(&arguments),

@@ -172,6 +172,7 @@ impl Facts {
             pending: None,
             next_exchange_after: None,
             refusals: Vec::new(),
+            notices: Vec::new(),
         };
         Self {
             dir: "E".to_owned(),

@@ -2,13 +2,13 @@
 //!
 //! The order: 1. decode; 2. walk the manifests; 3. the receipt, which must answer the pending request; 4. the ratchet
 //! that it signed; 5. the keyset must not have expired, by the receipt's time or by ours; 6. the licence, bound to this device and not older than the one
-//! accepted; 7. receipt and licence agree.
+//! accepted; 7. receipt and licence agree; 8. the notices, for the device that holds the licence.
 
 use brink_license::exchange::{ExchangeError, ExchangeResponse};
 use brink_license::keyset::{KeyUse, Keyset, ManifestError, TrustAnchor};
 use brink_license::token::{
-    Authority, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, SeqMark, TokenError,
-    VerifiedLicence, VerifiedReceipt, verify,
+    Authority, LicenceClaims, LicenceExpected, NoticeKind, Notices, ReceiptClaims, ReceiptExpected, SeqMark,
+    TokenError, VerifiedLicence, VerifiedReceipt, verify,
 };
 use brink_license::{Code, PublicKey, UnixSeconds};
 use brink_store::{Documents, Held, Identity, Ratchet, publish_also};
@@ -47,6 +47,8 @@ pub struct Accepted {
     pub documents: Documents,
     /// The manifests that the answer brought, by version.
     pub manifests: Vec<(u64, Vec<u8>)>,
+    /// The notices that the answer brought and that are newer than what is held.
+    pub notices: Vec<(NoticeKind, String)>,
 }
 
 /// Why an answer is refused. What was accepted before stays in force.
@@ -87,6 +89,14 @@ pub enum Problem {
     /// There is no licence, neither held nor in the answer.
     #[error("the answer brings no licence and none is held")]
     NoLicence,
+    /// A notice.
+    #[error("{}: {problem}", kind.as_str())]
+    Notice {
+        /// Its kind.
+        kind: NoticeKind,
+        /// Why.
+        problem: TokenError,
+    },
     /// Receipt and licence contradict each other.
     #[error("receipt and licence disagree about {0}")]
     Disagree(&'static str),
@@ -101,7 +111,9 @@ impl Problem {
             Problem::NothingPending => Code::WrongNonce,
             Problem::Manifest(error) => error.code(),
             Problem::NoKeyset => Code::KeysetTooOld,
-            Problem::Receipt(error) | Problem::Licence(error) => error.code(),
+            Problem::Receipt(error) | Problem::Licence(error) | Problem::Notice { problem: error, .. } => {
+                error.code()
+            }
             Problem::Ratchet => Code::WrongRatchet,
             Problem::NoLicence | Problem::Disagree(_) => Code::BadClaims,
         }
@@ -152,8 +164,12 @@ pub fn accept(before: &Before<'_>, response: &[u8], now: UnixSeconds) -> Result<
     let held = before.documents.map(|documents| &documents.licence);
     let licence = new_licence.as_ref().map(|new| new.token().to_owned()).or_else(|| held.cloned());
     let licence = licence.ok_or_else(|| Refusal::answered(Problem::NoLicence))?;
+    // 8. What else the issuer says.
+    let in_force = new_licence.as_ref().or(before.licence);
+    let notices = notices(before, &response, &walked.keyset, in_force).map_err(Refusal::answered)?;
     let claims = receipt.claims();
     Ok(Accepted {
+        notices,
         identity: Identity { tenant: claims.tenant.clone(), device: claims.dev.clone(), epoch: claims.epoch },
         documents: Documents {
             manifests: walked.published,
@@ -293,4 +309,25 @@ fn check_kept(before: &Before<'_>, receipt: &VerifiedReceipt, keyset: &Keyset) -
         return Err(Problem::Disagree("the licence's id"));
     }
     Ok(())
+}
+
+/// The notices of the answer that are newer than what is held. An issuer may send one again that the device has: it
+/// does not know what a file has brought meanwhile.
+fn notices(
+    before: &Before<'_>,
+    response: &ExchangeResponse,
+    keyset: &Keyset,
+    licence: Option<&VerifiedLicence>,
+) -> Result<Vec<(NoticeKind, String)>, Problem> {
+    let Some(licence) = licence else { return Ok(Vec::new()) };
+    let mut newer = Vec::new();
+    for (kind, token) in response.notices()? {
+        let taken = Notices::default().take_up(kind, token, keyset, licence.claims());
+        let notice = taken.map_err(|problem| Problem::Notice { kind, problem })?;
+        let held = before.held.notices.iter().find(|held| held.kind == kind);
+        if held.is_none_or(|held| held.number < notice.number) {
+            newer.push((kind, notice.token));
+        }
+    }
+    Ok(newer)
 }

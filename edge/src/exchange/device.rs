@@ -7,11 +7,13 @@ use super::plan::{self, Draft};
 use super::{DeviceError, Refusal};
 use brink_license::clock::{BootId, Guarded, Reading};
 use brink_license::exchange::{ClientReport, RequestKind};
-use brink_license::token::{CLAIMS_VERSION, LicenceClaims, PresenceClaims, VerifiedLicence, VerifiedReceipt};
+use brink_license::token::{
+    CLAIMS_VERSION, LicenceClaims, NoticeKind, PresenceClaims, VerifiedLicence, VerifiedReceipt,
+};
 use brink_license::{PublicKey, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
 use brink_store::journal::ClockKeeper;
-use brink_store::{Acceptance, DeviceStore, Held, LogEntry, Pending, PendingKind, Refused};
+use brink_store::{Acceptance, DeviceStore, Held, LogEntry, NoticeError, Pending, PendingKind, Refused};
 
 /// The device in a directory: its key and its store. Whoever has one is the only writer there.
 #[derive(Debug)]
@@ -136,7 +138,8 @@ impl Device {
         boot: BootId,
         now: UnixSeconds,
     ) -> Result<Outcome, DeviceError> {
-        let Accepted { keyset, new_licence, receipt, ratchet, identity, documents, manifests } = accepted;
+        let Accepted { keyset, new_licence, receipt, ratchet, identity, documents, manifests, notices } =
+            accepted;
         let next_after = i64::try_from(receipt.claims().next_after).unwrap_or(i64::MAX);
         let next_exchange_after = now.saturating_add(next_after);
         let licence = new_licence.as_ref().or(self.store.licence());
@@ -151,6 +154,7 @@ impl Device {
             ratchet,
             next_exchange_after,
             presence,
+            notices,
             note,
         });
         // The clock learns of it at its next reading, published or not.
@@ -162,6 +166,28 @@ impl Device {
             new_licence: new_licence.is_some(),
             next_exchange_after,
         })
+    }
+
+    /// Takes up a notice that came by itself. Answers its kind, and whether it was new.
+    pub fn accept_notice(
+        &mut self,
+        token: &str,
+        reading: &Reading,
+    ) -> Result<(NoticeKind, bool), DeviceError> {
+        let taken = match NoticeKind::of_token(token.as_bytes()) {
+            Ok(kind) => self.store.accept_notice(kind, token).map(|new| (kind, new)),
+            Err(problem) => return Err(DeviceError::NoNotice(problem)),
+        };
+        match taken {
+            Ok(taken) => Ok(taken),
+            Err(NoticeError::Store(error)) => Err(error.into()),
+            Err(refused) => {
+                let at = self.guarded(reading).now;
+                let code = refused.code().to_owned();
+                self.store.record_refusal(&Refused { at, code, what: refused.to_string() })?;
+                Err(DeviceError::Notice(refused))
+            }
+        }
     }
 
     fn remember(&mut self, refusal: &Refusal, now: UnixSeconds) -> Result<(), DeviceError> {

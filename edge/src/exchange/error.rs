@@ -3,8 +3,9 @@
 use super::accept::Refusal;
 use super::plan::PlanError;
 use brink_license::exchange::ExchangeError;
+use brink_license::token::TokenError;
 use brink_signing::{KeyFileError, SignError};
-use brink_store::StoreError;
+use brink_store::{NoticeError, StoreError};
 use std::path::PathBuf;
 
 /// What went wrong between the device and its issuer.
@@ -44,6 +45,12 @@ pub enum DeviceError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
+    /// A text that is no notice at all.
+    #[error("{0}")]
+    NoNotice(TokenError),
+    /// A notice was refused; what was accepted before stays in force.
+    #[error("refused: {0}")]
+    Notice(NoticeError),
     /// The answer was refused; what was accepted before stays in force.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -61,6 +68,8 @@ impl DeviceError {
             DeviceError::AlreadyActivated { .. } => "ALREADY_ACTIVATED",
             DeviceError::Plan(_) | DeviceError::Request(_) | DeviceError::Claims(_) => "BAD_REQUEST",
             DeviceError::Random(_) => "NO_RANDOMNESS",
+            DeviceError::NoNotice(problem) => problem.code().as_str(),
+            DeviceError::Notice(refused) => refused.code(),
             DeviceError::Refused(refusal) => refusal.code().as_str(),
         }
     }

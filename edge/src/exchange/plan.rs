@@ -1,8 +1,8 @@
 //! From what is held to the next request. Pure: time, randomness and the machine's name are arguments.
 
 use brink_license::exchange::{
-    ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeError, ExchangeRequest, RequestBody, RequestKind,
-    body_sha256, ratchet_mac,
+    ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeError, ExchangeRequest, NoticesHeld, RequestBody,
+    RequestKind, body_sha256, ratchet_mac,
 };
 use brink_license::token::{CLAIMS_VERSION, RequestClaims};
 use brink_license::{DeviceId, IdError, PublicKey};
@@ -67,7 +67,8 @@ pub fn exchange(
 ) -> Result<Option<Draft>, PlanError> {
     let Some(identity) = &held.identity else { return Ok(None) };
     let last_receipt = documents.and_then(|documents| documents.receipt.clone());
-    let body = RequestBody { kind: RequestKind::Exchange, report, last_receipt, sections: Vec::new() };
+    let sections = NoticesHeld::of(&held.notices).section()?.into_iter().collect();
+    let body = RequestBody { kind: RequestKind::Exchange, report, last_receipt, sections };
     let sender = Sender { device: identity.device.clone(), epoch: identity.epoch, nonce };
     draft(PendingKind::Exchange, held, key, &body, sender).map(Some)
 }

@@ -7,8 +7,8 @@ use brink_license::exchange::{
 };
 use brink_license::keyset::{KeyUse, Keyset};
 use brink_license::token::{
-    Authority, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, TokenError, VerifiedReceipt,
-    verify,
+    Authority, LicenceClaims, LicenceExpected, NoticeKind, ReceiptClaims, ReceiptExpected, TokenError,
+    VerifiedReceipt, verify,
 };
 use brink_license::{PublicKey, Typ};
 use brink_store::{Bundle, BundleError};
@@ -121,12 +121,31 @@ pub(super) fn response(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
             with_brought,
         ));
     }
-    if !response.sections.is_empty() {
-        let sections = sections_content(response.sections.iter().map(|s| (s.kind, s.bytes.len())));
-        let unknown = Standing::Unchecked("content of a kind that this program does not know".to_owned());
-        parts.push(Part { what: "sections", standing: unknown, content: sections });
-    }
+    let sections = response.sections.iter().map(|section| (section.kind, section.bytes.as_slice()));
+    parts.extend(sections.map(|section| {
+        section_part(section, |typ, token| {
+            part_of(
+                typ.as_str(),
+                typ,
+                token,
+                |keyset| super::token::check(typ, token, with_brought, keyset),
+                with_brought,
+            )
+        })
+    }));
     Inspection { kind: KIND, parts }
+}
+
+/// A notice as `shown`, or what nobody here knows.
+fn section_part((number, bytes): (u16, &[u8]), shown: impl FnOnce(Typ, &[u8]) -> Part) -> Part {
+    match NoticeKind::from_number(number) {
+        Some(kind) => shown(kind.typ(), bytes),
+        None => Part {
+            what: "section",
+            standing: Standing::Unchecked("content of a kind that this program does not know".to_owned()),
+            content: json!({ "kind": number, "bytes": bytes.len() }),
+        },
+    }
 }
 
 fn verify_receipt(token: &[u8], keyset: &Keyset) -> Result<VerifiedReceipt, TokenError> {
@@ -166,11 +185,14 @@ pub(super) fn bundle(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
         part.standing = bundle_standing(what, verified.as_ref());
         parts.push(part);
     }
-    if !bundle.sections.is_empty() {
-        let sections = sections_content(bundle.sections.iter().map(|(kind, bytes)| (*kind, bytes.len())));
-        let unknown = Standing::Unchecked("content of a kind that this program does not know".to_owned());
-        parts.push(Part { what: "sections", standing: unknown, content: sections });
-    }
+    let sections = bundle.sections.iter().map(|(kind, bytes)| (*kind, bytes.as_slice()));
+    parts.extend(sections.map(|section| {
+        section_part(section, |typ, token| {
+            let mut part = part_of(typ.as_str(), typ, token, |_| Ok(()), None);
+            part.standing = bundle_standing(typ.as_str(), verified.as_ref());
+            part
+        })
+    }));
     Inspection { kind: KIND, parts }
 }
 
@@ -183,7 +205,13 @@ fn bundle_standing(what: &str, verified: Option<&Result<(), BundleError>>) -> St
             let own = match what {
                 "receipt" => matches!(error, BundleError::Receipt(_)),
                 "presence" => matches!(error, BundleError::Presence(_)),
-                _ => !matches!(error, BundleError::Receipt(_) | BundleError::Presence(_)),
+                "licence" => !matches!(
+                    error,
+                    BundleError::Receipt(_) | BundleError::Presence(_) | BundleError::Notice { .. }
+                ),
+                notice => {
+                    matches!(error, BundleError::Notice { kind, .. } if kind.typ().as_str() == notice)
+                }
             };
             if own {
                 return Standing::refused(error.code(), error);

@@ -4,8 +4,8 @@ use super::trusted::Unreachable;
 use super::{Inspection, Part, Standing, Trusted};
 use brink_license::keyset::{KeyUse, Keyset};
 use brink_license::token::{
-    Authority, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, TokenError, UnverifiedToken,
-    verify,
+    Authority, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, RevocationsClaims,
+    RevocationsExpected, TokenError, UnverifiedToken, verify,
 };
 use brink_license::{Code, Typ, b64};
 use serde_json::{Value, json};
@@ -95,7 +95,12 @@ fn standing_of(
 }
 
 /// A bare token of the issuer, for whomever it may be meant.
-fn check(typ: Typ, bytes: &[u8], trusted: Option<&Trusted>, keyset: &Keyset) -> Result<(), TokenError> {
+pub(super) fn check(
+    typ: Typ,
+    bytes: &[u8],
+    trusted: Option<&Trusted>,
+    keyset: &Keyset,
+) -> Result<(), TokenError> {
     let issuer = trusted.map_or_else(|| keyset.issuer().clone(), |trusted| trusted.anchor().issuer().clone());
     match typ {
         Typ::License => {
@@ -105,6 +110,11 @@ fn check(typ: Typ, bytes: &[u8], trusted: Option<&Trusted>, keyset: &Keyset) -> 
         Typ::Receipt => {
             let expected = ReceiptExpected { issuer, device: None, epoch: None, pending: None };
             verify::<ReceiptClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &expected).map(drop)
+        }
+        Typ::Revocations => {
+            let expected = RevocationsExpected { issuer, tenant: None };
+            verify::<RevocationsClaims>(bytes, Authority::Issuer(keyset, KeyUse::License), &expected)
+                .map(drop)
         }
         Typ::Request | Typ::Presence => Err(TokenError::WrongTyp { expected: Typ::License }),
     }

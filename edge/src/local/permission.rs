@@ -85,6 +85,7 @@ const fn audience(command: &Command) -> Audience {
         Command::ActivateOnline { .. } | Command::ActivateExport { .. } => {
             Audience::Owner("activate the device")
         }
+        Command::Accept { .. } => Audience::Owner("bring a notice"),
         Command::Init { .. } => Audience::Owner("pin whom the device trusts"),
     }
 }
@@ -128,6 +129,7 @@ mod tests {
             (Command::ActivateExport { code: code.clone(), issuer: None, again: false }, false),
             (Command::ActivateExport { code: code.clone(), issuer: None, again: true }, false),
             (Command::ActivateImport { response }, false),
+            (Command::Accept { notice: "a.b.c".to_owned() }, false),
             (Command::Init { trust: "{}".to_owned() }, false),
         ]
     }

@@ -10,6 +10,7 @@ use crate::http::ServeError;
 use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
+use crate::notices::IssueError;
 use crate::retirement::RetirementError;
 use crate::rotation::RotationError;
 use crate::standing::StandingError;
@@ -35,6 +36,7 @@ impl CliError {
             Self::Keyring(error) => of_keyring(error),
             Self::Catalog(error) => of_catalog(error),
             Self::Mint(error) => of_mint(error),
+            Self::Issue(error) => of_issue(error),
             Self::Serve(ServeError::Listen { .. }) => "LISTEN",
         }
     }
@@ -53,6 +55,17 @@ const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
         AdminError::Storage(error) => of_storage(error),
         AdminError::Random(_) => NO_RANDOM,
+    }
+}
+
+fn of_issue(error: &IssueError) -> &'static str {
+    match error {
+        IssueError::NothingRevoked(_) => "NOTHING_REVOKED",
+        IssueError::TooMany { .. } => "TOO_MANY",
+        IssueError::NotReady(refusal) => refusal.code(),
+        IssueError::Sign(_) => "SIGN",
+        IssueError::Claims(_) => "INTERNAL",
+        IssueError::Storage(error) => of_storage(error),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::http::ServeError;
 use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
+use crate::notices::IssueError;
 use crate::refusal::Refusal;
 use crate::rotation::RotationError;
 use crate::storage::StorageError;
@@ -61,6 +62,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
+    Issue(#[from] IssueError),
+    #[error(transparent)]
     Mint(#[from] MintError),
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -99,6 +102,7 @@ impl CliError {
             | Self::Keys(_)
             | Self::Storage(_)
             | Self::Mint(_)
+            | Self::Issue(_)
             | Self::Keyring(_)
             | Self::Serve(_) => cut(&self.to_string()),
         }
@@ -112,6 +116,8 @@ impl CliError {
             Self::Refused { .. } => Exit::NotAllowed,
             Self::Founding(error) if error.is_usage() => Exit::Usage,
             Self::Open(OpenError::Keys(KeysError::PassphraseMissing(_))) => Exit::Usage,
+            Self::Issue(IssueError::NotReady(refusal)) if !refusal.is_failure() => Exit::NotAllowed,
+            Self::Issue(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Admin(error) => admin_exit(error),
             Self::Keyring(error) => keyring_exit(error),
             Self::File { .. }
@@ -122,6 +128,7 @@ impl CliError {
             | Self::Storage(_)
             | Self::Catalog(_)
             | Self::Mint(_)
+            | Self::Issue(_)
             | Self::Serve(_) => Exit::Failed,
         }
     }

@@ -1,5 +1,7 @@
 //! `brink-issuer license`.
 
+mod revocations;
+
 use super::EXIT_CODES;
 use super::error::CliError;
 use super::opening::Target;
@@ -12,6 +14,7 @@ use crate::shown::{HOLDERS_SHOWN, ShownDesired, ShownLicence, ShownToken, shown}
 use crate::standing::{StandingOrder, Turn};
 use brink_license::DeviceId;
 use clap::{Args, Subcommand};
+use revocations::Revocations;
 use std::fmt::Write;
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +31,9 @@ pub(super) enum License {
     /// Give a device its licence back; after a revocation, a new one
     #[command(after_help = EXIT_CODES)]
     Resume(Standing),
+    /// Write the signed list of a tenant's revoked licences, for sites that no exchange reaches
+    #[command(after_help = EXIT_CODES)]
+    Revocations(Revocations),
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +82,7 @@ impl License {
     pub(super) const fn target(&self) -> &Target {
         match self {
             License::Show(show) => &show.target,
+            License::Revocations(list) => &list.target,
             License::Revoke(standing) | License::Suspend(standing) | License::Resume(standing) => {
                 &standing.target
             }
@@ -88,6 +95,7 @@ impl License {
             License::Revoke(standing) => standing.run(Turn::Revoke, output),
             License::Suspend(standing) => standing.run(Turn::Suspend, output),
             License::Resume(standing) => standing.run(Turn::Resume, output),
+            License::Revocations(list) => list.run(output),
         }
     }
 }

@@ -1,8 +1,11 @@
-//! The one place that writes results.
+//! The one place that writes results: on the terminal, and as files to carry.
 
 use super::error::CliError;
 use serde::Serialize;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// Where results and warnings go.
 pub(super) struct Output<'w> {
@@ -51,4 +54,19 @@ impl<'w> Output<'w> {
     pub(super) fn warn(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.err, "{text}")
     }
+}
+
+/// Writes a whole file or none: half of one on a stick would be carried to the device. An answer holds the next ratchet,
+/// so only its owner may read it.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(format!(".{}.partial", std::process::id()));
+    let partial = path.with_file_name(name);
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    })();
+    written.inspect_err(|_| drop(fs::remove_file(&partial)))
 }

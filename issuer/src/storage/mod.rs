@@ -6,10 +6,12 @@
 //! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
 //! conflict; the last run counts.
 
+mod notices;
 mod plans;
 mod rows;
 pub mod sqlite;
 
+pub use notices::{IssuedNotice, NewRevocations, RevocationList, RevocationsView, RevokedRow};
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
@@ -142,6 +144,14 @@ pub trait Storage: Send + Sync {
         &self,
         device: &DeviceId,
         plan: Plan<'_, DeviceRow, StandingChange>,
+    ) -> Result<(), StorageError>;
+
+    /// Adds a list of revoked licences to a tenant's.
+    fn list_revoked(
+        &self,
+        tenant: &TenantId,
+        now: UnixSeconds,
+        plan: Plan<'_, RevocationsView, NewRevocations>,
     ) -> Result<(), StorageError>;
 
     /// The devices, other than this one, that hold most seats at `now`; at most `limit`.

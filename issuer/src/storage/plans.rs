@@ -1,5 +1,6 @@
 //! What plans see, and what they record.
 
+use super::notices::IssuedNotice;
 use super::rows::{
     Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, IssuerRow, LicenceRow, Reaction,
     SubscriptionRow, TenantRow, Tier, TrialWindow,
@@ -92,6 +93,8 @@ pub struct DeviceView {
     pub answered: Vec<AnswerMark>,
     /// What it was reacted to, at most one of each kind.
     pub reactions: Vec<Reaction>,
+    /// What it should have beside its licence.
+    pub notices: Vec<IssuedNotice>,
 }
 
 /// Which request a stored answer answers.

@@ -3,7 +3,7 @@
 use crate::gate::{NEAR_MISS, Site};
 use brink_license::clock::State;
 use brink_license::keyset::KeyState;
-use brink_license::token::{LicenceClaims, LicenceStanding};
+use brink_license::token::{LicenceClaims, LicenceStanding, NoticeKind};
 use brink_license::{Code, Reason};
 use brink_store::Bundle;
 use brink_tests::forge::{self, DAY};
@@ -78,4 +78,86 @@ fn another_keyset_of_the_same_version_is_refused() {
     site.publish(&bundle(KeyState::Retired));
     assert!(site.check("cam-000", NEAR_MISS).allowed);
     assert_eq!(site.refusal(), Some(Code::ManifestEquivocation));
+}
+
+#[test]
+fn a_list_of_revoked_licences_is_not_forgotten_when_the_older_bundle_is_put_back() {
+    let licence = forge::licence(2);
+    let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
+    let mut site = Site::with(&licence);
+    let bare = forge::bundle(&licence, &receipt, site.boot);
+    let listed = |key, version, licences: &[&LicenceClaims]| {
+        let list = forge::revocations(key, version, licences);
+        forge::with_notice(&bare, NoticeKind::Revocations, &list).encode().unwrap()
+    };
+    let other = LicenceClaims { sub: "lic-2".parse().unwrap(), ..licence.clone() };
+    site.publish(&listed(forge::LICENSE, 1, &[&other]));
+    assert!(site.check("cam-000", NEAR_MISS).allowed, "it names another licence");
+    site.publish(&listed(forge::LICENSE, 3, &[&other, &licence]));
+    let revoked = (false, State::Revoked, Reason::Revoked);
+    let seen = |site: &mut Site| {
+        let decision = site.check("cam-000", NEAR_MISS);
+        (decision.allowed, decision.state, decision.reason)
+    };
+    assert_eq!(seen(&mut site), revoked);
+    for older in [bare.encode().unwrap(), listed(forge::LICENSE, 2, &[])] {
+        site.publish(&older);
+        assert_eq!(seen(&mut site), revoked);
+    }
+    site.publish(&listed(forge::LICENSE, 4, &[&other]));
+    assert!(site.check("cam-000", NEAR_MISS).allowed, "a later list is a new word");
+}
+
+#[test]
+fn a_licence_minted_after_a_list_is_not_revoked_by_it() {
+    let licence = forge::licence(2);
+    let next = LicenceClaims { seq: 2, jti: "tok-2".parse().unwrap(), ..licence.clone() };
+    let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
+    let list = forge::revocations(forge::LICENSE, 1, &[&licence]);
+    let mut site = Site::with(&licence);
+    for (licence, allowed) in [(&licence, false), (&next, true)] {
+        let bundle = forge::bundle(licence, &receipt, site.boot);
+        site.publish(&forge::with_notice(&bundle, NoticeKind::Revocations, &list).encode().unwrap());
+        assert_eq!(site.check("cam-000", NEAR_MISS).allowed, allowed);
+    }
+}
+
+#[test]
+fn what_a_revoked_key_listed_is_a_thiefs_word() {
+    let licence = forge::licence(2);
+    let next = LicenceClaims { seq: 2, jti: "tok-2".parse().unwrap(), ks: 2, ..licence.clone() };
+    let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
+    let mut site = Site::with(&licence);
+    let list = forge::revocations(forge::LICENSE, 9, &[&next]);
+    let bundle = forge::bundle(&licence, &receipt, site.boot);
+    site.publish(&forge::with_notice(&bundle, NoticeKind::Revocations, &list).encode().unwrap());
+    assert!(!site.check("cam-000", NEAR_MISS).allowed);
+    let manifests = vec![forge::manifest(), forge::next_manifest(KeyState::Revoked)];
+    let next = forge::LICENSE_NEXT.document(brink_license::Typ::License, &next.to_json_bytes().unwrap());
+    let bundle = Bundle { manifests, licence: next, presence: None, ..bundle };
+    site.publish(&bundle.encode().unwrap());
+    assert!(site.check("cam-000", NEAR_MISS).allowed, "{:?}", site.refusal());
+}
+
+#[test]
+fn a_bundle_with_a_notice_that_does_not_verify_is_refused_whole() {
+    let licence = forge::licence(2);
+    let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
+    let mut site = Site::with(&licence);
+    let bundle = forge::bundle(&licence, &receipt, site.boot);
+    assert!(site.check("cam-000", NEAR_MISS).allowed);
+    let list = |key| forge::revocations(key, 1, &[&licence]);
+    let with = |bundle: &Bundle, token: &str| forge::with_notice(bundle, NoticeKind::Revocations, token);
+    let sound = with(&bundle, &list(forge::LICENSE));
+    for (bundle, code) in [
+        (with(&bundle, &list(forge::RECEIPT)), Code::KeyUse),
+        (with(&bundle, &list(forge::DEVICE)), Code::UnknownKid),
+        (with(&bundle, "a.b.c"), Code::BadBase64),
+        (with(&sound, &list(forge::LICENSE)), Code::BundleDamaged),
+    ] {
+        site.publish(&bundle.encode().unwrap());
+        let decision = site.check("cam-000", NEAR_MISS);
+        assert!(decision.allowed, "the last good one stays in force: {code} {decision:?}");
+        assert_eq!(site.refusal(), Some(code));
+    }
 }

@@ -3,7 +3,7 @@
 use super::{Guarded, SKEW_SECONDS};
 use crate::decision::{Flags, Reason};
 use crate::time::UnixSeconds;
-use crate::token::{Enforce, LicenceClaims, LicenceStanding, ReceiptClaims};
+use crate::token::{Enforce, LicenceClaims, LicenceStanding, Notices, ReceiptClaims};
 use core::ops::Range;
 
 /// What is in force. The order is the precedence: the first that holds wins.
@@ -88,6 +88,8 @@ pub struct Hold {
 impl Hold {
     /// No licence has been accepted.
     pub const UNLICENSED: Hold = Hold { state: State::Unlicensed, reason: Reason::Unlicensed };
+    /// The issuer withdrew the licence.
+    pub const REVOKED: Hold = Hold { state: State::Revoked, reason: Reason::Revoked };
 }
 
 /// The calendar of a licence, as far as time decides.
@@ -128,6 +130,15 @@ impl Terms {
             unattested_at: None,
         }
     }
+
+    /// The same terms under what else the issuer has said.
+    #[must_use]
+    pub fn under(mut self, notices: &Notices, licence: &LicenceClaims) -> Self {
+        if notices.revocations().is_some_and(|list| list.claims().names(licence)) {
+            self.hold = Some(Hold::REVOKED);
+        }
+        self
+    }
 }
 
 /// A receipt speaks of the licences up to its own number: a later licence is a new word.
@@ -138,7 +149,7 @@ fn standing_hold(receipt: &ReceiptClaims, licence: &LicenceClaims) -> Option<Hol
     match receipt.lic.state {
         LicenceStanding::Active => None,
         LicenceStanding::Suspended => Some(Hold { state: State::Suspended, reason: Reason::Suspended }),
-        LicenceStanding::Revoked => Some(Hold { state: State::Revoked, reason: Reason::Revoked }),
+        LicenceStanding::Revoked => Some(Hold::REVOKED),
     }
 }
 

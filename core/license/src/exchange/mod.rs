@@ -6,11 +6,13 @@
 
 mod body;
 mod codec;
+mod held;
 mod request;
 mod response;
 
 pub use body::{ClientReport, RequestBody, RequestKind, Section};
 pub use codec::ExchangeError;
+pub use held::NoticesHeld;
 pub use request::{ExchangeRequest, body_sha256, ratchet_mac};
 pub use response::ExchangeResponse;
 

@@ -4,6 +4,7 @@ use super::body::Section;
 use super::codec::{ExchangeError, Frame};
 use super::{RESPONSE_BYTES_MAX, SECTIONS_MAX};
 use crate::keyset::WALK_MAX;
+use crate::token::NoticeKind;
 use crate::{Typ, bounded};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -27,7 +28,7 @@ pub struct ExchangeResponse {
     /// The licence, if newer than the one reported.
     #[serde(deserialize_with = "bounded::optional_text::<_, LICENCE_BYTES_MAX>")]
     pub licence: Option<String>,
-    /// What later kinds of content bring; unknown kinds are passed over.
+    /// Notices by the number of their kind, at most one of each; unknown kinds are passed over.
     #[serde(deserialize_with = "bounded::list::<_, _, SECTIONS_MAX>")]
     pub sections: Vec<Section>,
 }
@@ -41,6 +42,21 @@ impl ExchangeResponse {
     /// Reads bytes; nothing in them is verified yet.
     pub fn decode(bytes: &[u8]) -> Result<Self, ExchangeError> {
         FRAME.decode(bytes)
+    }
+
+    /// The notices that it brings, as texts. A second one of a kind, or one that is no text, is damage.
+    pub fn notices(&self) -> Result<Vec<(NoticeKind, &str)>, ExchangeError> {
+        let damaged = || ExchangeError::Damaged(FRAME.document);
+        let mut notices: Vec<(NoticeKind, &str)> = Vec::new();
+        for Section { kind, bytes } in &self.sections {
+            let Some(kind) = NoticeKind::from_number(*kind) else { continue };
+            let token = std::str::from_utf8(bytes).map_err(|_| damaged())?;
+            if notices.iter().any(|(seen, _)| *seen == kind) {
+                return Err(damaged());
+            }
+            notices.push((kind, token));
+        }
+        Ok(notices)
     }
 
     /// Whether the ratchet is the one that the receipt signed.

@@ -34,6 +34,11 @@ pub enum TokenError {
         /// What the call site expects.
         expected: Typ,
     },
+    /// Step 4, where any notice would do.
+    #[error(
+        "not a document that an issuer signs beside a licence: bring answers with brink-edge exchange --import"
+    )]
+    NoNotice,
     /// Step 4.
     #[error("the algorithm is not EdDSA or Ed25519")]
     WrongAlg,
@@ -147,7 +152,7 @@ impl TokenError {
             TokenError::TooLarge { .. } => Code::TooLarge,
             TokenError::BadBase64(_) => Code::BadBase64,
             TokenError::BadHeader(_) => Code::BadHeader,
-            TokenError::WrongTyp { .. } => Code::WrongTyp,
+            TokenError::WrongTyp { .. } | TokenError::NoNotice => Code::WrongTyp,
             TokenError::WrongAlg => Code::WrongAlg,
             TokenError::UnknownKid { .. } => Code::UnknownKid,
             TokenError::KeyUse { .. } => Code::KeyUse,

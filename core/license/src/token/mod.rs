@@ -7,7 +7,9 @@ mod device;
 mod error;
 mod licence;
 mod licence_parse;
+mod notice;
 mod receipt;
+mod revocations;
 mod seq;
 
 pub use device::{PresenceClaims, PresenceExpected, RequestClaims, RequestExpected};
@@ -17,7 +19,9 @@ pub use licence::{
     Seats, Swap, ZoneOffset,
 };
 pub use licence_parse::{GRACE_SECONDS_MAX, LIFETIME_SECONDS_MAX, OFFLINE_SECONDS_MAX};
+pub use notice::{Notice, NoticeKind, Notices};
 pub use receipt::{LicenceStanding, NEXT_AFTER_SECONDS_MAX, ReceiptClaims, ReceiptExpected, ReceiptLicence};
+pub use revocations::{REVOKED_MAX, RevocationsClaims, RevocationsExpected, RevokedLicence};
 pub use seq::{SEQ_JUMP_MAX, SeqMark};
 
 use crate::fields::Fields;

@@ -8,6 +8,7 @@ use crate::documents::Documents;
 use crate::state::{Identity, Inbox, Ratchet, Transition};
 use crate::vault::{Deposit, LogEntry};
 use brink_license::UnixSeconds;
+use brink_license::token::NoticeKind;
 
 /// A verified answer, ready to be put in force.
 ///
@@ -27,6 +28,8 @@ pub struct Acceptance {
     pub next_exchange_after: UnixSeconds,
     /// The device's statement that this machine is its home, for the licence in `documents`.
     pub presence: Option<String>,
+    /// What else the issuer signed, as it was received.
+    pub notices: Vec<(NoticeKind, String)>,
     /// What to note in the vault.
     pub note: LogEntry,
 }
@@ -41,6 +44,7 @@ impl DeviceStore {
         let in_force = examiner.examine(acceptance.documents);
         let in_force = in_force
             .map_err(|unfit| StoreError::Unstorable { what: "the answer", problem: unfit.to_string() })?;
+        let notices = self.newer_notices(&in_force, &acceptance.notices)?;
         let inbox = Inbox {
             documents: in_force.documents.clone(),
             licence: in_force.marks.licence.map_or((0, 0), |mark| (mark.epoch, mark.seq)),
@@ -56,6 +60,7 @@ impl DeviceStore {
                 next_exchange_after: acceptance.next_exchange_after,
                 presence: acceptance.presence.as_deref(),
                 inbox: &inbox,
+                notices: &notices,
             },
         )?;
         reached(Point::StateCommitted);

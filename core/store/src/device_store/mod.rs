@@ -7,11 +7,13 @@
 mod accept;
 mod health;
 mod in_force;
+mod notices;
 mod publish;
 mod recovery;
 
 pub use accept::Acceptance;
 pub use health::{BundleHealth, DocumentsHealth, Health, VaultHealth};
+pub use notices::NoticeError;
 
 use crate::crash::{Point, reached};
 use crate::documents::Documents;
@@ -196,7 +198,9 @@ impl DeviceStore {
     /// The latest moment that any document in force vouches for: it is at least that late.
     #[must_use]
     pub fn floor(&self) -> Option<UnixSeconds> {
-        self.in_force.as_ref().map(InForce::floor)
+        let in_force = self.in_force.as_ref()?;
+        let documents = in_force.floor();
+        Some(self.notices_in_force(in_force).floor().map_or(documents, |notice| notice.max(documents)))
     }
 
     /// What the documents in force say of time.

@@ -73,7 +73,7 @@ impl DeviceStore {
             receipt: in_force.receipt.as_ref().map(|receipt| receipt.token().to_owned()),
             presence: presence.map(|presence| presence.token().to_owned()),
             device_key: *self.device_key.as_bytes(),
-            sections: Vec::new(),
+            sections: self.notices_to_publish(in_force),
         };
         let unstorable = |problem: BundleError| StoreError::Unstorable {
             what: "the bundle",

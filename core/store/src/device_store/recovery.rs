@@ -28,7 +28,7 @@ impl DeviceStore {
         let inbox = self.state.inbox()?;
         let queued = self.offer(inbox.as_ref().map(|inbox| inbox.documents.clone()));
         let vaulted = self.vaulted();
-        let bundled = self.bundled();
+        let (bundled, carried) = self.bundled();
         let replaying = matches!(queued, Offer::Fit(_));
         if !replaying && matches!(vaulted, Offer::Unfit(_)) {
             self.doubt_vault(&vaulted);
@@ -40,7 +40,7 @@ impl DeviceStore {
         // The first that has it provides it; a later one counts only if it is newer.
         let chosen = [queued, vaulted, bundled].into_iter().filter_map(Offer::fit).reduce(InForce::later);
         match chosen {
-            Some(chosen) => self.put_in_force(chosen, inbox),
+            Some(chosen) => self.put_in_force(chosen, inbox, carried.as_ref()),
             None => self.go_without(behind),
         }
     }
@@ -114,22 +114,28 @@ impl DeviceStore {
         };
     }
 
-    fn bundled(&self) -> Offer {
+    fn bundled(&self) -> (Offer, Option<Bundle>) {
         let unfit = |problem: &dyn std::fmt::Display| Offer::Unfit(Unfit::Unverified(problem.to_string()));
         let bytes = match read_if_present(&self.layout().bundle(), BUNDLE_BYTES_MAX) {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return Offer::Nothing,
-            Err(error) => return unfit(&error),
+            Ok(None) => return (Offer::Nothing, None),
+            Err(error) => return (unfit(&error), None),
         };
         match Bundle::decode(&bytes) {
-            Ok(Bundle { manifests, licence, receipt, .. }) => {
-                self.offer(Some(Documents { manifests, licence, receipt }))
+            Ok(bundle) => {
+                let Bundle { manifests, licence, receipt, .. } = bundle.clone();
+                (self.offer(Some(Documents { manifests, licence, receipt })), Some(bundle))
             }
-            Err(error) => unfit(&error),
+            Err(error) => (unfit(&error), None),
         }
     }
 
-    fn put_in_force(&mut self, chosen: InForce, inbox: Option<Inbox>) -> Result<(), StoreError> {
+    fn put_in_force(
+        &mut self,
+        chosen: InForce,
+        inbox: Option<Inbox>,
+        carried: Option<&Bundle>,
+    ) -> Result<(), StoreError> {
         if chosen.marks != self.held.marks {
             self.state.raise_marks(&chosen.identity, &chosen.marks)?;
             self.held = self.state.held()?;
@@ -138,6 +144,9 @@ impl DeviceStore {
         self.health.documents = DocumentsHealth::Current;
         let inbox = inbox.filter(|inbox| inbox.documents == chosen.documents);
         self.in_force = Some(chosen);
+        if let Some(bundle) = carried {
+            self.recover_notices(bundle)?;
+        }
         let agreed = match inbox {
             Some(inbox) => self.apply(&inbox, None),
             None => self.agree(),

@@ -117,6 +117,7 @@ fn acceptance(store: &DeviceStore, response: ExchangeResponse, jti: &str, issuer
         ratchet: Ratchet(response.next_ratchet),
         next_exchange_after: at(300),
         presence: Some(presence(jti, BOOT)),
+        notices: Vec::new(),
         note: LogEntry { at: at(0), verdict: "accepted".into(), document: jti.into() },
     }
 }

@@ -6,7 +6,7 @@ use crate::journal::{ClockKeeper, Kept};
 use crate::layout::JOURNAL_DIRECTORY;
 use brink_license::clock::{Guarded, Hold, Reading, Standing, State, Terms, evaluate};
 use brink_license::keyset::{KeyRecord, Keyset, ManifestError, TrustAnchor};
-use brink_license::token::{SeqMark, TokenError};
+use brink_license::token::{Notices, SeqMark, TokenError};
 use brink_license::{Decision, Flags, Kid, Reason, Table, UnixSeconds};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
@@ -73,6 +73,8 @@ pub struct BundleReader {
     in_force: Option<InForce>,
     /// The newest keyset that any bundle proved, taken up or not.
     keyset: Option<Keyset>,
+    /// The newest notices that any bundle of this device brought.
+    notices: Notices,
     refused: Option<BundleError>,
     table: Arc<Table>,
 }
@@ -117,6 +119,7 @@ impl BundleReader {
             seen: None,
             in_force: None,
             keyset: None,
+            notices: Notices::default(),
             refused: None,
             table: Arc::default(),
         }
@@ -197,6 +200,8 @@ impl BundleReader {
         if held.is_none_or(|held| held.mark != mark) {
             self.table = Arc::new(Table::build(verified.licence()));
         }
+        let earlier = std::mem::replace(&mut self.notices, verified.notices().clone());
+        self.notices.remember(earlier);
         self.in_force = Some(InForce { bundle: Arc::new(verified), mark });
         Ok(())
     }
@@ -224,7 +229,8 @@ impl BundleReader {
         }
         let licence = held.bundle.licence().claims();
         let receipt = held.bundle.receipt();
-        let mut terms = Terms::of(licence, receipt.map(|receipt| receipt.claims()));
+        let notices = self.notices.clone().standing_under(keyset);
+        let mut terms = Terms::of(licence, receipt.map(|receipt| receipt.claims())).under(&notices, licence);
         if receipt.and_then(|receipt| keyset.key(&receipt.kid())).is_some_and(KeyRecord::is_revoked) {
             // What a receipt of a lost key says of time is nobody's word; what it forbids stays forbidden.
             terms.last_contact = licence.iat;

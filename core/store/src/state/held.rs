@@ -1,7 +1,7 @@
 //! What the device remembers of its exchanges: one consistent look at `state.db`.
 
 use brink_license::clock::Reading;
-use brink_license::token::SeqMark;
+use brink_license::token::{Notice, SeqMark};
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
 
 /// The device's exchange state.
@@ -31,6 +31,8 @@ pub struct Held {
     pub next_exchange_after: Option<UnixSeconds>,
     /// The documents and requests that were refused since the last answer was accepted, newest first.
     pub refusals: Vec<Refused>,
+    /// What the issuer signed beside the licence, the newest of each kind.
+    pub notices: Vec<Notice>,
 }
 
 /// A device as its issuer names it.

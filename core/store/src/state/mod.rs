@@ -5,6 +5,7 @@
 mod fault;
 mod held;
 mod inbox;
+mod notices;
 mod rows;
 mod schema;
 mod seal;
@@ -17,6 +18,7 @@ pub use held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, 
 use crate::durable::exists;
 use crate::{Layout, StoreError};
 use brink_license::keyset::TrustAnchor;
+use brink_license::token::Notice;
 use brink_license::{Kid, UnixSeconds};
 use fault::Fault;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -37,6 +39,7 @@ pub(crate) struct Transition<'t> {
     pub(crate) next_exchange_after: UnixSeconds,
     pub(crate) presence: Option<&'t str>,
     pub(crate) inbox: &'t Inbox,
+    pub(crate) notices: &'t [Notice],
 }
 
 /// An open `state.db`.
@@ -138,6 +141,7 @@ impl StateDb {
                 params![transition.ratchet.0, transition.next_exchange_after.as_i64(), transition.presence],
             )?;
             transaction.execute("INSERT OR REPLACE INTO inbox (one, documents) VALUES (1, ?1)", [&inbox])?;
+            transition.notices.iter().try_for_each(|notice| notices::write(transaction, notice))?;
             // What was refused before is over. The vault's log keeps it.
             transaction.execute("DELETE FROM refusals", [])?;
             Ok(())

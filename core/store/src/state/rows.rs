@@ -2,11 +2,14 @@
 
 use super::fault::{Damage, Fault};
 use super::held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
-use super::{Inbox, REFUSALS_KEPT};
+use super::{Inbox, REFUSALS_KEPT, notices, schema};
 use brink_license::clock::{BootId, Reading};
 use brink_license::token::SeqMark;
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, Row};
+
+/// The version that brought the table of notices.
+const NOTICES_SINCE: i64 = 2;
 
 /// One consistent look: the caller holds a transaction.
 pub(super) fn read_held(conn: &Connection) -> Result<Held, Fault> {
@@ -26,6 +29,9 @@ pub(super) fn read_held(conn: &Connection) -> Result<Held, Fault> {
     })??;
     held.pending = read_pending(conn)?;
     held.refusals = read_refusals(conn)?;
+    if schema::version(conn)? >= NOTICES_SINCE {
+        held.notices = notices::read(conn)?;
+    }
     Ok(held)
 }
 
@@ -53,6 +59,7 @@ fn read_install(row: &Row<'_>) -> Result<Held, Fault> {
         pending: None,
         next_exchange_after: None,
         refusals: Vec::new(),
+        notices: Vec::new(),
     })
 }
 
@@ -120,7 +127,7 @@ pub(super) fn read_inbox(conn: &Connection) -> Result<Option<Inbox>, Fault> {
     Ok(inbox.transpose()?)
 }
 
-fn uint(row: &Row<'_>, at: usize) -> Result<u64, Fault> {
+pub(super) fn uint(row: &Row<'_>, at: usize) -> Result<u64, Fault> {
     optional_uint(row, at)?.ok_or_else(|| Damage("number").into())
 }
 

@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// In the order of their versions: the first makes version 1 out of nothing.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/edge/state/0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../../migrations/edge/state/0001_first.sql"),
+    include_str!("../../../../migrations/edge/state/0002_notices.sql"),
+];
 /// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 /// Readers without the lock and the writer wait for each other this long.
@@ -122,8 +125,13 @@ fn check_content(conn: &Connection) -> Result<(), Fault> {
     if verdict == "ok" { Ok(()) } else { Err(Damage("structure").into()) }
 }
 
+/// The version of the content, which a program that only looks may meet before the next writer has migrated it.
+pub(super) fn version(conn: &Connection) -> Result<i64, Fault> {
+    Ok(conn.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
 fn version_of(conn: &Connection, path: &Path) -> Result<i64, Fault> {
-    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = version(conn)?;
     match version {
         1..=VERSION => Ok(version),
         newer if newer > VERSION => {

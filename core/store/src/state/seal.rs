@@ -5,18 +5,20 @@
 //! write the file can write the digest.
 
 use super::fault::{Damage, Fault};
+use super::schema;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
-/// Each table with a query in a fixed order.
-const CONTENT: [&str; 6] = [
-    "SELECT * FROM install ORDER BY one",
-    "SELECT * FROM marks ORDER BY one",
-    "SELECT * FROM exchange ORDER BY one",
-    "SELECT * FROM pending ORDER BY one",
-    "SELECT * FROM inbox ORDER BY one",
-    "SELECT * FROM refusals ORDER BY number",
+/// Each table with a query in a fixed order, and the version that brought it.
+const CONTENT: [(i64, &str); 7] = [
+    (1, "SELECT * FROM install ORDER BY one"),
+    (1, "SELECT * FROM marks ORDER BY one"),
+    (1, "SELECT * FROM exchange ORDER BY one"),
+    (1, "SELECT * FROM pending ORDER BY one"),
+    (1, "SELECT * FROM inbox ORDER BY one"),
+    (1, "SELECT * FROM refusals ORDER BY number"),
+    (2, "SELECT * FROM notices ORDER BY kind"),
 ];
 
 /// Refuses content that no transaction of ours committed.
@@ -34,7 +36,8 @@ pub(super) fn renew(conn: &Connection) -> Result<(), Fault> {
 
 fn digest(conn: &Connection) -> Result<[u8; 32], Fault> {
     let mut digest = Sha256::new();
-    for query in CONTENT {
+    let version = schema::version(conn)?;
+    for query in CONTENT.into_iter().filter(|(since, _)| *since <= version).map(|(_, query)| query) {
         let mut statement = conn.prepare_cached(query)?;
         let columns = statement.column_count();
         let mut rows = statement.query([])?;

@@ -48,6 +48,7 @@ fn accept(state: &mut StateDb, ctr: u64) -> Result<(), StoreError> {
         ratchet: &Ratchet([ctr as u8; 32]),
         next_exchange_after: at(300),
         presence: Some("presence"),
+        notices: &[],
         inbox: &inbox(),
     };
     state.accept(ctr, &transition)

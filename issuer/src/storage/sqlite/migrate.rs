@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V2__reactions", include_str!("../../../../migrations/issuer/sqlite/V2__reactions.sql")),
     ("V3__retired", include_str!("../../../../migrations/issuer/sqlite/V3__retired.sql")),
     ("V4__standing", include_str!("../../../../migrations/issuer/sqlite/V4__standing.sql")),
+    ("V5__revocations", include_str!("../../../../migrations/issuer/sqlite/V5__revocations.sql")),
 ];
 
 /// What a refused or failed migration says.

@@ -8,13 +8,15 @@ mod manifests;
 mod migrate;
 mod postings;
 mod retirement;
+mod revocations;
 mod standing;
 mod tenants;
 
 use super::{
     Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceListed,
-    DeviceRow, DeviceView, Founding, Holder, IssuerRow, NewCode, NewManifest, NewSubscription, Plan, Posting,
-    Retirement, RetirementView, StandingChange, Storage, StorageError, SubscriptionView, TenantRow,
+    DeviceRow, DeviceView, Founding, Holder, IssuerRow, NewCode, NewManifest, NewRevocations,
+    NewSubscription, Plan, Posting, Retirement, RetirementView, RevocationsView, StandingChange, Storage,
+    StorageError, SubscriptionView, TenantRow,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -216,6 +218,18 @@ impl Storage for SqliteStorage {
         self.write(|tx| {
             let row = devices::row(tx, device)?;
             plan(&row).map_or(Ok(()), |change| standing::change(tx, &row, &change))
+        })
+    }
+
+    fn list_revoked(
+        &self,
+        tenant: &TenantId,
+        now: UnixSeconds,
+        plan: Plan<'_, RevocationsView, NewRevocations>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = revocations::view(tx, tenant, now)?;
+            plan(&view).map_or(Ok(()), |new| revocations::add(tx, tenant, &new))
         })
     }
 

@@ -1,0 +1,154 @@
+//! Notices: what an issuer signs for a device beside its licence. They come with an exchange or as a file by
+//! themselves, and travel in the bundle, so that every reader verifies them itself.
+
+use super::revocations::{RevocationsClaims, RevocationsExpected};
+use super::{Authority, Document, LicenceClaims, TokenError, UnverifiedToken, Verified, verify};
+use crate::jws::Typ;
+use crate::keyset::{KeyRecord, KeyUse, Keyset};
+use crate::time::UnixSeconds;
+
+/// A kind of notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoticeKind {
+    /// `brink-revocations+jwt`.
+    Revocations,
+}
+
+impl NoticeKind {
+    /// Every kind, in the order of its number.
+    pub const ALL: [NoticeKind; 1] = [NoticeKind::Revocations];
+
+    /// The number of its section in bundle, response and state; never reused.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        match self {
+            NoticeKind::Revocations => 1,
+        }
+    }
+
+    /// The kind of a section; `None` for one that this program does not know, which is passed over.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// Its kind of document.
+    #[must_use]
+    pub const fn typ(self) -> Typ {
+        match self {
+            NoticeKind::Revocations => Typ::Revocations,
+        }
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            NoticeKind::Revocations => "list of revoked licences",
+        }
+    }
+
+    /// Which kind a token says it is (steps 1 to 4); the error of the first kind if it is none.
+    pub fn of_token(token: &[u8]) -> Result<Self, TokenError> {
+        let is = |kind: &NoticeKind| UnverifiedToken::parse(token, kind.typ()).is_ok();
+        match Self::ALL.iter().find(|kind| is(kind)) {
+            Some(kind) => Ok(*kind),
+            None => match UnverifiedToken::parse(token, Self::ALL[0].typ()) {
+                Err(TokenError::WrongTyp { .. }) | Ok(_) => Err(TokenError::NoNotice),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}
+
+/// Notices whose every signature was verified, at most one of each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notices {
+    revocations: Option<Verified<RevocationsClaims>>,
+}
+
+/// One that was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its kind.
+    pub kind: NoticeKind,
+    /// Rises with every notice of its kind for this device.
+    pub number: u64,
+    /// As it was received.
+    pub token: String,
+}
+
+impl Notices {
+    /// Steps 1 to 8 for a notice to the device that holds `licence`; it takes the place of one of its kind. Nothing
+    /// changes if it is refused.
+    pub fn take_up(
+        &mut self,
+        kind: NoticeKind,
+        token: &str,
+        keyset: &Keyset,
+        licence: &LicenceClaims,
+    ) -> Result<Notice, TokenError> {
+        let number = match kind {
+            NoticeKind::Revocations => {
+                let tenant = Some(licence.tenant.clone());
+                let expected = RevocationsExpected { issuer: licence.iss.clone(), tenant };
+                let list = by_issuer(token, KeyUse::License, keyset, &expected)?;
+                self.revocations.insert(list).claims().version
+            }
+        };
+        Ok(Notice { kind, number, token: token.to_owned() })
+    }
+
+    /// The list of revoked licences.
+    #[must_use]
+    pub const fn revocations(&self) -> Option<&Verified<RevocationsClaims>> {
+        self.revocations.as_ref()
+    }
+
+    /// The number of the one of this kind.
+    #[must_use]
+    pub fn number(&self, kind: NoticeKind) -> Option<u64> {
+        match kind {
+            NoticeKind::Revocations => self.revocations.as_ref().map(|list| list.claims().version),
+        }
+    }
+
+    /// Keeps of `earlier` what is newer than what is here, of one customer: nothing that was said is unsaid by its
+    /// absence.
+    pub fn remember(&mut self, earlier: Notices) {
+        let Notices { revocations } = earlier;
+        let Some(earlier) = revocations else { return };
+        let is_newer = |now: &RevocationsClaims, earlier: &RevocationsClaims| {
+            now.tenant == earlier.tenant && now.version < earlier.version
+        };
+        if self.revocations.as_ref().is_none_or(|now| is_newer(now.claims(), earlier.claims())) {
+            self.revocations = Some(earlier);
+        }
+    }
+
+    /// Drops what a revoked key signed: a thief's word.
+    #[must_use]
+    pub fn standing_under(mut self, keyset: &Keyset) -> Self {
+        self.revocations = self.revocations.filter(|list| stands(list, keyset));
+        self
+    }
+
+    /// The latest moment that any of them vouches for.
+    #[must_use]
+    pub fn floor(&self) -> Option<UnixSeconds> {
+        self.revocations.as_ref().map(|list| list.claims().iat)
+    }
+}
+
+fn by_issuer<D: Document>(
+    token: &str,
+    key_use: KeyUse,
+    keyset: &Keyset,
+    expected: &D::Expected,
+) -> Result<Verified<D>, TokenError> {
+    verify::<D>(token.as_bytes(), Authority::Issuer(keyset, key_use), expected)
+}
+
+fn stands<D>(notice: &Verified<D>, keyset: &Keyset) -> bool {
+    !keyset.key(&notice.kid()).is_some_and(KeyRecord::is_revoked)
+}
