@@ -98,7 +98,7 @@ impl DeviceStore {
                 Err(refused(TokenError::Rollback { seq: found.number, held }))
             }
             Some(held) if found.number == held => {
-                let is_same = self.held.notices.iter().any(|notice| *notice == found);
+                let is_same = self.held.notices.contains(&found);
                 if is_same { Ok(None) } else { Err(refused(TokenError::Rollback { seq: held, held })) }
             }
             Some(_) | None => Ok(Some(found)),
