@@ -3,13 +3,14 @@
 
 use std::sync::LazyLock;
 
+use brink_license::clock::{BootId, Marks, Reading};
 use brink_license::exchange::{EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody};
-use brink_license::keyset::{KeyUse, Keyset, encode_manifest, manifest_signing_input};
+use brink_license::keyset::{KeyUse, Keyset, TrustAnchor, encode_manifest, manifest_signing_input};
 use brink_license::token::{
-    Authority, Document, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, UnverifiedToken,
-    verify,
+    Authority, Document, LicenceClaims, LicenceExpected, REVOKED_MAX, ReceiptClaims, ReceiptExpected,
+    RevocationsClaims, RevocationsExpected, UnverifiedToken, verify,
 };
-use brink_license::{PublicKey, Typ};
+use brink_license::{PublicKey, Typ, UnixSeconds};
 use brink_store::Bundle;
 use ed25519_dalek::Signer as _;
 use sha2::{Digest as _, Sha256};
@@ -23,7 +24,7 @@ static KEYSET: LazyLock<Keyset> = LazyLock::new(forge::keyset);
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 7] = [
+pub const ALL: [Probe; 11] = [
     ("token", token),
     ("licence_payload", licence_payload),
     ("manifest", manifest),
@@ -31,6 +32,10 @@ pub const ALL: [Probe; 7] = [
     ("bundle", bundle),
     ("exchange_request", exchange_request),
     ("exchange_response", exchange_response),
+    ("notice_payload", notice_payload),
+    ("trust", trust),
+    ("marks", marks),
+    ("vault_record", vault_record),
 ];
 
 /// A token as it came in. What is accepted is kept byte for byte.
@@ -132,4 +137,52 @@ pub fn exchange_response(bytes: &[u8]) {
         ExchangeResponse::decode(&response.encode().expect("a response")).expect("a response reads back");
     assert_eq!(again, response, "a response changes when it is written and read");
     let _ = response.ratchet_is(&[0; 32]);
+    let _ = response.notices();
+}
+
+/// The payload of a notice behind a sound signature. What is accepted means the same when written again.
+pub fn notice_payload(bytes: &[u8]) {
+    let read = |payload: &[u8]| {
+        let token = forge::LICENSE.document(Typ::Revocations, payload);
+        let expected = RevocationsExpected { issuer: forge::issuer(), tenant: None };
+        let authority = Authority::Issuer(&KEYSET, KeyUse::License);
+        verify::<RevocationsClaims>(token.as_bytes(), authority, &expected)
+    };
+    let Ok(list) = read(bytes) else { return };
+    let again = read(&list.claims().to_json_bytes().expect("claims")).expect("claims read back");
+    assert_eq!(again.claims(), list.claims(), "claims change when they are written and read");
+    assert!(list.claims().revoked.len() <= REVOKED_MAX, "a list without bound");
+}
+
+/// A trust file as somebody provisions it.
+pub fn trust(bytes: &[u8]) {
+    let Ok(anchor) = TrustAnchor::from_json(bytes) else { return };
+    let again = TrustAnchor::from_json(anchor.to_json().expect("an anchor").as_bytes());
+    assert_eq!(again.expect("an anchor reads back"), anchor, "trust changes when it is written and read");
+    assert!((1..=anchor.roots().len()).contains(&(anchor.threshold() as usize)), "a threshold nobody meets");
+}
+
+/// Kept marks of the clock, and readings that move them: no input panics, and time does not fall.
+pub fn marks(bytes: &[u8]) {
+    let Some((readings, kept)) = bytes.split_at_checked(32) else { return };
+    let Some(mut marks) = Marks::from_bytes(kept) else { return };
+    assert_eq!(marks.to_bytes(), kept, "marks change when they are written and read");
+    let boot = BootId::parse("00000000-0000-4000-8000-000000000001").expect("a boot id");
+    let mut lower = marks.lower_bound();
+    for half in readings.chunks_exact(16) {
+        let number = |at: usize| half[at..at + 8].try_into().map_or(0, i64::from_le_bytes);
+        let reading = Reading { wall: UnixSeconds::new(number(0)), boot, boottime: number(8) };
+        let guarded = marks.advance(&reading);
+        assert!(marks.lower_bound() >= lower, "time fell");
+        assert!(guarded.now >= lower, "the guarded time lies before what is known");
+        lower = marks.lower_bound();
+    }
+    assert!(Marks::from_bytes(&marks.to_bytes()).is_some(), "what was kept cannot be read");
+}
+
+/// A value of the vault. Bytes that a disk made up carry no MAC, and content is of one kind at most twice.
+pub fn vault_record(bytes: &[u8]) {
+    let [as_it_stands, behind_a_mac] = brink_store::probe_value(bytes);
+    assert_eq!(as_it_stands, 0, "a value without its MAC was taken");
+    assert!(behind_a_mac <= 4);
 }

@@ -28,4 +28,4 @@ pub use gate::{BundleReader, CameraHandle, FeatureHandle, Gate, GateStatus, Snap
 pub use layout::{Finding, Installation, Layout};
 pub use lock::WriterLock;
 pub use state::{AcceptedMarks, Glimpse, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
-pub use vault::{LogEntry, VaultDamage};
+pub use vault::{LogEntry, VaultDamage, probe_value};

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use brink_license::clock::{BootId, Marks, Reading};
 use brink_license::exchange::{
     ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, Section,
     body_sha256,
 };
-use brink_license::token::{LicenceStanding, RequestClaims};
-use brink_license::{DeviceId, Typ, b64, clock::BootId};
+use brink_license::keyset::TrustAnchor;
+use brink_license::token::{LicenceClaims, LicenceStanding, RequestClaims};
+use brink_license::{DeviceId, Typ, UnixSeconds, b64};
+use brink_store::LogEntry;
 use brink_tests::{forge, probe};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -24,6 +27,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "bundle" => [inputs(|document| document == "bundle"), vec![bundle(0), bundle(3)]].concat(),
         "exchange_request" => vec![request(b""), request(&[7; 300]), body(b"").encode().unwrap()],
         "exchange_response" => vec![response(None), response(Some(forge::licence_token(&forge::licence(2))))],
+        "notice_payload" => notice_payloads(),
+        "trust" => vec![anchor(&forge::anchor()), anchor(&three_roots())],
+        "marks" => vec![kept_marks(&[]), kept_marks(&[(1_800_000_100, 100), (1_799_000_000, 4000)])],
+        "vault_record" => vault_contents(),
         other => panic!("the target {other} has no seeds: add some"),
     }
 }
@@ -31,6 +38,40 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn payloads(tokens: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let payload = |token: Vec<u8>| b64::decode(token.split(|byte| *byte == b'.').nth(1)?);
     tokens.into_iter().filter_map(payload).collect()
+}
+
+fn notice_payloads() -> Vec<Vec<u8>> {
+    let (one, none) = (forge::licence(1), forge::licence(0));
+    let lists: [&[&LicenceClaims]; 3] = [&[], &[&one], &[&one, &none]];
+    payloads(lists.map(|list| forge::revocations(forge::LICENSE, 7, list).into_bytes()).to_vec())
+}
+
+fn anchor(anchor: &TrustAnchor) -> Vec<u8> {
+    anchor.to_json().unwrap().into_bytes()
+}
+
+fn three_roots() -> TrustAnchor {
+    let roots = [forge::ROOT, forge::LICENSE, forge::RECEIPT].map(|key| key.public().kid());
+    TrustAnchor::new("brink-issuer".parse().unwrap(), 2, roots.to_vec()).unwrap()
+}
+
+/// Two readings to come, and marks that have seen these.
+fn kept_marks(seen: &[(i64, i64)]) -> Vec<u8> {
+    let boot = BootId::parse("00000000-0000-4000-8000-000000000001").unwrap();
+    let mut marks = Marks::new(forge::at(0));
+    for (wall, boottime) in seen {
+        marks.advance(&Reading { wall: UnixSeconds::new(*wall), boot, boottime: *boottime });
+    }
+    [[0; 32].to_vec(), marks.to_bytes()].concat()
+}
+
+fn vault_contents() -> Vec<Vec<u8>> {
+    let entry = LogEntry { at: forge::at(0), verdict: "accepted".into(), document: "receipt".into() };
+    vec![
+        postcard::to_allocvec(&entry).unwrap(),
+        postcard::to_allocvec(&Some("token")).unwrap(),
+        postcard::to_allocvec(&vec![forge::manifest()]).unwrap(),
+    ]
 }
 
 fn manifest_payloads() -> Vec<Vec<u8>> {

@@ -81,6 +81,27 @@ impl VaultDamage {
     }
 }
 
+/// Reads `bytes` as every kind of value that a vault has, as they stand and as content behind a sound MAC; answers how
+/// many took them. For probes that try whatever a disk may hold.
+#[doc(hidden)]
+#[must_use]
+pub fn probe_value(bytes: &[u8]) -> [usize; 2] {
+    let sealer = Sealer::new([0; 32]);
+    let taken = |sealed: &dyn Fn(&[u8]) -> Vec<u8>| {
+        let log = format!("{LOG}{:020}", 1);
+        let (manifests, licence) = (sealed(CURRENT_MANIFESTS), sealed(CURRENT_LICENCE));
+        let (receipt, log_entry) = (sealed(CURRENT_RECEIPT), sealed(log.as_bytes()));
+        let taken = [
+            sealer.open::<Vec<Vec<u8>>>(CURRENT_MANIFESTS, &manifests).is_ok(),
+            sealer.open::<String>(CURRENT_LICENCE, &licence).is_ok(),
+            sealer.open::<Option<String>>(CURRENT_RECEIPT, &receipt).is_ok(),
+            sealer.open::<LogEntry>(log.as_bytes(), &log_entry).is_ok(),
+        ];
+        taken.into_iter().filter(|taken| *taken).count()
+    };
+    [taken(&|_| bytes.to_vec()), taken(&|key| sealer.sealed_content(key, bytes))]
+}
+
 /// One decision about a document. Holds no part of a token but its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {

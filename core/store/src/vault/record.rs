@@ -51,6 +51,14 @@ impl Sealer {
         }
     }
 
+    /// Content as it stands behind the version byte and before the MAC.
+    pub(super) fn sealed_content(&self, key: &[u8], content: &[u8]) -> Vec<u8> {
+        let mut sealed = [&[VERSION], content].concat();
+        let mac = self.mac(key, &sealed);
+        sealed.extend_from_slice(&mac);
+        sealed
+    }
+
     fn mac(&self, key: &[u8], content: &[u8]) -> [u8; MAC_BYTES] {
         // A key shorter than the hash's block is padded with zeros (RFC 2104 section 2); done here it cannot fail.
         let mut padded = [0; 64];
