@@ -511,3 +511,4 @@ fn a_directory_that_cannot_be_written_still_opens() {
 }
 
 mod model;
+mod notices;
