@@ -9,6 +9,7 @@ mod ledger;
 mod licence;
 mod restored;
 mod retired;
+mod revocations;
 mod rotation;
 mod seats;
 mod standing;
