@@ -1,10 +1,12 @@
-//! docs/ARCHITECTURE.md promises invariants; each names the test that guards it, and that test has to exist.
+//! docs/ARCHITECTURE.md promises invariants, docs/THREATS.md what happens to attacks; each line names the test that shows
+//! it, and every test that a page names has to exist.
 
 use super::source::{is_word, occurrences};
 use super::tree::{RustFile, root, rust_files};
 use super::{complaint, insist};
 
-const PAGE: &str = "docs/ARCHITECTURE.md";
+/// Each page with a word of the headings under which every numbered line is a promise.
+const PAGES: [(&str, &str); 2] = [("docs/ARCHITECTURE.md", "nvariants"), ("docs/THREATS.md", "Promise")];
 const MARK: &str = "test: ";
 
 /// The tests that a line names, written as `test: path::name`.
@@ -41,42 +43,47 @@ fn has_test(code: &str, function: &str) -> bool {
     })
 }
 
-/// The numbered lines of the section on invariants, each with the lines that continue it.
-fn invariants(page: &str) -> Vec<String> {
-    let section = page.lines().skip_while(|line| !(line.starts_with('#') && line.contains("nvariants")));
+/// The numbered lines under headings with this word, each with the lines that continue it.
+fn promises(page: &str, heading: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for line in section.skip(1).take_while(|line| !line.starts_with('#')) {
+    let (mut counts, mut open) = (false, false);
+    for line in page.lines() {
         let text = line.trim_start_matches(['|', ' ']);
-        if text.starts_with(|first: char| first.is_ascii_digit()) {
+        if line.starts_with('#') {
+            (counts, open) = (line.contains(heading), false);
+        } else if counts && text.starts_with(|first: char| first.is_ascii_digit()) {
             found.push(text.to_owned());
-        } else if let Some(open) = found.last_mut() {
-            open.push_str(line);
+            open = true;
+        } else if let (true, Some(last)) = (open, found.last_mut()) {
+            last.push_str(line);
         }
     }
     found
 }
 
-fn broken(page: &str, files: &[RustFile]) -> Vec<String> {
-    let missing = page.lines().flat_map(named_tests).filter(|name| !test_exists(name, files)).map(|name| {
+fn broken((name, heading): (&str, &str), page: &str, files: &[RustFile]) -> Vec<String> {
+    let missing = page.lines().flat_map(named_tests).filter(|name| !test_exists(name, files)).map(|test| {
         complaint(
-            PAGE,
-            format!("the test {name} does not exist"),
+            name,
+            format!("the test {test} does not exist"),
             "name the test that guards the line, or write it",
         )
     });
-    let bare = invariants(page).into_iter().filter(|line| named_tests(line).is_empty()).map(|line| {
+    let bare = promises(page, heading).into_iter().filter(|line| named_tests(line).is_empty()).map(|line| {
         let start: String = line.chars().take(60).collect();
-        complaint(PAGE, format!("`{start}…` names no test"), "add `test: path::name`")
+        complaint(name, format!("`{start}…` names no test"), "add `test: path::name`")
     });
     missing.chain(bare).collect()
 }
 
 #[test]
-fn every_invariant_names_a_test_that_exists() {
-    // The page is written with the first issue; before it exists there is nothing to hold it to.
-    let Ok(page) = std::fs::read_to_string(root().join(PAGE)) else { return };
-    assert!(!invariants(&page).is_empty(), "{PAGE} has no numbered invariants under a heading of that name");
-    insist(&broken(&page, &rust_files()));
+fn every_promise_names_a_test_that_exists() {
+    let files = rust_files();
+    for (name, heading) in PAGES {
+        let page = std::fs::read_to_string(root().join(name)).unwrap();
+        assert!(!promises(&page, heading).is_empty(), "{name} has no numbered lines under {heading:?}");
+        insist(&broken((name, heading), &page, &files));
+    }
 }
 
 #[cfg(test)]
@@ -94,18 +101,20 @@ mod tests {
     fn a_promise_without_a_test_is_found() {
         let page =
             "# Invariants\n1. One way. `test: tidy::crates::gone`\n2. Nothing named.\n\n# Next\n3. free";
-        assert_eq!(broken(page, &files()).len(), 2);
+        assert_eq!(broken(PAGES[0], page, &files()).len(), 2);
         let wrong_place = "# Invariants\n1. A. `test: flows::arrows`";
-        assert_eq!(broken(wrong_place, &files()).len(), 1);
+        assert_eq!(broken(PAGES[0], wrong_place, &files()).len(), 1);
         let no_test = "# Invariants\n1. A. `test: tidy::crates::helper`";
-        assert_eq!(broken(no_test, &files()).len(), 1);
+        assert_eq!(broken(PAGES[0], no_test, &files()).len(), 1);
+        let two_headings = "# Promise 1\n| 1 | a |\n# Promise 2\n| 2 | b |\n# Free\n| 3 | c |";
+        assert_eq!(broken(PAGES[1], two_headings, &files()).len(), 2);
     }
 
     #[test]
     fn a_kept_promise_is_not() {
         let page = "## Invariants\n\n| # | what | guard |\n|---|---|---|\n| 1 | one way | `test: tidy::crates::arrows` |\n\
                     2. strict,\n   everywhere `test: brink_license::verify::tests::strict`\n";
-        assert_eq!(broken(page, &files()), Vec::<String>::new());
-        assert_eq!(invariants(page).len(), 2);
+        assert_eq!(broken(PAGES[0], page, &files()), Vec::<String>::new());
+        assert_eq!(promises(page, PAGES[0].1).len(), 2);
     }
 }
