@@ -204,3 +204,18 @@ fn write_the_seeds() {
         }
     }
 }
+
+#[test]
+#[ignore = "replays fuzz/corpus: scripts/coverage runs it, and whoever wants to see an old finding again"]
+fn replay_the_corpus() {
+    for (target, probe) in probe::ALL {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        let inputs = std::fs::read_dir(&folder).expect("scripts/fuzz has made the corpus");
+        let mut seen = 0;
+        for input in inputs {
+            probe(&std::fs::read(input.unwrap().path()).unwrap());
+            seen += 1;
+        }
+        assert!(seen > 0, "{target} has an empty corpus");
+    }
+}
