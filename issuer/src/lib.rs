@@ -27,6 +27,7 @@ pub mod keys;
 pub mod minting;
 pub mod price;
 mod reaction;
+pub mod reactivation;
 mod refusal;
 mod request;
 mod restored;
@@ -39,6 +40,7 @@ pub mod shown_keys;
 pub mod standing;
 pub mod storage;
 pub mod subscription;
+mod suspicion;
 
 pub use issuer::{Issuer, OpenError};
 pub use refusal::Refusal;

@@ -11,13 +11,14 @@ mod rows;
 pub mod sqlite;
 
 pub use plans::{
-    Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
-    DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
-    Report, Retirement, RetirementView, StandingChange, SubscriptionView,
+    Activation, ActivationView, Answer, AnswerKind, AnswerMark, Answered, AssignmentView, AuditLine,
+    AuditNote, CameraChange, Consequence, DeviceListed, DeviceView, Elsewhere, EpochEnd, Founding, Holder,
+    NewAnew, NewCode, NewManifest, NewPolicy, NewSubscription, Posting, Report, Retirement, RetirementView,
+    Seen, StandingChange, SubscriptionView,
 };
 pub use rows::{
-    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, ExchangeState, IssuerRow, LicenceRow,
-    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
+    Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
+    IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
 };
 
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
@@ -101,6 +102,13 @@ pub trait Storage: Send + Sync {
     /// A tenant and the subscription in force.
     fn tenant(&self, tenant: &TenantId) -> Result<SubscriptionView, StorageError>;
 
+    /// Every tenant, by id.
+    fn tenants(&self) -> Result<Vec<TenantRow>, StorageError>;
+
+    /// Changes what happens when a device of a tenant seems to run twice.
+    fn set_policy(&self, tenant: &TenantId, plan: Plan<'_, TenantRow, NewPolicy>)
+    -> Result<(), StorageError>;
+
     /// Adds a version to a tenant's subscription.
     fn set_subscription(
         &self,
@@ -143,6 +151,23 @@ pub trait Storage: Send + Sync {
         device: &DeviceId,
         plan: Plan<'_, DeviceRow, StandingChange>,
     ) -> Result<(), StorageError>;
+
+    /// Adds a code that activates a device anew.
+    fn reactivate(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, DeviceView, NewAnew>,
+    ) -> Result<(), StorageError>;
+
+    /// What the audit says of copies of a device, newest first; at most `limit` lines.
+    fn evidence(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditLine>, StorageError>;
+
+    /// Whether this was the key of an earlier epoch of the device.
+    fn was_key(&self, device: &DeviceId, jkt: &Kid) -> Result<bool, StorageError>;
+
+    /// Whether this request of the device was answered before, among the newest of its epoch.
+    fn was_answered(&self, device: &DeviceId, mark: &AnswerMark) -> Result<bool, StorageError>;
 
     /// The devices, other than this one, that hold most seats at `now`; at most `limit`.
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError>;

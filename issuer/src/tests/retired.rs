@@ -230,6 +230,7 @@ enum Step {
     Exchange(usize),
     Retire(usize),
     Replace(usize, bool),
+    Reactivate(usize, bool),
     Pass(i64),
 }
 
@@ -240,6 +241,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0_usize..6).prop_map(Step::Exchange),
         1 => (0_usize..6).prop_map(Step::Retire),
         3 => (0_usize..6, any::<bool>()).prop_map(|(device, overlap)| Step::Replace(device, overlap)),
+        3 => (0_usize..6, any::<bool>()).prop_map(|(device, overlap)| Step::Reactivate(device, overlap)),
         2 => (0_i64..20).prop_map(|days| Step::Pass(days * DAY)),
     ]
 }
@@ -272,6 +274,16 @@ fn take(bench: &Bench, edges: &mut Vec<Edge>, step: &Step) {
                 edges.push(activated(bench, &made));
             }
         }
+        Step::Reactivate(device, overlap) => {
+            let Some(edge) = edges.get(*device) else { return };
+            // The copy with the old key goes on with what it has, and asks for more when its turn comes.
+            if let Ok(made) = bench.reactivation(&edge.id(), overlap.then_some("copied")) {
+                let mut anew = bench.device();
+                if anew.activate(&bench.issuer, made.code.reveal()).is_ok() {
+                    edges.push(anew);
+                }
+            }
+        }
         Step::Pass(seconds) => bench.pass(*seconds),
     }
 }
@@ -282,7 +294,9 @@ fn in_force(bench: &Bench, edges: &[Edge]) -> (u64, u64) {
     let live = edges.iter().filter(|edge| edge.claims().ends_at() > now);
     let sum = live.map(|edge| edge.seats().0 as u64 + u64::from(edge.seats().1)).sum();
     let listed = bench.admin.devices(&TENANT.parse().unwrap()).unwrap();
-    (sum, listed.iter().filter(|listed| listed.overlap).map(|listed| listed.seats_held).sum())
+    let retired: u64 = listed.iter().filter(|listed| listed.overlap).map(|listed| listed.seats_held).sum();
+    let past = listed.iter().flat_map(|listed| &listed.past).filter(|past| past.overlap);
+    (sum, retired + past.map(|past| past.seats).sum::<u64>())
 }
 
 proptest! {
