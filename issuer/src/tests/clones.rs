@@ -184,12 +184,16 @@ fn no_more_requests_are_remembered_than_that() {
     let remembered = || {
         let connection = rusqlite::Connection::open(bench.data.database()).unwrap();
         let sql = "SELECT count(*), min(ctr) FROM requests";
-        connection.query_row(sql, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u64>(1)?))).unwrap()
+        connection.query_row(sql, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, i64>(1)?))).unwrap()
     };
     for _ in 0..REQUESTS_KEPT {
         edge.exchange(&bench.issuer).unwrap();
     }
-    assert_eq!(remembered(), (REQUESTS_KEPT, edge.ctr - u64::from(REQUESTS_KEPT) + 1), "the newest");
+    assert_eq!(
+        remembered(),
+        (REQUESTS_KEPT, (edge.ctr - u64::from(REQUESTS_KEPT) + 1).cast_signed()),
+        "the newest"
+    );
 }
 
 #[test]

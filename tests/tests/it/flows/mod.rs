@@ -2,6 +2,7 @@
 
 mod again;
 mod agent;
+mod clones;
 mod doctor;
 mod host;
 mod keys;
