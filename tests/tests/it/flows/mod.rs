@@ -12,6 +12,7 @@ mod permission;
 mod refusals;
 mod replace;
 mod revocation;
+mod secrets;
 mod thief;
 mod tls;
 
