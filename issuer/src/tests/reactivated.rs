@@ -130,6 +130,20 @@ fn neither_its_old_code_nor_another_one_brings_the_old_key_back() {
 }
 
 #[test]
+fn what_the_old_key_asked_last_is_nothing_that_the_new_one_has_asked() {
+    let bench = Bench::with(10, &[]);
+    let mut edge = bench.activated();
+    edge.exchange(&bench.issuer).unwrap();
+    let made = bench.reactivation(&edge.id(), Some("copied")).unwrap();
+    let mut anew = bench.anew(&made);
+    // Both have the same counter now, and would say other things with it.
+    assert_eq!(anew.ctr + 1, edge.ctr);
+    anew.boot_id = "boot-after".into();
+    anew.exchange(&bench.issuer).unwrap();
+    assert_eq!(audit(&bench, "device.clone_suspected").len(), 0);
+}
+
+#[test]
 fn a_lost_answer_is_given_again_and_after_an_exchange_the_code_is_spent() {
     let (mut bench, edge) = settled();
     let made = bench.reactivation(&edge.id(), Some("copied")).unwrap();
