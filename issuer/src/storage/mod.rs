@@ -6,15 +6,16 @@
 //! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
 //! conflict; the last run counts.
 
+mod clones;
 mod plans;
 mod rows;
 pub mod sqlite;
 
+pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
 pub use plans::{
-    Activation, ActivationView, Answer, AnswerKind, AnswerMark, Answered, AssignmentView, AuditLine,
-    AuditNote, CameraChange, Consequence, DeviceListed, DeviceView, Elsewhere, EpochEnd, Founding, Holder,
-    NewAnew, NewCode, NewManifest, NewPolicy, NewSubscription, Posting, Report, Retirement, RetirementView,
-    Seen, StandingChange, SubscriptionView,
+    Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
+    DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
+    Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,

@@ -36,7 +36,7 @@ fn ratchet(answer: &Path) -> [String; 3] {
 /// The base64 of a key file.
 fn key_text(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().filter(|line| !line.starts_with('-') && line.len() > 20).next_back().unwrap().to_owned()
+    text.lines().rfind(|line| !line.starts_with('-') && line.len() > 20).unwrap().to_owned()
 }
 
 #[test]
