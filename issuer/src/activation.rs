@@ -4,10 +4,13 @@ use crate::admin::ran;
 use crate::answer::{Admitted, Answering};
 use crate::code;
 use crate::issuer::Issuer;
+use crate::reactivation::begun_anew;
 use crate::refusal::Refusal;
 use crate::request::Proven;
 use crate::secret::Redacted;
-use crate::storage::{Activation, ActivationView, DeviceStatus, DeviceView, StorageError};
+use crate::storage::{
+    Activation, ActivationView, DeviceRow, DeviceStatus, DeviceView, EpochEnd, StorageError,
+};
 
 /// The epoch of a device's first activation.
 const FIRST_EPOCH: u32 = 1;
@@ -39,7 +42,13 @@ fn spend(
     let mut outcome = None;
     issuer.storage.activate(digest, &proven.key.kid(), answering.now, &mut |view| {
         let planned = admit(&answering, view, proven).and_then(|admitted| match admitted {
-            Some(device) => first_answer(&answering, device, proven).map(Some),
+            Some(device) => match view.code.as_ref().and_then(|code| code.anew).filter(|_| !view.redeemed) {
+                None => first_answer(&answering, (device, None), proven).map(Some),
+                Some(anew) => {
+                    let (begun, end) = begun_anew(device, anew);
+                    first_answer(&answering, (&begun, Some(end)), proven).map(Some)
+                }
+            },
             None => Ok(None),
         });
         let (result, activation) = match planned {
@@ -68,17 +77,14 @@ fn admit<'v>(
     }
     if view.redeemed {
         let device = view.device.as_ref().ok_or(Refusal::CodeSpent)?;
-        // A lost answer is given anew until the device has shown that it got one.
+        check_standing(&device.device)?;
+        let row = &device.device;
+        // A lost answer is given anew until the device has shown that it got one, or another key has taken its place.
         return match device {
-            device if device.device.status == DeviceStatus::Suspended => {
-                Err(Refusal::Suspended(device.device.id.clone()))
-            }
-            device if device.device.status == DeviceStatus::Retired => Err(Refusal::retired(&device.device)),
-            device if device.device.status == DeviceStatus::Revoked => {
-                Err(Refusal::Revoked(device.device.id.clone()))
-            }
-            device if device.answered.contains(&proven.mark) => Ok(None),
-            device if device.device.exchange.exchanged_at.is_some() => Err(Refusal::CodeSpent),
+            _ if row.key.as_ref() != Some(&proven.key) => Err(Refusal::KeyReplaced(row.id.clone())),
+            _ if row.reactivate_from.is_some() => Err(Refusal::ReactivationRequired(row.id.clone())),
+            device if device.answered.iter().any(|answered| answered.mark.is_of(&proven.mark)) => Ok(None),
+            _ if row.exchange.exchanged_at.is_some() => Err(Refusal::CodeSpent),
             device => Ok(Some(device)),
         };
     }
@@ -88,12 +94,30 @@ fn admit<'v>(
     if code.used >= code.uses {
         return Err(Refusal::CodeSpent);
     }
-    view.device.as_ref().map(Some).ok_or(Refusal::CodeSpent)
+    let device = view.device.as_ref().ok_or(Refusal::CodeSpent)?;
+    if let Some(anew) = code.anew {
+        check_standing(&device.device)?;
+        if anew.epoch != device.device.epoch {
+            // Another code has ended that epoch meanwhile.
+            return Err(Refusal::CodeSpent);
+        }
+    }
+    Ok(Some(device))
+}
+
+/// No code lifts what an operator has decided.
+fn check_standing(device: &DeviceRow) -> Result<(), Refusal> {
+    match device.status {
+        DeviceStatus::Pending | DeviceStatus::Active => Ok(()),
+        DeviceStatus::Suspended => Err(Refusal::Suspended(device.id.clone())),
+        DeviceStatus::Retired => Err(Refusal::retired(device)),
+        DeviceStatus::Revoked => Err(Refusal::Revoked(device.id.clone())),
+    }
 }
 
 fn first_answer(
     answering: &Answering<'_>,
-    before: &DeviceView,
+    (before, ends): (&DeviceView, Option<EpochEnd>),
     proven: &Proven,
 ) -> Result<Activation, Refusal> {
     let mut view = before.clone();
@@ -108,7 +132,16 @@ fn first_answer(
         let detail = serde_json::json!({ "jkt": proven.key.kid(), "epoch": view.device.epoch });
         posting.notes.push(answering.note(&view, "device.activate", detail));
     }
-    Ok(Activation { key: proven.key.clone(), epoch: view.device.epoch, posting })
+    if let Some(end) = ends {
+        let past = before.past.last();
+        let detail = serde_json::json!({
+            "jkt": proven.key.kid(), "epoch": view.device.epoch, "boot_id": proven.report.boot_id,
+            "old_jkt": past.map(|past| past.jkt), "seats_held": past.map(|past| past.seats),
+            "held_until": past.filter(|past| past.seats > 0).map(|past| past.until), "overlap": end.overlap,
+        });
+        posting.notes.push(answering.note(&view, "device.activate_anew", detail));
+    }
+    Ok(Activation { key: proven.key.clone(), epoch: view.device.epoch, ends, posting })
 }
 
 /// Wrong codes are counted; too many are refused as such.

@@ -7,11 +7,13 @@ use crate::clock::Clock;
 use crate::code;
 use crate::currency::CurrencyError;
 use crate::minting::fresh_token_id;
+use crate::reactivation::{self, Reactivation, ReactivationError, ReactivationOrder};
 use crate::retirement::{self, Retired, RetirementError, RetirementOrder, Successor};
 use crate::secret::{NoRandom, Redacted, random};
 use crate::standing::{self, StandingError, StandingOrder};
 use crate::storage::{
-    Actor, DeviceListed, DeviceStatus, NewCode, Storage, StorageError, SubscriptionRow, TenantRow, Tier,
+    Actor, AuditLine, AuditNote, ClonePolicy, DeviceListed, DeviceStatus, NewCode, NewPolicy, Storage,
+    StorageError, SubscriptionRow, TenantRow, Tier,
 };
 use crate::subscription::{self, SubscriptionError, SubscriptionOrder};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
@@ -19,6 +21,9 @@ use std::sync::Arc;
 
 /// Longest tenant name: what an invoice has room for.
 const TENANT_NAME_CHARS_MAX: usize = 200;
+
+/// Lines of evidence that are shown: a row a day and reason, so the newest month.
+const EVIDENCE_LINES_MAX: u32 = 100;
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +61,9 @@ pub enum AdminError {
     /// The retirement.
     #[error(transparent)]
     Retirement(#[from] RetirementError),
+    /// A device that was to be activated anew.
+    #[error(transparent)]
+    Reactivation(#[from] ReactivationError),
     /// A code would activate devices that cannot be licensed.
     #[error("tenant {0} has no subscription yet")]
     NoSubscription(TenantId),
@@ -81,7 +89,11 @@ impl AdminError {
             Self::NoSubscription(tenant) => {
                 format!("set one with `subscription set --tenant {tenant} --cameras N`")
             }
-            Self::Retirement(_) | Self::Standing(_) | Self::Storage(_) | Self::Random(_) => return None,
+            Self::Retirement(_)
+            | Self::Reactivation(_)
+            | Self::Standing(_)
+            | Self::Storage(_)
+            | Self::Random(_) => return None,
         })
     }
 }
@@ -150,6 +162,7 @@ impl Admin {
             name: name.to_owned(),
             zone: parse_zone(&order.timezone)?,
             currency: order.currency.parse()?,
+            clones: ClonePolicy::default(),
             created_at: self.clock.now(),
         };
         self.storage.create_tenant(&tenant, &self.actor)?;
@@ -214,6 +227,50 @@ impl Admin {
             record
         })?;
         Ok((ran(outcome)??, fresh.map(|(text, code)| made(text, code))))
+    }
+
+    /// Makes a code that activates a device anew.
+    pub fn reactivate(&self, order: &ReactivationOrder) -> Result<(Reactivation, MadeCode), AdminError> {
+        reactivation::check_order(order)?;
+        check_bounds("--expires-hours", order.expires_hours, &code::HOURS)?;
+        let (now, code) = (self.clock.now(), code::generate()?);
+        let expires_at = now.saturating_add(i64::from(order.expires_hours) * 3600);
+        let code_sha256 = code::digest(code.reveal()).ok_or(NoRandom)?;
+        let mut outcome = None;
+        self.storage.reactivate(&order.device, now, &mut |view| {
+            let made = reactivation::reactivate(view, order, (code_sha256, expires_at), (now, &self.actor));
+            let (done, new) = match made {
+                Ok((done, new)) => (Ok(done), Some(new)),
+                Err(refusal) => (Err(refusal), None),
+            };
+            outcome = Some(done);
+            new
+        })?;
+        let done = ran(outcome)??;
+        Ok((done, MadeCode { code, devices: vec![order.device.clone()], expires_at }))
+    }
+
+    /// What the audit says of copies of a device, newest first.
+    pub fn evidence(&self, device: &DeviceId) -> Result<Vec<AuditLine>, AdminError> {
+        Ok(self.storage.evidence(device, EVIDENCE_LINES_MAX)?)
+    }
+
+    /// Changes what happens when a device of a tenant seems to run twice; answers what did before.
+    pub fn set_policy(&self, tenant: &TenantId, clones: ClonePolicy) -> Result<ClonePolicy, AdminError> {
+        let now = self.clock.now();
+        let mut was = None;
+        self.storage.set_policy(tenant, &mut |row| {
+            was = Some(row.clones);
+            let note = AuditNote {
+                at: now,
+                actor: self.actor.clone(),
+                action: "tenant.policy",
+                subject: row.id.to_string(),
+                detail: serde_json::json!({ "was": row.clones, "clones": clones }),
+            };
+            (row.clones != clones).then_some(NewPolicy { clones, note })
+        })?;
+        Ok(ran(was)?)
     }
 
     /// Every device of a tenant.

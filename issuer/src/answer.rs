@@ -109,9 +109,8 @@ impl Answering<'_> {
         );
         let mark = proven.mark;
         let answer = Answer {
-            kind: mark.kind,
-            ctr: mark.ctr,
-            body_sha256: mark.body_sha256,
+            mark,
+            seen: crate::suspicion::seen(self, proven),
             receipt_seq,
             ratchet_next: next,
             restored_by: lost.map(Lost::receipt_seq),
@@ -119,7 +118,8 @@ impl Answering<'_> {
             bytes: response.encode()?,
         };
         let report = Some(self.report(view, proven));
-        Ok(Posting { report, licence_floor, licence: minted, answer: Some(answer), notes, reactions })
+        let answer = Some(answer);
+        Ok(Posting { report, licence_floor, licence: minted, answer, notes, reactions, ..Posting::default() })
     }
 
     /// A device cannot hold more than is on record; believing it would free seats that it may still use.

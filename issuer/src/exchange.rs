@@ -3,12 +3,11 @@
 use crate::admin::ran;
 use crate::answer::{Admitted, Answering};
 use crate::issuer::Issuer;
-use crate::reaction::reaction;
 use crate::refusal::Refusal;
 use crate::request::{Proven, Signed};
 use crate::restored::Lost;
 use crate::storage::{AnswerKind, DeviceStatus, DeviceView, Posting, StorageError};
-use brink_license::b64;
+use crate::suspicion;
 
 /// What a request turns out to be.
 enum Admission {
@@ -20,14 +19,13 @@ enum Admission {
     Refused(Refusal),
 }
 
-/// Longest proof that the audit keeps whole; an honest one has a third of that.
-const PROOF_KEPT_BYTES_MAX: usize = 2048;
-
-/// Whether the key is the one on record: what is cheap to tell before the body is inflated. The transaction asks again.
+/// Whether the key is one on record, now or once: what is cheap to tell before the body is inflated. The transaction asks
+/// again, and refuses those of earlier epochs, which are evidence.
 pub(crate) fn check_known(issuer: &Issuer, signed: &Signed) -> Result<(), Refusal> {
     let device = &signed.claims.dev;
     match issuer.storage.device_key(device).map_err(unknown_device)? {
         Some(key) if key == signed.key => Ok(()),
+        Some(_) if issuer.storage.was_key(device, &signed.key.kid())? => Ok(()),
         Some(_) | None => Err(Refusal::OtherKey(device.clone())),
     }
 }
@@ -56,9 +54,10 @@ pub(crate) fn exchange(issuer: &Issuer, proven: &Proven) -> Result<Vec<u8>, Refu
 /// `None` when the request turned out to be answered already.
 fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
     let answering = issuer.answering()?;
+    let replayed = issuer.storage.was_answered(&proven.claims.dev, &proven.mark)?;
     let mut outcome = None;
     let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &mut |view| {
-        let (result, posting) = plan(&answering, view, proven);
+        let (result, posting) = plan(&answering, view, (proven, replayed));
         outcome = Some(result);
         posting
     });
@@ -68,12 +67,12 @@ fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Ref
 
 type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>);
 
-fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcome {
+fn plan(answering: &Answering<'_>, view: &DeviceView, (proven, replayed): (&Proven, bool)) -> Outcome {
     match admit(answering, view, proven) {
         Admission::Repeated => (None, None),
         Admission::Refused(refusal) => {
-            let evidence = is_clone_evidence(&refusal).then(|| evidence(answering, view, proven, &refusal));
-            (Some(Err(refusal)), evidence.flatten())
+            let evidence = suspicion::posting(answering, view, (proven, replayed), &refusal);
+            (Some(Err(refusal)), evidence)
         }
         Admission::New(admitted) => match answering.compose(view, proven, admitted) {
             Ok(posting) => {
@@ -88,21 +87,28 @@ fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcom
 /// Whose request this is, whether it is new, and whether it comes from the copy that got the last answer.
 fn admit(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Admission {
     let (device, claims) = (&view.device, &proven.claims);
-    if device.key.as_ref() != Some(&proven.key) {
+    let is_old_key = || view.past.iter().any(|past| past.jkt == proven.key.kid());
+    if device.key.as_ref() != Some(&proven.key) && !is_old_key() {
         return Admission::Refused(Refusal::OtherKey(device.id.clone()));
     }
     if device.status == DeviceStatus::Retired {
         return Admission::Refused(Refusal::retired(device));
     }
+    if device.key.as_ref() != Some(&proven.key) {
+        return Admission::Refused(Refusal::KeyReplaced(device.id.clone()));
+    }
+    if device.reactivate_from.is_some() {
+        return Admission::Refused(Refusal::ReactivationRequired(device.id.clone()));
+    }
     if claims.epoch != device.epoch {
         let (found, current) = (claims.epoch, device.epoch);
         return Admission::Refused(Refusal::OtherEpoch { device: device.id.clone(), found, current });
     }
-    if view.answered.contains(&proven.mark) {
+    if view.answered.iter().any(|answered| answered.mark.is_of(&proven.mark)) {
         return Admission::Repeated;
     }
-    let last = view.answered.iter().find(|mark| mark.kind == AnswerKind::Exchange);
-    if last.is_some_and(|mark| mark.ctr == claims.ctr) {
+    let last = view.answered.iter().find(|answered| answered.mark.kind == AnswerKind::Exchange);
+    if last.is_some_and(|answered| answered.mark.ctr == claims.ctr) {
         // Two different requests with one counter: only a copy counts the same way.
         return Admission::Refused(Refusal::CloneSuspected(device.id.clone()));
     }
@@ -119,32 +125,4 @@ fn admit(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Admis
         Some(lost) => Admission::New(Admitted::by_receipt(lost)),
         None => Admission::Refused(Refusal::CloneSuspected(device.id.clone())),
     }
-}
-
-const fn is_clone_evidence(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::CloneSuspected(_) | Refusal::StaleCounter { .. })
-}
-
-/// The proof is kept whole: it is signed by the device's own key, so it shows to anybody that two copies exist. Once:
-/// the holder of that key could go on for ever.
-fn evidence(
-    answering: &Answering<'_>,
-    view: &DeviceView,
-    proven: &Proven,
-    refusal: &Refusal,
-) -> Option<Posting> {
-    tracing::warn!(device = %view.device.id, code = refusal.code(), "two copies of one device, or a restored disk");
-    let reaction = reaction(view, refusal.code(), proven, answering.now)?;
-    let proof = &proven.sent.proof;
-    let detail = serde_json::json!({
-        "code": refusal.code(),
-        "ctr": proven.claims.ctr,
-        "held_ctr": view.device.exchange.ctr,
-        "boot_id": proven.report.boot_id.chars().take(64).collect::<String>(),
-        "body_sha256": b64::encode(&proven.mark.body_sha256),
-        "proof_sha256": b64::encode(&reaction.proof_sha256),
-        "proof": (proof.len() <= PROOF_KEPT_BYTES_MAX).then_some(proof),
-    });
-    let note = answering.note(view, "device.clone_suspected", detail);
-    Some(Posting { notes: vec![note], reactions: vec![reaction], ..Posting::default() })
 }

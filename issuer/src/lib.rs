@@ -28,6 +28,7 @@ pub mod minting;
 pub mod notices;
 pub mod price;
 mod reaction;
+pub mod reactivation;
 mod refusal;
 mod request;
 mod restored;
@@ -40,6 +41,7 @@ pub mod shown_keys;
 pub mod standing;
 pub mod storage;
 pub mod subscription;
+mod suspicion;
 
 pub use issuer::{Issuer, OpenError};
 pub use refusal::Refusal;

@@ -11,6 +11,10 @@ use brink_license::UnixSeconds;
 /// How long one reaction of a kind stands for all that follow: somebody looks at the audit once a day at best.
 pub(crate) const QUIET_SECONDS: i64 = 86_400;
 
+/// Requests of a device that are remembered after they were answered, so that one of them which is carried here once more
+/// is told from a copy's: two days of exchanges by network, and years of those by file.
+pub(crate) const REQUESTS_KEPT: u32 = 600;
+
 /// The reaction to remember; `None` when there has been one to this very request, or one for this reason lately.
 pub(crate) fn reaction(
     view: &DeviceView,

@@ -61,6 +61,18 @@ pub enum Refusal {
              find out which copy is the real one and activate it anew"
     )]
     CloneSuspected(DeviceId),
+    /// A copy was seen, and its tenant wants nobody to go on as this device.
+    #[error(
+        "device {0} seems to run twice, so every copy of it is refused until the real one was activated anew; at the issuer \
+             `brink-issuer device reactivate --device {0}`, then on the device `brink-edge activate --again --code CODE`"
+    )]
+    ReactivationRequired(DeviceId),
+    /// A copy with the key of an earlier epoch.
+    #[error(
+        "device {0} was activated anew with another key, and what has the old one gets nothing any more; if this is the \
+             real one, `brink-issuer device reactivate --device {0}`, then here `brink-edge activate --again --code CODE`"
+    )]
+    KeyReplaced(DeviceId),
     /// Held back by the operator.
     #[error("device {0} is suspended; an activation code does not lift that, its operator does")]
     Suspended(DeviceId),
@@ -139,6 +151,8 @@ impl Refusal {
             Self::OtherKey(_) | Self::OtherEpoch { .. } => "WRONG_DEVICE",
             Self::StaleCounter { .. } => "STALE_COUNTER",
             Self::CloneSuspected(_) => "CLONE_SUSPECTED",
+            Self::ReactivationRequired(_) => "REACTIVATION_REQUIRED",
+            Self::KeyReplaced(_) => "KEY_REPLACED",
             Self::Suspended(_) => "SUSPENDED",
             Self::Retired { .. } => "RETIRED",
             Self::Revoked(_) => "REVOKED",

@@ -75,7 +75,8 @@ impl Signed {
         };
         let notices = NoticesHeld::read(&body.sections)?;
         let body_sha256 = body_sha256(&self.sent.body);
-        let mark = AnswerMark { kind: self.kind, ctr: self.claims.ctr, body_sha256 };
+        let (kind, ctr) = (self.kind, self.claims.ctr);
+        let mark = AnswerMark { kind, ctr, body_sha256, nonce: Some(self.claims.nonce) };
         let proven = Proven {
             key: self.key,
             claims: self.claims,

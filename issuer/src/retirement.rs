@@ -5,7 +5,7 @@
 //! says so, and why, lets the successor have them earlier; what may run twice is bounded and named.
 
 use crate::calendar::rfc3339;
-use crate::storage::{Actor, AuditNote, DeviceStatus, NewCode, Retirement, RetirementView};
+use crate::storage::{Actor, AuditNote, DeviceStatus, DeviceView, NewCode, Retirement, RetirementView};
 use brink_license::{CameraId, DeviceId, TenantId, UnixSeconds};
 use serde::Serialize;
 
@@ -128,19 +128,20 @@ pub struct Retired {
 pub fn check_order(order: &RetirementOrder) -> Result<(), RetirementError> {
     match &order.reason {
         None if order.accept_overlap => return Err(RetirementError::ReasonMissing),
-        Some(reason)
-            if reason.trim().is_empty()
-                || reason.chars().count() > REASON_CHARS_MAX
-                || reason.chars().any(char::is_control) =>
-        {
-            return Err(RetirementError::Reason);
-        }
+        Some(reason) if !check_reason(reason) => return Err(RetirementError::Reason),
         Some(_) | None => {}
     }
     match &order.successor {
         Successor::Existing(by) if *by == order.device => Err(RetirementError::Itself(by.clone())),
         Successor::Existing(_) | Successor::New { .. } | Successor::None => Ok(()),
     }
+}
+
+/// Whether a text is a line of the audit.
+pub(crate) fn check_reason(reason: &str) -> bool {
+    !reason.trim().is_empty()
+        && reason.chars().count() <= REASON_CHARS_MAX
+        && !reason.chars().any(char::is_control)
 }
 
 /// What to record, or why not. `code` is that of a new successor.
@@ -164,8 +165,8 @@ pub fn retire(
             return Err(RetirementError::SuccessorRetired(by.id.clone()));
         }
     }
-    let held = view.device.seats_held;
-    let overlap = order.accept_overlap && (held > 0 || view.quota_held);
+    let Held { seats: held, quota_ppm, until: held_until } = Held::of(&view.device);
+    let overlap = order.accept_overlap && (held > 0 || quota_ppm > 0);
     if overlap {
         check_overlap(view)?;
     }
@@ -175,7 +176,7 @@ pub fn retire(
         replaced_by: existing.map(|by| &by.id).or(new).cloned(),
         cameras: view.device.cameras.iter().map(|row| row.camera.clone()).collect(),
         seats_held: held,
-        held_until: (held > 0).then(|| rfc3339(view.held_until)),
+        held_until: (held > 0).then(|| rfc3339(held_until)),
         overlap,
     };
     let note = AuditNote {
@@ -193,19 +194,41 @@ pub fn retire(
     Ok((retired, retirement))
 }
 
+/// What a device may still run on, with any of its keys: that of now, and those of earlier epochs whose overlap nobody
+/// has accepted yet.
+struct Held {
+    seats: u64,
+    quota_ppm: u64,
+    until: UnixSeconds,
+}
+
+impl Held {
+    fn of(view: &DeviceView) -> Self {
+        let past = view.past.iter().filter(|past| !past.overlap);
+        past.fold(
+            Self { seats: view.seats_held, quota_ppm: view.quota_ppm_held, until: view.held_until },
+            |held, past| Self {
+                seats: held.seats.saturating_add(past.seats),
+                quota_ppm: held.quota_ppm.saturating_add(past.quota_ppm),
+                until: held.until.max(past.until),
+            },
+        )
+    }
+}
+
 /// However often devices are lost: what may run twice is never more than what is paid for once.
 fn check_overlap(view: &RetirementView) -> Result<(), RetirementError> {
-    let held = view.device.seats_held;
+    let Held { seats: held, until, .. } = Held::of(&view.device);
     let subscribed =
         view.device.subscription.as_ref().map_or(0, |subscription| u64::from(subscription.cameras));
-    let overlapping = view.overlapping.saturating_add(held);
+    let overlapping = view.device.elsewhere.overlapping.saturating_add(held);
     if overlapping <= subscribed {
         return Ok(());
     }
     Err(RetirementError::OverlapBeyond {
         device: view.device.device.id.clone(),
         held,
-        until: rfc3339(view.held_until),
+        until: rfc3339(until),
         overlapping,
         subscribed,
     })

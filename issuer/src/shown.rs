@@ -21,6 +21,8 @@ pub struct ShownLicence {
     pub tenant: TenantId,
     /// Where the device stands.
     pub status: crate::storage::DeviceStatus,
+    /// Since when every copy of it is refused until it was activated anew, RFC 3339.
+    pub reactivation_due_since: Option<String>,
     /// Its class.
     pub tier: crate::storage::Tier,
     /// The thumbprint of its key.
@@ -129,7 +131,7 @@ pub fn shown(
         Err(reason) => (None, Some(reason)),
     };
     let will_mint = match &wanted {
-        Some(_) if !view.device.status.may_be_licensed() => None,
+        Some(_) if !view.device.status.may_be_licensed() || view.device.reactivate_from.is_some() => None,
         Some(wanted) if view.device.key.is_some() => {
             let resumed = has_withdrawn_newest(view).then_some(Occasion::Resumed);
             occasion(&wanted.draft, view.latest.as_ref(), mint.now)?.or(resumed)
@@ -141,6 +143,7 @@ pub fn shown(
         device: device.id.clone(),
         tenant: view.tenant.id.clone(),
         status: device.status,
+        reactivation_due_since: device.reactivate_from.map(rfc3339),
         tier: device.tier,
         jkt: device.key.as_ref().map(brink_license::PublicKey::kid),
         epoch: device.epoch,
@@ -178,8 +181,8 @@ fn shown_desired(wanted: Desired, now: UnixSeconds, held_by: Vec<Holder>) -> Sho
     let exp = wanted.draft.exp(now);
     let withheld = (!wanted.withheld.is_empty()).then(|| Withheld {
         reason: format!(
-            "{} cameras have no seat: other devices still hold them, until they report a licence without them or their \
-             licences end. Those of a device that is gone: `device replace`",
+            "{} cameras have no seat: other devices, or an earlier key of this one, still hold them, until they report a licence without them or their \
+             licences end. Those of a device that is gone: `device replace`; of a copy: `device reactivate`",
             wanted.withheld.len()
         ),
         cameras: wanted.withheld,

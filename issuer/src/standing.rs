@@ -75,6 +75,12 @@ pub enum StandingError {
              new one"
     )]
     Revoked(DeviceId),
+    /// It is not the licence that holds it back.
+    #[error(
+        "the licence of device {0} is active, but every copy of it is refused until it was activated anew; `device \
+             reactivate --device {0}` makes the code for that"
+    )]
+    ReactivationDue(DeviceId),
     /// No word reaches it any more.
     #[error(
         "device {0} is retired, so no receipt reaches it; `device list` shows until when it may still run"
@@ -88,7 +94,11 @@ impl StandingError {
     pub const fn is_of_state(&self) -> bool {
         match self {
             Self::Reason => false,
-            Self::NotActivated { .. } | Self::Already { .. } | Self::Revoked(_) | Self::Retired(_) => true,
+            Self::NotActivated { .. }
+            | Self::Already { .. }
+            | Self::Revoked(_)
+            | Self::ReactivationDue(_)
+            | Self::Retired(_) => true,
         }
     }
 }
@@ -114,6 +124,9 @@ pub(crate) fn change(
         }
         (DeviceStatus::Retired, _) => return Err(StandingError::Retired(id)),
         (DeviceStatus::Revoked, DeviceStatus::Suspended) => return Err(StandingError::Revoked(id)),
+        (DeviceStatus::Active, DeviceStatus::Active) if device.reactivate_from.is_some() => {
+            return Err(StandingError::ReactivationDue(id));
+        }
         (status, to) if status == to => return Err(StandingError::Already { device: id, status }),
         (DeviceStatus::Active | DeviceStatus::Suspended | DeviceStatus::Revoked, _) => {}
     }

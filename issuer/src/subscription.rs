@@ -264,6 +264,7 @@ mod tests {
             name: "Acme".into(),
             zone: Tz::UTC,
             currency: "USD".parse().unwrap(),
+            clones: crate::storage::ClonePolicy::Alert,
             created_at: UnixSeconds::new(0),
         };
         SubscriptionView { tenant, current: None, first_trial: None, cameras_named: 0 }

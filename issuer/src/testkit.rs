@@ -105,12 +105,12 @@ impl Bench {
         rusqlite::Connection::open(self.data.database()).unwrap().execute(sql, values).unwrap();
     }
 
-    /// Rows of all tables together.
+    /// Rows of all tables together, but for the requests that are remembered: how many these are is bounded.
     pub(crate) fn rows(&self) -> i64 {
         let connection = rusqlite::Connection::open(self.data.database()).unwrap();
         let sql =
             "SELECT group_concat('SELECT count(*) AS n FROM ' || name, ' UNION ALL ') FROM sqlite_schema
-                   WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+                   WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'requests'";
         let counts: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
         connection.query_row(&format!("SELECT sum(n) FROM ({counts})"), [], |row| row.get(0)).unwrap()
     }
@@ -168,6 +168,8 @@ impl Bench {
             licence_seq: 0,
             keyset: None,
             receipt: None,
+            nonce: [7; 32],
+            boot_id: "boot-1".into(),
         }
     }
 
@@ -221,6 +223,9 @@ pub(crate) struct Edge {
     pub(crate) licence_seq: u64,
     pub(crate) keyset: Option<Keyset>,
     pub(crate) receipt: Option<VerifiedReceipt>,
+    /// Of its next request. A real device makes a fresh one each time; here copies have their own.
+    pub(crate) nonce: [u8; 32],
+    pub(crate) boot_id: String,
 }
 
 impl Edge {
@@ -249,6 +254,7 @@ impl Edge {
             licence_seq: self.licence_seq,
             keyset_version: self.keyset.as_ref().map_or(0, Keyset::version),
             receipt_seq: self.receipt.as_ref().map_or(0, |receipt| receipt.claims().seq),
+            boot_id: self.boot_id.clone(),
             ..ClientReport::default()
         };
         let last_receipt = match &kind {
@@ -271,13 +277,18 @@ impl Edge {
             dev: self.device.clone().unwrap_or_else(unnamed),
             epoch: self.epoch,
             ctr: self.ctr,
-            nonce: [7; 32],
+            nonce: self.nonce,
         };
         twist(&mut claims);
         let proof = sign_document(&*self.key, Typ::Request, &claims.to_json_bytes().unwrap()).unwrap();
         let ratchet_mac = self.ratchet.map(|ratchet| ratchet_mac(&ratchet, &body_sha256(&body)));
         let device_key = *self.key.public_key().as_bytes();
         ExchangeRequest { proof, device_key, ratchet_mac, body }.encode().unwrap()
+    }
+
+    /// What somebody has who copied the disk to another machine, which was started there.
+    pub(crate) fn copied(&self, machine: u8) -> Edge {
+        Edge { nonce: [machine; 32], boot_id: format!("boot-{machine}"), ..self.clone() }
     }
 
     pub(crate) fn activate(&mut self, issuer: &Issuer, code: &str) -> Result<(), Refusal> {
@@ -332,7 +343,7 @@ impl Edge {
             issuer: self.anchor.issuer().clone(),
             device: self.device.clone(),
             epoch: self.device.as_ref().map(|_| self.epoch),
-            pending: Some(([7; 32], self.ctr)),
+            pending: Some((self.nonce, self.ctr)),
         };
         let authority = Authority::Issuer(keyset, KeyUse::Receipt);
         verify::<ReceiptClaims>(response.receipt.as_bytes(), authority, &expected).unwrap()

@@ -1,12 +1,14 @@
 //! Flows through the whole issuer in one process, with real keys on the real database.
 
 mod activation;
+mod clones;
 mod exchange;
 mod hostile;
 mod http;
 mod keys;
 mod ledger;
 mod licence;
+mod reactivated;
 mod restored;
 mod retired;
 mod revocations;

@@ -141,6 +141,88 @@ fn it_serves_logs_without_secrets_survives_a_kill_and_ends_on_a_signal() {
 }
 
 #[test]
+fn guessing_codes_is_slowed_down_and_stops_no_right_one() {
+    /// What the issuer takes from everybody together in a minute before it slows down.
+    const WRONG_CODES_MAX: usize = 30;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("issuer");
+    said(&data, "init --issuer dev-acme --dev");
+    said(&data, "tenant create --id tenant-123 --name Acme");
+    said(&data, "subscription set --tenant tenant-123 --cameras 10");
+    let code = said(&data, "device code --tenant tenant-123")["code"].as_str().unwrap().to_owned();
+    let log = folder.path().join("log");
+    let serving = Serving::start(&data, &log, "");
+    let own = |name: &str| {
+        let own = folder.path().join(name);
+        fs::create_dir(&own).unwrap();
+        own
+    };
+    let (guess, right, late) = (
+        own("guesser"),
+        activation(&own("right"), "dev-acme", &code),
+        activation(&own("late"), "dev-acme", &code),
+    );
+    let guess = activation(&guess, "dev-acme", "00000-00000-00000-00000-00000-0");
+    let heads: Vec<_> = (0..2 * WRONG_CODES_MAX + 2).map(|_| serving.post(ACTIVATE_PATH, &guess).0).collect();
+    assert!(heads[0].starts_with("HTTP/1.1 403"), "{}", heads[0]);
+    // The window may end meanwhile and another begin, so there are enough for either.
+    let slowed: Vec<_> = heads.iter().filter(|head| head.starts_with("HTTP/1.1 429")).collect();
+    assert!(!slowed.is_empty(), "{heads:?}");
+    assert!(slowed[0].to_lowercase().contains("retry-after: "), "{}", slowed[0]);
+    assert!(serving.post(ACTIVATE_PATH, &right).0.starts_with("HTTP/1.1 200"));
+    let (head, problem) = serving.post(ACTIVATE_PATH, &late);
+    assert!(head.starts_with("HTTP/1.1 409"), "{head} {}", String::from_utf8_lossy(&problem));
+    assert!(String::from_utf8_lossy(&problem).contains("CODE_SPENT"));
+}
+
+#[test]
+fn what_people_write_is_kept_as_they_wrote_it() {
+    const TRICKY: &str = "'; DROP TABLE devices; --\" %_\\ /* ?1 :x @y $z";
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("issuer");
+    said(&data, "init --issuer dev-acme --dev");
+    let told = |arguments: &[&str]| {
+        let output =
+            Command::new(PROGRAM).args(arguments).arg("--json").arg("--data").arg(&data).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let made = told(&["tenant", "create", "--id", TRICKY, "--name", TRICKY]);
+    assert_eq!((&made["id"], &made["name"]), (&TRICKY.into(), &TRICKY.into()));
+    told(&["subscription", "set", "--tenant", TRICKY, "--cameras", "10"]);
+    told(&["tenant", "policy", "--tenant", TRICKY, "--clones", "suspend"]);
+    let code = told(&["device", "code", "--tenant", TRICKY]);
+    let device = code["device"].as_str().unwrap();
+    told(&["camera", "assign", "--device", device, "--camera", TRICKY]);
+    let request = folder.path().join("request");
+    fs::write(&request, activation(folder.path(), "dev-acme", code["code"].as_str().unwrap())).unwrap();
+    let (asked, answered) = (request.to_str().unwrap(), folder.path().join("answer"));
+    told(&["exchange", "--in", asked, "--out", answered.to_str().unwrap()]);
+    told(&["license", "suspend", "--device", device, "--reason", TRICKY]);
+    told(&["license", "resume", "--device", device]);
+    told(&["device", "reactivate", "--device", device, "--reason", TRICKY, "--by", TRICKY]);
+    let seen = told(&["device", "evidence", "--device", device]);
+    let lines = seen["evidence"].as_array().unwrap();
+    let reasons: Vec<_> = lines.iter().map(|line| &line["detail"]["reason"]).collect();
+    assert_eq!(reasons, [&TRICKY.into(), &serde_json::Value::Null, &TRICKY.into()], "{seen:#}");
+    assert_eq!(lines[0]["detail"]["by"], TRICKY);
+    let shown = told(&["tenant", "list"]);
+    assert_eq!(
+        (&shown["tenants"][0]["id"], &shown["tenants"][0]["clones"]),
+        (&TRICKY.into(), &"suspend".into())
+    );
+    let retired = told(&["device", "retire", "--device", device, "--reason", TRICKY]);
+    assert_eq!(retired["cameras"], serde_json::json!([TRICKY]));
+    assert_eq!(told(&["device", "list", "--tenant", TRICKY])["devices"][0]["status"], "retired");
+    for unknown in [&["license", "show", "--device", TRICKY][..], &["device", "evidence", "--device", TRICKY]]
+    {
+        let output = Command::new(PROGRAM).args(unknown).arg("--data").arg(&data).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("unknown device"));
+    }
+}
+
+#[test]
 fn a_keyset_and_a_database_that_do_not_fit_refuse_to_serve() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("issuer");

@@ -91,7 +91,12 @@ impl Issuer {
 
     /// Serves on a free port of the loopback; gives the process and its URL.
     pub fn serve(&self) -> (Running, String) {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        self.serve_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub fn serve_with(&self, arguments: &[&str]) -> (Running, String) {
+        let mut command = self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
         let mut running = Running::start(&mut command, self.data.with_extension("log"));
         let url = running.announced("listening on ");
         (running, url)

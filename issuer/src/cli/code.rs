@@ -11,6 +11,7 @@ use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
 use crate::notices::IssueError;
+use crate::reactivation::ReactivationError;
 use crate::retirement::RetirementError;
 use crate::rotation::RotationError;
 use crate::standing::StandingError;
@@ -50,6 +51,7 @@ const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Subscription(error) => of_subscription(error),
         AdminError::Assignment(error) => of_assignment(error),
         AdminError::Retirement(error) => of_retirement(error),
+        AdminError::Reactivation(error) => of_reactivation(error),
         AdminError::Standing(error) => of_standing(error),
         AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
@@ -69,12 +71,23 @@ fn of_issue(error: &IssueError) -> &'static str {
     }
 }
 
+const fn of_reactivation(error: &ReactivationError) -> &'static str {
+    match error {
+        ReactivationError::NotActivated { .. } => "NOT_ACTIVATED",
+        ReactivationError::Retired(_) => "RETIRED",
+        ReactivationError::ReasonMissing => "REASON_MISSING",
+        ReactivationError::Reason => "OUT_OF_BOUNDS",
+        ReactivationError::OverlapBeyond { .. } => "OVERLAP_BEYOND",
+    }
+}
+
 const fn of_standing(error: &StandingError) -> &'static str {
     match error {
         StandingError::Reason => "OUT_OF_BOUNDS",
         StandingError::NotActivated { .. } => "NOT_ACTIVATED",
         StandingError::Already { .. } => "UNCHANGED",
         StandingError::Revoked(_) => "REVOKED",
+        StandingError::ReactivationDue(_) => "REACTIVATION_REQUIRED",
         StandingError::Retired(_) => "RETIRED",
     }
 }

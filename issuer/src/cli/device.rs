@@ -1,6 +1,8 @@
 //! `brink-issuer device`.
 
+mod evidence;
 mod list;
+mod reactivate;
 mod retire;
 
 use super::EXIT_CODES;
@@ -28,6 +30,12 @@ pub(super) enum Device {
     /// Retire a device and put another in its place, with its cameras, seats and share of the quotas
     #[command(after_help = EXIT_CODES)]
     Replace(retire::Replace),
+    /// Make a code that activates a device anew, with another key; prints it once. Every copy of the old key is refused
+    #[command(after_help = EXIT_CODES)]
+    Reactivate(reactivate::Reactivate),
+    /// Show what was seen of copies of a device: both requests, their proofs, counters, boots and times
+    #[command(after_help = EXIT_CODES)]
+    Evidence(evidence::Evidence),
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +63,8 @@ impl Device {
             Device::List(list) => &list.target,
             Device::Retire(retire) => &retire.target,
             Device::Replace(replace) => &replace.target,
+            Device::Reactivate(reactivate) => &reactivate.target,
+            Device::Evidence(evidence) => &evidence.target,
         }
     }
 
@@ -64,6 +74,8 @@ impl Device {
             Device::List(list) => list.run(output),
             Device::Retire(retire) => retire.run(output),
             Device::Replace(replace) => replace.run(output),
+            Device::Reactivate(reactivate) => reactivate.run(output),
+            Device::Evidence(evidence) => evidence.run(output),
         }
     }
 }

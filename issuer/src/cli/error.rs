@@ -171,6 +171,7 @@ fn admin_exit(error: &AdminError) -> Exit {
         AdminError::Subscription(error) => of_state(error.is_of_state()),
         AdminError::Assignment(error) => of_state(error.is_of_state()),
         AdminError::Retirement(error) => of_state(error.is_of_state()),
+        AdminError::Reactivation(error) => of_state(error.is_of_state()),
         AdminError::Standing(error) => of_state(error.is_of_state()),
         AdminError::NoSubscription(_) => Exit::NotAllowed,
         AdminError::TenantName

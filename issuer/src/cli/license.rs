@@ -126,6 +126,9 @@ fn describe(shown: &ShownLicence) -> String {
         (None, None) => {}
     }
     let next = match shown.will_mint {
+        None if shown.reactivation_due_since.is_some() => {
+            "every copy is refused until it was activated anew: device reactivate, then activate --again"
+        }
         Some(_) => "the next exchange mints a new token",
         None if shown.minted.is_none() => "activation mints the first token",
         None => "the next exchange sends nothing new",

@@ -34,6 +34,8 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::CodeUnknown
         | Refusal::CodeExpired
         | Refusal::Suspended(_)
+        | Refusal::ReactivationRequired(_)
+        | Refusal::KeyReplaced(_)
         | Refusal::Retired { .. }
         | Refusal::Revoked(_)
         | Refusal::Unlicensable(_) => StatusCode::FORBIDDEN,

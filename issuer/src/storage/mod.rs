@@ -6,11 +6,13 @@
 //! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
 //! conflict; the last run counts.
 
+mod clones;
 mod notices;
 mod plans;
 mod rows;
 pub mod sqlite;
 
+pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
 pub use notices::{IssuedNotice, NewRevocations, RevocationList, RevocationsView, RevokedRow};
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
@@ -18,8 +20,8 @@ pub use plans::{
     Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
 pub use rows::{
-    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, ExchangeState, IssuerRow, LicenceRow,
-    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
+    Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
+    IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
 };
 
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
@@ -103,6 +105,13 @@ pub trait Storage: Send + Sync {
     /// A tenant and the subscription in force.
     fn tenant(&self, tenant: &TenantId) -> Result<SubscriptionView, StorageError>;
 
+    /// Every tenant, by id.
+    fn tenants(&self) -> Result<Vec<TenantRow>, StorageError>;
+
+    /// Changes what happens when a device of a tenant seems to run twice.
+    fn set_policy(&self, tenant: &TenantId, plan: Plan<'_, TenantRow, NewPolicy>)
+    -> Result<(), StorageError>;
+
     /// Adds a version to a tenant's subscription.
     fn set_subscription(
         &self,
@@ -153,6 +162,23 @@ pub trait Storage: Send + Sync {
         now: UnixSeconds,
         plan: Plan<'_, RevocationsView, NewRevocations>,
     ) -> Result<(), StorageError>;
+
+    /// Adds a code that activates a device anew.
+    fn reactivate(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, DeviceView, NewAnew>,
+    ) -> Result<(), StorageError>;
+
+    /// What the audit says of copies of a device, newest first; at most `limit` lines.
+    fn evidence(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditLine>, StorageError>;
+
+    /// Whether this was the key of an earlier epoch of the device.
+    fn was_key(&self, device: &DeviceId, jkt: &Kid) -> Result<bool, StorageError>;
+
+    /// Whether this request of the device was answered before, among the newest of its epoch.
+    fn was_answered(&self, device: &DeviceId, mark: &AnswerMark) -> Result<bool, StorageError>;
 
     /// The devices, other than this one, that hold most seats at `now`; at most `limit`.
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError>;

@@ -1,9 +1,10 @@
 //! What plans see, and what they record.
 
+use super::clones::{Answered, Consequence, EpochEnd, Seen};
 use super::notices::IssuedNotice;
 use super::rows::{
-    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, IssuerRow, LicenceRow, Reaction,
-    SubscriptionRow, TenantRow, Tier, TrialWindow,
+    Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, IssuerRow, LicenceRow, PastEpoch,
+    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow,
 };
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -47,10 +48,13 @@ pub struct NewSubscription {
 pub struct Elsewhere {
     /// Cameras assigned by name to other devices.
     pub named: u64,
-    /// Seats that other devices hold or are to hold: the larger of named and held, each.
+    /// Seats that other devices hold or are to hold: the larger of named and held, each. And those that the keys of
+    /// earlier epochs may still use, this device's too: whoever has such a key is somebody else now.
     pub reserved: u64,
-    /// Parts per million of the tenant's quotas that other devices hold.
+    /// Parts per million of the tenant's quotas that these hold.
     pub quota_ppm: u64,
+    /// Seats that may run twice now, because somebody accepted it.
+    pub overlapping: u64,
     /// Devices that share what is unnamed: active, or with a live code. Counts this one if it does.
     pub sharers: u64,
     /// The place of this device among them by id, from 0; `None` if it does not share.
@@ -87,10 +91,16 @@ pub struct DeviceView {
     pub latest: Option<LicenceRow>,
     /// When the token was minted that is the oldest of the newest [`MINTS_MAX`](crate::minting::MINTS_MAX).
     pub mints_began: Option<UnixSeconds>,
-    /// Seats of the licences that this device may still run on.
+    /// Seats of the licences that this device may still run on, with its key of now.
     pub seats_held: u64,
-    /// Which requests the stored answers answer, at most one of each kind.
-    pub answered: Vec<AnswerMark>,
+    /// Their parts per million of the tenant's quotas.
+    pub quota_ppm_held: u64,
+    /// When the last of them ends for good.
+    pub held_until: UnixSeconds,
+    /// Its earlier epochs, oldest first.
+    pub past: Vec<PastEpoch>,
+    /// What the stored answers answered, at most one of each kind.
+    pub answered: Vec<Answered>,
     /// What it was reacted to, at most one of each kind.
     pub reactions: Vec<Reaction>,
     /// What it should have beside its licence.
@@ -106,6 +116,18 @@ pub struct AnswerMark {
     pub ctr: u64,
     /// SHA-256 of its body.
     pub body_sha256: [u8; 32],
+    /// Its nonce; `None` for an answer from before nonces were kept. Two copies count alike and say the same, and only
+    /// their nonces tell them apart.
+    pub nonce: Option<[u8; 32]>,
+}
+
+impl AnswerMark {
+    /// Whether this very request was the one that was answered.
+    #[must_use]
+    pub fn is_of(&self, asked: &AnswerMark) -> bool {
+        let same_nonce = self.nonce.is_none() || self.nonce == asked.nonce;
+        (self.kind, self.ctr, self.body_sha256) == (asked.kind, asked.ctr, asked.body_sha256) && same_nonce
+    }
 }
 
 /// A code to add, with the devices it will activate.
@@ -143,12 +165,6 @@ pub struct AssignmentView {
 pub struct RetirementView {
     /// The device.
     pub device: DeviceView,
-    /// When the last of what it may still run on ends for good.
-    pub held_until: UnixSeconds,
-    /// Whether that has a share of the tenant's quotas.
-    pub quota_held: bool,
-    /// Seats of retired devices that may run beside those of their successors now.
-    pub overlapping: u64,
     /// The device that is to take its place, if it is there already.
     pub successor: Option<DeviceView>,
 }
@@ -199,6 +215,10 @@ pub struct DeviceListed {
     pub held_until: UnixSeconds,
     /// Whether these overlap with a successor's.
     pub overlap: bool,
+    /// Since when every copy of it is refused until it was activated anew.
+    pub reactivate_from: Option<UnixSeconds>,
+    /// Earlier epochs that may still run on something.
+    pub past: Vec<PastEpoch>,
 }
 
 /// A change to make: all of it or nothing.
@@ -232,6 +252,8 @@ pub struct Activation {
     pub key: PublicKey,
     /// The epoch that begins.
     pub epoch: u32,
+    /// The epoch that ends with that, for a device that is activated anew.
+    pub ends: Option<EpochEnd>,
     /// The first licence and the answer.
     pub posting: Posting,
 }
@@ -248,12 +270,10 @@ pub enum AnswerKind {
 /// An answer to keep before it leaves.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// To which kind of request.
-    pub kind: AnswerKind,
-    /// The request's counter.
-    pub ctr: u64,
-    /// SHA-256 of the request's body.
-    pub body_sha256: [u8; 32],
+    /// Which request it answers.
+    pub mark: AnswerMark,
+    /// What is kept of it.
+    pub seen: Seen,
     /// The number of its receipt.
     pub receipt_seq: u64,
     /// The ratchet it carries.
@@ -290,6 +310,8 @@ pub struct Posting {
     pub notes: Vec<AuditNote>,
     /// What not to react to again for a while.
     pub reactions: Vec<Reaction>,
+    /// What the tenant's policy does about a copy.
+    pub consequence: Option<Consequence>,
 }
 
 /// A manifest to add.

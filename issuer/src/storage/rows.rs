@@ -45,8 +45,35 @@ pub struct TenantRow {
     pub zone: Tz,
     /// The currency of its contract.
     pub currency: Currency,
+    /// What happens by itself when a device of its seems to run twice.
+    pub clones: ClonePolicy,
     /// When it was created.
     pub created_at: UnixSeconds,
+}
+
+/// What happens by itself when a device seems to run twice. Evidence is kept and the copy refused whatever it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClonePolicy {
+    /// Nothing more: the copy that has the ratchet goes on.
+    #[default]
+    Alert,
+    /// Every copy is refused until the device was activated anew, with another key.
+    Reactivate,
+    /// The licence is suspended until somebody resumes it.
+    Suspend,
+}
+
+impl ClonePolicy {
+    /// The word in messages and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Reactivate => "reactivate",
+            Self::Suspend => "suspend",
+        }
+    }
 }
 
 /// The life of a trial, half-open.
@@ -196,6 +223,8 @@ pub struct DeviceRow {
     pub reported_seq: u64,
     /// The keyset version that it said it holds.
     pub reported_keyset: u64,
+    /// Since when every copy of it is refused until it was activated anew.
+    pub reactivate_from: Option<UnixSeconds>,
     /// What stays withdrawn, whatever the status.
     pub withdrawn: Option<Withdrawn>,
     /// Exchange state.
@@ -275,4 +304,32 @@ pub struct CodeRow {
     pub used: u32,
     /// When it expires.
     pub expires_at: UnixSeconds,
+    /// The device that it activates anew, if it is for one that there is already.
+    pub anew: Option<Anew>,
+}
+
+/// What a code for a device that there is already says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anew {
+    /// The epoch that it ends. In a later one it is spent.
+    pub epoch: u32,
+    /// Whether somebody accepted that what that epoch may still run on overlaps with what the next one gets.
+    pub overlap: bool,
+}
+
+/// An epoch that is over, and what its key may still run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastEpoch {
+    /// Its number.
+    pub epoch: u32,
+    /// The key of then.
+    pub jkt: Kid,
+    /// Seats of the licences that it may still run on, now.
+    pub seats: u64,
+    /// Their parts per million of the tenant's quotas.
+    pub quota_ppm: u64,
+    /// When the last of them ends for good.
+    pub until: UnixSeconds,
+    /// Whether they may run twice.
+    pub overlap: bool,
 }

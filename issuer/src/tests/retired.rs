@@ -209,6 +209,51 @@ fn a_device_that_is_there_already_takes_the_place_and_no_other_tenants_does() {
 }
 
 #[test]
+fn new_hardware_gets_cameras_with_their_packs_in_their_order_unnamed_seats_and_quota() {
+    let bench = Bench::with(10, &["retail=49.00", "advanced_analytics"]);
+    let mut edge = bench.activated();
+    bench.assign(&edge.id(), &names("late", 0..1), &["retail", "advanced_analytics"]);
+    bench.pass(60);
+    bench.assign(&edge.id(), &names("early", 0..1), &["retail"]);
+    for _ in 0..3 {
+        edge.exchange(&bench.issuer).unwrap();
+    }
+    let before = bench.view(&edge.id()).cameras;
+    let (_, made) = bench.replaced(&edge.id(), Some("broken"));
+    assert_eq!(
+        bench.view(&made.devices[0]).cameras,
+        before,
+        "who came first keeps a seat when seats are short"
+    );
+    let next = activated(&bench, &made);
+    let (old, new) = (edge.claims(), next.claims());
+    assert_eq!((next.seats(), &new.grants, &new.packs), ((2, 8), &old.grants, &old.packs));
+    assert_eq!((&new.quotas, &new.device), (&old.quotas, &old.device));
+    assert_eq!(bench.view(&edge.id()).cameras, []);
+}
+
+#[test]
+fn a_trial_ends_when_it_would_have_on_new_hardware_too_and_on_a_new_key() {
+    let bench = Bench::new();
+    let row = bench.admin.set_subscription(&TENANT.parse().unwrap(), &order(None, &[])).unwrap();
+    let ends = row.trial.unwrap().ends_at;
+    let mut edge = bench.activated();
+    bench.assign(&edge.id(), &names("cam", 0..2), &[]);
+    bench.pass(70 * DAY);
+    edge.exchange(&bench.issuer).unwrap();
+    assert_eq!(edge.claims().exp, ends, "within its last month");
+    bench.pass(5 * DAY);
+    let (_, made) = bench.replaced(&edge.id(), Some("broken"));
+    let next = activated(&bench, &made);
+    assert_eq!((next.seats(), next.claims().exp, next.claims().mode), ((2, 0), ends, edge.claims().mode));
+    let moved = bench.view(&next.id()).cameras;
+    assert!(moved.iter().all(|row| row.assigned_at < edge.claims().iat), "{moved:?}");
+    bench.pass(5 * DAY);
+    let made = bench.reactivation(&next.id(), None).unwrap();
+    assert_eq!(bench.anew(&made).claims().exp, ends);
+}
+
+#[test]
 fn a_list_says_where_every_device_stands() {
     let (bench, edge) = settled();
     bench.pass(1);
@@ -230,6 +275,7 @@ enum Step {
     Exchange(usize),
     Retire(usize),
     Replace(usize, bool),
+    Reactivate(usize, bool),
     Pass(i64),
 }
 
@@ -240,6 +286,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0_usize..6).prop_map(Step::Exchange),
         1 => (0_usize..6).prop_map(Step::Retire),
         3 => (0_usize..6, any::<bool>()).prop_map(|(device, overlap)| Step::Replace(device, overlap)),
+        3 => (0_usize..6, any::<bool>()).prop_map(|(device, overlap)| Step::Reactivate(device, overlap)),
         2 => (0_i64..20).prop_map(|days| Step::Pass(days * DAY)),
     ]
 }
@@ -272,6 +319,16 @@ fn take(bench: &Bench, edges: &mut Vec<Edge>, step: &Step) {
                 edges.push(activated(bench, &made));
             }
         }
+        Step::Reactivate(device, overlap) => {
+            let Some(edge) = edges.get(*device) else { return };
+            // The copy with the old key goes on with what it has, and asks for more when its turn comes.
+            if let Ok(made) = bench.reactivation(&edge.id(), overlap.then_some("copied")) {
+                let mut anew = bench.device();
+                if anew.activate(&bench.issuer, made.code.reveal()).is_ok() {
+                    edges.push(anew);
+                }
+            }
+        }
         Step::Pass(seconds) => bench.pass(*seconds),
     }
 }
@@ -282,7 +339,9 @@ fn in_force(bench: &Bench, edges: &[Edge]) -> (u64, u64) {
     let live = edges.iter().filter(|edge| edge.claims().ends_at() > now);
     let sum = live.map(|edge| edge.seats().0 as u64 + u64::from(edge.seats().1)).sum();
     let listed = bench.admin.devices(&TENANT.parse().unwrap()).unwrap();
-    (sum, listed.iter().filter(|listed| listed.overlap).map(|listed| listed.seats_held).sum())
+    let retired: u64 = listed.iter().filter(|listed| listed.overlap).map(|listed| listed.seats_held).sum();
+    let past = listed.iter().flat_map(|listed| &listed.past).filter(|past| past.overlap);
+    (sum, retired + past.map(|past| past.seats).sum::<u64>())
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use crate::calendar::rfc3339;
 use crate::cli::error::CliError;
 use crate::cli::opening::Target;
 use crate::cli::output::Output;
-use crate::storage::DeviceListed;
+use crate::storage::{DeviceListed, PastEpoch};
 use brink_license::TenantId;
 use clap::Args;
 
@@ -34,6 +34,15 @@ fn document(listed: &DeviceListed) -> serde_json::Value {
         "licence_seq": listed.licence_seq, "reported_seq": listed.reported_seq,
         "expires_at": listed.exp.map(rfc3339), "ends_at": listed.ends_at.map(rfc3339),
         "seats_held": listed.seats_held, "held_until": held_until(listed), "overlap": listed.overlap,
+        "reactivation_due_since": listed.reactivate_from.map(rfc3339),
+        "past_epochs": listed.past.iter().map(past_document).collect::<Vec<_>>(),
+    })
+}
+
+fn past_document(past: &PastEpoch) -> serde_json::Value {
+    serde_json::json!({
+        "epoch": past.epoch, "jkt": past.jkt, "seats_held": past.seats, "held_until": rfc3339(past.until),
+        "overlap": past.overlap,
     })
 }
 
@@ -65,6 +74,14 @@ fn line(listed: &DeviceListed) -> String {
     {
         let what = if listed.overlap { "that may run twice" } else { "kept" };
         line.push_str(&format!(", {} seats {what} until {until}", listed.seats_held));
+    }
+    if let Some(since) = listed.reactivate_from {
+        line.push_str(&format!(", refused since {} until it is activated anew", rfc3339(since)));
+    }
+    for past in &listed.past {
+        let what = if past.overlap { "that may run twice" } else { "kept" };
+        let (epoch, until) = (past.epoch, rfc3339(past.until));
+        line.push_str(&format!(", {} seats of epoch {epoch} {what} until {until}", past.seats));
     }
     line
 }

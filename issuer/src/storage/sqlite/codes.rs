@@ -1,7 +1,7 @@
 //! Activation codes, the devices they will activate, and their redemption.
 
 use super::columns::{int, parsed, seconds, tier_text, uint32};
-use super::{StorageError, devices, note};
+use super::{StorageError, devices, note, past};
 use crate::storage::{Activation, ActivationView, Actor, AuditNote, CodeRow, DeviceView, NewCode};
 use brink_license::{DeviceId, Kid, UnixSeconds};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -49,16 +49,24 @@ pub(super) fn view(
     jkt: &Kid,
     now: UnixSeconds,
 ) -> Result<ActivationView, StorageError> {
+    let taken = past::is_known_key(tx, jkt)?;
+    if let Some((row, device)) = past::code(tx, code)? {
+        let redeemed = past::is_redeemed(tx, code, jkt)?;
+        return Ok(ActivationView {
+            code: Some(row),
+            key_taken: taken && !redeemed,
+            redeemed,
+            device: Some(devices::view(tx, &device, now)?),
+        });
+    }
     let redeemed = redeemed(tx, code, jkt)?;
-    let taken = "SELECT count(*) FROM devices WHERE jkt = ?1";
-    let taken = tx.prepare_cached(taken)?.query_row([jkt.to_string()], |row| row.get::<_, i64>(0))?;
     let device = match &redeemed {
         Some(device) => Some(device.clone()),
         None => next_of(tx, code)?,
     };
     Ok(ActivationView {
         code: row(tx, code)?,
-        key_taken: taken > 0 && redeemed.is_none(),
+        key_taken: taken && redeemed.is_none(),
         redeemed: redeemed.is_some(),
         device: device.map(|device| devices::view(tx, &device, now)).transpose()?,
     })
@@ -75,6 +83,7 @@ fn row(tx: &Transaction<'_>, code: &[u8; 32]) -> Result<Option<CodeRow>, Storage
         uses: uint32(row, "uses")?,
         used: uint32(row, "used")?,
         expires_at: seconds(row, "expires_at")?,
+        anew: None,
     }))
 }
 
@@ -101,11 +110,25 @@ pub(super) fn redeem(
     now: UnixSeconds,
 ) -> Result<(), StorageError> {
     let (device, jkt) = (before.device.id.as_str(), activation.key.kid().to_string());
-    let sql = "INSERT INTO code_redemptions (code_sha256, jkt, device, redeemed_at) VALUES (?1, ?2, ?3, ?4)
-               ON CONFLICT (code_sha256, jkt) DO NOTHING";
-    tx.execute(sql, params![code, jkt, device, now.as_i64()])?;
+    if let Some(end) = activation.ends {
+        past::end_epoch(tx, code, (before, activation, end), now)?;
+    } else if past::code(tx, code)?.is_none() {
+        add_redemption(tx, code, (device, &jkt), now)?;
+    }
     let sql = "UPDATE devices SET status = iif(status = 'pending', 'active', status), public_key = ?2, jkt = ?3, epoch = ?4, activated_at = ?5
                WHERE id = ?1";
     tx.execute(sql, params![device, activation.key.as_bytes(), jkt, activation.epoch, now.as_i64()])?;
+    Ok(())
+}
+
+fn add_redemption(
+    tx: &Transaction<'_>,
+    code: &[u8; 32],
+    (device, jkt): (&str, &str),
+    now: UnixSeconds,
+) -> Result<(), StorageError> {
+    let sql = "INSERT INTO code_redemptions (code_sha256, jkt, device, redeemed_at) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (code_sha256, jkt) DO NOTHING";
+    tx.execute(sql, params![code, jkt, device, now.as_i64()])?;
     Ok(())
 }

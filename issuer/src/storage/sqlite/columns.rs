@@ -3,7 +3,7 @@
 use super::StorageError;
 use crate::calendar::parse_zone;
 use crate::currency::Currency;
-use crate::storage::{AnswerKind, DeviceStatus, TenantRow, Tier};
+use crate::storage::{AnswerKind, ClonePolicy, DeviceStatus, TenantRow, Tier};
 use brink_license::UnixSeconds;
 use brink_license::token::Enforce;
 use rusqlite::Row;
@@ -62,12 +62,15 @@ pub(super) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+const ALL_POLICIES: [ClonePolicy; 3] = [ClonePolicy::Alert, ClonePolicy::Reactivate, ClonePolicy::Suspend];
+
 pub(super) fn tenant(row: &Row<'_>) -> Result<TenantRow, StorageError> {
     Ok(TenantRow {
         id: parsed(row, "tenant")?,
         name: column(row, "name")?,
         zone: parse_zone(&column::<String>(row, "timezone")?).map_err(|e| damaged("tenants.timezone", e))?,
         currency: parsed::<Currency>(row, "currency")?,
+        clones: named(row, "clones", &ALL_POLICIES, ClonePolicy::as_str)?,
         created_at: seconds(row, "created_at")?,
     })
 }

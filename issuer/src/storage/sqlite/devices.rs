@@ -4,7 +4,7 @@ use super::columns::{
     self, bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, ratchet, seconds, uint,
     uint32,
 };
-use super::{StorageError, cameras, postings, retirement, revocations, standing, tenants};
+use super::{StorageError, cameras, past, postings, retirement, revocations, standing, tenants};
 use crate::minting::MINTS_MAX;
 use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, LicenceRow};
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
@@ -28,7 +28,8 @@ pub(super) fn view(
     let mut rows = statement.query([id.as_str()])?;
     let row = rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?;
     let device = device(row)?;
-    let held = if seconds(row, "held_until")? > now { uint(row, "seats_held")? } else { 0 };
+    let held_until = seconds(row, "held_until")?;
+    let held = |name| if held_until > now { uint(row, name) } else { Ok(0) };
     Ok(DeviceView {
         tenant: tenants::row(tx, &device.tenant)?,
         subscription: tenants::current(tx, &device.tenant)?,
@@ -36,8 +37,11 @@ pub(super) fn view(
         elsewhere: elsewhere(tx, &device.tenant, id, now)?,
         latest: latest(tx, &device)?,
         mints_began: mints_began(tx, &device)?,
-        seats_held: held,
-        answered: postings::marks(tx, id)?,
+        seats_held: held("seats_held")?,
+        quota_ppm_held: held("quota_ppm_held")?,
+        held_until,
+        past: past::of_device(tx, id, now)?,
+        answered: postings::answers(tx, id)?,
         reactions: postings::reactions(tx, id)?,
         notices: revocations::latest(tx, &device.tenant)?
             .and_then(|list| list.notice(now))
@@ -73,6 +77,7 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
         licence_seq: uint(row, "licence_seq")?,
         reported_seq: uint(row, "reported_seq")?,
         reported_keyset: uint(row, "reported_keyset")?,
+        reactivate_from: optional_seconds(row, "reactivate_from")?,
         withdrawn: standing::withdrawn(row)?,
         exchange: ExchangeState {
             ctr: uint(row, "ctr")?,
@@ -108,10 +113,12 @@ fn elsewhere(
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![tenant.as_str(), device.as_str(), now.as_i64()])?;
     let row = rows.next()?.ok_or_else(|| damaged("devices", "an aggregate gave no row"))?;
+    let (past_seats, past_quota_ppm, overlapping) = past::held(tx, tenant, now)?;
     Ok(Elsewhere {
         named: uint(row, "named")?,
-        reserved: uint(row, "reserved")?,
-        quota_ppm: uint(row, "quota_ppm")?,
+        reserved: uint(row, "reserved")?.saturating_add(past_seats),
+        quota_ppm: uint(row, "quota_ppm")?.saturating_add(past_quota_ppm),
+        overlapping,
         sharers: uint(row, "sharers")?,
         rank: (uint(row, "shares_itself")? > 0).then_some(uint(row, "rank")?),
     })
@@ -127,7 +134,10 @@ pub(super) fn holders(
     let sql = "SELECT id, cameras_named, held_until, iif(held_until > ?3, seats_held, 0) AS held FROM devices
                WHERE tenant = ?1 AND id <> ?2 AND overlap_from IS NULL
                  AND (cameras_named > 0 OR (held_until > ?3 AND seats_held > 0))
-               ORDER BY max(cameras_named, held) DESC, id LIMIT ?4";
+               UNION ALL
+               SELECT device, 0, held_until, seats_held FROM past_epochs
+               WHERE tenant = ?1 AND overlap_from IS NULL AND held_until > ?3 AND seats_held > 0
+               ORDER BY 4 DESC, 2 DESC, 1 LIMIT ?4";
     let mut statement = tx.prepare(sql)?;
     let mut rows = statement.query(params![tenant.as_str(), device.as_str(), now.as_i64(), limit])?;
     let mut holders = Vec::new();
@@ -175,8 +185,8 @@ pub(super) fn licence(row: &Row<'_>) -> Result<LicenceRow, StorageError> {
     })
 }
 
-/// What the device may still be running on: tokens that have not ended and are not older than the one it reported.
-/// Earlier epochs count until they end, because the old key may still be out there.
+/// What the device may still be running on: tokens of its epoch that have not ended and are not older than the one it
+/// reported. What earlier epochs may still run on is counted beside it, in `past_epochs`: their keys are others.
 pub(super) fn project_held(
     tx: &Transaction<'_>,
     (device, epoch): (&DeviceId, u32),
@@ -188,7 +198,7 @@ pub(super) fn project_held(
                   coalesce(max(exp + grace_seconds), 0)
            FROM licences
            WHERE device = ?1 AND exp + grace_seconds > ?3
-             AND (epoch < ?2 OR seq >= min(devices.reported_seq, devices.licence_seq)))
+             AND epoch = ?2 AND seq >= min(devices.reported_seq, devices.licence_seq))
         WHERE id = ?1";
     tx.prepare_cached(sql)?.execute(params![device.as_str(), int(u64::from(epoch)), now.as_i64()])?;
     Ok(())

@@ -6,6 +6,7 @@ mod columns;
 mod devices;
 mod manifests;
 mod migrate;
+mod past;
 mod postings;
 mod retirement;
 mod revocations;
@@ -13,10 +14,10 @@ mod standing;
 mod tenants;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceListed,
-    DeviceRow, DeviceView, Founding, Holder, IssuerRow, NewCode, NewManifest, NewRevocations,
-    NewSubscription, Plan, Posting, Retirement, RetirementView, RevocationsView, StandingChange, Storage,
-    StorageError, SubscriptionView, TenantRow,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, AuditNote, CameraChange,
+    DeviceListed, DeviceRow, DeviceView, Founding, Holder, IssuerRow, NewAnew, NewCode, NewManifest,
+    NewPolicy, NewRevocations, NewSubscription, Plan, Posting, Retirement, RetirementView, RevocationsView,
+    StandingChange, Storage, StorageError, SubscriptionView, TenantRow,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -158,6 +159,21 @@ impl Storage for SqliteStorage {
         self.read(|tx| tenants::view(tx, tenant))
     }
 
+    fn tenants(&self) -> Result<Vec<TenantRow>, StorageError> {
+        self.read(tenants::all)
+    }
+
+    fn set_policy(
+        &self,
+        tenant: &TenantId,
+        plan: Plan<'_, TenantRow, NewPolicy>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let row = tenants::row(tx, tenant)?;
+            plan(&row).map_or(Ok(()), |new| tenants::set_policy(tx, tenant, &new))
+        })
+    }
+
     fn set_subscription(
         &self,
         tenant: &TenantId,
@@ -231,6 +247,30 @@ impl Storage for SqliteStorage {
             let view = revocations::view(tx, tenant, now)?;
             plan(&view).map_or(Ok(()), |new| revocations::add(tx, tenant, &new))
         })
+    }
+
+    fn reactivate(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, DeviceView, NewAnew>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = devices::view(tx, device, now)?;
+            plan(&view).map_or(Ok(()), |new| past::create_code(tx, device, &new))
+        })
+    }
+
+    fn evidence(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditLine>, StorageError> {
+        self.read(|tx| past::evidence(tx, device, limit))
+    }
+
+    fn was_key(&self, device: &DeviceId, jkt: &Kid) -> Result<bool, StorageError> {
+        self.read(|tx| past::was_key(tx, device, jkt))
+    }
+
+    fn was_answered(&self, device: &DeviceId, mark: &AnswerMark) -> Result<bool, StorageError> {
+        self.read(|tx| past::was_answered(tx, device, mark))
     }
 
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError> {

@@ -1,8 +1,10 @@
 //! What settling with a device records, in the order in which it depends on itself.
 
-use super::columns::{self, bytes32, column, int, kind_text, seconds, uint};
-use super::{StorageError, devices, note};
-use crate::storage::{Answer, AnswerKind, AnswerMark, LicenceRow, Posting, Reaction, Report};
+use super::columns::{self, bytes32, column, int, kind_text, optional_seconds, seconds, uint};
+use super::{StorageError, devices, note, past, standing};
+use crate::storage::{
+    Answer, AnswerKind, AnswerMark, Answered, Consequence, LicenceRow, Posting, Reaction, Report, Seen,
+};
 use brink_license::{DeviceId, Kid, UnixSeconds};
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -29,7 +31,16 @@ pub(super) fn record(
         devices::project_held(tx, (device, epoch), now)?;
     }
     posting.reactions.iter().try_for_each(|reaction| remember(tx, device, reaction))?;
-    posting.notes.iter().try_for_each(|line| note(tx, line))
+    posting.notes.iter().try_for_each(|line| note(tx, line))?;
+    match &posting.consequence {
+        None => Ok(()),
+        Some(Consequence::Suspend(change)) => standing::change(tx, &devices::row(tx, device)?, change),
+        Some(Consequence::Reactivate(line)) => {
+            let sql = "UPDATE devices SET reactivate_from = ?2 WHERE id = ?1";
+            tx.execute(sql, params![device.as_str(), line.at.as_i64()])?;
+            note(tx, line)
+        }
+    }
 }
 
 fn remember(tx: &Transaction<'_>, device: &DeviceId, reaction: &Reaction) -> Result<(), StorageError> {
@@ -79,7 +90,8 @@ fn keep_answer(
     now: UnixSeconds,
     answer: &Answer,
 ) -> Result<(), StorageError> {
-    let exchanged_at = match answer.kind {
+    let Answer { mark, seen, .. } = answer;
+    let exchanged_at = match mark.kind {
         AnswerKind::Activate => None,
         AnswerKind::Exchange => Some(now.as_i64()),
     };
@@ -87,40 +99,52 @@ fn keep_answer(
                  exchanged_at = coalesce(?6, exchanged_at), restored_by = ?7
                WHERE id = ?1";
     let used = answer.ratchet_used.as_deref();
-    let (ctr, receipt_seq) = (int(answer.ctr), int(answer.receipt_seq));
+    let (ctr, receipt_seq) = (int(mark.ctr), int(answer.receipt_seq));
     let (next, restored) = (*answer.ratchet_next, answer.restored_by.map(int));
     let values = params![device.as_str(), ctr, receipt_seq, next, used, exchanged_at, restored];
     tx.prepare_cached(sql)?.execute(values)?;
-    let sql = "INSERT INTO answers (device, kind, ctr, body_sha256, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT (device, kind) DO UPDATE
-               SET ctr = excluded.ctr, body_sha256 = excluded.body_sha256, bytes = excluded.bytes";
-    let values = params![device.as_str(), kind_text(answer.kind), ctr, answer.body_sha256, answer.bytes];
+    let sql =
+        "INSERT OR REPLACE INTO answers (device, kind, ctr, body_sha256, bytes, nonce, at, boot_id, proof)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let (kind, at) = (kind_text(mark.kind), seen.at.as_i64());
+    let (device_text, boot_id, proof) = (device.as_str(), &seen.boot_id, &seen.proof);
+    let values =
+        params![device_text, kind, ctr, mark.body_sha256, answer.bytes, mark.nonce, at, boot_id, proof];
     tx.prepare_cached(sql)?.execute(values)?;
-    Ok(())
+    past::keep_request(tx, device, answer)
 }
 
-/// An activation request can be answered again for as long as its answer is kept, that is, until its device is retired.
+/// An activation request can be answered again for as long as its answer is kept, that is, until its device is retired
+/// or activated anew. Where that is due, nothing is answered again.
 pub(super) fn answered(
     tx: &Transaction<'_>,
     jkt: &Kid,
     mark: &AnswerMark,
 ) -> Result<Option<Vec<u8>>, StorageError> {
     let sql = "SELECT a.bytes FROM answers a JOIN devices d ON d.id = a.device
-               WHERE d.retired_at IS NULL AND d.jkt = ?1 AND a.kind = ?2 AND a.ctr = ?3 AND a.body_sha256 = ?4";
-    let values = params![jkt.to_string(), kind_text(mark.kind), int(mark.ctr), mark.body_sha256];
+               WHERE d.retired_at IS NULL AND d.reactivate_from IS NULL AND d.jkt = ?1 AND a.kind = ?2 AND a.ctr = ?3
+                 AND a.body_sha256 = ?4 AND (a.nonce IS NULL OR a.nonce = ?5)";
+    let values = params![jkt.to_string(), kind_text(mark.kind), int(mark.ctr), mark.body_sha256, mark.nonce];
     Ok(tx.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
 }
 
 /// The requests that are answered, without their answers.
-pub(super) fn marks(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<AnswerMark>, StorageError> {
-    let mut statement = tx.prepare_cached("SELECT kind, ctr, body_sha256 FROM answers WHERE device = ?1")?;
+pub(super) fn answers(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<Answered>, StorageError> {
+    let sql = "SELECT kind, ctr, body_sha256, nonce, at, boot_id, proof FROM answers WHERE device = ?1";
+    let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([device.as_str()])?;
-    let mut marks = Vec::new();
+    let mut answers = Vec::new();
     while let Some(row) = rows.next()? {
         let (kind, body_sha256) = (columns::kind(row)?, bytes32(row, "body_sha256")?);
-        marks.push(AnswerMark { kind, ctr: uint(row, "ctr")?, body_sha256 });
+        let mark = AnswerMark { kind, ctr: uint(row, "ctr")?, body_sha256, nonce: column(row, "nonce")? };
+        let boot_id: Option<String> = column(row, "boot_id")?;
+        let seen = match optional_seconds(row, "at")?.zip(boot_id) {
+            Some((at, boot_id)) => Some(Seen { at, boot_id, proof: column(row, "proof")? }),
+            None => None,
+        };
+        answers.push(Answered { mark, seen });
     }
-    Ok(marks)
+    Ok(answers)
 }
 
 /// What the device was reacted to.

@@ -1,7 +1,7 @@
 //! Devices that go, and the list of all.
 
 use super::columns::{self, column, damaged, optional_seconds, optional_uint, parsed, seconds, uint, uint32};
-use super::{StorageError, codes, devices, note, tenants};
+use super::{StorageError, codes, devices, note, past, tenants};
 use crate::storage::{DeviceListed, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -12,19 +12,8 @@ pub(super) fn view(
     successor: Option<&DeviceId>,
     now: UnixSeconds,
 ) -> Result<RetirementView, StorageError> {
-    let seen = devices::view(tx, device, now)?;
-    let sql = "SELECT held_until, held_until > ?2 AND quota_ppm_held > 0 AS quota,
-                 (SELECT coalesce(sum(o.seats_held), 0) FROM devices o
-                  WHERE o.tenant = d.tenant AND o.overlap_from IS NOT NULL AND o.held_until > ?2) AS overlapping
-               FROM devices d WHERE id = ?1";
-    let mut statement = tx.prepare_cached(sql)?;
-    let mut rows = statement.query(params![device.as_str(), now.as_i64()])?;
-    let row = rows.next()?.ok_or_else(|| damaged("devices", "a device that was just there is gone"))?;
     Ok(RetirementView {
-        device: seen,
-        held_until: seconds(row, "held_until")?,
-        quota_held: uint(row, "quota")? > 0,
-        overlapping: uint(row, "overlapping")?,
+        device: devices::view(tx, device, now)?,
         successor: successor.map(|successor| devices::view(tx, successor, now)).transpose()?,
     })
 }
@@ -45,6 +34,11 @@ pub(super) fn record(
     let at = retirement.at.as_i64();
     let sql = "UPDATE devices SET retired_at = ?2, replaced_by = ?3, overlap_from = ?4 WHERE id = ?1";
     tx.execute(sql, params![device.as_str(), at, by, retirement.overlap.then_some(at)])?;
+    if retirement.overlap {
+        let sql = "UPDATE past_epochs SET overlap_from = ?2 WHERE device = ?1 AND overlap_from IS NULL
+                     AND tenant = (SELECT tenant FROM devices WHERE id = ?1)";
+        tx.execute(sql, params![device.as_str(), at])?;
+    }
     let count = "UPDATE devices SET cameras_named = (SELECT count(*) FROM cameras c WHERE c.device = devices.id) WHERE id = ?1";
     for changed in [Some(device.as_str()), by].into_iter().flatten() {
         tx.execute(count, [changed])?;
@@ -70,8 +64,13 @@ pub(super) fn list(
     while let Some(row) = rows.next()? {
         let activated_at = optional_seconds(row, "activated_at")?;
         let exchanged_at = optional_seconds(row, "exchanged_at")?;
+        let device: DeviceId = parsed(row, "id")?;
+        let mut past = past::of_device(tx, &device, now)?;
+        past.retain(|past| past.until > now && past.seats > 0);
         listed.push(DeviceListed {
-            device: parsed(row, "id")?,
+            device,
+            past,
+            reactivate_from: optional_seconds(row, "reactivate_from")?,
             tier: columns::tier(row)?,
             status: columns::status(row)?,
             replaced_by: replaced_by(row)?,

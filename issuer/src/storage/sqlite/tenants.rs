@@ -5,8 +5,8 @@ use super::columns::{
 };
 use super::{StorageError, note};
 use crate::storage::{
-    Actor, AuditNote, Founding, IssuerRow, NewSubscription, SubscriptionRow, SubscriptionView, TenantRow,
-    TrialWindow,
+    Actor, AuditNote, Founding, IssuerRow, NewPolicy, NewSubscription, SubscriptionRow, SubscriptionView,
+    TenantRow, TrialWindow,
 };
 use brink_license::{Slug, TenantId};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -67,13 +67,29 @@ pub(super) fn create(tx: &Transaction<'_>, tenant: &TenantRow, actor: &Actor) ->
 }
 
 pub(super) fn row(tx: &Transaction<'_>, id: &TenantId) -> Result<TenantRow, StorageError> {
-    let sql = "SELECT id AS tenant, name, timezone, currency, created_at FROM tenants WHERE id = ?1";
+    let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants WHERE id = ?1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([id.as_str()])?;
     match rows.next()? {
         Some(row) => columns::tenant(row),
         None => Err(StorageError::UnknownTenant(id.clone())),
     }
+}
+
+pub(super) fn all(tx: &Transaction<'_>) -> Result<Vec<TenantRow>, StorageError> {
+    let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants ORDER BY id";
+    let mut statement = tx.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(columns::tenant(row)?);
+    }
+    Ok(all)
+}
+
+pub(super) fn set_policy(tx: &Transaction<'_>, id: &TenantId, new: &NewPolicy) -> Result<(), StorageError> {
+    tx.execute("UPDATE tenants SET clones = ?2 WHERE id = ?1", [id.as_str(), new.clones.as_str()])?;
+    note(tx, &new.note)
 }
 
 pub(super) fn view(tx: &Transaction<'_>, id: &TenantId) -> Result<SubscriptionView, StorageError> {

@@ -2,6 +2,7 @@
 
 mod again;
 mod agent;
+mod clones;
 mod doctor;
 mod host;
 mod keys;
@@ -11,6 +12,7 @@ mod permission;
 mod refusals;
 mod replace;
 mod revocation;
+mod secrets;
 mod thief;
 mod tls;
 
