@@ -19,6 +19,10 @@ pub(crate) enum Point {
     BundlePublished,
     /// The inbox is empty again.
     InboxCleared,
+    /// A slot of the anchor is written over, not yet synced.
+    AnchorWritten,
+    /// The anchor is synced.
+    AnchorSynced,
 }
 
 /// Passes a place. Free of charge outside of tests.

@@ -195,8 +195,9 @@ impl Layout {
         let retired = self.free_name("retired", RETIRED_MAX)?;
         access::create_directory(&retired, access::PRIVATE_DIR_MODE)?;
         // The key goes last: until then the directory still proves that it is no new install.
-        let names = ["vault", "state.db-wal", "state.db-shm", "state.db", "device.key.new", "device.key"];
-        for name in names {
+        let [one, other] = crate::anchor::FILES;
+        let state = ["vault", "state.db-wal", "state.db-shm", "state.db"];
+        for name in state.into_iter().chain([one, other, "device.key.new", "device.key"]) {
             let from = self.dir.join(name);
             if exists(&from)? {
                 std::fs::rename(&from, retired.join(name)).map_err(StoreError::io(&from, "set it aside"))?;

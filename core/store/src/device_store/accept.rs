@@ -65,7 +65,7 @@ impl DeviceStore {
         self.apply(&inbox, Some(&acceptance.note))
     }
 
-    /// Steps 2 to 4, which can be done any number of times.
+    /// Steps 2 to 5, which can be done any number of times.
     pub(super) fn apply(&mut self, inbox: &Inbox, note: Option<&LogEntry>) -> Result<(), StoreError> {
         // 2. The vault.
         let deposited = self.deposit(inbox, note);
@@ -77,6 +77,8 @@ impl DeviceStore {
             self.state.clear_inbox()?;
             reached(Point::InboxCleared);
         }
+        // 5. The anchor, which nothing may be older than from now on.
+        self.remember();
         Ok(())
     }
 

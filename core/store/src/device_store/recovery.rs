@@ -66,7 +66,7 @@ impl DeviceStore {
     fn vaulted(&mut self) -> Offer {
         let path = self.layout().vault();
         let is_new = !path.exists();
-        let opened = Vault::open(&path, self.mac_key.0).and_then(|mut vault| {
+        let opened = Vault::open(&path, self.keys.vault).and_then(|mut vault| {
             let documents = vault.documents()?;
             Ok((vault, documents))
         });
@@ -104,7 +104,7 @@ impl DeviceStore {
         let path = self.layout().vault();
         let rebuilt = set_aside_vault(self.layout())
             .map_err(|error| error.to_string())
-            .and_then(|()| Vault::open(&path, self.mac_key.0).map_err(|damage| damage.to_string()));
+            .and_then(|()| Vault::open(&path, self.keys.vault).map_err(|damage| damage.to_string()));
         self.health.vault = match rebuilt {
             Ok(vault) => {
                 self.vault = Some(vault);
