@@ -30,9 +30,6 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// No slots at all.
-    pub(crate) const NONE: Slots = Slots { seen: [SlotSeen::Absent, SlotSeen::Absent] };
-
     /// Looks at the slots of a device directory. Whatever stands there, it is a look: nothing waits and nothing fails.
     #[must_use]
     pub fn read(directory: &Path) -> Self {
