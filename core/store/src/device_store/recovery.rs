@@ -36,6 +36,9 @@ impl DeviceStore {
         if let (Offer::Unfit(unfit), false) = (&bundled, replaying) {
             self.health.bundle = BundleHealth::Republished { reason: unfit.to_string() };
         }
+        if matches!(queued, Offer::Unfit(Unfit::Behind)) {
+            self.pass_over_inbox()?;
+        }
         let behind = matches!(bundled, Offer::Unfit(Unfit::Behind));
         // The first that has it provides it; a later one counts only if it is newer.
         let chosen = [queued, vaulted, bundled].into_iter().filter_map(Offer::fit).reduce(InForce::later);
@@ -130,16 +133,18 @@ impl DeviceStore {
     }
 
     fn put_in_force(&mut self, chosen: InForce, inbox: Option<Inbox>) -> Result<(), StoreError> {
-        if chosen.marks != self.held.marks {
+        let is_known = self.held.identity.as_ref() == Some(&chosen.identity);
+        if chosen.marks != self.held.marks || !is_known {
             self.state.raise_marks(&chosen.identity, &chosen.marks)?;
             self.held = self.state.held()?;
             self.health.marks_moved_forward = true;
         }
         self.health.documents = DocumentsHealth::Current;
-        let inbox = inbox.filter(|inbox| inbox.documents == chosen.documents);
+        let is_chosen = inbox.as_ref().map(|inbox| inbox.documents == chosen.documents);
         self.in_force = Some(chosen);
         let agreed = match inbox {
-            Some(inbox) => self.apply(&inbox, None),
+            Some(inbox) if is_chosen == Some(true) => self.apply(&inbox, None),
+            Some(_) => self.pass_over_inbox().and_then(|()| self.agree()),
             None => self.agree(),
         };
         match agreed {
@@ -149,7 +154,12 @@ impl DeviceStore {
         }
     }
 
-    /// Fills what is not up to date. An inbox that is left was overtaken.
+    /// An inbox that was overtaken, in a state that was put back: laid down again it would be the older in the vault.
+    fn pass_over_inbox(&mut self) -> Result<(), StoreError> {
+        self.state.clear_inbox()
+    }
+
+    /// Fills what is not up to date.
     fn agree(&mut self) -> Result<(), StoreError> {
         let Some(in_force) = &self.in_force else { return Ok(()) };
         let vaulted = self.vault.as_mut().map(Vault::documents);
