@@ -350,7 +350,11 @@ mod tests {
         fs::remove_file(layout.state_db()).unwrap();
         assert_eq!(layout.installation(), Ok(Installation::Absent));
         fs::write(dir.path().join(FILES[1]), b"x").unwrap();
-        assert_eq!(layout.installation().unwrap_err().code(), "KEY_LOST", "only an open store makes an anchor");
+        assert_eq!(
+            layout.installation().unwrap_err().code(),
+            "KEY_LOST",
+            "only an open store makes an anchor"
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use crate::uplink::{Probed, UplinkError};
 use brink_license::clock::{BootId, State};
 use brink_license::{Flags, IssuerName, Kid, Reason, UnixSeconds};
 use brink_store::Held;
+use brink_store::anchor::Anchor;
+use brink_store::journal::JournalFault;
 use serde_json::Value;
 
 /// What a look came to.
@@ -41,6 +43,26 @@ pub(super) enum VaultSeen {
     NotYet,
     Present,
     Gone,
+}
+
+/// `journal.db`, and what SQLite keeps beside it.
+#[derive(Clone, Debug)]
+pub(super) struct JournalSeen {
+    pub(super) is_there: bool,
+    pub(super) fault: Option<JournalFault>,
+    /// What hosts may not write although it is theirs.
+    pub(super) closed_to_hosts: Option<String>,
+    /// Of the file system that it lies on; `None` where that cannot be looked at.
+    pub(super) block_bytes: Option<u64>,
+}
+
+/// The anchor, as anybody may read it.
+#[derive(Clone, Debug)]
+pub(super) struct AnchorSeen {
+    /// What is wrong with the pair of slots.
+    pub(super) problem: Option<String>,
+    /// What the newest remembers.
+    pub(super) newest: Option<Anchor>,
 }
 
 /// What the bundle puts in force, as a host reads it.
@@ -97,6 +119,8 @@ pub struct Facts {
     pub(super) key: Sight<Option<Kid>>,
     pub(super) state: Sight<StateSeen>,
     pub(super) vault: Sight<VaultSeen>,
+    pub(super) journal: Sight<JournalSeen>,
+    pub(super) anchor: AnchorSeen,
     /// Why the file is not in force; `Broken` when there is none.
     pub(super) bundle: Sight<Option<String>>,
     pub(super) terms: Option<Terms>,
@@ -190,6 +214,22 @@ impl Facts {
             key: Sight::Seen(Some(kid)),
             state: Sight::Seen(StateSeen::Whole(Box::new(held))),
             vault: Sight::Seen(VaultSeen::Present),
+            journal: Sight::Seen(JournalSeen {
+                is_there: true,
+                fault: None,
+                closed_to_hosts: None,
+                block_bytes: Some(4096),
+            }),
+            anchor: AnchorSeen {
+                problem: None,
+                newest: Some(Anchor {
+                    generation: 7,
+                    device: kid,
+                    accepted: brink_store::AcceptedMarks::default(),
+                    notices: Vec::new(),
+                    clock: None,
+                }),
+            },
             bundle: Sight::Seen(None),
             terms: Some(Terms {
                 state: State::Active,

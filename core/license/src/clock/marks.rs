@@ -501,7 +501,8 @@ mod tests {
                 }
                 Step::Set { at } => {
                     let mark = mark(at);
-                    let anchored = Anchored { server_time: mark.server_time, boot: BOOT, boottime: *boottime };
+                    let anchored =
+                        Anchored { server_time: mark.server_time, boot: BOOT, boottime: *boottime };
                     marks.anchor(mark, anchored);
                 }
             }

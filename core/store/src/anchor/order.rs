@@ -15,8 +15,8 @@ pub(crate) fn later(one: &AcceptedMarks, other: &AcceptedMarks) -> AcceptedMarks
     let licence = if order(&other.licence) > order(&one.licence) { other.licence } else { one.licence };
     let keyset = if number(&other.keyset) > number(&one.keyset) { other.keyset } else { one.keyset };
     // Receipts are numbered within an epoch.
-    let receipt_is_later =
-        (epoch(other), number(&other.receipt)) > (epoch(one), number(&one.receipt)) && other.receipt.is_some();
+    let receipt_is_later = (epoch(other), number(&other.receipt)) > (epoch(one), number(&one.receipt))
+        && other.receipt.is_some();
     AcceptedMarks { licence, keyset, receipt: if receipt_is_later { other.receipt } else { one.receipt } }
 }
 

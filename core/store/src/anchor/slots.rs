@@ -123,7 +123,9 @@ impl SlotSeen {
 
 fn look(path: &Path) -> SlotSeen {
     match read_bounded(path) {
-        Ok(bytes) => Slot::decode(&bytes).map_or_else(SlotSeen::Unfit, |slot| SlotSeen::Sound(Box::new(slot))),
+        Ok(bytes) => {
+            Slot::decode(&bytes).map_or_else(SlotSeen::Unfit, |slot| SlotSeen::Sound(Box::new(slot)))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => SlotSeen::Absent,
         Err(error) => SlotSeen::Unfit(SlotFault::Unreadable(error.to_string())),
     }

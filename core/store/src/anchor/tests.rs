@@ -31,7 +31,13 @@ fn clock() -> Marks {
 }
 
 fn anchor(number: u64) -> Anchor {
-    Anchor { generation: 0, device: device(), accepted: marks(number), notices: vec![(1, number)], clock: None }
+    Anchor {
+        generation: 0,
+        device: device(),
+        accepted: marks(number),
+        notices: vec![(1, number)],
+        clock: None,
+    }
 }
 
 fn newest(directory: &Path) -> Option<u64> {

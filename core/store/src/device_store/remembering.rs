@@ -1,10 +1,10 @@
 //! The anchor at work: what it knows better is taken up when the store is opened, and it is written last.
 
 use super::{AnchorHealth, BundleHealth, DeviceStore};
+use crate::StoreError;
 use crate::anchor::{Anchor, Slots, later};
 use crate::journal::Journal;
 use crate::state::AcceptedMarks;
-use crate::StoreError;
 use brink_license::clock::{BootId, Marks, Reading};
 
 /// The clock's marks are copied at most this often: a device that loses its journal forgets an hour at most, and a
@@ -94,7 +94,12 @@ impl DeviceStore {
         if is_written && problem.is_none() && !for_the_clock {
             return;
         }
-        let written = slots.write(self.layout().dir(), &next, &self.keys.anchor);
+        let write = |slots: &Slots| slots.write(self.layout().dir(), &next, &self.keys.anchor);
+        // Where neither slot was any good both are written, one after the other.
+        let written = write(&slots).and_then(|()| match slots.newest() {
+            Some(_) => Ok(()),
+            None => write(&self.slots()),
+        });
         if let Err(error) = written {
             tracing::warn!(%error, "the anchor cannot be written");
             self.health.anchor = AnchorHealth::Unwritable { reason: error.to_string() };

@@ -3,8 +3,8 @@
 use crate::VerifiedBundle;
 use crate::anchor::Slots;
 use crate::durable::{directory_of, exists};
-use brink_license::clock::{Hold, Marks, State};
 use brink_license::Reason;
+use brink_license::clock::{Hold, Marks, State};
 use std::path::{Path, PathBuf};
 
 /// What holds a licence that is older than the anchor.

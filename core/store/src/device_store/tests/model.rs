@@ -38,8 +38,12 @@ enum Event {
 }
 
 /// What each bit of [`Event::PutBack`] names.
-const PARTS: [&[&str]; 4] =
-    [&["state.db", "state.db-wal", "state.db-shm"], &["vault"], &["licence.bundle"], &["anchor.a", "anchor.b"]];
+const PARTS: [&[&str]; 4] = [
+    &["state.db", "state.db-wal", "state.db-shm"],
+    &["vault"],
+    &["licence.bundle"],
+    &["anchor.a", "anchor.b"],
+];
 const ANCHOR: u8 = 0b1000;
 const DOCUMENTS: u8 = 0b0111;
 
@@ -114,7 +118,8 @@ impl Life {
         if let Some(accepted) = &self.accepted {
             let bundle = published(&self.scene.layout(), &self.scene.issuer.anchor());
             assert_eq!(bundle.licence().token(), accepted.licence);
-            let mut host = crate::BundleReader::new(&self.scene.layout().bundle(), self.scene.issuer.anchor());
+            let mut host =
+                crate::BundleReader::new(&self.scene.layout().bundle(), self.scene.issuer.anchor());
             let standing = *host.tick(&reading()).standing();
             assert_eq!(standing.state, State::Active, "after {event:?}: {standing:?}");
         }
