@@ -165,6 +165,28 @@ pub(super) fn another_boot() -> BootId {
 }
 
 #[cfg(test)]
+fn healthy_held(kid: Kid) -> Held {
+    Held {
+        issuer: IssuerName::parse("dev-acme").unwrap(),
+        trust_sha256: [0; 32],
+        jkt: kid,
+        issuer_url: None,
+        identity: Some(brink_store::Identity {
+            tenant: "tenant-123".parse().unwrap(),
+            device: "dev-1".parse().unwrap(),
+            epoch: 1,
+        }),
+        marks: brink_store::AcceptedMarks::default(),
+        ctr: 3,
+        ratchet: None,
+        presence: None,
+        pending: None,
+        next_exchange_after: None,
+        refusals: Vec::new(),
+    }
+}
+
+#[cfg(test)]
 impl Facts {
     /// A device without a fault, in the middle of its licence.
     pub(super) fn healthy() -> Self {
@@ -178,24 +200,6 @@ impl Facts {
             ends_at: after(27),
             offline_until: after(40),
             life_seconds: 30 * DAY,
-        };
-        let held = Held {
-            issuer: IssuerName::parse("dev-acme").unwrap(),
-            trust_sha256: [0; 32],
-            jkt: kid,
-            issuer_url: None,
-            identity: Some(brink_store::Identity {
-                tenant: "tenant-123".parse().unwrap(),
-                device: "dev-1".parse().unwrap(),
-                epoch: 1,
-            }),
-            marks: brink_store::AcceptedMarks::default(),
-            ctr: 3,
-            ratchet: None,
-            presence: None,
-            pending: None,
-            next_exchange_after: None,
-            refusals: Vec::new(),
         };
         Self {
             dir: "E".to_owned(),
@@ -212,7 +216,7 @@ impl Facts {
             boot: BootId::parse("0a1b2c3d-0000-4000-8000-00000000ff01").unwrap(),
             boottime: 10 * DAY,
             key: Sight::Seen(Some(kid)),
-            state: Sight::Seen(StateSeen::Whole(Box::new(held))),
+            state: Sight::Seen(StateSeen::Whole(Box::new(healthy_held(kid)))),
             vault: Sight::Seen(VaultSeen::Present),
             journal: Sight::Seen(JournalSeen {
                 is_there: true,

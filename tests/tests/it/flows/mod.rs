@@ -2,6 +2,7 @@
 
 mod again;
 mod agent;
+mod anchor;
 mod doctor;
 mod host;
 mod keys;
