@@ -190,7 +190,7 @@ fn journal(layout: &Layout) -> Sight<JournalSeen> {
             let mode = beside.symlink_metadata().ok()?.mode();
             (mode & 0o060 != 0o060).then(|| beside.display().to_string())
         }),
-        block_bytes: statvfs(&layout.journal()).ok().map(|found| found.f_bsize),
+        block_bytes: statvfs(layout.journal()).ok().map(|found| found.f_bsize),
     })
 }
 
