@@ -23,6 +23,8 @@ pub(crate) enum Point {
     AnchorWritten,
     /// The anchor is synced.
     AnchorSynced,
+    /// A host has read the bundle and not judged it yet. No place of a write: anything may be written meanwhile.
+    BundleRead,
 }
 
 /// Passes a place. Free of charge outside of tests.

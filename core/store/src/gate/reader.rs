@@ -2,6 +2,7 @@
 
 use super::watch::{STORE_TAMPERED, Watch};
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
+use crate::crash::{Point, reached};
 use crate::durable::directory_of;
 use crate::journal::{ClockKeeper, Kept};
 use crate::layout::JOURNAL_DIRECTORY;
@@ -339,6 +340,7 @@ fn read_bounded(path: &Path) -> Result<(FileState, Vec<u8>), BundleError> {
     }
     let mut bytes = Vec::new();
     file.take(BUNDLE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    reached(Point::BundleRead);
     if bytes.len() > BUNDLE_BYTES_MAX {
         return Err(BundleError::TooLarge);
     }

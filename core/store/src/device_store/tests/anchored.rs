@@ -455,6 +455,26 @@ fn hosts_never_take_an_acceptance_that_is_under_way_for_tampering() {
 }
 
 #[test]
+fn an_acceptance_between_a_hosts_looks_at_bundle_and_anchor_is_no_tampering() {
+    let lived = Lived::new();
+    let mut host = lived.host();
+    let store = lived.scene.open();
+    let mut agent = Some((lived.scene, store));
+    // In a thread of its own, as the agent is a process of its own.
+    let accept_another = move |point| {
+        if let (Point::BundleRead, Some((mut scene, mut store))) = (point, agent.take()) {
+            let accepted = std::thread::spawn(move || {
+                scene.exchange(&mut store);
+                (scene, store)
+            });
+            agent = Some(accepted.join().unwrap());
+        }
+    };
+    let told = observing(accept_another, || host.tick(&reading()).standing().state);
+    assert_eq!(told, State::Active);
+}
+
+#[test]
 fn the_clocks_marks_are_copied_once_an_hour_and_outlive_the_journal() {
     let mut scene = Scene::new();
     let mut store = scene.open();
