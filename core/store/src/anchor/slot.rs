@@ -16,11 +16,11 @@ const MAC_BYTES: usize = 32;
 /// Separates this digest and this MAC from every other use of the same functions.
 const DIGEST_LABEL: &[u8] = b"brink/anchor/v1\0";
 const MAC_LABEL: &[u8] = b"brink/anchor-mac/v1\0";
-/// Largest slot: half a page of SQLite's or a file system's, so that writing it touches one block. Usual are 400 bytes.
-pub const SLOT_BYTES_MAX: usize = 2048;
+/// Largest slot: within one block of any file system. With every number at its largest it has 837 bytes, usually 350.
+pub const SLOT_BYTES_MAX: usize = 1024;
 /// Most notices: one for each kind that an issuer will ever publish, and far below what fits.
 pub const NOTICES_MAX: usize = 32;
-/// The clock's marks take at most 180 bytes.
+/// The clock's marks take at most 200 bytes.
 const CLOCK_BYTES_MAX: usize = 256;
 
 /// What the anchor remembers.
