@@ -114,6 +114,7 @@ impl Agent {
         }
         tracing::info!("ending");
         drop(server);
+        self.writer.remember_at_the_end();
         Ok(())
     }
 
@@ -254,6 +255,7 @@ impl Agent {
             self.repair(reading);
         }
         self.report(&snapshot);
+        self.writer.remember_clock(reading);
         if !self.writer.held().is_some_and(has_something_to_ask) {
             self.schedule = Schedule::default();
         } else if self.schedule.due.is_none() {

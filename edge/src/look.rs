@@ -3,7 +3,7 @@
 use crate::command::{EXIT_NOT_ALLOWED, Question, Reply};
 use crate::error::EdgeError;
 use crate::words::rfc3339;
-use brink_license::clock::Reading;
+use brink_license::clock::{Reading, State};
 use brink_license::keyset::TrustAnchor;
 use brink_license::{Decision, Flags, UnixSeconds};
 use brink_store::{BundleError, BundleReader, Layout, Snapshot};
@@ -47,10 +47,13 @@ impl Look {
         self.reader.refused()
     }
 
-    /// Whether whoever holds the lock could make the bundle better: it is absent, refused, or not at home in this boot.
+    /// Whether whoever holds the lock could make the bundle better: it is absent, refused, older than the anchor, or not
+    /// at home in this boot.
     #[must_use]
     pub fn wants_repair(&self, snapshot: &Snapshot) -> bool {
-        self.refused().is_some() || snapshot.standing().flags.contains(Flags::UNATTESTED)
+        let standing = snapshot.standing();
+        let is_older = standing.state == State::StoreTampered;
+        self.refused().is_some() || is_older || standing.flags.contains(Flags::UNATTESTED)
     }
 }
 

@@ -217,9 +217,9 @@ impl Status {
         if let Some(exchange) = &self.exchange {
             lines.extend(exchange.lines());
         }
-        let Store { vault, bundle, state, documents, journal, agent } = &self.store;
+        let Store { vault, bundle, state, documents, journal, anchor, agent } = &self.store;
         lines
-            .push(format!("store:     bundle {bundle}; state {state}; vault {vault}; documents {documents}; journal {journal}"));
+            .push(format!("store:     bundle {bundle}; state {state}; vault {vault}; documents {documents}; journal {journal}; anchor {anchor}"));
         lines.push(format!("agent:     {agent}"));
         if !self.flags.is_empty() {
             lines.push(format!("flags:     {}", self.flags.join(", ")));

@@ -125,6 +125,20 @@ impl Writer {
         self.reopen()
     }
 
+    /// Copies the clock's marks to the anchor, once an hour.
+    pub fn remember_clock(&mut self, reading: &Reading) {
+        if let Occupant::Device(device) = &mut self.occupant {
+            device.remember_clock(reading);
+        }
+    }
+
+    /// The same for a clean end.
+    pub fn remember_at_the_end(&mut self) {
+        if let Occupant::Device(device) = &mut self.occupant {
+            device.remember_at_the_end();
+        }
+    }
+
     /// The device directory.
     #[must_use]
     pub const fn layout(&self) -> &Layout {

@@ -12,6 +12,7 @@ use brink_license::token::{
 };
 use brink_license::{PublicKey, Typ, UnixSeconds};
 use brink_store::Bundle;
+use brink_store::anchor::Slot;
 use ed25519_dalek::Signer as _;
 use sha2::{Digest as _, Sha256};
 
@@ -24,12 +25,13 @@ static KEYSET: LazyLock<Keyset> = LazyLock::new(forge::keyset);
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 11] = [
+pub const ALL: [Probe; 12] = [
     ("token", token),
     ("licence_payload", licence_payload),
     ("manifest", manifest),
     ("manifest_payload", manifest_payload),
     ("bundle", bundle),
+    ("anchor", anchor),
     ("exchange_request", exchange_request),
     ("exchange_response", exchange_response),
     ("notice_payload", notice_payload),
@@ -110,6 +112,31 @@ fn read_bundle(bytes: &[u8]) {
     if let Ok(verified) = bundle.verify(&forge::anchor()) {
         assert_eq!(verified.licence().token(), bundle.licence, "a verified licence is not the bundle's");
     }
+}
+
+/// A slot of the anchor as a file holds it, and as content behind a sound digest.
+pub fn anchor(bytes: &[u8]) {
+    read_slot(bytes);
+    let mut sealed = b"BRINKANC\x01".to_vec();
+    sealed.extend_from_slice(bytes);
+    let digest = Sha256::new_with_prefix(b"brink/anchor/v1\0").chain_update(&sealed).finalize();
+    sealed.extend_from_slice(&digest);
+    sealed.extend_from_slice(&[0; 32]);
+    read_slot(&sealed);
+}
+
+fn read_slot(bytes: &[u8]) {
+    let Ok(slot) = Slot::decode(bytes) else { return };
+    let key = [1; 32];
+    let again = slot.anchor().seal(&key).expect("a slot fits where it was");
+    assert_eq!(
+        again[..again.len() - 32],
+        bytes[..bytes.len() - 32],
+        "a slot changes when it is written and read"
+    );
+    let again = Slot::decode(&again).expect("a slot reads back");
+    assert_eq!(again.anchor(), slot.anchor(), "an anchor changes when it is written and read");
+    assert!(again.is_sealed_with(&key), "a slot does not carry the MAC that it was given");
 }
 
 /// A request as the issuer receives it, and a body alone.

@@ -21,6 +21,12 @@ pub(crate) enum Point {
     BundlePublished,
     /// The inbox is empty again.
     InboxCleared,
+    /// A slot of the anchor is written over, not yet synced.
+    AnchorWritten,
+    /// The anchor is synced.
+    AnchorSynced,
+    /// A host has read the bundle and not judged it yet. No place of a write: anything may be written meanwhile.
+    BundleRead,
 }
 
 /// Passes a place. Free of charge outside of tests.

@@ -46,9 +46,9 @@ pub enum StoreError {
         /// Where the state should be.
         path: PathBuf,
     },
-    /// `state.db` proves that this is no new install, and `device.key` is gone.
+    /// `state.db` or the anchor proves that this is no new install, and `device.key` is gone.
     #[error(
-        "{} is gone but the device's state is there: this is no new install. Put the file back, or activate again \
+        "{} is gone but the device's state or anchor is there: this is no new install. Put the file back, or activate again \
          with a new code (brink-edge activate --again)",
         path.display()
     )]

@@ -2,6 +2,7 @@
 
 mod access;
 
+use crate::anchor::{FILES, Slots};
 use crate::durable::{exists, read_if_present, rename, sync_directory, write_atomically};
 use crate::{StoreError, WriterLock};
 use brink_license::keyset::TrustAnchor;
@@ -149,14 +150,21 @@ impl Layout {
         self.parse_trust(&bytes.ok_or_else(|| StoreError::TrustMissing { path: self.trust() })?)
     }
 
-    /// An existing device key or state proves that this is no new install.
+    /// An existing device key or state proves that this is no new install, and so does an anchor, which only an open
+    /// store makes.
     fn has_store(&self) -> Result<bool, StoreError> {
-        Ok(exists(&self.device_key())? || exists(&self.state_db())?)
+        Ok(exists(&self.device_key())? || exists(&self.state_db())? || self.has_anchor()?)
+    }
+
+    fn has_anchor(&self) -> Result<bool, StoreError> {
+        let [one, other] = FILES.map(|name| self.dir.join(name));
+        Ok(exists(&one)? || exists(&other)?)
     }
 
     /// Whether a device lives here. One half of the pair without the other is an error and never a new install.
     pub fn installation(&self) -> Result<Installation, StoreError> {
         match (exists(&self.device_key())?, exists(&self.state_db())?) {
+            (false, false) if self.has_anchor()? => Err(StoreError::KeyLost { path: self.device_key() }),
             (false, false) => Ok(Installation::Absent),
             (true, true) => Ok(Installation::Complete),
             (true, false) => Err(StoreError::StateLost { path: self.state_db() }),
@@ -170,6 +178,13 @@ impl Layout {
     #[must_use]
     pub fn vault_is_gone(&self) -> bool {
         self.installation() == Ok(Installation::Complete) && exists(&self.vault()) == Ok(false)
+    }
+
+    /// What is wrong with the anchor of a device that lives here, as far as anybody can see. Opening the store mends it.
+    #[must_use]
+    pub fn anchor_problem(&self) -> Option<String> {
+        let lives = self.installation() == Ok(Installation::Complete);
+        lives.then(|| Slots::read(&self.dir).problem())?
     }
 
     /// Gives the device key its lasting name. The state names the key, so the key comes last: from here on the pair
@@ -195,8 +210,9 @@ impl Layout {
         let retired = self.free_name("retired", RETIRED_MAX)?;
         access::create_directory(&retired, access::PRIVATE_DIR_MODE)?;
         // The key goes last: until then the directory still proves that it is no new install.
-        let names = ["vault", "state.db-wal", "state.db-shm", "state.db", "device.key.new", "device.key"];
-        for name in names {
+        let [one, other] = FILES;
+        let state = ["vault", "state.db-wal", "state.db-shm", "state.db"];
+        for name in state.into_iter().chain([one, other, "device.key.new", "device.key"]) {
             let from = self.dir.join(name);
             if exists(&from)? {
                 std::fs::rename(&from, retired.join(name)).map_err(StoreError::io(&from, "set it aside"))?;
@@ -330,6 +346,15 @@ mod tests {
         let lock = WriterLock::acquire(&layout).unwrap();
         layout.finish_installation(&lock).unwrap();
         assert_eq!(layout.installation(), Ok(Installation::Complete));
+        fs::remove_file(layout.device_key()).unwrap();
+        fs::remove_file(layout.state_db()).unwrap();
+        assert_eq!(layout.installation(), Ok(Installation::Absent));
+        fs::write(dir.path().join(FILES[1]), b"x").unwrap();
+        assert_eq!(
+            layout.installation().unwrap_err().code(),
+            "KEY_LOST",
+            "only an open store makes an anchor"
+        );
     }
 
     #[test]
@@ -338,7 +363,7 @@ mod tests {
         let layout = Layout::new(dir.path());
         let lock = WriterLock::acquire(&layout).unwrap();
         for round in 1..=2 {
-            for name in ["device.key", "state.db", "licence.bundle"] {
+            for name in ["device.key", "state.db", "licence.bundle", FILES[0], FILES[1]] {
                 fs::write(dir.path().join(name), b"x").unwrap();
             }
             fs::create_dir(layout.vault()).unwrap();
@@ -346,6 +371,7 @@ mod tests {
             assert_eq!(retired, dir.path().join(format!("retired-{round}")));
             assert_eq!(layout.installation(), Ok(Installation::Absent));
             assert!(layout.bundle().exists() && retired.join("vault").exists());
+            assert!(FILES.iter().all(|name| retired.join(name).exists() && !dir.path().join(name).exists()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The offline-first embedded store: what a device accepted, the bundle that it publishes, and the gate that hosts hold.
 
+pub mod anchor;
 pub mod bundle;
 mod crash;
 mod device_store;
@@ -19,7 +20,8 @@ mod vault;
 
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
 pub use device_store::{
-    Acceptance, BundleHealth, DeviceStore, DocumentsHealth, Health, NoticeError, VaultHealth,
+    Acceptance, AnchorHealth, BundleHealth, DeviceStore, DocumentsHealth, Health, NoticeError, SealKeys,
+    VaultHealth,
 };
 pub use documents::{Documents, publish_also};
 pub use durable::write_atomically;

@@ -129,6 +129,18 @@ impl TestIssuer {
         self.sign(&next);
     }
 
+    /// The same for the receipt key.
+    pub(crate) fn rotate_receipt(&mut self, state: KeyState) {
+        let next_version = self.keyset().version() as u8 + 1;
+        let mut next = ManifestPayload::next(&self.keyset(), at(0), at(400 * DAY));
+        let old = self.receipt.public().kid();
+        let place = next.keys.iter().position(|record| record.kid() == old).unwrap();
+        next.keys[place] = record(&self.receipt, KeyUse::Receipt, state);
+        self.receipt = TestKey::new([next_version, 5]);
+        next.keys.push(record(&self.receipt, KeyUse::Receipt, KeyState::Active));
+        self.sign(&next);
+    }
+
     /// A next manifest that changes nothing but is valid until `expires_at`.
     pub(crate) fn renew(&mut self, expires_at: UnixSeconds) {
         let next = ManifestPayload::next(&self.keyset(), at(0), expires_at);

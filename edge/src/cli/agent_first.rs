@@ -61,13 +61,13 @@ fn is_agents_trouble(reply: &Reply) -> bool {
     matches!(code, Some("AGENT_BUSY" | "AGENT_ENDING" | "NOT_UNDERSTOOD"))
 }
 
-/// What is in force as this process sees it. If the bundle wants repair or the vault is gone, and nobody is at work, that
-/// is mended first: any verb publishes a lost bundle and confirms presence once per boot. Whoever may not do that still
+/// What is in force as this process sees it. If the bundle wants repair, the vault is gone or the anchor damaged, and
+/// nobody is at work, that is mended first: any verb publishes a lost bundle and confirms presence once per boot. Whoever may not do that still
 /// sees what there is.
 pub(super) fn look(layout: &Layout) -> Result<(Look, Arc<Snapshot>, Option<Writer>), EdgeError> {
     let mut look = Look::new(layout)?;
     let snapshot = look.at(&reading()?);
-    if !look.wants_repair(&snapshot) && !layout.vault_is_gone() {
+    if !look.wants_repair(&snapshot) && !layout.vault_is_gone() && layout.anchor_problem().is_none() {
         return Ok((look, snapshot, None));
     }
     match Writer::open(layout) {

@@ -12,7 +12,7 @@ const FREE_BYTES_LOW: u64 = 64 * MIB;
 const FREE_FILES_MIN: u64 = 16;
 /// A page of SQLite's. Where blocks are smaller, a full disk can take away a part of a page that is mapped, and whoever
 /// touches it is killed (SIGBUS, seen on ext4 with blocks of 1 KiB).
-const BLOCK_BYTES_MIN: u64 = 4096;
+pub(super) const BLOCK_BYTES_MIN: u64 = 4096;
 const MIB: u64 = 1024 * 1024;
 
 pub(super) fn space(facts: &Facts) -> Finding {

@@ -5,6 +5,8 @@ use crate::uplink::{Probed, UplinkError};
 use brink_license::clock::{BootId, State};
 use brink_license::{Flags, IssuerName, Kid, Reason, UnixSeconds};
 use brink_store::Held;
+use brink_store::anchor::Anchor;
+use brink_store::journal::JournalFault;
 use serde_json::Value;
 
 /// What a look came to.
@@ -41,6 +43,26 @@ pub(super) enum VaultSeen {
     NotYet,
     Present,
     Gone,
+}
+
+/// `journal.db`, and what SQLite keeps beside it.
+#[derive(Clone, Debug)]
+pub(super) struct JournalSeen {
+    pub(super) is_there: bool,
+    pub(super) fault: Option<JournalFault>,
+    /// What hosts may not write although it is theirs.
+    pub(super) closed_to_hosts: Option<String>,
+    /// Of the file system that it lies on; `None` where that cannot be looked at.
+    pub(super) block_bytes: Option<u64>,
+}
+
+/// The anchor, as anybody may read it.
+#[derive(Clone, Debug)]
+pub(super) struct AnchorSeen {
+    /// What is wrong with the pair of slots.
+    pub(super) problem: Option<String>,
+    /// What the newest remembers.
+    pub(super) newest: Option<Anchor>,
 }
 
 /// What the bundle puts in force, as a host reads it.
@@ -97,6 +119,8 @@ pub struct Facts {
     pub(super) key: Sight<Option<Kid>>,
     pub(super) state: Sight<StateSeen>,
     pub(super) vault: Sight<VaultSeen>,
+    pub(super) journal: Sight<JournalSeen>,
+    pub(super) anchor: AnchorSeen,
     /// Why the file is not in force; `Broken` when there is none.
     pub(super) bundle: Sight<Option<String>>,
     pub(super) terms: Option<Terms>,
@@ -141,6 +165,29 @@ pub(super) fn another_boot() -> BootId {
 }
 
 #[cfg(test)]
+fn healthy_held(kid: Kid) -> Held {
+    Held {
+        issuer: IssuerName::parse("dev-acme").unwrap(),
+        trust_sha256: [0; 32],
+        jkt: kid,
+        issuer_url: None,
+        identity: Some(brink_store::Identity {
+            tenant: "tenant-123".parse().unwrap(),
+            device: "dev-1".parse().unwrap(),
+            epoch: 1,
+        }),
+        marks: brink_store::AcceptedMarks::default(),
+        ctr: 3,
+        ratchet: None,
+        presence: None,
+        pending: None,
+        next_exchange_after: None,
+        refusals: Vec::new(),
+        notices: Vec::new(),
+    }
+}
+
+#[cfg(test)]
 impl Facts {
     /// A device without a fault, in the middle of its licence.
     pub(super) fn healthy() -> Self {
@@ -154,25 +201,6 @@ impl Facts {
             ends_at: after(27),
             offline_until: after(40),
             life_seconds: 30 * DAY,
-        };
-        let held = Held {
-            issuer: IssuerName::parse("dev-acme").unwrap(),
-            trust_sha256: [0; 32],
-            jkt: kid,
-            issuer_url: None,
-            identity: Some(brink_store::Identity {
-                tenant: "tenant-123".parse().unwrap(),
-                device: "dev-1".parse().unwrap(),
-                epoch: 1,
-            }),
-            marks: brink_store::AcceptedMarks::default(),
-            ctr: 3,
-            ratchet: None,
-            presence: None,
-            pending: None,
-            next_exchange_after: None,
-            refusals: Vec::new(),
-            notices: Vec::new(),
         };
         Self {
             dir: "E".to_owned(),
@@ -189,8 +217,24 @@ impl Facts {
             boot: BootId::parse("0a1b2c3d-0000-4000-8000-00000000ff01").unwrap(),
             boottime: 10 * DAY,
             key: Sight::Seen(Some(kid)),
-            state: Sight::Seen(StateSeen::Whole(Box::new(held))),
+            state: Sight::Seen(StateSeen::Whole(Box::new(healthy_held(kid)))),
             vault: Sight::Seen(VaultSeen::Present),
+            journal: Sight::Seen(JournalSeen {
+                is_there: true,
+                fault: None,
+                closed_to_hosts: None,
+                block_bytes: Some(4096),
+            }),
+            anchor: AnchorSeen {
+                problem: None,
+                newest: Some(Anchor {
+                    generation: 7,
+                    device: kid,
+                    accepted: brink_store::AcceptedMarks::default(),
+                    notices: Vec::new(),
+                    clock: None,
+                }),
+            },
             bundle: Sight::Seen(None),
             terms: Some(Terms {
                 state: State::Active,

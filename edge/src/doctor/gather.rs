@@ -1,6 +1,8 @@
 //! Gathering: the only part of `doctor` that looks at the outside. It takes no lock and changes nothing.
 
-use super::facts::{Disk, Facts, IssuerSeen, Licence, Sight, StateSeen, Terms, VaultSeen};
+use super::facts::{
+    AnchorSeen, Disk, Facts, IssuerSeen, JournalSeen, Licence, Sight, StateSeen, Terms, VaultSeen,
+};
 use crate::error::EdgeError;
 use crate::exchange::DeviceError;
 use crate::look::Look;
@@ -9,6 +11,8 @@ use crate::uplink::{HttpsUplink, IssuerUrl};
 use brink_license::clock::Reading;
 use brink_license::{Flags, Kid};
 use brink_signing::{DeviceKey, KeyFault, Signer};
+use brink_store::anchor::Slots;
+use brink_store::journal::Journal;
 use brink_store::{BundleError, Glimpse, Held, Installation, Layout, Snapshot, StoreError};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use serde_json::Value;
@@ -56,6 +60,8 @@ impl Gatherer<'_> {
             boottime: reading.boottime,
             key: key(layout),
             vault: vault(layout),
+            journal: journal(layout),
+            anchor: anchor(layout),
             bundle,
             terms,
             issuer: self.issuer(&state, agent_said.as_ref()),
@@ -167,6 +173,30 @@ fn vault(layout: &Layout) -> Sight<VaultSeen> {
         Err(_) if layout.vault_is_gone() => Sight::Seen(VaultSeen::Gone),
         Err(_) => Sight::Seen(VaultSeen::NotYet),
     }
+}
+
+fn journal(layout: &Layout) -> Sight<JournalSeen> {
+    let path = Journal::path(&layout.journal());
+    let is_there = match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Sight::Hidden,
+        looked => looked.is_ok(),
+    };
+    Sight::Seen(JournalSeen {
+        is_there,
+        fault: if is_there { Journal::examine(&layout.journal()).err() } else { None },
+        // The file itself is among the files that are checked.
+        closed_to_hosts: ["db-wal", "db-shm"].into_iter().find_map(|extension| {
+            let beside = path.with_extension(extension);
+            let mode = beside.symlink_metadata().ok()?.mode();
+            (mode & 0o060 != 0o060).then(|| beside.display().to_string())
+        }),
+        block_bytes: statvfs(layout.journal()).ok().map(|found| found.f_bsize),
+    })
+}
+
+fn anchor(layout: &Layout) -> AnchorSeen {
+    let slots = Slots::read(layout.dir());
+    AnchorSeen { problem: slots.problem(), newest: slots.newest().cloned() }
 }
 
 fn bundle(layout: &Layout, refused: Option<&BundleError>) -> Sight<Option<String>> {

@@ -3,6 +3,7 @@
 //! ```text
 //! gather   the rim: looks at files, clocks, sockets and the network    facts    what it saw
 //! files    owners, modes, links      disk     space, blocks, mounts      clock     the wall clock
+//! memory   journal, anchor
 //! store    key, state, vault, bundle terms    keyset, licence, presence  reach     agent and issuer
 //! ```
 
@@ -11,6 +12,7 @@ mod disk;
 mod facts;
 mod files;
 mod gather;
+mod memory;
 mod reach;
 mod store;
 mod terms;
@@ -59,6 +61,10 @@ pub enum Check {
     Refusals,
     /// The vault.
     Vault,
+    /// The clock's marks, which hosts and agent write together.
+    Journal,
+    /// What remembers how far the device had come.
+    Anchor,
     /// What hosts read.
     Bundle,
     /// The signing keys.
@@ -87,6 +93,8 @@ impl Check {
             Check::Pending => "pending",
             Check::Refusals => "refusals",
             Check::Vault => "vault",
+            Check::Journal => "journal",
+            Check::Anchor => "anchor",
             Check::Bundle => "bundle",
             Check::Keyset => "keyset",
             Check::Licence => "licence",
@@ -144,6 +152,8 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
         store::pending(facts),
         store::refusals(facts),
         store::vault(facts),
+        memory::journal(facts),
+        memory::anchor(facts),
         store::bundle(facts),
         terms::keyset(facts),
         terms::licence(facts),

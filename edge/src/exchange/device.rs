@@ -253,6 +253,16 @@ impl Device {
         self.clock.advance(&self.store.learned(), reading)
     }
 
+    /// Copies the clock's marks to the anchor, once an hour.
+    pub fn remember_clock(&mut self, reading: &Reading) {
+        self.store.remember_clock(reading);
+    }
+
+    /// The same for a clean end.
+    pub fn remember_at_the_end(&mut self) {
+        self.store.remember_at_the_end();
+    }
+
     /// The store.
     #[must_use]
     pub const fn store(&self) -> &DeviceStore {

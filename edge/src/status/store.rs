@@ -1,7 +1,7 @@
 //! How the store is, in a few words each: what is wrong is said, and what brings it back.
 
 use super::{Sources, StateSeen};
-use brink_store::{BundleHealth, DocumentsHealth, Health, VaultHealth};
+use brink_store::{AnchorHealth, BundleHealth, DocumentsHealth, Health, VaultHealth};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -11,6 +11,7 @@ pub(super) struct Store {
     pub(super) state: String,
     pub(super) documents: &'static str,
     pub(super) journal: String,
+    pub(super) anchor: String,
     pub(super) agent: &'static str,
 }
 
@@ -30,6 +31,9 @@ impl Store {
             state: match &sources.state {
                 StateSeen::Absent => "absent".to_owned(),
                 StateSeen::Closed(why) => format!("not looked at: {why}"),
+                StateSeen::Open(_) if sources.health.is_some_and(|health| health.marks_moved_forward) => {
+                    PUT_BACK.to_owned()
+                }
                 StateSeen::Open(_) => "sound".to_owned(),
             },
             documents: match (sources.health.map(|health| health.documents), &sources.state) {
@@ -44,6 +48,11 @@ impl Store {
                 (None, StateSeen::Absent) => "absent".to_owned(),
                 (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at".to_owned(),
             },
+            anchor: match (sources.health, &sources.state) {
+                (Some(health), _) => anchor(&health.anchor),
+                (None, StateSeen::Absent) => "absent".to_owned(),
+                (None, StateSeen::Closed(_) | StateSeen::Open(_)) => "not looked at".to_owned(),
+            },
             agent: sources.agent.as_str(),
         }
     }
@@ -51,6 +60,19 @@ impl Store {
 
 /// Seen by an agent that had it open, or without the right to open the store: either builds it again then.
 const VAULT_GONE: &str = "gone: the next exchange builds it again";
+
+/// An issuer that has seen the device further takes it for a copy.
+const PUT_BACK: &str = "put back to an earlier copy; its marks were moved forward";
+
+fn anchor(health: &AnchorHealth) -> String {
+    match health {
+        AnchorHealth::Sound => "sound".to_owned(),
+        AnchorHealth::SlotRewritten { reason } => format!("written again: {reason}"),
+        AnchorHealth::MadeAnew { reason } => format!("made anew: {reason}"),
+        AnchorHealth::MovedForward => "moved forward: it was older than what was accepted".to_owned(),
+        AnchorHealth::Unwritable { reason } => format!("unwritable: {reason}"),
+    }
+}
 
 fn vault(health: &VaultHealth) -> String {
     match health {

@@ -8,9 +8,10 @@ use brink_license::exchange::{
     body_sha256,
 };
 use brink_license::keyset::TrustAnchor;
-use brink_license::token::{LicenceClaims, LicenceStanding, RequestClaims};
+use brink_license::token::{LicenceClaims, LicenceStanding, RequestClaims, SeqMark};
 use brink_license::{DeviceId, Typ, UnixSeconds, b64};
-use brink_store::LogEntry;
+use brink_store::anchor::Anchor;
+use brink_store::{AcceptedMarks, LogEntry, NumberMark};
 use brink_tests::{forge, probe};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -25,6 +26,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "manifest" => inputs(|document| document == "next-manifest"),
         "manifest_payload" => manifest_payloads(),
         "bundle" => [inputs(|document| document == "bundle"), vec![bundle(0), bundle(3)]].concat(),
+        "anchor" => vec![slot(0), slot(3), slot(0)[9..slot(0).len() - 64].to_vec(), slot(3)[9..].to_vec()],
         "exchange_request" => vec![request(b""), request(&[7; 300]), body(b"").encode().unwrap()],
         "exchange_response" => vec![response(None), response(Some(forge::licence_token(&forge::licence(2))))],
         "notice_payload" => notice_payloads(),
@@ -89,6 +91,23 @@ fn bundle(cameras: usize) -> Vec<u8> {
     let receipt = forge::receipt(&licence, 1, 60, LicenceStanding::Active);
     let boot = BootId::parse("00000000-0000-4000-8000-000000000001").unwrap();
     forge::bundle(&licence, &receipt, boot).encode().unwrap()
+}
+
+/// A slot of the anchor that remembers so many notices.
+fn slot(notices: u16) -> Vec<u8> {
+    let mark = NumberMark { number: 3, sha256: [8; 32] };
+    let licence = SeqMark { epoch: 1, seq: 300, sha256: [9; 32], kid: forge::DEVICE.public().kid() };
+    let mut clock = Marks::new(forge::at(0));
+    let boot = BootId::parse("00000000-0000-4000-8000-000000000001").unwrap();
+    clock.advance(&Reading { wall: forge::at(60), boot, boottime: 70 });
+    let anchor = Anchor {
+        generation: 200,
+        device: forge::DEVICE.public().kid(),
+        accepted: AcceptedMarks { licence: Some(licence), keyset: Some(mark), receipt: Some(mark) },
+        notices: (0..notices).map(|kind| (kind, 1000)).collect(),
+        clock: (notices > 0).then_some(clock),
+    };
+    anchor.seal(&[1; 32]).unwrap()
 }
 
 fn body(section: &[u8]) -> RequestBody {

@@ -3,6 +3,7 @@
 use super::{DAY, HOUR};
 use crate::decision::Flags;
 use crate::time::UnixSeconds;
+use core::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 /// A clock this far behind what is known is still called honest, beside the drift of its oscillator.
@@ -157,18 +158,60 @@ impl Marks {
     }
 
     /// Takes what `other` knows better: marks of one device that were kept in two places.
+    ///
+    /// A receipt that answered a request of its boot set the clock, perhaps back: of marks that have not seen it only
+    /// the floor counts, for what else they say of time may be the very error that it put right.
     pub fn join(&mut self, other: &Marks) {
-        self.floor = self.floor.max(other.floor);
-        self.hwm = self.hwm.max(other.hwm);
-        match (self.since, other.since) {
-            (mine, theirs) if mine == theirs => self.ran = self.ran.max(other.ran),
-            (None, theirs) => (self.since, self.ran) = (theirs, other.ran),
-            (Some(mine), Some(theirs)) if theirs.is_after(&mine) => {
-                (self.since, self.ran) = (other.since, other.ran);
+        let mut theirs = other.clone();
+        self.catch_up_with(&mut theirs);
+        self.floor = self.floor.max(theirs.floor);
+        match self.set_at().cmp(&theirs.set_at()) {
+            Ordering::Less => {
+                (self.hwm, self.back_for, self.anchored) = (theirs.hwm, theirs.back_for, theirs.anchored);
+                (self.settled, self.jump_for) = (theirs.settled, theirs.jump_for);
+            }
+            Ordering::Equal => {
+                self.hwm = self.hwm.max(theirs.hwm);
+                self.back_for = self.back_for.max(theirs.back_for);
+            }
+            Ordering::Greater => {}
+        }
+        match (self.since, theirs.since) {
+            (mine, their) if mine == their => self.ran = self.ran.max(theirs.ran),
+            (None, their) => (self.since, self.ran) = (their, theirs.ran),
+            (Some(mine), Some(their)) if their.is_after(&mine) => {
+                (self.since, self.ran) = (theirs.since, theirs.ran);
             }
             (Some(_), _) => {}
         }
-        self.back_for = self.back_for.max(other.back_for);
+    }
+
+    /// Moves whichever of the two was read earlier in the same boot to the reading of the other, so that seconds that
+    /// one has counted are not counted again on top of it.
+    fn catch_up_with(&mut self, other: &mut Marks) {
+        let (Some((boot, mine)), Some((other_boot, theirs))) = (self.last, other.last) else { return };
+        if boot == other_boot {
+            self.run_until(boot, mine.max(theirs));
+            other.run_until(boot, mine.max(theirs));
+        }
+    }
+
+    fn run_until(&mut self, boot: BootId, boottime: i64) {
+        let elapsed = self.last.map_or(0, |(_, last)| boottime.saturating_sub(last).max(0));
+        self.hwm = self.hwm.saturating_add(elapsed);
+        self.ran = self.ran.saturating_add(elapsed);
+        self.last = Some((boot, boottime));
+    }
+
+    /// The moment of the receipt that set the clock last.
+    fn set_at(&self) -> Option<UnixSeconds> {
+        self.anchored.map(|anchored| anchored.server_time)
+    }
+
+    /// Whether these marks know where this boot stands.
+    #[must_use]
+    pub fn is_of(&self, boot: BootId) -> bool {
+        self.last.is_some_and(|(last, _)| last == boot)
     }
 
     /// Whether these marks are at least as late as `other`, of the same device.
@@ -179,7 +222,13 @@ impl Marks {
             (Some(mine), Some(theirs)) => mine.is_after(&theirs),
             (mine, _) => mine.is_some(),
         };
-        later_receipt && self.floor >= other.floor && self.hwm >= other.hwm
+        let as_late = match self.set_at().cmp(&other.set_at()) {
+            Ordering::Less => false,
+            Ordering::Equal => self.hwm >= other.hwm,
+            // Set since, perhaps back.
+            Ordering::Greater => true,
+        };
+        later_receipt && as_late && self.floor >= other.floor
     }
 
     /// The receipt that run time is counted from.
@@ -409,13 +458,130 @@ mod tests {
         early.advance(&reading(START + 500, 510));
         early.join(&late);
         assert_eq!(early.since(), late.since());
-        assert_eq!(early.ran, late.ran, "run time is counted from the newest receipt");
-        assert_eq!(early.lower_bound(), UnixSeconds::new(START + 500));
+        assert_eq!(early.ran, 500, "run time is counted from the newest receipt, up to the newest reading");
+        assert_eq!(early.lower_bound(), UnixSeconds::new(START + 560));
         late.join(&early);
         assert_eq!(late.lower_bound(), early.lower_bound());
     }
 
+    /// Something that happens to marks: a reading, a receipt that came by file, or one that set the clock.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Read { wall: i64, on: i64 },
+        Receipt { at: i64 },
+        Set { at: i64 },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let wall = prop_oneof![-100_000..400_000i64, Just(10 * 365 * DAY)];
+        prop_oneof![
+            4 => (wall, 0..90_000i64).prop_map(|(wall, on)| Step::Read { wall, on }),
+            1 => (0..300_000i64).prop_map(|at| Step::Receipt { at }),
+            1 => (0..300_000i64).prop_map(|at| Step::Set { at }),
+        ]
+    }
+
+    /// Marks after these steps; receipts are numbered on from `seq`, in the order of time.
+    fn lived(from: &Marks, boottime: &mut i64, seq: &mut u64, steps: &[Step]) -> Marks {
+        let mut marks = from.clone();
+        for step in steps {
+            let mut mark = |at: i64| {
+                *seq += 1;
+                let earliest = marks.since.map_or(START, |since| since.server_time.as_i64() + 1);
+                ReceiptMark { server_time: UnixSeconds::new(earliest.max(START + at)), ..receipt(*seq) }
+            };
+            match *step {
+                Step::Read { wall, on } => {
+                    *boottime += on;
+                    marks.advance(&reading(START + wall, *boottime));
+                }
+                Step::Receipt { at } => {
+                    let mark = mark(at);
+                    marks.receipt(mark);
+                }
+                Step::Set { at } => {
+                    let mark = mark(at);
+                    let anchored =
+                        Anchored { server_time: mark.server_time, boot: BOOT, boottime: *boottime };
+                    marks.anchor(mark, anchored);
+                }
+            }
+        }
+        marks
+    }
+
+    #[test]
+    fn marks_that_have_not_seen_the_clock_set_back_do_not_bring_the_error_again() {
+        let mut poisoned = marks();
+        poisoned.receipt(receipt(1));
+        poisoned.advance(&reading(START, 10));
+        // Ahead of the time, believed after a day, and then put right while the clock stood before it.
+        poisoned.advance(&reading(START + 300 * DAY, 20));
+        poisoned.advance(&reading(START + 301 * DAY, 20 + 25 * HOUR));
+        poisoned.advance(&reading(START + 302 * DAY, 20 + 26 * HOUR));
+        assert!(poisoned.lower_bound() > UnixSeconds::new(START + 300 * DAY));
+        poisoned.advance(&reading(START + 2 * DAY, 20 + 52 * HOUR));
+        let mut set = poisoned.clone();
+        let said = UnixSeconds::new(START + 2 * DAY);
+        let mark = ReceiptMark { server_time: said, ..receipt(2) };
+        set.anchor(mark, Anchored { server_time: said, boot: BOOT, boottime: 20 + 52 * HOUR });
+        let mut seen_only = poisoned.clone();
+        seen_only.receipt(mark);
+        for old in [&poisoned, &seen_only] {
+            let mut joined = set.clone();
+            joined.join(old);
+            assert_eq!((joined.lower_bound(), joined.back_for), (said, 0));
+            let mut joined = old.clone();
+            joined.join(&set);
+            assert_eq!((joined.lower_bound(), joined.back_for, joined.since), (said, 0, Some(mark)));
+            assert!(set.reaches(old) && !old.reaches(&set));
+        }
+        poisoned.raise_floor(UnixSeconds::new(START + 3 * DAY));
+        set.join(&poisoned);
+        assert_eq!(set.lower_bound(), UnixSeconds::new(START + 3 * DAY), "documents are believed wherever");
+    }
+
+    #[test]
+    fn seconds_of_one_boot_that_both_have_counted_are_counted_once() {
+        let mut late = marks();
+        late.advance(&reading(START, 10));
+        let mut early = late.clone();
+        late.advance(&reading(START + 3600, 3610));
+        early.join(&late);
+        let guarded = early.advance(&reading(0, 3610));
+        assert_eq!((guarded.now, guarded.ran), (UnixSeconds::new(START + 3600), 3600));
+    }
+
     proptest! {
+        #[test]
+        fn joining_an_older_memory_changes_nothing_but_perhaps_the_floor_and_the_order_does_not_matter(
+            before in prop::collection::vec(step(), 0..8),
+            after in prop::collection::vec(step(), 0..8),
+            apart in prop::collection::vec(step(), 0..8),
+        ) {
+            let (mut boottime, mut seq) = (10, 0);
+            let older = lived(&marks(), &mut boottime, &mut seq, &before);
+            let newer = lived(&older, &mut boottime.clone(), &mut seq.clone(), &after);
+            // What is older in every way teaches nothing: neither a late hwm nor a held clock comes back.
+            let mut joined = newer.clone();
+            joined.join(&older);
+            prop_assert!(joined.floor >= newer.floor);
+            if newer.set_at() > older.set_at() {
+                prop_assert_eq!((joined.hwm, joined.back_for), (newer.hwm, newer.back_for));
+            }
+            prop_assert_eq!((joined.since, joined.ran), (newer.since, newer.ran));
+            // Two that lived apart agree whichever takes up the other, and nothing falls.
+            let other = lived(&older, &mut boottime, &mut seq, &apart);
+            let (mut one, mut two) = (newer.clone(), other.clone());
+            one.join(&other);
+            two.join(&newer);
+            prop_assert_eq!((one.floor, one.hwm, one.set_at()), (two.floor, two.hwm, two.set_at()));
+            prop_assert!(one.floor >= newer.floor && one.floor >= other.floor);
+            if newer.set_at() == other.set_at() {
+                prop_assert!(one.hwm >= newer.hwm && one.hwm >= other.hwm);
+            }
+        }
+
         #[test]
         fn no_reading_panics_and_now_never_falls_below_what_was_known(
             steps in prop::collection::vec((any::<i64>(), 0u128..3, any::<i64>()), 1..200)

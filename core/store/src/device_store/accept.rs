@@ -67,10 +67,11 @@ impl DeviceStore {
         self.in_force = Some(in_force);
         self.health.documents = DocumentsHealth::Current;
         self.held = self.state.held()?;
+        self.memory.answered = true;
         self.apply(&inbox, Some(&acceptance.note))
     }
 
-    /// Steps 2 to 4, which can be done any number of times.
+    /// Steps 2 to 5, which can be done any number of times.
     pub(super) fn apply(&mut self, inbox: &Inbox, note: Option<&LogEntry>) -> Result<(), StoreError> {
         // 2. The vault.
         let deposited = self.deposit(inbox, note);
@@ -82,6 +83,8 @@ impl DeviceStore {
             self.state.clear_inbox()?;
             reached(Point::InboxCleared);
         }
+        // 5. The anchor, which nothing may be older than from now on.
+        self.remember();
         Ok(())
     }
 

@@ -13,7 +13,10 @@ pub struct Health {
     pub documents: DocumentsHealth,
     /// What was wrong with the journal when the store was opened; `None` when it was in order or there was none yet.
     pub journal: Option<JournalFault>,
-    /// The marks in `state.db` were older than documents that verify, and were moved forward.
+    /// The anchor.
+    pub anchor: AnchorHealth,
+    /// The marks in `state.db` were older than documents that verify, or than the anchor, and were moved forward: the
+    /// state was put back to an earlier copy.
     pub marks_moved_forward: bool,
 }
 
@@ -67,4 +70,28 @@ pub enum DocumentsHealth {
     Current,
     /// Accepted once, and now in neither vault nor bundle: an exchange brings them again.
     Lost,
+}
+
+/// The anchor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnchorHealth {
+    /// Both slots are in order.
+    Sound,
+    /// One slot was damaged or gone, and was written again from the other.
+    SlotRewritten {
+        /// What was wrong.
+        reason: String,
+    },
+    /// Neither slot was of use, and it was made anew from the state.
+    MadeAnew {
+        /// What was wrong.
+        reason: String,
+    },
+    /// It was older than what verifies, and was moved forward: put back, or left behind by an interruption.
+    MovedForward,
+    /// It cannot be written.
+    Unwritable {
+        /// Why.
+        reason: String,
+    },
 }

@@ -1,7 +1,7 @@
 //! The device's store: one writer, which accepts documents and publishes them.
 //!
 //! The order of every acceptance: 1. state, with marks, ratchet and the documents themselves in its inbox; 2. vault;
-//! 3. bundle; 4. inbox cleared. After the first step the answer is accepted and everything else can be done again, which
+//! 3. bundle; 4. inbox cleared; 5. anchor. After the first step the answer is accepted and everything else can be done again, which
 //! [`DeviceStore::open`] does.
 
 mod accept;
@@ -10,9 +10,10 @@ mod in_force;
 mod notices;
 mod publish;
 mod recovery;
+mod remembering;
 
 pub use accept::Acceptance;
-pub use health::{BundleHealth, DocumentsHealth, Health, VaultHealth};
+pub use health::{AnchorHealth, BundleHealth, DocumentsHealth, Health, VaultHealth};
 pub use notices::NoticeError;
 
 use crate::crash::{Point, reached};
@@ -26,18 +27,20 @@ use brink_license::keyset::{Keyset, TrustAnchor};
 use brink_license::token::{VerifiedLicence, VerifiedPresence, VerifiedReceipt};
 use brink_license::{PublicKey, UnixSeconds};
 use in_force::InForce;
+use remembering::Memory;
 
 /// The open store of one device. Dropping it lets the next writer in.
 #[derive(Debug)]
 pub struct DeviceStore {
     anchor: TrustAnchor,
     device_key: PublicKey,
-    mac_key: MacKey,
+    keys: SealKeys,
     state: StateDb,
     held: Held,
     vault: Option<Vault>,
     in_force: Option<InForce>,
     health: Health,
+    memory: Memory,
     // Last, because fields are dropped in this order: the next writer comes in when everything else is closed.
     lock: WriterLock,
 }
@@ -58,8 +61,8 @@ impl DeviceStore {
     }
 
     /// Opens the store of the device with this key, does what an interrupted acceptance left undone, and repairs vault
-    /// and bundle. `mac_key` is derived from the device key and seals the vault.
-    pub fn open(lock: WriterLock, device_key: &PublicKey, mac_key: [u8; 32]) -> Result<Self, StoreError> {
+    /// and bundle. What is older than the anchor does not come into force.
+    pub fn open(lock: WriterLock, device_key: &PublicKey, keys: SealKeys) -> Result<Self, StoreError> {
         let layout = lock.layout();
         match layout.installation()? {
             Installation::Complete => {}
@@ -80,7 +83,7 @@ impl DeviceStore {
         let mut store = Self {
             anchor,
             device_key: device_key.clone(),
-            mac_key: MacKey(mac_key),
+            keys,
             state,
             held,
             vault: None,
@@ -90,11 +93,15 @@ impl DeviceStore {
                 bundle: BundleHealth::Sound,
                 documents: DocumentsHealth::Never,
                 journal: ensure_journal(lock.layout()),
+                anchor: AnchorHealth::Sound,
                 marks_moved_forward: false,
             },
+            memory: Memory::default(),
             lock,
         };
+        store.recall()?;
         store.recover()?;
+        store.settle_anchor();
         Ok(store)
     }
 }
@@ -235,13 +242,18 @@ impl DeviceStore {
     }
 }
 
-/// Seals the vault. Secret, so that it is never shown.
+/// What the store seals with, derived from the device key. Secret, so that it is never shown.
 #[derive(Clone, Copy)]
-struct MacKey([u8; 32]);
+pub struct SealKeys {
+    /// For the values of the vault.
+    pub vault: [u8; 32],
+    /// For the anchor.
+    pub anchor: [u8; 32],
+}
 
-impl std::fmt::Debug for MacKey {
+impl std::fmt::Debug for SealKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("MacKey(..)")
+        f.write_str("SealKeys(..)")
     }
 }
 

@@ -51,6 +51,7 @@ impl DeviceStore {
         reached(Point::NoticeStored);
         self.held = self.state.held()?;
         self.publish_bundle()?;
+        self.remember();
         Ok(true)
     }
 

@@ -36,6 +36,9 @@ impl DeviceStore {
         if let (Offer::Unfit(unfit), false) = (&bundled, replaying) {
             self.health.bundle = BundleHealth::Republished { reason: unfit.to_string() };
         }
+        if matches!(queued, Offer::Unfit(Unfit::Behind)) {
+            self.pass_over_inbox()?;
+        }
         let behind = matches!(bundled, Offer::Unfit(Unfit::Behind));
         // The first that has it provides it; a later one counts only if it is newer.
         let chosen = [queued, vaulted, bundled].into_iter().filter_map(Offer::fit).reduce(InForce::later);
@@ -66,7 +69,7 @@ impl DeviceStore {
     fn vaulted(&mut self) -> Offer {
         let path = self.layout().vault();
         let is_new = !path.exists();
-        let opened = Vault::open(&path, self.mac_key.0).and_then(|mut vault| {
+        let opened = Vault::open(&path, self.keys.vault).and_then(|mut vault| {
             let documents = vault.documents()?;
             Ok((vault, documents))
         });
@@ -104,7 +107,7 @@ impl DeviceStore {
         let path = self.layout().vault();
         let rebuilt = set_aside_vault(self.layout())
             .map_err(|error| error.to_string())
-            .and_then(|()| Vault::open(&path, self.mac_key.0).map_err(|damage| damage.to_string()));
+            .and_then(|()| Vault::open(&path, self.keys.vault).map_err(|damage| damage.to_string()));
         self.health.vault = match rebuilt {
             Ok(vault) => {
                 self.vault = Some(vault);
@@ -136,19 +139,21 @@ impl DeviceStore {
         inbox: Option<Inbox>,
         carried: Option<&Bundle>,
     ) -> Result<(), StoreError> {
-        if chosen.marks != self.held.marks {
+        let is_known = self.held.identity.as_ref() == Some(&chosen.identity);
+        if chosen.marks != self.held.marks || !is_known {
             self.state.raise_marks(&chosen.identity, &chosen.marks)?;
             self.held = self.state.held()?;
             self.health.marks_moved_forward = true;
         }
         self.health.documents = DocumentsHealth::Current;
-        let inbox = inbox.filter(|inbox| inbox.documents == chosen.documents);
+        let is_chosen = inbox.as_ref().map(|inbox| inbox.documents == chosen.documents);
         self.in_force = Some(chosen);
         if let Some(bundle) = carried {
             self.recover_notices(bundle)?;
         }
         let agreed = match inbox {
-            Some(inbox) => self.apply(&inbox, None),
+            Some(inbox) if is_chosen == Some(true) => self.apply(&inbox, None),
+            Some(_) => self.pass_over_inbox().and_then(|()| self.agree()),
             None => self.agree(),
         };
         match agreed {
@@ -158,7 +163,12 @@ impl DeviceStore {
         }
     }
 
-    /// Fills what is not up to date. An inbox that is left was overtaken.
+    /// An inbox that was overtaken, in a state that was put back: laid down again it would be the older in the vault.
+    fn pass_over_inbox(&mut self) -> Result<(), StoreError> {
+        self.state.clear_inbox()
+    }
+
+    /// Fills what is not up to date.
     fn agree(&mut self) -> Result<(), StoreError> {
         let Some(in_force) = &self.in_force else { return Ok(()) };
         let vaulted = self.vault.as_mut().map(Vault::documents);

@@ -16,7 +16,7 @@ use brink_license::{Kid, Typ};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-const MAC_KEY: [u8; 32] = [5; 32];
+const KEYS: SealKeys = SealKeys { vault: [5; 32], anchor: [6; 32] };
 const BOOT: &str = "0a1b2c3d-0000-4000-8000-00000000ff01";
 
 /// A device directory with an issuer that answers it.
@@ -42,7 +42,7 @@ fn reading() -> Reading {
 }
 
 fn open(layout: &Layout) -> Result<DeviceStore, StoreError> {
-    DeviceStore::open(WriterLock::acquire(layout)?, &key().public(), MAC_KEY)
+    DeviceStore::open(WriterLock::acquire(layout)?, &key().public(), KEYS)
 }
 
 impl Scene {
@@ -251,7 +251,9 @@ fn a_kill_at_any_point_loses_nothing_and_brings_nothing_old_into_force() {
             Point::TemporaryWritten,
             Point::Renamed,
             Point::BundlePublished,
-            Point::InboxCleared
+            Point::InboxCleared,
+            Point::AnchorWritten,
+            Point::AnchorSynced
         ]
     );
     drop(from);
@@ -484,7 +486,7 @@ fn a_store_of_another_key_or_under_other_roots_is_refused() {
     let scene = Scene::new();
     let lock = WriterLock::acquire(&scene.layout()).unwrap();
     let other = TestKey::new([1, 1]).public();
-    assert_eq!(DeviceStore::open(lock, &other, MAC_KEY).unwrap_err().code(), "ANOTHER_KEY");
+    assert_eq!(DeviceStore::open(lock, &other, KEYS).unwrap_err().code(), "ANOTHER_KEY");
     let roots = TestIssuer::new(2).anchor().to_json().unwrap();
     std::fs::write(scene.layout().trust(), roots).unwrap();
     assert_eq!(open(&scene.layout()).unwrap_err().code(), "TRUST_PINNED");
@@ -510,5 +512,6 @@ fn a_directory_that_cannot_be_written_still_opens() {
     assert_eq!(published(&scene.layout(), &scene.issuer.anchor()).licence().claims().seq, 2);
 }
 
+mod anchored;
 mod model;
 mod notices;

@@ -1,6 +1,8 @@
 //! The bundle reader: from a file and a clock reading to a snapshot. No thread, so tests drive it with any time.
 
+use super::watch::{STORE_TAMPERED, Watch};
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
+use crate::crash::{Point, reached};
 use crate::durable::directory_of;
 use crate::journal::{ClockKeeper, Kept};
 use crate::layout::JOURNAL_DIRECTORY;
@@ -69,6 +71,7 @@ pub struct BundleReader {
     path: PathBuf,
     anchor: TrustAnchor,
     clock: ClockKeeper,
+    watch: Watch,
     seen: Option<FileState>,
     in_force: Option<InForce>,
     /// The newest keyset that any bundle proved, taken up or not.
@@ -116,6 +119,7 @@ impl BundleReader {
             path: path.to_owned(),
             anchor,
             clock: ClockKeeper::new(directory_of(path).join(JOURNAL_DIRECTORY)),
+            watch: Watch::over(path),
             seen: None,
             in_force: None,
             keyset: None,
@@ -140,11 +144,14 @@ impl BundleReader {
 
     /// Takes up the file if it changed, moves time by one reading, and says what is in force.
     pub fn tick(&mut self, reading: &Reading) -> Arc<Snapshot> {
-        match self.changed_file() {
+        let changed = self.changed_file();
+        let is_news = !matches!(changed, Ok(None));
+        match changed {
             Ok(None) => {}
             Ok(Some(bytes)) => self.take_up(&bytes, reading),
             Err(error) => self.refused = Some(error),
         }
+        self.watch.judge(self.in_force.as_ref().map(|held| &*held.bundle), self.refused.is_none(), is_news);
         let learned = self.in_force.as_ref().map(|held| held.bundle.learned()).unwrap_or_default();
         let guarded = self.clock.advance(&learned, reading);
         let standing = self.standing(&guarded, reading);
@@ -159,6 +166,7 @@ impl BundleReader {
         if state.is_some() && state == self.seen {
             return Ok(None);
         }
+        self.look_at_the_anchor();
         match read_bounded(&self.path) {
             Ok((state, bytes)) => {
                 self.seen = Some(state);
@@ -169,6 +177,14 @@ impl BundleReader {
                 self.seen = None;
                 Err(error)
             }
+        }
+    }
+
+    fn look_at_the_anchor(&mut self) {
+        let first = !self.watch.has_looked();
+        self.watch.look();
+        if first {
+            self.clock.remember(self.watch.clock());
         }
     }
 
@@ -218,7 +234,8 @@ impl BundleReader {
             // for a moment there is nothing to judge its clock by.
             let guarded = &Guarded { flags: Flags::NONE, ..*guarded };
             return match &self.refused {
-                Some(error) if error.is_key_compromise() => compromised(guarded, flags),
+                _ if self.watch.is_tampered() => held_back(STORE_TAMPERED, guarded, Flags::NONE),
+                Some(error) if error.is_key_compromise() => held_back(KEY_COMPROMISE, guarded, flags),
                 Some(BundleError::Unreadable(_)) | None => evaluate(guarded, None, Flags::NONE),
                 Some(_) => evaluate(guarded, None, flags),
             };
@@ -238,6 +255,9 @@ impl BundleReader {
         if keyset.key(&held.mark.kid).is_some_and(KeyRecord::is_revoked) {
             terms.hold = Some(KEY_COMPROMISE);
         }
+        if self.watch.is_tampered() {
+            terms.hold = Some(STORE_TAMPERED);
+        }
         if !is_at_home(&held.bundle, reading) {
             flags = flags.with(Flags::UNATTESTED);
             // "For so many seconds of boottime" ends one second after them.
@@ -251,15 +271,11 @@ impl BundleReader {
 
 const KEY_COMPROMISE: Hold = Hold { state: State::Revoked, reason: Reason::KeyCompromise };
 
-/// The only bundle at hand was signed by a key that has been revoked.
-fn compromised(guarded: &Guarded, flags: Flags) -> Standing {
+/// Without a bundle in force, and for a reason that outranks having none: the only one at hand was signed by a key that
+/// has been revoked, or the one that was accepted is gone.
+fn held_back(hold: Hold, guarded: &Guarded, flags: Flags) -> Standing {
     let unlicensed = evaluate(guarded, None, flags);
-    Standing {
-        state: KEY_COMPROMISE.state,
-        reason: KEY_COMPROMISE.reason,
-        hold: Some(KEY_COMPROMISE),
-        ..unlicensed
-    }
+    Standing { state: hold.state, reason: hold.reason, hold: Some(hold), ..unlicensed }
 }
 
 /// Whether the presence speaks of the boot that runs now.
@@ -330,6 +346,7 @@ fn read_bounded(path: &Path) -> Result<(FileState, Vec<u8>), BundleError> {
     }
     let mut bytes = Vec::new();
     file.take(BUNDLE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    reached(Point::BundleRead);
     if bytes.len() > BUNDLE_BYTES_MAX {
         return Err(BundleError::TooLarge);
     }

@@ -53,6 +53,8 @@ pub struct ClockKeeper {
     marks: Option<Marks>,
     /// As they were kept last; `None` while this process is by itself.
     shared: Option<Marks>,
+    /// What the anchor remembers, until it has gone into the kept ones.
+    anchored: Option<Marks>,
     learned: Learned,
     kept_at: Option<(BootId, i64)>,
     kept: Kept,
@@ -75,11 +77,18 @@ impl ClockKeeper {
             journal: None,
             marks: None,
             shared: None,
+            anchored: None,
             learned: Learned::default(),
             kept_at: None,
             kept: Kept::Alone,
             observes: false,
         }
+    }
+
+    /// Takes what the anchor remembers as known from the next reading on, so that a journal that is deleted, or put
+    /// back, makes nobody forget.
+    pub fn remember(&mut self, anchored: Option<Marks>) {
+        self.anchored = anchored;
     }
 
     /// How the marks were kept last.
@@ -97,7 +106,8 @@ impl ClockKeeper {
             });
         if self.observes {
             if self.marks.is_none() {
-                self.marks = Journal::glimpse(&self.directory);
+                let kept = Journal::glimpse(&self.directory);
+                self.marks = joined(kept, self.anchored.as_ref(), reading);
             }
         } else if is_due {
             self.learned = *learned;
@@ -107,8 +117,9 @@ impl ClockKeeper {
                 Err(fault) => self.go_on_alone(fault),
             }
         }
-        let marks = self.marks.get_or_insert_with(|| Marks::new(learned.floor));
-        step(marks, learned, reading)
+        let anchored = self.anchored.as_ref();
+        let first = || anchored.cloned().unwrap_or_else(|| Marks::new(learned.floor));
+        step(self.marks.get_or_insert_with(first), learned, reading)
     }
 
     fn share(&mut self, reading: &Reading) -> Result<Guarded, JournalFault> {
@@ -119,13 +130,15 @@ impl ClockKeeper {
             return Err(JournalFault::Unusable("it is not open".into()));
         };
         let (mine, shared, learned) = (self.marks.as_ref(), self.shared.as_ref(), &self.learned);
+        let anchored = self.anchored.as_ref();
         let ((marks, guarded), fault) = journal.change_marks(|kept| {
-            let mut marks = base(kept, mine, shared).unwrap_or_else(|| Marks::new(learned.floor));
+            let known = joined(base(kept, mine, shared), anchored, reading);
+            let mut marks = known.unwrap_or_else(|| Marks::new(learned.floor));
             let guarded = step(&mut marks, learned, reading);
             (marks.clone(), (marks, guarded))
         })?;
         self.kept = fault.map_or(Kept::Shared, |fault| Kept::Damaged(fault.to_string()));
-        (self.shared, self.marks) = (Some(marks.clone()), Some(marks));
+        (self.shared, self.marks, self.anchored) = (Some(marks.clone()), Some(marks), None);
         Ok(guarded)
     }
 
@@ -150,6 +163,19 @@ fn base(kept: Option<Marks>, mine: Option<&Marks>, shared: Option<&Marks>) -> Op
     let mut mine = mine.clone();
     mine.join(&kept);
     Some(mine)
+}
+
+/// What both know. The one that has seen this boot goes on: the other would count all of it again.
+fn joined(kept: Option<Marks>, anchored: Option<&Marks>, reading: &Reading) -> Option<Marks> {
+    let Some(anchored) = anchored else { return kept };
+    let Some(mut kept) = kept else { return Some(anchored.clone()) };
+    if anchored.is_of(reading.boot) && !kept.is_of(reading.boot) {
+        let mut known = anchored.clone();
+        known.join(&kept);
+        return Some(known);
+    }
+    kept.join(anchored);
+    Some(kept)
 }
 
 fn step(marks: &mut Marks, learned: &Learned, reading: &Reading) -> Guarded {

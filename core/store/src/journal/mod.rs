@@ -104,18 +104,26 @@ impl Journal {
         }
     }
 
-    /// The marks that are kept, for somebody who must leave no trace. Without a log beside it nobody is writing, and
-    /// then the file is read as if it could not change; with one, everything that reading needs is there already.
+    /// The marks that are kept, for somebody who must leave no trace.
     #[must_use]
     pub fn glimpse(directory: &Path) -> Option<Marks> {
+        kept_in(&open_for_a_look(&Self::path(directory)).ok()?).ok()?.0
+    }
+
+    /// What is wrong with it, without leaving a trace.
+    pub fn examine(directory: &Path) -> Result<(), JournalFault> {
         let path = Self::path(directory);
-        let conn = if path.with_extension("db-wal").exists() {
-            Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        } else {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(crate::state::immutable_uri(&path), flags)
-        };
-        kept_in(&conn.ok()?).ok()?.0
+        inode_of(&path)?;
+        let conn = open_for_a_look(&path)?;
+        let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version > VERSION {
+            return Err(JournalFault::Unusable(format!("it has version {version}: update this program")));
+        }
+        let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if version != VERSION || verdict != "ok" {
+            return Err(JournalFault::Damaged("its structure".into()));
+        }
+        kept_in(&conn)?.1.map_or(Ok(()), Err)
     }
 
     /// Whether the file with its name is still this one.
@@ -142,6 +150,16 @@ impl Journal {
         transaction.commit()?;
         Ok((answer, fault))
     }
+}
+
+/// Without a log beside it nobody is writing, and then the file is read as if it could not change; with one, everything
+/// that reading needs is there already.
+fn open_for_a_look(path: &Path) -> Result<Connection, rusqlite::Error> {
+    if path.with_extension("db-wal").exists() {
+        return Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(crate::state::immutable_uri(path), flags)
 }
 
 /// The row, if it is sound, and otherwise why not.

@@ -217,3 +217,57 @@ fn every_flipped_bit_of_the_file_leaves_a_clock_that_never_falls_below_the_docum
     }
     assert!(noticed > 0, "some bits matter");
 }
+
+/// What the anchor would have copied: the marks as they are kept now.
+fn copied(device: &Device) -> Option<Marks> {
+    let copied = Journal::glimpse(&device.directory());
+    assert!(copied.is_some());
+    copied
+}
+
+#[test]
+fn a_deleted_journal_makes_nobody_forget_what_the_anchor_remembers() {
+    for boot in [1, 2] {
+        let device = Device::new();
+        device.process().advance(&learned(1), &reading(1, 5 * DAY, 100));
+        device.process().advance(&learned(1), &reading(1, 5 * DAY + 900, 1000));
+        let anchored = copied(&device);
+        std::fs::remove_dir_all(device.directory()).unwrap();
+        let alone = |mut process: ClockKeeper| {
+            process.remember(anchored.clone());
+            let now = process.advance(&learned(1), &reading(boot, 0, 1100));
+            (now.now, now.ran)
+        };
+        // In the same boot by the seconds since, in another by all that it has run.
+        let on = if boot == 1 { 100 } else { 1100 };
+        let known = (UnixSeconds::new(START + 5 * DAY + 900 + on), 900 + on);
+        assert_eq!(alone(device.process()), known, "without a journal");
+        assert_eq!(alone(ClockKeeper::observer(device.directory())), known, "an observer");
+        std::fs::create_dir(device.directory()).unwrap();
+        Journal::ensure(&device.layout()).unwrap();
+        assert_eq!(alone(device.process()), known, "in a new journal");
+        let next = device.process().advance(&learned(1), &reading(boot, 0, 1100));
+        assert_eq!((next.now, next.ran), known, "where those find it who know nothing");
+    }
+}
+
+#[test]
+fn a_journal_that_was_put_back_is_joined_with_the_anchor_and_nothing_is_counted_twice() {
+    let device = Device::new();
+    let path = Journal::path(&device.directory());
+    device.process().advance(&learned(1), &reading(1, 0, 100));
+    let older = std::fs::read(&path).unwrap();
+    let long = 40 * DAY;
+    device.process().advance(&learned(1), &reading(2, DAY, 10));
+    device.process().advance(&learned(1), &reading(2, DAY + long, 10 + long));
+    let anchored = copied(&device);
+    for leftover in ["db-wal", "db-shm"] {
+        let _ = std::fs::remove_file(path.with_extension(leftover));
+    }
+    std::fs::write(&path, older).unwrap();
+    let mut process = device.process();
+    process.remember(anchored);
+    let now = process.advance(&learned(1), &reading(2, DAY + long + 60, 70 + long));
+    assert_eq!(now.now, UnixSeconds::new(START + DAY + long + 60), "not forty days more");
+    assert_eq!(now.flags, brink_license::Flags::NONE, "an honest clock");
+}

@@ -2,6 +2,7 @@
 
 use super::{Finding, HOST_GROUP, Layout};
 use crate::StoreError;
+use crate::anchor::{FILE_MODE, FILES};
 use rustix::fs::{Gid, Mode, OFlags, fchown, open};
 use rustix::io::Errno;
 use std::fs::{File, Permissions, set_permissions, symlink_metadata};
@@ -96,7 +97,7 @@ struct Rule {
     mode: u32,
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 13] = [
     Rule { name: "trust.json", mode: TRUST_MODE },
     Rule { name: "device.key", mode: 0o600 },
     Rule { name: "state.db", mode: 0o600 },
@@ -104,9 +105,12 @@ const RULES: [Rule; 10] = [
     Rule { name: "state.db-shm", mode: 0o600 },
     Rule { name: "vault", mode: PRIVATE_DIR_MODE },
     Rule { name: "licence.bundle", mode: 0o644 },
+    Rule { name: FILES[0], mode: FILE_MODE },
+    Rule { name: FILES[1], mode: FILE_MODE },
     Rule { name: "agent.lock", mode: 0o600 },
     Rule { name: "agent.sock", mode: 0o660 },
     Rule { name: "journal", mode: JOURNAL_MODE },
+    Rule { name: "journal/journal.db", mode: 0o660 },
 ];
 
 /// Compares what exists with the rules; what does not exist is for others to miss.

@@ -168,6 +168,11 @@ impl StateDb {
         })
     }
 
+    /// The anchor remembers more than this state, whoever the device is.
+    pub(crate) fn set_marks(&mut self, marks: &AcceptedMarks) -> Result<(), StoreError> {
+        self.write("raise its marks", |transaction| write_marks(transaction, marks))
+    }
+
     /// The presence that the bundle is to carry.
     pub(crate) fn set_presence(&mut self, presence: &str) -> Result<(), StoreError> {
         self.write("store the presence", |transaction| {

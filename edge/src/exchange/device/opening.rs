@@ -4,10 +4,12 @@ use super::Device;
 use crate::exchange::DeviceError;
 use brink_signing::{DeviceKey, DeviceSigner, Signer};
 use brink_store::journal::ClockKeeper;
-use brink_store::{DeviceStore, Installation, Layout, WriterLock};
+use brink_store::{DeviceStore, Installation, Layout, SealKeys, WriterLock};
 
 /// Derives the key that seals the vault. Changing it would make every vault look damaged.
 const VAULT_MAC_LABEL: &[u8] = b"brink/vault-mac/v1";
+/// Derives the key that seals the anchor.
+const ANCHOR_MAC_LABEL: &[u8] = b"brink/anchor-mac/v1";
 
 impl Device {
     /// Opens the device in a directory: takes the lock, does what an interruption left undone, repairs what can be
@@ -51,9 +53,11 @@ impl Device {
 
     fn open_locked(lock: WriterLock) -> Result<Self, DeviceError> {
         let key = DeviceKey::open(lock.layout().device_key())?;
-        let mac_key = key.derive(VAULT_MAC_LABEL)?;
-        let store = DeviceStore::open(lock, key.public_key(), *mac_key)?;
-        let clock = ClockKeeper::new(store.layout().journal());
+        let (vault, anchor) = (key.derive(VAULT_MAC_LABEL)?, key.derive(ANCHOR_MAC_LABEL)?);
+        let keys = SealKeys { vault: *vault, anchor: *anchor };
+        let store = DeviceStore::open(lock, key.public_key(), keys)?;
+        let mut clock = ClockKeeper::new(store.layout().journal());
+        clock.remember(store.remembered_clock().cloned());
         Ok(Self { key, store, clock })
     }
 }

@@ -172,7 +172,7 @@ fn what_was_deleted_cut_or_overwritten_is_named() {
     assert!(!lost.data().join("vault").exists(), "nothing is mended");
     let lost = broken(&|data| fs::remove_file(data.join("licence.bundle")).unwrap());
     assert_said(&lost, "bundle", ("fail", "gone", "brink-edge status --data"));
-    assert_said(&lost, "licence", ("fail", "unlicensed", ""));
+    assert_said(&lost, "licence", ("fail", "store_tampered", "exchange"));
     let damaged = broken(&|data| cut(data.join("licence.bundle")));
     assert_said(&damaged, "bundle", ("fail", "BUNDLE_DAMAGED", "brink-edge status --data"));
     let foreign = broken(&|data| {

@@ -2,6 +2,7 @@
 
 mod again;
 mod agent;
+mod anchor;
 mod clones;
 mod doctor;
 mod host;

@@ -103,3 +103,57 @@ fn what_a_revoked_key_pushed_ahead_is_forgotten() {
     assert_eq!(store.accept_notice(LIST, &scene.list(2)), Ok(true));
     assert_eq!(scene.listed(), Some(2));
 }
+
+/// What a host that starts now is told.
+fn told(scene: &Scene) -> brink_license::clock::State {
+    let mut host = crate::BundleReader::new(&scene.layout().bundle(), scene.issuer.anchor());
+    host.tick(&reading()).standing().state
+}
+
+#[test]
+fn a_list_that_was_taken_back_with_state_and_bundle_is_tampering_until_the_issuer_has_been_asked() {
+    use brink_license::clock::State;
+    let mut scene = Scene::new();
+    let mut store = scene.open();
+    scene.exchange(&mut store);
+    drop(store);
+    let older = tempfile::tempdir().unwrap();
+    copy_tree(scene.layout().dir(), older.path());
+    scene.open().accept_notice(LIST, &scene.list(3)).unwrap();
+    assert_eq!(told(&scene), State::Active);
+    for name in ["state.db", "licence.bundle"] {
+        std::fs::copy(older.path().join(name), scene.layout().dir().join(name)).unwrap();
+    }
+    let mut store = scene.open();
+    assert_eq!(store.notices().number(LIST), None, "nobody here has it any more");
+    assert_eq!(told(&scene), State::StoreTampered);
+    scene.exchange(&mut store);
+    drop(store);
+    assert_eq!(told(&scene), State::Active, "the issuer has sent whatever counts");
+    drop(scene.open());
+    assert_eq!(told(&scene), State::Active);
+}
+
+#[test]
+fn a_notice_whose_key_was_revoked_is_no_tampering_at_any_kill() {
+    use brink_license::clock::State;
+    let mut scene = Scene::new();
+    let mut store = scene.open();
+    scene.exchange(&mut store);
+    store.accept_notice(LIST, &scene.list(9)).unwrap();
+    scene.issuer.rotate(KeyState::Revoked);
+    let mut answering = Scene { dir: tempfile::tempdir().unwrap(), issuer: scene.issuer.clone() };
+    let copies = killed_at_every_point(&scene, || {
+        answering.issuer.seq += 1;
+        let acceptance = answering.answered(&mut store);
+        store.accept(acceptance).unwrap();
+    });
+    drop(store);
+    assert_eq!(told(&scene), State::Active);
+    for (point, copy) in copies {
+        let copied = Scene { dir: copy, issuer: answering.issuer.clone() };
+        assert_eq!(told(&copied), State::Active, "as the kill at {point:?} leaves it");
+        drop(copied.open());
+        assert_eq!(told(&copied), State::Active, "killed at {point:?} and opened again");
+    }
+}
