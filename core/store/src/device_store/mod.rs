@@ -10,6 +10,7 @@ mod in_force;
 mod notices;
 mod publish;
 mod recovery;
+mod seats;
 
 pub use accept::Acceptance;
 pub use health::{BundleHealth, DocumentsHealth, Health, VaultHealth};

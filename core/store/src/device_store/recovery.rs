@@ -146,6 +146,7 @@ impl DeviceStore {
         self.in_force = Some(chosen);
         if let Some(bundle) = carried {
             self.recover_notices(bundle)?;
+            self.recover_seats(bundle)?;
         }
         let agreed = match inbox {
             Some(inbox) => self.apply(&inbox, None),
