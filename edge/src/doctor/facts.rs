@@ -173,6 +173,7 @@ impl Facts {
             next_exchange_after: None,
             refusals: Vec::new(),
             notices: Vec::new(),
+            seats: None,
         };
         Self {
             dir: "E".to_owned(),

@@ -14,6 +14,9 @@ const NAMES_MAX: usize = 3_072;
 /// Why a camera gets no seat, or keeps its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeatRefusal {
+    /// There is nothing to sit on.
+    #[error("no licence is in force")]
+    NoLicence,
     /// None are left to the device.
     #[error("the licence has no unnamed seats")]
     NoSeats,
@@ -75,6 +78,7 @@ impl SeatRefusal {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            SeatRefusal::NoLicence => "NO_LICENCE",
             SeatRefusal::NoSeats => "NO_UNNAMED_SEATS",
             SeatRefusal::NoSuchSeats { .. } => "NO_SUCH_SEATS",
             SeatRefusal::Taken { .. } => "SEATS_TAKEN",
@@ -90,6 +94,7 @@ impl SeatRefusal {
     #[must_use]
     pub fn mend(&self) -> String {
         match self {
+            SeatRefusal::NoLicence => "run an exchange, by network or by file".to_owned(),
             SeatRefusal::NoSeats => {
                 "ask the issuer's admin to assign the camera to this device, or to subscribe to more cameras; then exchange"
                     .to_owned()
