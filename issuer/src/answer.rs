@@ -119,7 +119,15 @@ impl Answering<'_> {
             bytes: response.encode()?,
         };
         let report = Some(self.report(view, proven));
-        Ok(Posting { report, licence_floor, licence: minted, answer: Some(answer), notes, reactions })
+        Ok(Posting {
+            report,
+            licence_floor,
+            licence: minted,
+            answer: Some(answer),
+            notes,
+            reactions,
+            seats: None,
+        })
     }
 
     /// A device cannot hold more than is on record; believing it would free seats that it may still use.

@@ -7,6 +7,7 @@ use crate::reaction::reaction;
 use crate::refusal::Refusal;
 use crate::request::{Proven, Signed};
 use crate::restored::Lost;
+use crate::seat_reports::{self, Reported};
 use crate::storage::{AnswerKind, DeviceStatus, DeviceView, Posting, StorageError};
 use brink_license::b64;
 
@@ -29,6 +30,14 @@ pub(crate) fn check_known(issuer: &Issuer, signed: &Signed) -> Result<(), Refusa
     match issuer.storage.device_key(device).map_err(unknown_device)? {
         Some(key) if key == signed.key => Ok(()),
         Some(_) | None => Err(Refusal::OtherKey(device.clone())),
+    }
+}
+
+/// A device that is gone meanwhile.
+fn of_device(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Storage(error) => unknown_device(error),
+        other => other,
     }
 }
 
@@ -56,9 +65,10 @@ pub(crate) fn exchange(issuer: &Issuer, proven: &Proven) -> Result<Vec<u8>, Refu
 /// `None` when the request turned out to be answered already.
 fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
     let answering = issuer.answering()?;
+    let seats = seat_reports::read(&answering, proven).map_err(of_device)?;
     let mut outcome = None;
     let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &mut |view| {
-        let (result, posting) = plan(&answering, view, proven);
+        let (result, posting) = plan(&answering, (view, proven), &seats);
         outcome = Some(result);
         posting
     });
@@ -68,7 +78,7 @@ fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Ref
 
 type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>);
 
-fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcome {
+fn plan(answering: &Answering<'_>, (view, proven): (&DeviceView, &Proven), seats: &Reported) -> Outcome {
     match admit(answering, view, proven) {
         Admission::Repeated => (None, None),
         Admission::Refused(refusal) => {
@@ -76,7 +86,8 @@ fn plan(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Outcom
             (Some(Err(refusal)), evidence.flatten())
         }
         Admission::New(admitted) => match answering.compose(view, proven, admitted) {
-            Ok(posting) => {
+            Ok(mut posting) => {
+                seat_reports::settle(answering, (view, proven), seats, &mut posting);
                 let bytes = posting.answer.as_ref().map(|answer| answer.bytes.clone()).unwrap_or_default();
                 (Some(Ok(bytes)), Some(posting))
             }

@@ -12,9 +12,10 @@ use crate::subscription::SubscriptionOrder;
 use crate::{Issuer, Refusal};
 use brink_license::exchange::{
     ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind,
-    body_sha256, ratchet_mac,
+    Section, body_sha256, ratchet_mac,
 };
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor};
+use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{
     Authority, Enforce, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, RequestClaims, Seats,
     VerifiedLicence, VerifiedReceipt, verify,
@@ -168,6 +169,7 @@ impl Bench {
             licence_seq: 0,
             keyset: None,
             receipt: None,
+            seats: None,
         }
     }
 
@@ -221,6 +223,8 @@ pub(crate) struct Edge {
     pub(crate) licence_seq: u64,
     pub(crate) keyset: Option<Keyset>,
     pub(crate) receipt: Option<VerifiedReceipt>,
+    /// The document of its unnamed seats that it reports.
+    pub(crate) seats: Option<String>,
 }
 
 impl Edge {
@@ -255,7 +259,10 @@ impl Edge {
             RequestKind::Activate { .. } => None,
             RequestKind::Exchange => self.receipt.as_ref().map(|receipt| receipt.token().to_owned()),
         };
-        let body = RequestBody { kind, report, last_receipt, sections: Vec::new() }.encode().unwrap();
+        let seats =
+            self.seats.clone().map(|token| Section { kind: SEATS_SECTION, bytes: token.into_bytes() });
+        let sections = seats.into_iter().collect();
+        let body = RequestBody { kind, report, last_receipt, sections }.encode().unwrap();
         self.signed(htu, body, |_| {})
     }
 

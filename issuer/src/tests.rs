@@ -10,6 +10,7 @@ mod licence;
 mod restored;
 mod retired;
 mod rotation;
+mod seat_reports;
 mod seats;
 mod standing;
 mod suspended;

@@ -14,6 +14,7 @@ mod flows;
 mod gate;
 mod gate_handles;
 mod gate_memory;
+mod gate_seats;
 mod hot_path;
 mod probes;
 mod tidy;

@@ -24,8 +24,18 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "bundle" => [inputs(|document| document == "bundle"), vec![bundle(0), bundle(3)]].concat(),
         "exchange_request" => vec![request(b""), request(&[7; 300]), body(b"").encode().unwrap()],
         "exchange_response" => vec![response(None), response(Some(forge::licence_token(&forge::licence(2))))],
+        "seats" => seat_payloads(),
         other => panic!("the target {other} has no seeds: add some"),
     }
+}
+
+fn seat_payloads() -> Vec<Vec<u8>> {
+    let licence = forge::licence_with_seats(4, 3, 2);
+    let both = [("base", &["one", "two"][..]), ("advanced_analytics,base", &["three"])];
+    let mut moved = forge::seats(&licence, 3, 2, &both);
+    moved.released = vec!["four".parse().unwrap()];
+    let claims = [forge::seats(&licence, 0, 0, &[]), forge::seats(&licence, 1, 1, &both), moved];
+    claims.iter().map(|claims| claims.to_json_bytes().unwrap()).collect()
 }
 
 fn payloads(tokens: Vec<Vec<u8>>) -> Vec<Vec<u8>> {

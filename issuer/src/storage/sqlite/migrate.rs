@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V3__retired", include_str!("../../../../migrations/issuer/sqlite/V3__retired.sql")),
     ("V4__standing", include_str!("../../../../migrations/issuer/sqlite/V4__standing.sql")),
     ("V5__revocations", include_str!("../../../../migrations/issuer/sqlite/V5__revocations.sql")),
+    ("V6__seats", include_str!("../../../../migrations/issuer/sqlite/V6__seats.sql")),
 ];
 
 /// What a refused or failed migration says.
