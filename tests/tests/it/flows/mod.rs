@@ -11,6 +11,7 @@ mod permission;
 mod refusals;
 mod replace;
 mod revocation;
+mod seats;
 mod thief;
 mod tls;
 

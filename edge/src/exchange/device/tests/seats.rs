@@ -97,8 +97,8 @@ fn without_a_licence_or_a_device_a_seat_is_refused_with_its_reason() {
 #[test]
 fn a_licence_that_arrived_without_its_seats_gets_them_at_the_next_opening() {
     let (mut scene, device) = seated();
-    let before = std::fs::read(scene.layout().state_db()).unwrap();
     drop(device);
+    let before = std::fs::read(scene.layout().state_db()).unwrap();
     let mut device = Device::open(&scene.layout()).unwrap();
     scene.exchange(&mut device);
     drop(device);
