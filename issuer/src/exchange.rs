@@ -33,14 +33,6 @@ pub(crate) fn check_known(issuer: &Issuer, signed: &Signed) -> Result<(), Refusa
     }
 }
 
-/// A device that is gone meanwhile.
-fn of_device(refusal: Refusal) -> Refusal {
-    match refusal {
-        Refusal::Storage(error) => unknown_device(error),
-        other => other,
-    }
-}
-
 fn unknown_device(error: StorageError) -> Refusal {
     if let StorageError::UnknownDevice(device) = error {
         return Refusal::UnknownDevice(device);
@@ -65,7 +57,7 @@ pub(crate) fn exchange(issuer: &Issuer, proven: &Proven) -> Result<Vec<u8>, Refu
 /// `None` when the request turned out to be answered already.
 fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
     let answering = issuer.answering()?;
-    let seats = seat_reports::read(&answering, proven).map_err(of_device)?;
+    let seats = seat_reports::read(&answering, proven).map_err(unknown_device)?;
     let mut outcome = None;
     let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &mut |view| {
         let (result, posting) = plan(&answering, (view, proven), &seats);

@@ -3,9 +3,10 @@
 
 use crate::answer::Answering;
 use crate::reaction::reaction;
-use crate::refusal::Refusal;
 use crate::request::Proven;
-use crate::storage::{DeviceView, NewSeatReport, Posting, SeatConflict, SeatReport, SeatedCamera};
+use crate::storage::{
+    DeviceView, NewSeatReport, Posting, SeatConflict, SeatReport, SeatedCamera, StorageError,
+};
 use brink_license::keyset::KeyUse;
 use brink_license::seating::{SEATS_SECTION, SeatRule};
 use brink_license::token::{
@@ -49,7 +50,7 @@ pub(crate) struct Sound {
 
 /// Reads what a request says of seats, outside of its transaction: licences are insert-only, and conflicts are looked at
 /// again whenever they are shown.
-pub(crate) fn read(answering: &Answering<'_>, proven: &Proven) -> Result<Reported, Refusal> {
+pub(crate) fn read(answering: &Answering<'_>, proven: &Proven) -> Result<Reported, StorageError> {
     let Some(bytes) = &proven.seats else { return Ok(Reported::Nothing) };
     let broken = |error: &TokenError| Reported::Broken {
         code: error.code(),

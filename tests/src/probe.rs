@@ -132,7 +132,7 @@ pub fn seats(bytes: &[u8]) {
     assert_eq!(placed.len(), claims.cameras().count(), "a camera sits twice");
     assert!(placed.len() as u64 <= unnamed(licence.claims()), "more sit than there are seats");
     assert!(claims.released.len() as u64 <= allowance(licence.claims()), "more was moved than may be");
-    let table = Table::seated(licence, Some(&seats));
+    let table = Table::build(licence, Some(&seats));
     assert!(
         placed.iter().all(|camera| table.camera(camera) != CameraAt::NOWHERE),
         "a seat without its grant"

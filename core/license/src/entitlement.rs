@@ -69,16 +69,10 @@ place!(CameraAt);
 place!(FeatureAt);
 
 impl Table {
-    /// Builds the table of a licence. Only a verified one has claims to read.
+    /// Builds the table of a licence, with the cameras that the device put on unnamed seats of this very licence; those of
+    /// any other do not count. Only what is verified has claims to read.
     #[must_use]
-    pub fn build(licence: &VerifiedLicence) -> Self {
-        Self::of_claims(licence.claims(), None)
-    }
-
-    /// The same with the cameras that the device put on unnamed seats of this very licence; of any other they count
-    /// nothing.
-    #[must_use]
-    pub fn seated(licence: &VerifiedLicence, seats: Option<&VerifiedSeats>) -> Self {
+    pub fn build(licence: &VerifiedLicence, seats: Option<&VerifiedSeats>) -> Self {
         Self::of_claims(licence.claims(), seats.filter(|seats| seats.claims().jti == licence.claims().jti))
     }
 
@@ -124,7 +118,7 @@ impl Table {
         self.cameras.len()
     }
 
-    /// Seats that no camera has been named for.
+    /// Seats that the licence names no camera for, taken or free.
     #[must_use]
     pub const fn unnamed_seats(&self) -> u32 {
         self.unnamed_seats

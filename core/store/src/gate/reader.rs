@@ -211,7 +211,7 @@ impl BundleReader {
         let other_seats = self.seats.take_up(&verified, started_over);
         // A bundle published again for its receipt or presence alone keeps the table.
         if other_seats || held.is_none_or(|held| held.mark != mark) {
-            self.table = Arc::new(Table::seated(verified.licence(), self.seats.in_force.as_deref()));
+            self.table = Arc::new(Table::build(verified.licence(), self.seats.in_force.as_deref()));
         }
         let earlier = std::mem::replace(&mut self.notices, verified.notices().clone());
         self.notices.remember(earlier);

@@ -105,7 +105,11 @@ mod tests {
         let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
         connection.execute(newer, []).unwrap();
         let error = migrate(&mut connection).unwrap_err();
-        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 4 }), "{error}");
+        let newest = i64::try_from(MIGRATIONS.len()).unwrap();
+        assert!(
+            matches!(error, StorageError::SchemaNewer { found: 99, known } if known == newest),
+            "{error}"
+        );
         assert!(error.to_string().contains("run a newer brink-issuer"), "{error}");
     }
 

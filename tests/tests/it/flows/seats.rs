@@ -138,5 +138,5 @@ fn a_copy_of_the_bundle_on_another_machine_is_no_way_to_more_seats() {
         std::fs::copy(scene.device.data().join(name), copy.join(name)).unwrap();
     }
     let copy = Device::at(copy);
-    copy.run(&["seat", "assign", "other"]).coded(1).says("NO_STORE");
+    copy.run(&["seat", "assign", "other"]).coded(1).says("NOT_ACTIVATED");
 }
