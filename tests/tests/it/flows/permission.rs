@@ -115,6 +115,10 @@ fn a_host_checks_looks_seats_a_camera_and_has_a_plain_exchange_made() {
     assert_eq!(people.host.verdict("new-1", COUNTING).1, "granted");
     assert_eq!(people.host.run(&["seat", "list", "--json"]).ok().json()["free"], 7);
     not_for_hosts(people.host.run(&["seat", "release", "new-1"]));
+    let requests = || people.host.status()["exchange"]["ctr"].as_u64().unwrap();
+    let before = requests();
+    people.host.exchange().ok();
+    assert_eq!(requests(), before, "a seat is no way to another exchange within the half minute");
     assert_eq!(people.host.verdict("cam-2", COUNTING).1, "granted");
     assert_eq!(people.host.status()["store"]["agent"], "running");
     people.agent.run(&["exchange", "--export", &people.path("by-agent")]).ok();
