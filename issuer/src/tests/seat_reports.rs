@@ -95,12 +95,16 @@ fn a_report_that_breaks_a_rule_is_evidence_once_a_day_and_answered() {
     crowded.seated[0].cameras.extend(["three", "four"].map(camera));
     let mut vanished = next(&sound);
     vanished.seated[0].cameras.pop();
+    // As if an exchange had made it forget what was never said.
+    let reshuffled = SeatsClaims { since: edge.receipt_seq(), ..vanished.clone() };
+    assert!(reshuffled.since > sound.since);
     let unknown = SeatsClaims { jti: "tok-nobody".parse().unwrap(), ..next(&sound) };
     let ahead = SeatsClaims { since: 99, ..next(&sound) };
     let older = SeatsClaims { counter: 0, ..sound.clone() };
     for (claims, code) in [
         (crowded, "SEAT_RULE"),
         (vanished, "SEAT_RULE"),
+        (reshuffled, "SEAT_RULE"),
         (ahead, "SEAT_RULE"),
         (older, "ROLLBACK"),
         (unknown, "WRONG_DEVICE"),
