@@ -647,11 +647,11 @@ typedef struct brink_status {
      */
     uint64_t keyset_version;
     /**
-     * Named cameras.
+     * Cameras that are licensed: named, or on an unnamed seat.
      */
     uint64_t cameras;
     /**
-     * Seats that no camera has been named for.
+     * Seats that the licence names no camera for, taken or free.
      */
     uint32_t unnamed_seats;
     /**
