@@ -152,6 +152,9 @@ impl Agent {
             | Command::ExchangeOnline { .. }
             | Command::ExchangeExport
             | Command::ExchangeImport { .. }
+            | Command::SeatAssign { .. }
+            | Command::SeatRelease { .. }
+            | Command::SeatList
             | Command::Accept { .. } => match self.writer.begin(command, reading) {
                 Ok(Step::Send(departure)) => return self.depart(departure, Some(reply_to)),
                 Ok(Step::Done(reply)) => self.changed(command, reading).map(|()| reply),
@@ -167,6 +170,10 @@ impl Agent {
 
     /// What a verb that is done may have changed: whom to trust, and when to exchange.
     fn changed(&mut self, command: &Command, reading: &Reading) -> Result<(), EdgeError> {
+        // Hosts may ask for seats, and must not come by another exchange that way.
+        if command.is_about_seats() {
+            return Ok(());
+        }
         self.recent = Recent::default();
         if matches!(command, Command::Init { .. }) {
             self.look = Look::new(self.writer.layout())?;

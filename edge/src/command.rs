@@ -3,7 +3,7 @@
 
 use crate::error::EdgeError;
 use crate::uplink::IssuerUrl;
-use brink_license::{CameraId, Feature, UnixSeconds, b64};
+use brink_license::{CameraId, Feature, Slug, UnixSeconds, b64};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -61,6 +61,20 @@ pub enum Command {
         /// The token.
         notice: String,
     },
+    /// Put a camera on an unnamed seat.
+    SeatAssign {
+        /// Which camera.
+        camera: CameraId,
+        /// The packs of the seat; else the first that is free.
+        packs: Option<Vec<Slug>>,
+    },
+    /// Take a camera off its unnamed seat.
+    SeatRelease {
+        /// Which camera.
+        camera: CameraId,
+    },
+    /// Who sits on the unnamed seats?
+    SeatList,
     /// May this camera use this feature?
     Check(Question),
     /// What is in force and how is the store?
@@ -92,6 +106,7 @@ impl Command {
                 "exchange"
             }
             Command::Accept { .. } => "accept",
+            Command::SeatAssign { .. } | Command::SeatRelease { .. } | Command::SeatList => "seat",
             Command::Check(_) => "check",
             Command::Status => "status",
         }
@@ -99,6 +114,12 @@ impl Command {
 }
 
 impl Command {
+    /// Whether it is about unnamed seats alone.
+    #[must_use]
+    pub const fn is_about_seats(&self) -> bool {
+        matches!(self, Command::SeatAssign { .. } | Command::SeatRelease { .. } | Command::SeatList)
+    }
+
     /// Whether a person wants to start over with this.
     #[must_use]
     pub const fn starts_over(&self) -> bool {
@@ -265,9 +286,13 @@ mod tests {
                 feature: feature.clone(),
                 at: Some(UnixSeconds::new(1)),
             }),
-            Command::Check(Question { camera, feature, at: None }),
+            Command::Check(Question { camera: camera.clone(), feature, at: None }),
             Command::Status,
             Command::Accept { notice: "a.b.c".to_owned() },
+            Command::SeatAssign { camera: camera.clone(), packs: None },
+            Command::SeatAssign { camera: camera.clone(), packs: Some(vec![Slug::parse("base").unwrap()]) },
+            Command::SeatRelease { camera },
+            Command::SeatList,
         ]
     }
 

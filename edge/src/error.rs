@@ -244,6 +244,7 @@ impl EdgeError {
         let mend = match self {
             EdgeError::Usage(_) => "see --help",
             EdgeError::Uplink(error) => return Some(error.mend()),
+            EdgeError::Device(DeviceError::Seat(refusal)) => return Some(refusal.mend()),
             EdgeError::Id(_) | EdgeError::Store(_) | EdgeError::Device(_) => return None,
             EdgeError::Reported { report, .. } => return report.mend.clone(),
             EdgeError::NotForHosts { agent, .. } => {
@@ -282,6 +283,7 @@ impl EdgeError {
             | EdgeError::Id(_)
             | EdgeError::LooksBack { .. }
             | EdgeError::Uplink(UplinkError::BadUrl { .. }) => EXIT_USAGE,
+            EdgeError::Device(DeviceError::Seat(_)) => EXIT_NOT_ALLOWED,
             EdgeError::Reported { exit_code, .. } => (*exit_code).clamp(EXIT_FAILED, EXIT_NOT_ALLOWED),
             EdgeError::Store(_)
             | EdgeError::Device(_)

@@ -20,6 +20,7 @@ pub mod local;
 pub mod look;
 pub mod output;
 pub mod schedule;
+pub mod seat;
 pub mod status;
 pub mod uplink;
 mod words;

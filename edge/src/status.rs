@@ -6,8 +6,9 @@ use crate::command::Reply;
 use crate::words::{rfc3339, span};
 use brink_license::clock::Standing;
 use brink_license::keyset::{KeyRecord, Keyset};
+use brink_license::seating::unnamed;
 use brink_license::token::{LicenceClaims, ReceiptClaims};
-use brink_license::{IssuerName, Kid, Slug, UnixSeconds};
+use brink_license::{CameraId, IssuerName, Kid, Slug, UnixSeconds};
 use brink_store::{BundleError, Health, Held, PendingKind, Snapshot};
 use serde::Serialize;
 use store::Store;
@@ -74,6 +75,7 @@ struct Status {
     now: Option<String>,
     issuer: IssuerName,
     licence: Option<Licence>,
+    seats: Option<Seats>,
     deadlines: Option<Deadlines>,
     keyset: Option<KeysetSeen>,
     receipt: Option<Receipt>,
@@ -96,6 +98,14 @@ struct Licence {
     unnamed_seats: u64,
     packs: Vec<Slug>,
     quotas: Vec<brink_license::token::Quota>,
+}
+
+/// The unnamed seats.
+#[derive(Debug, Serialize)]
+struct Seats {
+    unnamed: u64,
+    taken: usize,
+    dropped: Vec<CameraId>,
 }
 
 #[derive(Debug, Serialize)]
@@ -181,6 +191,7 @@ impl Status {
             now: rfc3339(standing.now),
             issuer: sources.issuer.clone(),
             licence: claims.map(Licence::of),
+            seats: claims.map(|claims| Seats::of(claims, sources)),
             deadlines: claims.map(|claims| Deadlines::of(claims, receipt, standing)),
             keyset: bundle.map(|bundle| KeysetSeen::of(bundle.keyset())),
             receipt: receipt.map(|receipt| Receipt::of(receipt, standing.now)),
@@ -203,6 +214,7 @@ impl Status {
         if let Some(licence) = &self.licence {
             lines.extend(licence.lines());
         }
+        lines.extend(self.seats.iter().flat_map(Seats::lines));
         if let Some(deadlines) = &self.deadlines {
             lines.extend(deadlines.lines());
         }
@@ -259,6 +271,26 @@ impl Licence {
             format!("cameras:   {} named, {} unnamed seats", self.cameras, self.unnamed_seats),
             format!("packs:     {}", if packs.is_empty() { "none".to_owned() } else { packs.join(", ") }),
         ]
+    }
+}
+
+impl Seats {
+    fn of(claims: &LicenceClaims, sources: &Sources<'_>) -> Self {
+        let held = match &sources.state {
+            StateSeen::Open(held) => held.seats.as_ref(),
+            StateSeen::Absent | StateSeen::Closed(_) => None,
+        };
+        Self {
+            unnamed: unnamed(claims),
+            taken: sources.snapshot.seats().map_or(0, |seats| seats.claims().cameras().count()),
+            dropped: held.map(|held| held.dropped.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let Self { unnamed, taken, dropped } = self;
+        let seats = (*unnamed > 0).then(|| format!("seats:     {taken} of {unnamed} unnamed seats taken"));
+        seats.into_iter().chain(crate::seat::warning(dropped)).collect()
     }
 }
 

@@ -3,6 +3,8 @@
 //! A verb that needs the network is done in two steps, so that the agent can do other things in between: [`Writer::begin`]
 //! stores the request before it leaves, [`Writer::finish`] takes up what came back.
 
+mod seats;
+
 use crate::command::{Command, Reply, Secret};
 use crate::error::EdgeError;
 use crate::exchange::{Device, Outcome, Outgoing, plan};
@@ -96,6 +98,9 @@ impl Writer {
             Installation::Unfinished | Installation::Complete => {
                 let mut device = Device::open(&self.layout)?;
                 device.refresh_presence(&reading()?)?;
+                if let Err(error) = device.refresh_seats() {
+                    tracing::warn!(code = error.code(), %error, "the seats are not signed for this licence");
+                }
                 Occupant::Device(Box::new(device))
             }
         };
@@ -205,6 +210,9 @@ impl Writer {
             Command::Accept { notice } => {
                 let (kind, new) = self.device()?.accept_notice(notice, reading)?;
                 Ok(Step::Done(noticed(kind, new)))
+            }
+            Command::SeatAssign { .. } | Command::SeatRelease { .. } | Command::SeatList => {
+                self.seats(command).map(Step::Done)
             }
             Command::Check(_) | Command::Status => {
                 Err(EdgeError::Usage("check and status do not write: they are answered by a look".to_owned()))

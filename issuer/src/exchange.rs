@@ -6,6 +6,7 @@ use crate::issuer::Issuer;
 use crate::refusal::Refusal;
 use crate::request::{Proven, Signed};
 use crate::restored::Lost;
+use crate::seat_reports::{self, Reported};
 use crate::storage::{AnswerKind, DeviceStatus, DeviceView, Posting, StorageError};
 use crate::suspicion;
 
@@ -55,9 +56,10 @@ pub(crate) fn exchange(issuer: &Issuer, proven: &Proven) -> Result<Vec<u8>, Refu
 fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
     let answering = issuer.answering()?;
     let replayed = issuer.storage.was_answered(&proven.claims.dev, &proven.mark)?;
+    let seats = seat_reports::read(&answering, proven).map_err(unknown_device)?;
     let mut outcome = None;
     let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &mut |view| {
-        let (result, posting) = plan(&answering, view, (proven, replayed));
+        let (result, posting) = plan(&answering, (view, proven), (&seats, replayed));
         outcome = Some(result);
         posting
     });
@@ -67,7 +69,11 @@ fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Ref
 
 type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>);
 
-fn plan(answering: &Answering<'_>, view: &DeviceView, (proven, replayed): (&Proven, bool)) -> Outcome {
+fn plan(
+    answering: &Answering<'_>,
+    (view, proven): (&DeviceView, &Proven),
+    (seats, replayed): (&Reported, bool),
+) -> Outcome {
     match admit(answering, view, proven) {
         Admission::Repeated => (None, None),
         Admission::Refused(refusal) => {
@@ -75,7 +81,8 @@ fn plan(answering: &Answering<'_>, view: &DeviceView, (proven, replayed): (&Prov
             (Some(Err(refusal)), evidence)
         }
         Admission::New(admitted) => match answering.compose(view, proven, admitted) {
-            Ok(posting) => {
+            Ok(mut posting) => {
+                seat_reports::settle(answering, (view, proven), seats, &mut posting);
                 let bytes = posting.answer.as_ref().map(|answer| answer.bytes.clone()).unwrap_or_default();
                 (Some(Ok(bytes)), Some(posting))
             }

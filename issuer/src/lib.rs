@@ -34,6 +34,7 @@ mod request;
 mod restored;
 pub mod retirement;
 pub mod rotation;
+mod seat_reports;
 pub mod seats;
 pub mod secret;
 pub mod shown;

@@ -2,6 +2,7 @@
 //! caller wants it, the body.
 
 use crate::refusal::Refusal;
+use crate::seat_reports;
 use crate::secret::Redacted;
 use crate::storage::{AnswerKind, AnswerMark};
 use brink_license::exchange::{
@@ -34,6 +35,8 @@ pub(crate) struct Proven {
     pub(crate) report: ClientReport,
     pub(crate) last_receipt: Option<String>,
     pub(crate) notices: NoticesHeld,
+    /// What it says of its unnamed seats, as it came.
+    pub(crate) seats: Option<Vec<u8>>,
     pub(crate) mark: AnswerMark,
     pub(crate) sent: ExchangeRequest,
 }
@@ -83,6 +86,7 @@ impl Signed {
             report: body.report,
             last_receipt: body.last_receipt,
             notices,
+            seats: seat_reports::section(body.sections),
             mark,
             sent: self.sent,
         };

@@ -4,7 +4,8 @@ use crate::answer::has_withdrawn_newest;
 use crate::calendar::rfc3339;
 use crate::desired::{Desired, Mint, Unmintable, desired};
 use crate::minting::{MintError, Occasion, occasion};
-use crate::storage::{DeviceView, Holder, LicenceRow};
+use crate::seat_reports;
+use crate::storage::{DeviceView, Holder, LicenceRow, SeatConflict, SeatedCamera, SeatsKnown};
 use brink_license::token::{Enforce, Grant, Mode, Quota};
 use brink_license::{CameraId, DeviceId, Kid, Slug, TenantId, TokenId, UnixSeconds};
 use serde::Serialize;
@@ -39,10 +40,27 @@ pub struct ShownLicence {
     pub desired: Option<ShownDesired>,
     /// Why none would be.
     pub unmintable: Option<String>,
+    /// What the device said last of its unnamed seats.
+    pub seats: Option<ShownSeats>,
+    /// When a report of its seats broke a rule last.
+    pub seats_refused_at: Option<String>,
     /// Whether the two say different things.
     pub differs: bool,
     /// Why the next exchange will mint, if it will.
     pub will_mint: Option<Occasion>,
+}
+
+/// Who sits on a device's unnamed seats.
+#[derive(Debug, Serialize)]
+pub struct ShownSeats {
+    /// When it said so.
+    pub reported_at: String,
+    /// The licence token that it spoke of.
+    pub jti: TokenId,
+    /// Who.
+    pub cameras: Vec<SeatedCamera>,
+    /// Who is on another device as well.
+    pub conflicts: Vec<SeatConflict>,
 }
 
 /// A minted token and its deadlines, in seconds since 1970 and as RFC 3339.
@@ -123,7 +141,7 @@ pub struct Withheld {
 pub fn shown(
     mint: &Mint<'_>,
     view: &DeviceView,
-    holders: Vec<Holder>,
+    (holders, known): (Vec<Holder>, SeatsKnown),
     with_token: bool,
 ) -> Result<ShownLicence, MintError> {
     let (wanted, unmintable) = match desired(mint, view) {
@@ -139,6 +157,7 @@ pub fn shown(
         Some(_) | None => None,
     };
     let device = &view.device;
+    let refused = view.reactions.iter().find(|reaction| reaction.reason == seat_reports::REFUSED);
     Ok(ShownLicence {
         device: device.id.clone(),
         tenant: view.tenant.id.clone(),
@@ -150,11 +169,19 @@ pub fn shown(
         reported_seq: device.reported_seq,
         last_exchange_at: device.exchange.exchanged_at.map(rfc3339),
         minted: view.latest.as_ref().map(|row| shown_token(row, with_token)),
+        seats: shown_seats(known),
+        seats_refused_at: refused.map(|reaction| rfc3339(reaction.at)),
         differs: matches!(will_mint, Some(Occasion::First | Occasion::Changed)) || view.latest.is_none(),
         will_mint,
         desired: wanted.map(|wanted| shown_desired(wanted, mint.now, holders)),
         unmintable: unmintable.as_ref().map(Unmintable::to_string),
     })
+}
+
+fn shown_seats(known: SeatsKnown) -> Option<ShownSeats> {
+    let SeatsKnown { report, cameras, conflicts } = known;
+    let report = report?;
+    Some(ShownSeats { reported_at: rfc3339(report.reported_at), jti: report.jti, cameras, conflicts })
 }
 
 fn shown_token(row: &LicenceRow, with_token: bool) -> ShownToken {

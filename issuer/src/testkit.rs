@@ -12,9 +12,10 @@ use crate::subscription::SubscriptionOrder;
 use crate::{Issuer, Refusal};
 use brink_license::exchange::{
     ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind,
-    body_sha256, ratchet_mac,
+    Section, body_sha256, ratchet_mac,
 };
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor};
+use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{
     Authority, Enforce, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, RequestClaims, Seats,
     VerifiedLicence, VerifiedReceipt, verify,
@@ -170,6 +171,7 @@ impl Bench {
             receipt: None,
             nonce: [7; 32],
             boot_id: "boot-1".into(),
+            seats: None,
         }
     }
 
@@ -226,6 +228,8 @@ pub(crate) struct Edge {
     /// Of its next request. A real device makes a fresh one each time; here copies have their own.
     pub(crate) nonce: [u8; 32],
     pub(crate) boot_id: String,
+    /// The document of its unnamed seats that it reports.
+    pub(crate) seats: Option<String>,
 }
 
 impl Edge {
@@ -261,7 +265,10 @@ impl Edge {
             RequestKind::Activate { .. } => None,
             RequestKind::Exchange => self.receipt.as_ref().map(|receipt| receipt.token().to_owned()),
         };
-        let body = RequestBody { kind, report, last_receipt, sections: Vec::new() }.encode().unwrap();
+        let seats =
+            self.seats.clone().map(|token| Section { kind: SEATS_SECTION, bytes: token.into_bytes() });
+        let sections = seats.into_iter().collect();
+        let body = RequestBody { kind, report, last_receipt, sections }.encode().unwrap();
         self.signed(htu, body, |_| {})
     }
 

@@ -13,6 +13,7 @@ mod restored;
 mod retired;
 mod revocations;
 mod rotation;
+mod seat_reports;
 mod seats;
 mod standing;
 mod suspended;

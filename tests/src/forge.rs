@@ -7,9 +7,11 @@ use brink_license::keyset::{
     KeyRecord, KeyState, KeyUse, Keyset, ManifestPayload, RootKeys, TrustAnchor, encode_manifest,
     manifest_signing_input,
 };
+use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{
     Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, LicenceStanding, Mode, NoticeKind,
-    PresenceClaims, ReceiptClaims, ReceiptLicence, RevocationsClaims, RevokedLicence, Seats, ZoneOffset,
+    PresenceClaims, ReceiptClaims, ReceiptLicence, RevocationsClaims, RevokedLicence, Seated, Seats,
+    SeatsClaims, Swap, ZoneOffset,
 };
 use brink_license::{
     CameraId, DeviceId, Feature, IdList, IssuerName, PublicKey, Slug, TenantId, TokenId, Typ, UnixSeconds,
@@ -261,6 +263,47 @@ pub fn revocations(key: Key, version: u64, licences: &[&LicenceClaims]) -> Strin
         revoked: revoked.collect(),
     };
     key.document(Typ::Revocations, &claims.to_json_bytes().expect("claims"))
+}
+
+/// A device's statement of who sits on its unnamed seats: all on those with these packs.
+pub fn seats(licence: &LicenceClaims, counter: u64, since: u64, seated: &[(&str, &[&str])]) -> SeatsClaims {
+    let camera = |name: &&str| CameraId::parse(name).expect("a name");
+    let group = |(packs, cameras): &(&str, &[&str])| Seated {
+        packs: packs.split(',').map(slug).collect(),
+        cameras: cameras.iter().map(camera).collect(),
+    };
+    let seated = seated.iter().map(group).collect();
+    SeatsClaims { counter, since, seated, ..SeatsClaims::empty(licence, 0) }
+}
+
+/// The bundle with these seats, signed by the device of its licence.
+pub fn with_seats(bundle: &Bundle, licence: &LicenceClaims, seats: &SeatsClaims) -> Bundle {
+    with_seats_signed(
+        bundle,
+        &device_of(licence).document(Typ::Seats, &seats.to_json_bytes().expect("claims")),
+    )
+}
+
+/// The bundle with whatever this is in the place of the seats.
+pub fn with_seats_signed(bundle: &Bundle, token: &str) -> Bundle {
+    let mut bundle = bundle.clone();
+    bundle.sections.retain(|(number, _)| *number != SEATS_SECTION);
+    bundle.sections.push((SEATS_SECTION, token.as_bytes().to_vec()));
+    bundle
+}
+
+/// The licence with this many unnamed seats with `base`, and more with both packs; some may be moved.
+pub fn licence_with_seats(cameras: usize, base: u32, advanced: u32) -> LicenceClaims {
+    let mut licence = licence(cameras);
+    let any = |seats, packs: &[&str]| Grant {
+        seats: Seats::Any(seats),
+        packs: packs.iter().map(|pack| slug(pack)).collect(),
+        until: None,
+    };
+    licence.grants.push(any(base, &["base"]));
+    licence.grants.push(any(advanced, &["base", "advanced_analytics"]));
+    licence.swap = Some(Swap { percent: 10, min: 1, max: 10 });
+    licence
 }
 
 /// The bundle with one notice more.

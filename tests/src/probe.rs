@@ -1,16 +1,18 @@
 //! Probes: each takes any bytes at all and panics only if something that must never be, is. The fuzzers call them,
 //! and so do plain tests, with the vectors as seeds.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use brink_license::clock::{BootId, Marks, Reading};
 use brink_license::exchange::{EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody};
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor, encode_manifest, manifest_signing_input};
+use brink_license::seating::{VerifiedSeats, allowance, unnamed};
 use brink_license::token::{
     Authority, Document, LicenceClaims, LicenceExpected, REVOKED_MAX, ReceiptClaims, ReceiptExpected,
-    RevocationsClaims, RevocationsExpected, UnverifiedToken, verify,
+    RevocationsClaims, RevocationsExpected, UnverifiedToken, VerifiedLicence, verify,
 };
-use brink_license::{PublicKey, Typ, UnixSeconds};
+use brink_license::{CameraAt, PublicKey, Table, Typ, UnixSeconds};
 use brink_store::Bundle;
 use brink_store::anchor::Slot;
 use ed25519_dalek::Signer as _;
@@ -20,12 +22,17 @@ use crate::{Pinned, forge};
 
 static PINNED: LazyLock<Pinned> = LazyLock::new(Pinned::of_vectors);
 static KEYSET: LazyLock<Keyset> = LazyLock::new(forge::keyset);
+static SEATED: LazyLock<VerifiedLicence> = LazyLock::new(|| {
+    let token = forge::licence_token(&forge::licence_with_seats(4, 3, 2));
+    let expected = LicenceExpected::of_issuer(forge::issuer());
+    verify(token.as_bytes(), Authority::Issuer(&KEYSET, KeyUse::License), &expected).expect("a sound licence")
+});
 
 /// A probe by the name of its fuzz target.
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 12] = [
+pub const ALL: [Probe; 13] = [
     ("token", token),
     ("licence_payload", licence_payload),
     ("manifest", manifest),
@@ -38,6 +45,7 @@ pub const ALL: [Probe; 12] = [
     ("trust", trust),
     ("marks", marks),
     ("vault_record", vault_record),
+    ("seats", seats),
 ];
 
 /// A token as it came in. What is accepted is kept byte for byte.
@@ -137,6 +145,30 @@ fn read_slot(bytes: &[u8]) {
     let again = Slot::decode(&again).expect("a slot reads back");
     assert_eq!(again.anchor(), slot.anchor(), "an anchor changes when it is written and read");
     assert!(again.is_sealed_with(&key), "a slot does not carry the MAC that it was given");
+}
+
+/// A payload behind the device's sound signature: what is believed keeps every camera on a seat of its own, says the
+/// same when it is written again, and follows itself.
+pub fn seats(bytes: &[u8]) {
+    let licence = &*SEATED;
+    let read = |payload: &[u8]| {
+        let token = forge::DEVICE.document(Typ::Seats, payload);
+        VerifiedSeats::verify(token.as_bytes(), &forge::DEVICE.public(), licence, 3)
+    };
+    let Ok(seats) = read(bytes) else { return };
+    let claims = seats.claims();
+    let again = read(&claims.to_json_bytes().expect("claims")).expect("claims read back");
+    assert_eq!(again.claims(), claims, "claims change when they are written and read");
+    assert_eq!(claims.follows(claims), Ok(()), "a document does not follow itself");
+    let placed: BTreeSet<&str> = seats.placed().map(|(_, camera)| camera).collect();
+    assert_eq!(placed.len(), claims.cameras().count(), "a camera sits twice");
+    assert!(placed.len() as u64 <= unnamed(licence.claims()), "more sit than there are seats");
+    assert!(claims.released.len() as u64 <= allowance(licence.claims()), "more was moved than may be");
+    let table = Table::build(licence, Some(&seats));
+    assert!(
+        placed.iter().all(|camera| table.camera(camera) != CameraAt::NOWHERE),
+        "a seat without its grant"
+    );
 }
 
 /// A request as the issuer receives it, and a body alone.

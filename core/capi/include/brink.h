@@ -142,6 +142,10 @@ enum brink_code
      */
     BRINK_KEYSET_TOO_OLD = 19,
     /**
+     * Cameras on unnamed seats beyond what the licence allows.
+     */
+    BRINK_SEAT_RULE = 24,
+    /**
      * Not the successor of the version held.
      */
     BRINK_MANIFEST_VERSION = 30,
@@ -474,6 +478,10 @@ enum brink_flag
      * The journal was damaged and begun again.
      */
     BRINK_FLAG_JOURNAL_DAMAGED = 1024,
+    /**
+     * The document of unnamed seats was refused: cameras that the licence names go on.
+     */
+    BRINK_FLAG_SEATS_REFUSED = 2048,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -639,11 +647,11 @@ typedef struct brink_status {
      */
     uint64_t keyset_version;
     /**
-     * Named cameras.
+     * Cameras that are licensed: named, or on an unnamed seat.
      */
     uint64_t cameras;
     /**
-     * Seats that no camera has been named for.
+     * Seats that the licence names no camera for, taken or free.
      */
     uint32_t unnamed_seats;
     /**

@@ -52,6 +52,8 @@ pub enum brink_code {
     BRINK_SEQ_JUMP = 18,
     /// The document wants a newer keyset than is held.
     BRINK_KEYSET_TOO_OLD = 19,
+    /// Cameras on unnamed seats beyond what the licence allows.
+    BRINK_SEAT_RULE = 24,
     /// Not the successor of the version held.
     BRINK_MANIFEST_VERSION = 30,
     /// Does not link to the version held.
@@ -206,6 +208,8 @@ pub enum brink_flag {
     BRINK_FLAG_CLOCK_UNKEPT = 512,
     /// The journal was damaged and begun again.
     BRINK_FLAG_JOURNAL_DAMAGED = 1024,
+    /// The document of unnamed seats was refused: cameras that the licence names go on.
+    BRINK_FLAG_SEATS_REFUSED = 2048,
 }
 
 /// Ties a set to the one it mirrors: a match that the compiler holds complete, and every name once.
@@ -259,6 +263,7 @@ names! { brink_code of Code:
     BRINK_ROLLBACK = Rollback,
     BRINK_SEQ_JUMP = SeqJump,
     BRINK_KEYSET_TOO_OLD = KeysetTooOld,
+    BRINK_SEAT_RULE = SeatRule,
     BRINK_MANIFEST_VERSION = ManifestVersion,
     BRINK_MANIFEST_LINK = ManifestLink,
     BRINK_MANIFEST_THRESHOLD = ManifestThreshold,
@@ -365,6 +370,7 @@ flags! {
     BRINK_FLAG_KEYSET_EXPIRED = 8,
     BRINK_FLAG_CLOCK_UNKEPT = 9,
     BRINK_FLAG_JOURNAL_DAMAGED = 10,
+    BRINK_FLAG_SEATS_REFUSED = 11,
 }
 
 #[cfg(test)]

@@ -113,9 +113,9 @@ pub struct brink_status {
     pub licence_seq: u64,
     /// The version of the keyset that verified it; 0 without one.
     pub keyset_version: u64,
-    /// Named cameras.
+    /// Cameras that are licensed: named, or on an unnamed seat.
     pub cameras: u64,
-    /// Seats that no camera has been named for.
+    /// Seats that the licence names no camera for, taken or free.
     pub unnamed_seats: u32,
     /// Bits of brink_flag.
     pub flags: u32,

@@ -75,6 +75,8 @@ codes! {
     SeqJump = 18, "SEQ_JUMP";
     /// The document wants a newer keyset than is held.
     KeysetTooOld = 19, "KEYSET_TOO_OLD";
+    /// Cameras on unnamed seats beyond what the licence allows.
+    SeatRule = 24, "SEAT_RULE";
     // Keyset manifest.
     /// Not the successor of the version held.
     ManifestVersion = 30, "MANIFEST_VERSION";

@@ -105,7 +105,7 @@ impl Reason {
             Reason::NotYetValid => "wait for the licence to begin, or set the clock right",
             Reason::Expired => "run an exchange to renew the licence",
             Reason::CameraNotLicensed => {
-                "ask the issuer's admin to assign the camera to this device, then exchange"
+                "put the camera on a free unnamed seat: brink-edge seat assign; or ask the issuer's admin to assign it, then exchange"
             }
             Reason::FeatureNotLicensed => "check the feature's spelling, or subscribe to a pack that has it",
             Reason::GrantEnded => "ask the issuer's admin to prolong the camera's grant, then exchange",
@@ -181,12 +181,14 @@ impl Flags {
     pub const CLOCK_UNKEPT: Flags = Flags(1 << 9);
     /// The journal was damaged and begun again.
     pub const JOURNAL_DAMAGED: Flags = Flags(1 << 10);
+    /// The document of unnamed seats was refused: cameras that the licence names go on.
+    pub const SEATS_REFUSED: Flags = Flags(1 << 11);
 
     /// Every named bit.
     const ALL: u32 = (1 << Self::NAMES.len()) - 1;
 
     /// Every flag with its stable name, lowest bit first.
-    pub const NAMES: [(Flags, &'static str); 11] = [
+    pub const NAMES: [(Flags, &'static str); 12] = [
         (Flags::GRACE, "grace"),
         (Flags::CLOCK_UNSET, "clock_unset"),
         (Flags::CLOCK_BACK, "clock_back"),
@@ -198,6 +200,7 @@ impl Flags {
         (Flags::KEYSET_EXPIRED, "keyset_expired"),
         (Flags::CLOCK_UNKEPT, "clock_unkept"),
         (Flags::JOURNAL_DAMAGED, "journal_damaged"),
+        (Flags::SEATS_REFUSED, "seats_refused"),
     ];
 
     /// Both sets together.

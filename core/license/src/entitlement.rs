@@ -8,6 +8,7 @@ use crate::clock::{Standing, State};
 use crate::decision::{Decision, Flags, Reason};
 use crate::id::Feature;
 use crate::names::{IdList, NameEnds, NameMap, WholeName};
+use crate::seating::VerifiedSeats;
 use crate::time::UnixSeconds;
 use crate::token::{LicenceClaims, VerifiedLicence};
 
@@ -68,23 +69,25 @@ place!(CameraAt);
 place!(FeatureAt);
 
 impl Table {
-    /// Builds the table of a licence. Only a verified one has claims to read.
+    /// Builds the table of a licence, with the cameras that the device put on unnamed seats of this very licence; those of
+    /// any other do not count. Only what is verified has claims to read.
     #[must_use]
-    pub fn build(licence: &VerifiedLicence) -> Self {
-        Self::of_claims(licence.claims())
+    pub fn build(licence: &VerifiedLicence, seats: Option<&VerifiedSeats>) -> Self {
+        Self::of_claims(licence.claims(), seats.filter(|seats| seats.claims().jti == licence.claims().jti))
     }
 
     /// The table of claims that nobody signed: for measuring tables larger than any document may be.
     #[cfg(feature = "bench")]
     #[must_use]
     pub fn unverified(claims: &LicenceClaims) -> Self {
-        Self::of_claims(claims)
+        Self::of_claims(claims, None)
     }
 
-    fn of_claims(claims: &LicenceClaims) -> Self {
+    fn of_claims(claims: &LicenceClaims, seats: Option<&VerifiedSeats>) -> Self {
         let features = features_of(claims);
-        let named = claims.grants.iter().map(|grant| grant.seats.named()).sum();
-        let mut cameras = NameMap::with_capacity(named);
+        let named: usize = claims.grants.iter().map(|grant| grant.seats.named()).sum();
+        let seated = seats.map_or(0, |seats| seats.claims().cameras().count());
+        let mut cameras = NameMap::with_capacity(named + seated);
         let (mut rows, mut further) = (Vec::with_capacity(claims.grants.len()), Vec::new());
         for (row, grant) in claims.grants.iter().enumerate() {
             let packs = grant.packs.iter().chain(&claims.device.packs);
@@ -95,6 +98,8 @@ impl Table {
             further.extend_from_slice(rest);
             grant.seats.cameras().for_each(|camera| cameras.insert_new(camera, index(row)));
         }
+        let placed = seats.into_iter().flat_map(VerifiedSeats::placed);
+        placed.for_each(|(row, camera)| cameras.insert_new(camera, index(row)));
         Self {
             cameras,
             features,
@@ -107,13 +112,13 @@ impl Table {
         }
     }
 
-    /// Named cameras.
+    /// Cameras that the licence names, and those on unnamed seats.
     #[must_use]
     pub fn cameras(&self) -> usize {
         self.cameras.len()
     }
 
-    /// Seats that no camera has been named for.
+    /// Seats that the licence names no camera for, taken or free.
     #[must_use]
     pub const fn unnamed_seats(&self) -> u32 {
         self.unnamed_seats

@@ -27,11 +27,14 @@ pub enum Typ {
     Presence,
     /// The licences of a customer that are revoked. Signed by a `license` key.
     Revocations,
+    /// The cameras on unnamed seats. Signed by the device.
+    Seats,
 }
 
 impl Typ {
     /// Every kind.
-    pub const ALL: [Typ; 5] = [Typ::License, Typ::Receipt, Typ::Request, Typ::Presence, Typ::Revocations];
+    pub const ALL: [Typ; 6] =
+        [Typ::License, Typ::Receipt, Typ::Request, Typ::Presence, Typ::Revocations, Typ::Seats];
 
     /// The text in the header.
     #[must_use]
@@ -42,14 +45,17 @@ impl Typ {
             Typ::Request => "brink-request+jwt",
             Typ::Presence => "brink-presence+jwt",
             Typ::Revocations => "brink-revocations+jwt",
+            Typ::Seats => "brink-seats+jwt",
         }
     }
 
-    /// Most bytes of a document: a licence may list thousands of cameras, the others are small.
+    /// Most bytes of a document: a licence may list thousands of cameras, a device hundreds, the others are small.
+    /// Together with the manifests they stay below what a bundle may have.
     #[must_use]
     pub const fn bytes_max(self) -> usize {
         match self {
             Typ::License => 512 * 1024,
+            Typ::Seats => 128 * 1024,
             Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations => 64 * 1024,
         }
     }
@@ -59,7 +65,7 @@ impl Typ {
     pub const fn items_max(self) -> usize {
         match self {
             Typ::License => 16_384,
-            Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations => 4_096,
+            Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations | Typ::Seats => 4_096,
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod jws;
 mod key;
 pub mod keyset;
 mod names;
+pub mod seating;
 mod time;
 pub mod token;
 

@@ -7,6 +7,7 @@ use crate::journal::Learned;
 use brink_license::bounded;
 use brink_license::exchange::SECTIONS_MAX;
 use brink_license::keyset::{Keyset, MANIFESTS_BYTES_MAX, ManifestError, TrustAnchor};
+use brink_license::seating::{SEATS_SECTION, VerifiedSeats};
 use brink_license::token::{
     Authority, LicenceClaims, LicenceExpected, NoticeKind, Notices, PresenceClaims, PresenceExpected,
     ReceiptClaims, ReceiptExpected, TokenError, VerifiedLicence, VerifiedPresence, VerifiedReceipt, verify,
@@ -27,6 +28,17 @@ const MANIFESTS_MAX: usize = MANIFESTS_BYTES_MAX / MANIFEST_BYTES_MIN;
 const LICENCE_BYTES_MAX: usize = Typ::License.bytes_max();
 const RECEIPT_BYTES_MAX: usize = Typ::Receipt.bytes_max();
 const PRESENCE_BYTES_MAX: usize = Typ::Presence.bytes_max();
+/// Largest notice: they are all small documents.
+const NOTICE_BYTES_MAX: usize = Typ::Revocations.bytes_max();
+const _: () = assert!(
+    MANIFESTS_BYTES_MAX
+        + LICENCE_BYTES_MAX
+        + RECEIPT_BYTES_MAX
+        + PRESENCE_BYTES_MAX
+        + Typ::Seats.bytes_max()
+        + NoticeKind::ALL.len() * NOTICE_BYTES_MAX
+        < BUNDLE_BYTES_MAX
+);
 
 /// The file's content. Texts are tokens as they were received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +57,7 @@ pub struct Bundle {
     pub presence: Option<String>,
     /// The device's public key; the licence names its thumbprint.
     pub device_key: [u8; 32],
-    /// Notices by the number of their kind, at most one of each; unknown numbers are passed over.
+    /// Notices by the number of their kind and the seats, at most one of each; unknown numbers are passed over.
     #[serde(deserialize_with = "bounded::list::<_, _, SECTIONS_MAX>")]
     pub sections: Vec<(u16, Vec<u8>)>,
 }
@@ -182,8 +194,13 @@ impl Bundle {
         let receipt = self.receipt.as_deref().map(|token| verify_receipt(token, &keyset, licence.claims()));
         let presence =
             self.presence.as_deref().map(|token| verify_presence(token, &device_key, licence.claims()));
+        let receipt = receipt.transpose().map_err(BundleError::Receipt)?;
+        let number = receipt.as_ref().map_or(0, |receipt| receipt.claims().seq);
+        let seats =
+            self.seats().map(|token| VerifiedSeats::verify(token?.as_bytes(), &device_key, &licence, number));
         Ok(VerifiedBundle {
-            receipt: receipt.transpose().map_err(BundleError::Receipt)?,
+            receipt,
+            seats,
             presence: presence.transpose().map_err(BundleError::Presence)?,
             notices: self.verify_notices(&keyset, licence.claims())?,
             keyset,
@@ -203,6 +220,14 @@ impl Bundle {
             notices.push((kind, token));
         }
         Ok(notices)
+    }
+
+    /// The seats that it carries, as text; an error where there are two, or what is there is no text.
+    pub fn seats(&self) -> Option<Result<&str, TokenError>> {
+        let mut found = self.sections.iter().filter(|(number, _)| *number == SEATS_SECTION);
+        let (_, bytes) = found.next()?;
+        let text = std::str::from_utf8(bytes).map_err(|_| TokenError::Malformed("not text"));
+        Some(if found.next().is_some() { Err(TokenError::Malformed("there are two")) } else { text })
     }
 
     fn verify_notices(&self, keyset: &Keyset, licence: &LicenceClaims) -> Result<Notices, BundleError> {
@@ -251,6 +276,7 @@ pub struct VerifiedBundle {
     receipt: Option<VerifiedReceipt>,
     presence: Option<VerifiedPresence>,
     notices: Notices,
+    seats: Option<Result<VerifiedSeats, TokenError>>,
 }
 
 impl VerifiedBundle {
@@ -282,6 +308,13 @@ impl VerifiedBundle {
     #[must_use]
     pub const fn notices(&self) -> &Notices {
         &self.notices
+    }
+
+    /// The cameras on unnamed seats; an error where the document is refused, which leaves everything else in force: a
+    /// bundle of another version must not stop cameras that the licence names.
+    #[must_use]
+    pub fn seats(&self) -> Option<Result<&VerifiedSeats, &TokenError>> {
+        self.seats.as_ref().map(Result::as_ref)
     }
 
     /// What its documents say of time.

@@ -9,6 +9,8 @@ pub(crate) enum Point {
     StateCommitted,
     /// A notice that came by itself is committed.
     NoticeStored,
+    /// A document of unnamed seats is committed.
+    SeatsStored,
     /// The vault's writes are in sled, not yet synced.
     VaultInserted,
     /// The vault is synced.

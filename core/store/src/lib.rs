@@ -29,5 +29,7 @@ pub use error::StoreError;
 pub use gate::{BundleReader, CameraHandle, FeatureHandle, Gate, GateStatus, Snapshot};
 pub use layout::{Finding, Installation, Layout};
 pub use lock::WriterLock;
-pub use state::{AcceptedMarks, Glimpse, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
+pub use state::{
+    AcceptedMarks, Glimpse, Held, HeldSeats, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused,
+};
 pub use vault::{LogEntry, VaultDamage, probe_value};

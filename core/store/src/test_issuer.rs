@@ -8,7 +8,7 @@ use brink_license::keyset::{
 };
 use brink_license::token::{
     Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, LicenceStanding, Mode, ReceiptClaims,
-    ReceiptLicence, Seats,
+    ReceiptLicence, Seats, Swap,
 };
 use brink_license::{
     CameraId, DeviceId, Feature, IssuerName, Kid, PublicKey, Slug, TenantId, TokenId, Typ, UnixSeconds,
@@ -58,6 +58,8 @@ pub(crate) struct TestIssuer {
     pub(crate) seq: u64,
     pub(crate) receipt_seq: u64,
     pub(crate) cameras: usize,
+    /// Unnamed seats.
+    pub(crate) any: u32,
     pub(crate) standing: LicenceStanding,
     pub(crate) epoch: u32,
 }
@@ -90,6 +92,7 @@ impl TestIssuer {
             seq: 0,
             receipt_seq: 0,
             cameras: 3,
+            any: 0,
             standing: LicenceStanding::Active,
             epoch: 1,
         };
@@ -175,13 +178,13 @@ impl TestIssuer {
                 slug("base"),
                 std::iter::once(Feature::parse("analytics/counting").unwrap()).collect(),
             )]),
-            grants: vec![Grant {
-                seats: Seats::Cameras((0..self.cameras).map(camera).collect()),
-                packs: vec![slug("base")],
-                until: None,
-            }],
+            grants: [Seats::Cameras((0..self.cameras).map(camera).collect()), Seats::Any(self.any)]
+                .into_iter()
+                .filter(|seats| seats.named() > 0 || seats.unnamed() > 0)
+                .map(|seats| Grant { seats, packs: vec![slug("base")], until: None })
+                .collect(),
             device: DeviceGrant::default(),
-            swap: None,
+            swap: Some(Swap { percent: 10, min: 1, max: 10 }),
             quotas: Vec::new(),
             catalog: 1,
             ks: 1,

@@ -8,6 +8,7 @@ mod doctor;
 mod exchange;
 mod init;
 mod run;
+mod seat;
 mod status;
 mod token;
 mod trust;
@@ -54,6 +55,9 @@ enum Verb {
     /// Take up what the issuer signed beside the licence: a list of revoked licences
     #[command(after_help = EXIT_CODES)]
     Accept(accept::Arguments),
+    /// Put cameras on the licence's unnamed seats
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Seat(seat::Verb),
     /// Run the agent: exchanges by itself, keeps the bundle fresh, answers the other verbs
     #[command(after_help = EXIT_CODES)]
     Run(run::Arguments),
@@ -130,6 +134,7 @@ impl Cli {
             | Verb::Activate(_)
             | Verb::Exchange(_)
             | Verb::Accept(_)
+            | Verb::Seat(_)
             | Verb::Check(_)
             | Verb::Status(_)
             | Verb::Doctor(_)
@@ -167,6 +172,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Activate(arguments) => activate::carry_out(&arguments),
         Verb::Exchange(arguments) => exchange::carry_out(&arguments),
         Verb::Accept(arguments) => accept::carry_out(&arguments),
+        Verb::Seat(verb) => seat::carry_out(&verb),
         Verb::Run(arguments) => run::carry_out(&arguments, output),
         Verb::Check(arguments) => check::carry_out(&arguments),
         Verb::Status(arguments) => status::carry_out(&arguments),

@@ -184,6 +184,7 @@ fn healthy_held(kid: Kid) -> Held {
         next_exchange_after: None,
         refusals: Vec::new(),
         notices: Vec::new(),
+        seats: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The device at work: its key, its store, and the one exchange that may be under way.
 
 mod opening;
+mod seats;
 
 use super::accept::{Accepted, Before, accept};
 use super::plan::{self, Draft};
@@ -138,6 +139,7 @@ impl Device {
         boot: BootId,
         now: UnixSeconds,
     ) -> Result<Outcome, DeviceError> {
+        let seats = self.seats_after(&accepted)?;
         let Accepted { keyset, new_licence, receipt, ratchet, identity, documents, manifests, notices } =
             accepted;
         let next_after = i64::try_from(receipt.claims().next_after).unwrap_or(i64::MAX);
@@ -155,6 +157,7 @@ impl Device {
             next_exchange_after,
             presence,
             notices,
+            seats,
             note,
         });
         // The clock learns of it at its next reading, published or not.

@@ -3,6 +3,7 @@
 use super::accept::Refusal;
 use super::plan::PlanError;
 use brink_license::exchange::ExchangeError;
+use brink_license::seating::SeatRefusal;
 use brink_license::token::TokenError;
 use brink_signing::{KeyFileError, SignError};
 use brink_store::{NoticeError, StoreError};
@@ -51,6 +52,9 @@ pub enum DeviceError {
     /// A notice was refused; what was accepted before stays in force.
     #[error("refused: {0}")]
     Notice(NoticeError),
+    /// A camera gets no seat, or keeps it.
+    #[error("{0}")]
+    Seat(#[from] SeatRefusal),
     /// The answer was refused; what was accepted before stays in force.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -70,6 +74,7 @@ impl DeviceError {
             DeviceError::Random(_) => "NO_RANDOMNESS",
             DeviceError::NoNotice(problem) => problem.code().as_str(),
             DeviceError::Notice(refused) => refused.code(),
+            DeviceError::Seat(refusal) => refusal.code(),
             DeviceError::Refused(refusal) => refusal.code().as_str(),
         }
     }

@@ -2,8 +2,9 @@
 
 use brink_license::exchange::{
     ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeError, ExchangeRequest, NoticesHeld, RequestBody,
-    RequestKind, body_sha256, ratchet_mac,
+    RequestKind, Section, body_sha256, ratchet_mac,
 };
+use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{CLAIMS_VERSION, RequestClaims};
 use brink_license::{DeviceId, IdError, PublicKey};
 use brink_store::{Documents, Held, Pending, PendingKind};
@@ -67,7 +68,10 @@ pub fn exchange(
 ) -> Result<Option<Draft>, PlanError> {
     let Some(identity) = &held.identity else { return Ok(None) };
     let last_receipt = documents.and_then(|documents| documents.receipt.clone());
-    let sections = NoticesHeld::of(&held.notices).section()?.into_iter().collect();
+    let mut sections: Vec<Section> = NoticesHeld::of(&held.notices).section()?.into_iter().collect();
+    let seats = held.seats.as_ref();
+    sections
+        .extend(seats.map(|seats| Section { kind: SEATS_SECTION, bytes: seats.token.clone().into_bytes() }));
     let body = RequestBody { kind: RequestKind::Exchange, report, last_receipt, sections };
     let sender = Sender { device: identity.device.clone(), epoch: identity.epoch, nonce };
     draft(PendingKind::Exchange, held, key, &body, sender).map(Some)

@@ -6,12 +6,13 @@ use brink_license::exchange::{
     ACTIVATE_PATH, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, Section,
 };
 use brink_license::keyset::{KeyUse, Keyset};
+use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{
     Authority, LicenceClaims, LicenceExpected, NoticeKind, ReceiptClaims, ReceiptExpected, TokenError,
     VerifiedReceipt, verify,
 };
 use brink_license::{PublicKey, Typ};
-use brink_store::{Bundle, BundleError};
+use brink_store::{Bundle, BundleError, VerifiedBundle};
 use serde_json::{Value, json};
 
 /// A part that has no signature of its own and is covered by another's.
@@ -34,9 +35,17 @@ pub(super) fn request(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
     proof.standing = standing;
     proof.content["ratchet_mac"] = json!(request.ratchet_mac.map(|_| REDACTED));
     proof.content["device_key"] = json!(PublicKey::from_bytes(&request.device_key).ok().map(|key| key.kid()));
+    let seats = body
+        .as_ref()
+        .ok()
+        .and_then(|body| seats_of(body.sections.iter().map(|part| (part.kind, part.bytes.as_slice()))));
+    let seats = seats.map(|token| {
+        let part = part_of(Typ::Seats.as_str(), Typ::Seats, token, |_| Ok(()), None);
+        Part { standing: proof.standing.clone(), ..part }
+    });
     let body = body.map_or(Value::Null, |body| body_content(&body));
     let body = covered("body", &proof.standing, body);
-    Inspection { kind: KIND, parts: vec![proof, body] }
+    Inspection { kind: KIND, parts: [proof, body].into_iter().chain(seats).collect() }
 }
 
 const fn path_of(body: &RequestBody) -> &'static str {
@@ -77,6 +86,11 @@ fn body_content(body: &RequestBody) -> Value {
         "last_receipt": body.last_receipt.as_ref().map(|token| format!("{} bytes", token.len())),
         "sections": sections_content(body.sections.iter().map(|Section { kind, bytes }| (*kind, bytes.len()))),
     })
+}
+
+/// The document of unnamed seats among them.
+fn seats_of<'s>(mut sections: impl Iterator<Item = (u16, &'s [u8])>) -> Option<&'s [u8]> {
+    sections.find(|(kind, _)| *kind == SEATS_SECTION).map(|(_, bytes)| bytes)
 }
 
 fn sections_content(sections: impl Iterator<Item = (u16, usize)>) -> Value {
@@ -172,7 +186,7 @@ pub(super) fn bundle(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
         Ok(bundle) => bundle,
         Err(error) => return Inspection::damaged(KIND, error.code(), &error),
     };
-    let verified = trusted.map(|trusted| bundle.verify(trusted.anchor()).map(drop));
+    let verified = trusted.map(|trusted| bundle.verify(trusted.anchor()));
     let mut parts = manifest::parts_of(&bundle.manifests, trusted);
     let tokens = [
         ("licence", Typ::License, Some(&bundle.licence)),
@@ -186,6 +200,11 @@ pub(super) fn bundle(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
         parts.push(part);
     }
     let sections = bundle.sections.iter().map(|(kind, bytes)| (*kind, bytes.as_slice()));
+    if let Some(token) = seats_of(sections.clone()) {
+        let part = part_of(Typ::Seats.as_str(), Typ::Seats, token, |_| Ok(()), None);
+        parts.push(Part { standing: seats_standing(verified.as_ref()), ..part });
+    }
+    let sections = sections.filter(|(kind, _)| *kind != SEATS_SECTION);
     parts.extend(sections.map(|section| {
         section_part(section, |typ, token| {
             let mut part = part_of(typ.as_str(), typ, token, |_| Ok(()), None);
@@ -196,11 +215,19 @@ pub(super) fn bundle(bytes: &[u8], trusted: Option<&Trusted>) -> Inspection {
     Inspection { kind: KIND, parts }
 }
 
+/// Seats are the one part that may be refused while the rest is in force.
+fn seats_standing(verified: Option<&Result<VerifiedBundle, BundleError>>) -> Standing {
+    match verified.map(|verified| verified.as_ref().map(VerifiedBundle::seats)) {
+        Some(Ok(Some(Err(error)))) => Standing::refused(error.code(), error),
+        Some(Ok(Some(Ok(_)) | None)) | Some(Err(_)) | None => bundle_standing(Typ::Seats.as_str(), verified),
+    }
+}
+
 /// A bundle is verified as a whole, because its parts have to belong together.
-fn bundle_standing(what: &str, verified: Option<&Result<(), BundleError>>) -> Standing {
+fn bundle_standing(what: &str, verified: Option<&Result<VerifiedBundle, BundleError>>) -> Standing {
     match verified {
         None => Standing::Unchecked("no roots to check it with: give --trust trust.json".to_owned()),
-        Some(Ok(())) => Standing::Verified("the whole bundle verifies from the pinned roots".to_owned()),
+        Some(Ok(_)) => Standing::Verified("the whole bundle verifies from the pinned roots".to_owned()),
         Some(Err(error)) => {
             let own = match what {
                 "receipt" => matches!(error, BundleError::Receipt(_)),

@@ -71,7 +71,7 @@ fn standing_of(
     let Some(trusted) = trusted else {
         return Standing::Unchecked("no roots to check it with: give --trust trust.json".to_owned());
     };
-    if matches!(typ, Typ::Request | Typ::Presence) {
+    if matches!(typ, Typ::Request | Typ::Presence | Typ::Seats) {
         return by_device(typ, bytes, trusted);
     }
     let keyset = match trusted.keyset(&[]) {
@@ -116,7 +116,7 @@ pub(super) fn check(
             verify::<RevocationsClaims>(bytes, Authority::Issuer(keyset, KeyUse::License), &expected)
                 .map(drop)
         }
-        Typ::Request | Typ::Presence => Err(TokenError::WrongTyp { expected: Typ::License }),
+        Typ::Request | Typ::Presence | Typ::Seats => Err(TokenError::WrongTyp { expected: Typ::License }),
     }
 }
 

@@ -85,6 +85,9 @@ const fn audience(command: &Command) -> Audience {
         Command::ActivateOnline { .. } | Command::ActivateExport { .. } => {
             Audience::Owner("activate the device")
         }
+        // A host adds a camera to a seat that is free; taking one off uses up what a site may move.
+        Command::SeatAssign { .. } | Command::SeatList => Audience::Hosts,
+        Command::SeatRelease { .. } => Audience::Owner("take a camera off its seat"),
         Command::Accept { .. } => Audience::Owner("bring a notice"),
         Command::Init { .. } => Audience::Owner("pin whom the device trusts"),
     }
@@ -130,12 +133,15 @@ mod tests {
             (Command::ActivateExport { code: code.clone(), issuer: None, again: true }, false),
             (Command::ActivateImport { response }, false),
             (Command::Accept { notice: "a.b.c".to_owned() }, false),
+            (Command::SeatAssign { camera: "cam-1".parse().unwrap(), packs: None }, true),
+            (Command::SeatList, true),
+            (Command::SeatRelease { camera: "cam-1".parse().unwrap() }, false),
             (Command::Init { trust: "{}".to_owned() }, false),
         ]
     }
 
     #[test]
-    fn hosts_check_look_and_have_a_plain_exchange_made_and_nothing_else() {
+    fn hosts_check_look_seat_a_camera_and_have_a_plain_exchange_made_and_nothing_else() {
         for (command, for_hosts) in table() {
             assert!(run_by(998).check(Peer::Owner, &command).is_ok(), "{command:?}");
             let answer = run_by(998).check(Peer::Host, &command);

@@ -1,5 +1,7 @@
 //! `brink-issuer camera`.
 
+mod list;
+
 use super::EXIT_CODES;
 use super::error::CliError;
 use super::opening::Target;
@@ -7,6 +9,7 @@ use super::output::Output;
 use crate::assignment::{AssignmentOrder, CAMERAS_PER_ORDER_MAX};
 use brink_license::{CameraId, DeviceId, NAME_BYTES_MAX};
 use clap::{Args, Subcommand};
+pub(super) use list::conflict;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
@@ -20,6 +23,9 @@ pub(super) enum Camera {
     /// Put cameras on a device with exactly these packs, or take them off; all of them or none
     #[command(after_help = EXIT_CODES)]
     Assign(Assign),
+    /// List a device's cameras: assigned by name, and on unnamed seats as the device said last
+    #[command(after_help = EXIT_CODES)]
+    List(list::List),
 }
 
 #[derive(Debug, Args)]
@@ -47,12 +53,14 @@ impl Camera {
     pub(super) const fn target(&self) -> &Target {
         match self {
             Camera::Assign(assign) => &assign.target,
+            Camera::List(list) => &list.target,
         }
     }
 
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         match self {
             Camera::Assign(assign) => assign.run(output),
+            Camera::List(list) => list.run(output),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::calendar::rfc3339;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::desired::Mint;
-use crate::shown::{HOLDERS_SHOWN, ShownDesired, ShownLicence, ShownToken, shown};
+use crate::shown::{HOLDERS_SHOWN, ShownDesired, ShownLicence, ShownSeats, ShownToken, shown};
 use crate::standing::{StandingOrder, Turn};
 use brink_license::DeviceId;
 use clap::{Args, Subcommand};
@@ -109,7 +109,8 @@ impl Show {
         let view = storage.device(&self.device, now)?;
         let holders = storage.holders(&self.device, now, HOLDERS_SHOWN)?;
         let mint = Mint { issuer: &issuer.name, catalog: &catalog, keyset_version, now };
-        let shown = shown(&mint, &view, holders, self.token)?;
+        let known = (holders, storage.seats(&self.device)?);
+        let shown = shown(&mint, &view, known, self.token)?;
         Ok(output.result(self.target.json, &shown, &describe(&shown))?)
     }
 }
@@ -124,6 +125,12 @@ fn describe(shown: &ShownLicence) -> String {
         (Some(desired), _) => describe_desired(&mut text, desired),
         (None, Some(reason)) => text.push_str(&format!("now:    nothing can be minted: {reason}\n")),
         (None, None) => {}
+    }
+    if let Some(seats) = &shown.seats {
+        describe_seats(&mut text, seats);
+    }
+    if let Some(at) = &shown.seats_refused_at {
+        let _ = writeln!(text, "seats:  a report broke a rule at {at}: see the audit");
     }
     let next = match shown.will_mint {
         None if shown.reactivation_due_since.is_some() => {
@@ -151,6 +158,20 @@ fn describe_token(text: &mut String, token: &ShownToken) {
     );
     if let Some(token) = &token.token {
         let _ = writeln!(text, "        {token}");
+    }
+}
+
+fn describe_seats(text: &mut String, seats: &ShownSeats) {
+    let cameras: Vec<_> = seats.cameras.iter().map(|row| row.camera.as_str()).collect();
+    let _ = writeln!(
+        text,
+        "seats:  {} cameras on unnamed seats as of {}: {}",
+        cameras.len(),
+        seats.reported_at,
+        cameras.join(", ")
+    );
+    for conflict in &seats.conflicts {
+        let _ = writeln!(text, "        {}", super::camera::conflict(conflict));
     }
 }
 

@@ -10,6 +10,7 @@ mod clones;
 mod notices;
 mod plans;
 mod rows;
+mod seats;
 pub mod sqlite;
 
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
@@ -24,7 +25,9 @@ pub use rows::{
     IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
 };
 
-use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
+pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
+
+use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::path::PathBuf;
 
 /// Why a transaction did not happen.
@@ -147,6 +150,19 @@ pub trait Storage: Send + Sync {
 
     /// The key of a device, if it is activated: the cheap look before anything large is read.
     fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError>;
+
+    /// What is known of a device's unnamed seats.
+    fn seats(&self, device: &DeviceId) -> Result<SeatsKnown, StorageError>;
+
+    /// Which of these cameras, on unnamed seats of this device, are on another one as well.
+    fn seat_conflicts(
+        &self,
+        device: &DeviceId,
+        cameras: &[CameraId],
+    ) -> Result<Vec<SeatConflict>, StorageError>;
+
+    /// The token with this id that was minted for a device.
+    fn minted(&self, device: &DeviceId, jti: &TokenId) -> Result<Option<LicenceRow>, StorageError>;
 
     /// Changes how a device's licence stands.
     fn change_standing(

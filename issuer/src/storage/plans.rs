@@ -6,6 +6,7 @@ use super::rows::{
     Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, IssuerRow, LicenceRow, PastEpoch,
     Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow,
 };
+use super::seats::{NewSeatReport, SeatReport};
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -105,6 +106,8 @@ pub struct DeviceView {
     pub reactions: Vec<Reaction>,
     /// What it should have beside its licence.
     pub notices: Vec<IssuedNotice>,
+    /// What it said last of its unnamed seats.
+    pub seats: Option<SeatReport>,
 }
 
 /// Which request a stored answer answers.
@@ -197,6 +200,8 @@ pub struct DeviceListed {
     pub replaced_by: Option<DeviceId>,
     /// Cameras assigned by name.
     pub cameras: u64,
+    /// Cameras on its unnamed seats, as it said last.
+    pub seated: u64,
     /// When it was last answered.
     pub last_seen_at: Option<UnixSeconds>,
     /// Its epoch.
@@ -312,6 +317,8 @@ pub struct Posting {
     pub reactions: Vec<Reaction>,
     /// What the tenant's policy does about a copy.
     pub consequence: Option<Consequence>,
+    /// What it said of its unnamed seats, if that is new.
+    pub seats: Option<NewSeatReport>,
 }
 
 /// A manifest to add.

@@ -1,5 +1,6 @@
 use crate::desired::{Mint, desired};
 use crate::shown::shown;
+use crate::storage::SeatsKnown;
 use crate::testkit::{Bench, DAY, START, TENANT, names, order};
 use brink_license::token::{Mode, Over, Seats};
 use brink_license::{Typ, UnixSeconds};
@@ -140,7 +141,7 @@ fn show_tells_minted_from_desired_and_names_the_holders_of_withheld_seats() {
         let Mint { issuer, catalog, keyset_version, now } = answering.mint_terms();
         let holders = bench.admin.storage.holders(&second.devices[0], now, 16).unwrap();
         let mint = Mint { issuer, catalog, keyset_version, now };
-        shown(&mint, &bench.view(&second.devices[0]), holders, false).unwrap()
+        shown(&mint, &bench.view(&second.devices[0]), (holders, SeatsKnown::default()), false).unwrap()
     };
     let before = show();
     let withheld = before.desired.as_ref().unwrap().withheld.as_ref().unwrap();
@@ -163,7 +164,13 @@ fn shown_deadlines_are_both_seconds_and_rfc_3339_and_the_token_only_on_demand() 
     let edge = bench.activated();
     let answering = bench.issuer.answering().unwrap();
     let show = |token| {
-        let shown = shown(&answering.mint_terms(), &bench.view(&edge.id()), Vec::new(), token).unwrap();
+        let shown = shown(
+            &answering.mint_terms(),
+            &bench.view(&edge.id()),
+            (Vec::new(), SeatsKnown::default()),
+            token,
+        )
+        .unwrap();
         serde_json::to_value(&shown).unwrap()
     };
     let json = show(false);

@@ -15,6 +15,7 @@ mod flows;
 mod gate;
 mod gate_handles;
 mod gate_memory;
+mod gate_seats;
 mod hot_path;
 mod probes;
 mod tidy;

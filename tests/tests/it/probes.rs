@@ -33,8 +33,18 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "trust" => vec![anchor(&forge::anchor()), anchor(&three_roots())],
         "marks" => vec![kept_marks(&[]), kept_marks(&[(1_800_000_100, 100), (1_799_000_000, 4000)])],
         "vault_record" => vault_contents(),
+        "seats" => seat_payloads(),
         other => panic!("the target {other} has no seeds: add some"),
     }
+}
+
+fn seat_payloads() -> Vec<Vec<u8>> {
+    let licence = forge::licence_with_seats(4, 3, 2);
+    let both = [("base", &["one", "two"][..]), ("advanced_analytics,base", &["three"])];
+    let mut moved = forge::seats(&licence, 3, 2, &both);
+    moved.released = vec!["four".parse().unwrap()];
+    let claims = [forge::seats(&licence, 0, 0, &[]), forge::seats(&licence, 1, 1, &both), moved];
+    claims.iter().map(|claims| claims.to_json_bytes().unwrap()).collect()
 }
 
 fn payloads(tokens: Vec<Vec<u8>>) -> Vec<Vec<u8>> {

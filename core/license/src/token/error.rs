@@ -4,6 +4,7 @@ use crate::fields::ClaimError;
 use crate::json::JsonError;
 use crate::jws::Typ;
 use crate::key::Kid;
+use crate::seating::SeatRule;
 use crate::{Code, keyset::KeyUse};
 use std::borrow::Cow;
 
@@ -105,6 +106,9 @@ pub enum TokenError {
     /// Step 8, requests only.
     #[error("the proof does not cover this request: its {0} differs")]
     WrongProof(&'static str),
+    /// Step 8, seats only.
+    #[error("the seats break a rule: {0}")]
+    Seats(#[from] SeatRule),
     /// Step 9.
     #[error("sequence number {seq} does not follow {held}, which was accepted before")]
     Rollback {
@@ -167,6 +171,8 @@ impl TokenError {
             TokenError::WrongNonce => Code::WrongNonce,
             TokenError::WrongProof(_) => Code::WrongProof,
             TokenError::Rollback { .. } => Code::Rollback,
+            TokenError::Seats(SeatRule::Behind { .. }) => Code::Rollback,
+            TokenError::Seats(_) => Code::SeatRule,
             TokenError::SeqJump { .. } => Code::SeqJump,
             TokenError::KeysetTooOld { .. } => Code::KeysetTooOld,
         }

@@ -10,6 +10,7 @@ mod licence_parse;
 mod notice;
 mod receipt;
 mod revocations;
+mod seats;
 mod seq;
 
 pub use device::{PresenceClaims, PresenceExpected, RequestClaims, RequestExpected};
@@ -22,6 +23,7 @@ pub use licence_parse::{GRACE_SECONDS_MAX, LIFETIME_SECONDS_MAX, OFFLINE_SECONDS
 pub use notice::{Notice, NoticeKind, Notices};
 pub use receipt::{LicenceStanding, NEXT_AFTER_SECONDS_MAX, ReceiptClaims, ReceiptExpected, ReceiptLicence};
 pub use revocations::{REVOKED_MAX, RevocationsClaims, RevocationsExpected, RevokedLicence};
+pub use seats::{Seated, SeatsClaims, SeatsExpected};
 pub use seq::{SEQ_JUMP_MAX, SeqMark};
 
 use crate::fields::Fields;

@@ -5,7 +5,7 @@ use super::{DeviceStore, DocumentsHealth, VaultHealth};
 use crate::StoreError;
 use crate::crash::{Point, reached};
 use crate::documents::Documents;
-use crate::state::{Identity, Inbox, Ratchet, Transition};
+use crate::state::{HeldSeats, Identity, Inbox, Ratchet, Transition};
 use crate::vault::{Deposit, LogEntry};
 use brink_license::UnixSeconds;
 use brink_license::token::NoticeKind;
@@ -30,6 +30,8 @@ pub struct Acceptance {
     pub presence: Option<String>,
     /// What else the issuer signed, as it was received.
     pub notices: Vec<(NoticeKind, String)>,
+    /// The unnamed seats as they go on from here, if they change.
+    pub seats: Option<HeldSeats>,
     /// What to note in the vault.
     pub note: LogEntry,
 }
@@ -45,6 +47,7 @@ impl DeviceStore {
         let in_force = in_force
             .map_err(|unfit| StoreError::Unstorable { what: "the answer", problem: unfit.to_string() })?;
         let notices = self.newer_notices(&in_force, &acceptance.notices)?;
+        let seats = self.acceptable_seats(&in_force, acceptance.seats);
         let inbox = Inbox {
             documents: in_force.documents.clone(),
             licence: in_force.marks.licence.map_or((0, 0), |mark| (mark.epoch, mark.seq)),
@@ -61,6 +64,7 @@ impl DeviceStore {
                 presence: acceptance.presence.as_deref(),
                 inbox: &inbox,
                 notices: &notices,
+                seats: seats.as_ref(),
             },
         )?;
         reached(Point::StateCommitted);

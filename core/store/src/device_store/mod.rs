@@ -11,6 +11,7 @@ mod notices;
 mod publish;
 mod recovery;
 mod remembering;
+mod seats;
 
 pub use accept::Acceptance;
 pub use health::{AnchorHealth, BundleHealth, DocumentsHealth, Health, VaultHealth};

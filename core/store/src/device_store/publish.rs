@@ -66,6 +66,8 @@ impl DeviceStore {
     fn bundle_bytes(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(in_force) = &self.in_force else { return Ok(None) };
         let presence = in_force.fitting_presence(self.held.presence.as_deref(), &self.device_key);
+        let mut sections = self.notices_to_publish(in_force);
+        sections.extend(self.seats_to_publish(in_force));
         let bundle = Bundle {
             manifests: in_force.documents.manifests.clone(),
             licence: in_force.documents.licence.clone(),
@@ -73,7 +75,7 @@ impl DeviceStore {
             receipt: in_force.receipt.as_ref().map(|receipt| receipt.token().to_owned()),
             presence: presence.map(|presence| presence.token().to_owned()),
             device_key: *self.device_key.as_bytes(),
-            sections: self.notices_to_publish(in_force),
+            sections,
         };
         let unstorable = |problem: BundleError| StoreError::Unstorable {
             what: "the bundle",

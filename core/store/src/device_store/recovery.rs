@@ -150,6 +150,7 @@ impl DeviceStore {
         self.in_force = Some(chosen);
         if let Some(bundle) = carried {
             self.recover_notices(bundle)?;
+            self.recover_seats(bundle)?;
         }
         let agreed = match inbox {
             Some(inbox) if is_chosen == Some(true) => self.apply(&inbox, None),

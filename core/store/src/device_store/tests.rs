@@ -118,6 +118,7 @@ fn acceptance(store: &DeviceStore, response: ExchangeResponse, jti: &str, issuer
         next_exchange_after: at(300),
         presence: Some(presence(jti, BOOT)),
         notices: Vec::new(),
+        seats: None,
         note: LogEntry { at: at(0), verdict: "accepted".into(), document: jti.into() },
     }
 }
@@ -515,3 +516,4 @@ fn a_directory_that_cannot_be_written_still_opens() {
 mod anchored;
 mod model;
 mod notices;
+mod seats;

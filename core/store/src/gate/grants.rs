@@ -1,9 +1,10 @@
 //! What a licence grants, camera by camera: for hosts that show it. A copy, so it outlives the gate and every bundle.
 
+use brink_license::seating::VerifiedSeats;
 use brink_license::token::{LicenceClaims, VerifiedLicence};
 use brink_license::{Slug, UnixSeconds};
 
-/// The named cameras of a licence, sorted by name.
+/// The cameras of a licence, named or on unnamed seats, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     kinds: Vec<Kind>,
@@ -29,9 +30,10 @@ pub struct Granted<'g> {
 }
 
 impl Grants {
-    /// Lists what a licence grants. Whether it is in force is another question.
+    /// Lists what a licence grants, to the cameras on its unnamed seats as well. Whether it is in force is another
+    /// question.
     #[must_use]
-    pub fn of(licence: &VerifiedLicence) -> Self {
+    pub fn of(licence: &VerifiedLicence, seats: Option<&VerifiedSeats>) -> Self {
         let claims = licence.claims();
         let kinds = claims
             .grants
@@ -40,7 +42,9 @@ impl Grants {
         let named = claims.grants.iter().enumerate();
         let named =
             named.flat_map(|(kind, grant)| grant.seats.cameras().map(move |name| (name.into(), kind)));
-        let mut cameras: Vec<(Box<str>, usize)> = named.collect();
+        let seated =
+            seats.into_iter().flat_map(VerifiedSeats::placed).map(|(kind, name)| (name.into(), kind));
+        let mut cameras: Vec<(Box<str>, usize)> = named.chain(seated).collect();
         cameras.sort_unstable();
         Self { kinds: kinds.collect(), cameras }
     }

@@ -11,6 +11,7 @@ mod fast;
 mod grants;
 mod handles;
 mod reader;
+mod seats;
 mod slot;
 mod time;
 mod watch;
@@ -224,7 +225,8 @@ impl GateStatus {
     /// What the licence grants, to be shown: nothing before the first bundle.
     #[must_use]
     pub fn grants(&self) -> Grants {
-        self.bundle().map(|bundle| Grants::of(bundle.licence())).unwrap_or_default()
+        let seats = self.snapshot.seats();
+        self.bundle().map(|bundle| Grants::of(bundle.licence(), seats)).unwrap_or_default()
     }
 
     /// Why the file as it stands is not in force.

@@ -1,5 +1,6 @@
 //! The bundle reader: from a file and a clock reading to a snapshot. No thread, so tests drive it with any time.
 
+use super::seats::SeatsSeen;
 use super::watch::{STORE_TAMPERED, Watch};
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
 use crate::crash::{Point, reached};
@@ -8,6 +9,7 @@ use crate::journal::{ClockKeeper, Kept};
 use crate::layout::JOURNAL_DIRECTORY;
 use brink_license::clock::{Guarded, Hold, Reading, Standing, State, Terms, evaluate};
 use brink_license::keyset::{KeyRecord, Keyset, ManifestError, TrustAnchor};
+use brink_license::seating::VerifiedSeats;
 use brink_license::token::{Notices, SeqMark, TokenError};
 use brink_license::{Decision, Flags, Kid, Reason, Table, UnixSeconds};
 use std::fs::{File, Metadata, OpenOptions};
@@ -23,13 +25,14 @@ pub struct Snapshot {
     table: Arc<Table>,
     standing: Standing,
     bundle: Option<Arc<VerifiedBundle>>,
+    seats: Option<Arc<VerifiedSeats>>,
 }
 
 impl Snapshot {
     /// Nothing is licensed.
     pub(super) fn empty() -> Self {
         let standing = Standing::unlicensed(UnixSeconds::new(0), Flags::NONE);
-        Self { table: Arc::default(), standing, bundle: None }
+        Self { table: Arc::default(), standing, bundle: None, seats: None }
     }
 
     /// Decides by name at `now`.
@@ -49,6 +52,12 @@ impl Snapshot {
     #[must_use]
     pub fn bundle(&self) -> Option<&VerifiedBundle> {
         self.bundle.as_deref()
+    }
+
+    /// The cameras on unnamed seats.
+    #[must_use]
+    pub fn seats(&self) -> Option<&VerifiedSeats> {
+        self.seats.as_deref()
     }
 
     /// What the licence grants.
@@ -78,6 +87,7 @@ pub struct BundleReader {
     keyset: Option<Keyset>,
     /// The newest notices that any bundle of this device brought.
     notices: Notices,
+    seats: SeatsSeen,
     refused: Option<BundleError>,
     table: Arc<Table>,
 }
@@ -124,6 +134,7 @@ impl BundleReader {
             in_force: None,
             keyset: None,
             notices: Notices::default(),
+            seats: SeatsSeen::default(),
             refused: None,
             table: Arc::default(),
         }
@@ -156,7 +167,8 @@ impl BundleReader {
         let guarded = self.clock.advance(&learned, reading);
         let standing = self.standing(&guarded, reading);
         let bundle = self.in_force.as_ref().map(|held| Arc::clone(&held.bundle));
-        Arc::new(Snapshot { table: Arc::clone(&self.table), standing, bundle })
+        let seats = self.seats.in_force.clone();
+        Arc::new(Snapshot { table: Arc::clone(&self.table), standing, bundle, seats })
     }
 
     /// The file's bytes if it is another than the one looked at last.
@@ -212,9 +224,10 @@ impl BundleReader {
         let mark = held.filter(|_| !started_over).map(|held| &held.mark);
         let mark =
             SeqMark::admit(mark, verified.licence(), verified.keyset()).map_err(BundleError::Licence)?;
+        let other_seats = self.seats.take_up(&verified, started_over);
         // A bundle published again for its receipt or presence alone keeps the table.
-        if held.is_none_or(|held| held.mark != mark) {
-            self.table = Arc::new(Table::build(verified.licence()));
+        if other_seats || held.is_none_or(|held| held.mark != mark) {
+            self.table = Arc::new(Table::build(verified.licence(), self.seats.in_force.as_deref()));
         }
         let earlier = std::mem::replace(&mut self.notices, verified.notices().clone());
         self.notices.remember(earlier);
@@ -229,6 +242,9 @@ impl BundleReader {
             Kept::Unusable(_) => Flags::CLOCK_UNKEPT,
             Kept::Damaged(_) => Flags::JOURNAL_DAMAGED,
         });
+        if self.seats.refused {
+            flags = flags.with(Flags::SEATS_REFUSED);
+        }
         let Some(held) = &self.in_force else {
             // Nothing is wrong with a device that has not been activated yet, and without a document that vouches
             // for a moment there is nothing to judge its clock by.

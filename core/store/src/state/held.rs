@@ -1,5 +1,6 @@
 //! What the device remembers of its exchanges: one consistent look at `state.db`.
 
+use super::HeldSeats;
 use brink_license::clock::Reading;
 use brink_license::token::{Notice, SeqMark};
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
@@ -33,6 +34,8 @@ pub struct Held {
     pub refusals: Vec<Refused>,
     /// What the issuer signed beside the licence, the newest of each kind.
     pub notices: Vec<Notice>,
+    /// Which cameras the device put on its unnamed seats; `None` before the first.
+    pub seats: Option<HeldSeats>,
 }
 
 /// A device as its issuer names it.

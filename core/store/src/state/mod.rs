@@ -9,9 +9,12 @@ mod notices;
 mod rows;
 mod schema;
 mod seal;
+mod seats;
 
 pub(crate) use inbox::Inbox;
 pub(crate) use schema::immutable_uri;
+
+pub use seats::HeldSeats;
 
 pub use held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
 
@@ -40,6 +43,7 @@ pub(crate) struct Transition<'t> {
     pub(crate) presence: Option<&'t str>,
     pub(crate) inbox: &'t Inbox,
     pub(crate) notices: &'t [Notice],
+    pub(crate) seats: Option<&'t HeldSeats>,
 }
 
 /// An open `state.db`.
@@ -142,6 +146,7 @@ impl StateDb {
             )?;
             transaction.execute("INSERT OR REPLACE INTO inbox (one, documents) VALUES (1, ?1)", [&inbox])?;
             transition.notices.iter().try_for_each(|notice| notices::write(transaction, notice))?;
+            transition.seats.map_or(Ok(()), |held| seats::write(transaction, held))?;
             // What was refused before is over. The vault's log keeps it.
             transaction.execute("DELETE FROM refusals", [])?;
             Ok(())

@@ -49,6 +49,7 @@ fn accept(state: &mut StateDb, ctr: u64) -> Result<(), StoreError> {
         next_exchange_after: at(300),
         presence: Some("presence"),
         notices: &[],
+        seats: None,
         inbox: &inbox(),
     };
     state.accept(ctr, &transition)

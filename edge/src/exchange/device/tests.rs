@@ -452,3 +452,5 @@ fn an_answer_that_nobody_asked_for_is_refused_as_such() {
     }
     assert_eq!(device.held().refusals.len(), 2);
 }
+
+mod seats;

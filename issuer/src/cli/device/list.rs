@@ -30,7 +30,7 @@ impl List {
 fn document(listed: &DeviceListed) -> serde_json::Value {
     serde_json::json!({
         "device": listed.device, "status": listed.status, "tier": listed.tier, "replaced_by": listed.replaced_by,
-        "cameras": listed.cameras, "last_seen_at": listed.last_seen_at.map(rfc3339), "epoch": listed.epoch,
+        "cameras": listed.cameras, "seated": listed.seated, "last_seen_at": listed.last_seen_at.map(rfc3339), "epoch": listed.epoch,
         "licence_seq": listed.licence_seq, "reported_seq": listed.reported_seq,
         "expires_at": listed.exp.map(rfc3339), "ends_at": listed.ends_at.map(rfc3339),
         "seats_held": listed.seats_held, "held_until": held_until(listed), "overlap": listed.overlap,
@@ -54,8 +54,12 @@ fn line(listed: &DeviceListed) -> String {
     let status = serde_json::to_value(listed.status).ok();
     let status = status.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
     let moment = |moment: Option<_>| moment.map_or_else(|| "never".to_owned(), rfc3339);
+    let seated = match listed.seated {
+        0 => String::new(),
+        seated => format!(" and {seated} on unnamed seats"),
+    };
     let mut line = format!(
-        "{} {status}, {} cameras, last seen {}",
+        "{} {status}, {} cameras{seated}, last seen {}",
         listed.device,
         listed.cameras,
         moment(listed.last_seen_at)

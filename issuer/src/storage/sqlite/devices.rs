@@ -4,7 +4,7 @@ use super::columns::{
     self, bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, ratchet, seconds, uint,
     uint32,
 };
-use super::{StorageError, cameras, past, postings, retirement, revocations, standing, tenants};
+use super::{StorageError, cameras, past, postings, retirement, revocations, seats, standing, tenants};
 use crate::minting::MINTS_MAX;
 use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, LicenceRow};
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
@@ -47,6 +47,7 @@ pub(super) fn view(
             .and_then(|list| list.notice(now))
             .into_iter()
             .collect(),
+        seats: seats::last(tx, id)?,
         device,
     })
 }

@@ -10,16 +10,18 @@ mod past;
 mod postings;
 mod retirement;
 mod revocations;
+mod seats;
 mod standing;
 mod tenants;
 
 use super::{
     Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, AuditNote, CameraChange,
-    DeviceListed, DeviceRow, DeviceView, Founding, Holder, IssuerRow, NewAnew, NewCode, NewManifest,
-    NewPolicy, NewRevocations, NewSubscription, Plan, Posting, Retirement, RetirementView, RevocationsView,
-    StandingChange, Storage, StorageError, SubscriptionView, TenantRow,
+    DeviceListed, DeviceRow, DeviceView, Founding, Holder, IssuerRow, LicenceRow, NewAnew, NewCode,
+    NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan, Posting, Retirement, RetirementView,
+    RevocationsView, SeatConflict, SeatsKnown, StandingChange, Storage, StorageError, SubscriptionView,
+    TenantRow,
 };
-use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
+use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -224,6 +226,22 @@ impl Storage for SqliteStorage {
 
     fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
         self.read(|tx| devices::key(tx, device))
+    }
+
+    fn seats(&self, device: &DeviceId) -> Result<SeatsKnown, StorageError> {
+        self.read(|tx| seats::known(tx, device))
+    }
+
+    fn seat_conflicts(
+        &self,
+        device: &DeviceId,
+        cameras: &[CameraId],
+    ) -> Result<Vec<SeatConflict>, StorageError> {
+        self.read(|tx| seats::conflicts(tx, device, cameras.iter()))
+    }
+
+    fn minted(&self, device: &DeviceId, jti: &TokenId) -> Result<Option<LicenceRow>, StorageError> {
+        self.read(|tx| seats::minted(tx, device, jti))
     }
 
     fn change_standing(

@@ -1,7 +1,7 @@
 //! What settling with a device records, in the order in which it depends on itself.
 
 use super::columns::{self, bytes32, column, int, kind_text, optional_seconds, seconds, uint};
-use super::{StorageError, devices, note, past, standing};
+use super::{StorageError, devices, note, past, seats, standing};
 use crate::storage::{
     Answer, AnswerKind, AnswerMark, Answered, Consequence, LicenceRow, Posting, Reaction, Report, Seen,
 };
@@ -29,6 +29,9 @@ pub(super) fn record(
     }
     if posting.report.is_some() || posting.licence.is_some() {
         devices::project_held(tx, (device, epoch), now)?;
+    }
+    if let Some(report) = &posting.seats {
+        seats::record(tx, device, report)?;
     }
     posting.reactions.iter().try_for_each(|reaction| remember(tx, device, reaction))?;
     posting.notes.iter().try_for_each(|line| note(tx, line))?;

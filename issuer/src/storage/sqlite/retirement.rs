@@ -54,7 +54,8 @@ pub(super) fn list(
     tenants::row(tx, tenant)?;
     let sql = "
         SELECT d.*, iif(d.held_until > ?2, d.seats_held, 0) AS held, l.seq AS newest, l.exp AS exp,
-               l.exp + l.grace_seconds AS ends
+               l.exp + l.grace_seconds AS ends,
+               (SELECT count(*) FROM device_seats s WHERE s.device = d.id) AS seated
         FROM devices d LEFT JOIN licences l ON l.device = d.id AND l.epoch = d.epoch
           AND l.seq = (SELECT max(m.seq) FROM licences m WHERE m.device = d.id AND m.epoch = d.epoch)
         WHERE d.tenant = ?1 ORDER BY d.created_at, d.id";
@@ -75,6 +76,7 @@ pub(super) fn list(
             status: columns::status(row)?,
             replaced_by: replaced_by(row)?,
             cameras: uint(row, "cameras_named")?,
+            seated: uint(row, "seated")?,
             last_seen_at: exchanged_at.max(activated_at),
             epoch: uint32(row, "epoch")?,
             licence_seq: optional_uint(row, "newest")?,

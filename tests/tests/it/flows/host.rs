@@ -14,17 +14,22 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn start(scene: &Scene) -> Host {
+        Host::asking(scene, ("cam-1", NEAR_MISS), "granted")
+    }
+
+    /// One that asks this, and is told so at first.
+    pub(super) fn asking(scene: &Scene, (camera, feature): (&str, &str), told: &str) -> Host {
         let mut child = Command::new(&Bins::built().gate_host)
             .arg(scene.device.bundle())
             .arg(scene.issuer.trust())
-            .args(["cam-1", NEAR_MISS])
+            .args([camera, feature])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let stdin = child.stdin.take();
         let mut host = Host { stdout: BufReader::new(child.stdout.take().unwrap()), child, stdin };
-        assert_eq!(host.line(), "ready granted");
+        assert_eq!(host.line(), format!("ready {told}"));
         host
     }
 

@@ -13,6 +13,7 @@ mod permission;
 mod refusals;
 mod replace;
 mod revocation;
+mod seats;
 mod secrets;
 mod thief;
 mod tls;

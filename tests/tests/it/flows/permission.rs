@@ -105,12 +105,20 @@ fn a_host_neither_reads_a_waiting_code_nor_retires_the_device_nor_says_where_it_
 }
 
 #[test]
-fn a_host_checks_looks_and_has_a_plain_exchange_made() {
+fn a_host_checks_looks_seats_a_camera_and_has_a_plain_exchange_made() {
     let scene = Scene::activated(10);
     scene.assign_two();
     let Some(people) = People::around(&scene, &scene.device) else { return };
     let running = people.agent.agent();
     people.host.exchange().ok();
+    people.host.run(&["seat", "assign", "new-1"]).ok();
+    assert_eq!(people.host.verdict("new-1", COUNTING).1, "granted");
+    assert_eq!(people.host.run(&["seat", "list", "--json"]).ok().json()["free"], 7);
+    not_for_hosts(people.host.run(&["seat", "release", "new-1"]));
+    let requests = || people.host.status()["exchange"]["ctr"].as_u64().unwrap();
+    let before = requests();
+    people.host.exchange().ok();
+    assert_eq!(requests(), before, "a seat is no way to another exchange within the half minute");
     assert_eq!(people.host.verdict("cam-2", COUNTING).1, "granted");
     assert_eq!(people.host.status()["store"]["agent"], "running");
     people.agent.run(&["exchange", "--export", &people.path("by-agent")]).ok();
