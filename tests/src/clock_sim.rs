@@ -41,6 +41,7 @@ impl Lease {
             enforce: Enforce::Deny,
             hold: None,
             unattested_at: None,
+            extended_until: None,
         }
     }
 

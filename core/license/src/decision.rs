@@ -181,12 +181,14 @@ impl Flags {
     pub const CLOCK_UNKEPT: Flags = Flags(1 << 9);
     /// The journal was damaged and begun again.
     pub const JOURNAL_DAMAGED: Flags = Flags(1 << 10);
+    /// An extension keeps the licence going: it would be in grace or over without.
+    pub const EXTENDED: Flags = Flags(1 << 11);
 
     /// Every named bit.
     const ALL: u32 = (1 << Self::NAMES.len()) - 1;
 
     /// Every flag with its stable name, lowest bit first.
-    pub const NAMES: [(Flags, &'static str); 11] = [
+    pub const NAMES: [(Flags, &'static str); 12] = [
         (Flags::GRACE, "grace"),
         (Flags::CLOCK_UNSET, "clock_unset"),
         (Flags::CLOCK_BACK, "clock_back"),
@@ -198,6 +200,7 @@ impl Flags {
         (Flags::KEYSET_EXPIRED, "keyset_expired"),
         (Flags::CLOCK_UNKEPT, "clock_unkept"),
         (Flags::JOURNAL_DAMAGED, "journal_damaged"),
+        (Flags::EXTENDED, "extended"),
     ];
 
     /// Both sets together.

@@ -27,11 +27,23 @@ pub enum Typ {
     Presence,
     /// The licences of a customer that are revoked. Signed by a `license` key.
     Revocations,
+    /// One licence lasts a little longer. Signed by a `license` key.
+    Extension,
+    /// A device may set its mark of time back. Signed by a `receipt` key.
+    ClockReset,
 }
 
 impl Typ {
     /// Every kind.
-    pub const ALL: [Typ; 5] = [Typ::License, Typ::Receipt, Typ::Request, Typ::Presence, Typ::Revocations];
+    pub const ALL: [Typ; 7] = [
+        Typ::License,
+        Typ::Receipt,
+        Typ::Request,
+        Typ::Presence,
+        Typ::Revocations,
+        Typ::Extension,
+        Typ::ClockReset,
+    ];
 
     /// The text in the header.
     #[must_use]
@@ -42,6 +54,8 @@ impl Typ {
             Typ::Request => "brink-request+jwt",
             Typ::Presence => "brink-presence+jwt",
             Typ::Revocations => "brink-revocations+jwt",
+            Typ::Extension => "brink-extension+jwt",
+            Typ::ClockReset => "brink-clockreset+jwt",
         }
     }
 
@@ -50,7 +64,12 @@ impl Typ {
     pub const fn bytes_max(self) -> usize {
         match self {
             Typ::License => 512 * 1024,
-            Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations => 64 * 1024,
+            Typ::Receipt
+            | Typ::Request
+            | Typ::Presence
+            | Typ::Revocations
+            | Typ::Extension
+            | Typ::ClockReset => 64 * 1024,
         }
     }
 
@@ -59,7 +78,12 @@ impl Typ {
     pub const fn items_max(self) -> usize {
         match self {
             Typ::License => 16_384,
-            Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations => 4_096,
+            Typ::Receipt
+            | Typ::Request
+            | Typ::Presence
+            | Typ::Revocations
+            | Typ::Extension
+            | Typ::ClockReset => 4_096,
         }
     }
 }
