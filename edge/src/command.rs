@@ -56,11 +56,18 @@ pub enum Command {
         /// The response file.
         response: Payload,
     },
-    /// Take up a notice: what the issuer signed beside the licence, as a file or typed in.
+    /// Take up what the issuer signed beside licence and receipt, from a file.
     Accept {
         /// The token.
         notice: String,
     },
+    /// Take up an extension that somebody typed in.
+    AcceptTyped {
+        /// Its lines.
+        text: String,
+    },
+    /// Make the file that asks to set the mark of time back.
+    ClockChallenge,
     /// May this camera use this feature?
     Check(Question),
     /// What is in force and how is the store?
@@ -91,7 +98,8 @@ impl Command {
             Command::ExchangeOnline { .. } | Command::ExchangeExport | Command::ExchangeImport { .. } => {
                 "exchange"
             }
-            Command::Accept { .. } => "accept",
+            Command::Accept { .. } | Command::AcceptTyped { .. } => "accept",
+            Command::ClockChallenge => "clock",
             Command::Check(_) => "check",
             Command::Status => "status",
         }
@@ -268,6 +276,8 @@ mod tests {
             Command::Check(Question { camera, feature, at: None }),
             Command::Status,
             Command::Accept { notice: "a.b.c".to_owned() },
+            Command::AcceptTyped { text: "AAAAA\nBBBBB".to_owned() },
+            Command::ClockChallenge,
         ]
     }
 

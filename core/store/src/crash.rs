@@ -9,6 +9,8 @@ pub(crate) enum Point {
     StateCommitted,
     /// A notice that came by itself is committed.
     NoticeStored,
+    /// A clock reset is committed, and the marks have not heard of it.
+    ResetStored,
     /// The vault's writes are in sled, not yet synced.
     VaultInserted,
     /// The vault is synced.

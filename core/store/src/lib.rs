@@ -19,7 +19,7 @@ mod vault;
 
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
 pub use device_store::{
-    Acceptance, BundleHealth, DeviceStore, DocumentsHealth, Health, NoticeError, VaultHealth,
+    Acceptance, BundleHealth, DeviceStore, DocumentsHealth, Health, NoticeError, ResetError, VaultHealth,
 };
 pub use documents::{Documents, publish_also};
 pub use durable::write_atomically;
@@ -27,5 +27,7 @@ pub use error::StoreError;
 pub use gate::{BundleReader, CameraHandle, FeatureHandle, Gate, GateStatus, Snapshot};
 pub use layout::{Finding, Installation, Layout};
 pub use lock::WriterLock;
-pub use state::{AcceptedMarks, Glimpse, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
+pub use state::{
+    AcceptedMarks, Challenge, Glimpse, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused,
+};
 pub use vault::{LogEntry, VaultDamage};

@@ -65,6 +65,8 @@ pub(super) struct Licence {
     pub(super) exp: UnixSeconds,
     pub(super) ends_at: UnixSeconds,
     pub(super) offline_until: UnixSeconds,
+    /// Until where an extension moves the deadlines.
+    pub(super) extended_until: Option<UnixSeconds>,
     pub(super) life_seconds: i64,
 }
 
@@ -153,6 +155,7 @@ impl Facts {
             exp: after(20),
             ends_at: after(27),
             offline_until: after(40),
+            extended_until: None,
             life_seconds: 30 * DAY,
         };
         let held = Held {
@@ -173,6 +176,8 @@ impl Facts {
             next_exchange_after: None,
             refusals: Vec::new(),
             notices: Vec::new(),
+            challenge: None,
+            clock_reset: None,
         };
         Self {
             dir: "E".to_owned(),

@@ -85,7 +85,9 @@ const fn audience(command: &Command) -> Audience {
         Command::ActivateOnline { .. } | Command::ActivateExport { .. } => {
             Audience::Owner("activate the device")
         }
-        Command::Accept { .. } => Audience::Owner("bring a notice"),
+        Command::Accept { .. } | Command::AcceptTyped { .. } => Audience::Owner("bring a notice"),
+        // Its answer sets the clock back, and a new one spoils the one that is on its way.
+        Command::ClockChallenge => Audience::Owner("make a clock challenge"),
         Command::Init { .. } => Audience::Owner("pin whom the device trusts"),
     }
 }
@@ -130,6 +132,8 @@ mod tests {
             (Command::ActivateExport { code: code.clone(), issuer: None, again: true }, false),
             (Command::ActivateImport { response }, false),
             (Command::Accept { notice: "a.b.c".to_owned() }, false),
+            (Command::AcceptTyped { text: "AAAAA".to_owned() }, false),
+            (Command::ClockChallenge, false),
             (Command::Init { trust: "{}".to_owned() }, false),
         ]
     }

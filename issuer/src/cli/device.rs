@@ -1,5 +1,6 @@
 //! `brink-issuer device`.
 
+mod clock_reset;
 mod list;
 mod retire;
 
@@ -28,6 +29,9 @@ pub(super) enum Device {
     /// Retire a device and put another in its place, with its cameras, seats and share of the quotas
     #[command(after_help = EXIT_CODES)]
     Replace(retire::Replace),
+    /// Answer a device's clock challenge, so that it may set its mark of time back
+    #[command(after_help = EXIT_CODES)]
+    ClockReset(clock_reset::ClockReset),
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +59,7 @@ impl Device {
             Device::List(list) => &list.target,
             Device::Retire(retire) => &retire.target,
             Device::Replace(replace) => &replace.target,
+            Device::ClockReset(reset) => &reset.target,
         }
     }
 
@@ -64,6 +69,7 @@ impl Device {
             Device::List(list) => list.run(output),
             Device::Retire(retire) => retire.run(output),
             Device::Replace(replace) => replace.run(output),
+            Device::ClockReset(reset) => reset.run(output),
         }
     }
 }

@@ -11,7 +11,10 @@ mod plans;
 mod rows;
 pub mod sqlite;
 
-pub use notices::{IssuedNotice, NewRevocations, RevocationList, RevocationsView, RevokedRow};
+pub use notices::{
+    ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
+    NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
+};
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
@@ -152,6 +155,22 @@ pub trait Storage: Send + Sync {
         tenant: &TenantId,
         now: UnixSeconds,
         plan: Plan<'_, RevocationsView, NewRevocations>,
+    ) -> Result<(), StorageError>;
+
+    /// Adds an extension to a device's licence, and holds its seats for as long.
+    fn extend(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, ExtensionView, NewExtension>,
+    ) -> Result<(), StorageError>;
+
+    /// Adds the answer to a device's clock challenge.
+    fn reset_clock(
+        &self,
+        device: &DeviceId,
+        nonce: &[u8; 32],
+        plan: Plan<'_, ClockResetView, NewClockReset>,
     ) -> Result<(), StorageError>;
 
     /// The devices, other than this one, that hold most seats at `now`; at most `limit`.

@@ -3,7 +3,7 @@
 use super::{Guarded, SKEW_SECONDS};
 use crate::decision::{Flags, Reason};
 use crate::time::UnixSeconds;
-use crate::token::{Enforce, LicenceClaims, LicenceStanding, Notices, ReceiptClaims, Verified};
+use crate::token::{Enforce, LicenceClaims, LicenceStanding, Notices, ReceiptClaims};
 use core::ops::Range;
 
 /// What is in force. The order is the precedence: the first that holds wins.
@@ -140,9 +140,7 @@ impl Terms {
         if notices.revocations().is_some_and(|list| list.claims().names(licence)) {
             self.hold = Some(Hold::REVOKED);
         }
-        let extension = notices.extension().map(Verified::claims);
-        let extension = extension.filter(|extension| extension.extends(licence));
-        self.extended_until = extension.map(|extension| extension.until);
+        self.extended_until = notices.extended_until(licence);
         self
     }
 }

@@ -123,6 +123,13 @@ impl Notices {
         self.extension.as_ref()
     }
 
+    /// Until where an extension moves the deadlines of this licence.
+    #[must_use]
+    pub fn extended_until(&self, licence: &LicenceClaims) -> Option<UnixSeconds> {
+        let extension = self.extension.as_ref().map(Verified::claims);
+        extension.filter(|extension| extension.extends(licence)).map(|extension| extension.until)
+    }
+
     /// The number of the one of this kind.
     #[must_use]
     pub fn number(&self, kind: NoticeKind) -> Option<u64> {

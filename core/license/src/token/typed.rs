@@ -400,7 +400,10 @@ mod tests {
         assert_eq!(of(""), TypedError::Lines { found: 0 });
         assert_eq!(of(&lines[..4].join("\n")), TypedError::Lines { found: 4 });
         assert_eq!(of(&format!("{}\n{}", lines.join("\n"), lines[0])), TypedError::Lines { found: 6 });
-        assert_eq!(of(&lines.join("\n").replacen('0', "U", 1)), TypedError::Character { line: 1, character: 'U' });
+        assert_eq!(
+            of(&lines.join("\n").replacen('0', "U", 1)),
+            TypedError::Character { line: 1, character: 'U' }
+        );
         let short = lines.join("\n");
         assert_eq!(of(&short[..short.len() - 1]), TypedError::Length { line: 5, found: 24 });
         assert_eq!(of(&"A".repeat(TYPED_BYTES_MAX + 1)), TypedError::TooLong);

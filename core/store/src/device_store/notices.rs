@@ -8,7 +8,7 @@ use crate::StoreError;
 use crate::bundle::Bundle;
 use crate::crash::{Point, reached};
 use brink_license::Code;
-use brink_license::token::{Notice, NoticeKind, Notices, TokenError};
+use brink_license::token::{Notice, NoticeKind, Notices, TokenError, TypedExtension};
 
 /// Why a notice was not taken up. What was accepted before stays in force.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,15 @@ impl DeviceStore {
         self.held = self.state.held()?;
         self.publish_bundle()?;
         Ok(true)
+    }
+
+    /// Takes up an extension that somebody typed in: the document that was signed is built again and goes the same way.
+    pub fn accept_typed(&mut self, typed: &TypedExtension) -> Result<bool, NoticeError> {
+        let in_force = self.in_force.as_ref().ok_or(NoticeError::NoLicence)?;
+        let licence = in_force.licence.as_ref().ok_or(NoticeError::NoLicence)?;
+        let kind = NoticeKind::Extension;
+        let token = typed.token(licence.claims(), &in_force.keyset);
+        self.accept_notice(kind, &token.map_err(|problem| NoticeError::Refused { kind, problem })?)
     }
 
     /// The notices in force.

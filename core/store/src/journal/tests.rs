@@ -45,7 +45,7 @@ fn reading(boot: u8, wall: i64, boottime: i64) -> Reading {
 fn learned(seq: u64) -> Learned {
     let server_time = UnixSeconds::new(START);
     let receipt = Some(ReceiptMark { device: [1; 32], epoch: 1, seq, server_time });
-    Learned { floor: UnixSeconds::new(START), receipt }
+    Learned { floor: UnixSeconds::new(START), receipt, reset: None }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the device remembers of its exchanges: one consistent look at `state.db`.
 
-use brink_license::clock::Reading;
+use brink_license::clock::{Reading, ResetMark};
 use brink_license::token::{Notice, SeqMark};
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
 
@@ -33,6 +33,19 @@ pub struct Held {
     pub refusals: Vec<Refused>,
     /// What the issuer signed beside the licence, the newest of each kind.
     pub notices: Vec<Notice>,
+    /// The clock challenge that waits for its answer.
+    pub challenge: Option<Challenge>,
+    /// The clock reset accepted last.
+    pub clock_reset: Option<ResetMark>,
+}
+
+/// What a clock reset has to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// 32 fresh bytes, which the answer echoes.
+    pub nonce: [u8; 32],
+    /// The clocks when it was made: the answer counts in the same boot only, and for a while.
+    pub created: Reading,
 }
 
 /// A device as its issuer names it.

@@ -2,7 +2,7 @@
 
 use super::fault::{Damage, Fault};
 use super::held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
-use super::{Inbox, REFUSALS_KEPT, notices, schema};
+use super::{Inbox, REFUSALS_KEPT, clock_reset, notices, schema};
 use brink_license::clock::{BootId, Reading};
 use brink_license::token::SeqMark;
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
@@ -10,6 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 /// The version that brought the table of notices.
 const NOTICES_SINCE: i64 = 2;
+/// The version that brought clock resets.
+const CLOCK_RESETS_SINCE: i64 = 3;
 
 /// One consistent look: the caller holds a transaction.
 pub(super) fn read_held(conn: &Connection) -> Result<Held, Fault> {
@@ -31,6 +33,10 @@ pub(super) fn read_held(conn: &Connection) -> Result<Held, Fault> {
     held.refusals = read_refusals(conn)?;
     if schema::version(conn)? >= NOTICES_SINCE {
         held.notices = notices::read(conn)?;
+    }
+    if schema::version(conn)? >= CLOCK_RESETS_SINCE {
+        held.challenge = clock_reset::read_challenge(conn)?;
+        held.clock_reset = clock_reset::read_reset(conn)?;
     }
     Ok(held)
 }
@@ -60,6 +66,8 @@ fn read_install(row: &Row<'_>) -> Result<Held, Fault> {
         next_exchange_after: None,
         refusals: Vec::new(),
         notices: Vec::new(),
+        challenge: None,
+        clock_reset: None,
     })
 }
 

@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
 /// Each table with a query in a fixed order, and the version that brought it.
-const CONTENT: [(i64, &str); 7] = [
+const CONTENT: [(i64, &str); 9] = [
     (1, "SELECT * FROM install ORDER BY one"),
     (1, "SELECT * FROM marks ORDER BY one"),
     (1, "SELECT * FROM exchange ORDER BY one"),
@@ -19,6 +19,8 @@ const CONTENT: [(i64, &str); 7] = [
     (1, "SELECT * FROM inbox ORDER BY one"),
     (1, "SELECT * FROM refusals ORDER BY number"),
     (2, "SELECT * FROM notices ORDER BY kind"),
+    (3, "SELECT * FROM clock_challenge ORDER BY one"),
+    (3, "SELECT * FROM clock_reset ORDER BY one"),
 ];
 
 /// Refuses content that no transaction of ours committed.

@@ -15,6 +15,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V3__retired", include_str!("../../../../migrations/issuer/sqlite/V3__retired.sql")),
     ("V4__standing", include_str!("../../../../migrations/issuer/sqlite/V4__standing.sql")),
     ("V5__revocations", include_str!("../../../../migrations/issuer/sqlite/V5__revocations.sql")),
+    ("V6__extensions", include_str!("../../../../migrations/issuer/sqlite/V6__extensions.sql")),
+    ("V7__clock_resets", include_str!("../../../../migrations/issuer/sqlite/V7__clock_resets.sql")),
 ];
 
 /// What a refused or failed migration says.
@@ -104,7 +106,7 @@ mod tests {
         let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
         connection.execute(newer, []).unwrap();
         let error = migrate(&mut connection).unwrap_err();
-        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 4 }), "{error}");
+        assert!(matches!(error, StorageError::SchemaNewer { found: 99, known: 7 }), "{error}");
         assert!(error.to_string().contains("run a newer brink-issuer"), "{error}");
     }
 

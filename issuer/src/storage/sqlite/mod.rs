@@ -1,9 +1,11 @@
 //! The SQLite adapter: one connection of this process behind a mutex, any number of processes on the file.
 
 mod cameras;
+mod clock_resets;
 mod codes;
 mod columns;
 mod devices;
+mod extensions;
 mod manifests;
 mod migrate;
 mod postings;
@@ -13,10 +15,10 @@ mod standing;
 mod tenants;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, DeviceListed,
-    DeviceRow, DeviceView, Founding, Holder, IssuerRow, NewCode, NewManifest, NewRevocations,
-    NewSubscription, Plan, Posting, Retirement, RetirementView, RevocationsView, StandingChange, Storage,
-    StorageError, SubscriptionView, TenantRow,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditNote, CameraChange, ClockResetView,
+    DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow, NewClockReset, NewCode,
+    NewExtension, NewManifest, NewRevocations, NewSubscription, Plan, Posting, Retirement, RetirementView,
+    RevocationsView, StandingChange, Storage, StorageError, SubscriptionView, TenantRow,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -230,6 +232,32 @@ impl Storage for SqliteStorage {
         self.write(|tx| {
             let view = revocations::view(tx, tenant, now)?;
             plan(&view).map_or(Ok(()), |new| revocations::add(tx, tenant, &new))
+        })
+    }
+
+    fn extend(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, ExtensionView, NewExtension>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = extensions::view(tx, device, now)?;
+            let epoch = view.device.device.epoch;
+            plan(&view).map_or(Ok(()), |new| extensions::add(tx, (device, epoch), now, &new))
+        })
+    }
+
+    fn reset_clock(
+        &self,
+        device: &DeviceId,
+        nonce: &[u8; 32],
+        plan: Plan<'_, ClockResetView, NewClockReset>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = clock_resets::view(tx, device, nonce)?;
+            let epoch = view.device.epoch;
+            plan(&view).map_or(Ok(()), |new| clock_resets::add(tx, (device, epoch), nonce, &new))
         })
     }
 
