@@ -8,8 +8,9 @@ use brink_license::keyset::{
     manifest_signing_input,
 };
 use brink_license::token::{
-    Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, LicenceStanding, Mode, NoticeKind,
-    PresenceClaims, ReceiptClaims, ReceiptLicence, RevocationsClaims, RevokedLicence, Seats, ZoneOffset,
+    Confirmation, DeviceGrant, Enforce, ExtensionClaims, Grant, LicenceClaims, LicenceStanding, Mode,
+    NoticeKind, PresenceClaims, ReceiptClaims, ReceiptLicence, RevocationsClaims, RevokedLicence, Seats,
+    ZoneOffset,
 };
 use brink_license::{
     CameraId, DeviceId, Feature, IdList, IssuerName, PublicKey, Slug, TenantId, TokenId, Typ, UnixSeconds,
@@ -261,6 +262,24 @@ pub fn revocations(key: Key, version: u64, licences: &[&LicenceClaims]) -> Strin
         revoked: revoked.collect(),
     };
     key.document(Typ::Revocations, &claims.to_json_bytes().expect("claims"))
+}
+
+/// An extension of this licence, from `issued` seconds after [`ISSUED`] for so many hours, signed by `key`.
+pub fn extension(key: Key, licence: &LicenceClaims, number: u64, (issued, hours): (i64, i64)) -> String {
+    let claims = ExtensionClaims {
+        ver: 1,
+        iss: issuer(),
+        aud: "brink-edge".into(),
+        tenant: licence.tenant.clone(),
+        dev: licence.dev.clone(),
+        sub: licence.sub.clone(),
+        epoch: licence.epoch,
+        jkt: licence.cnf.jkt,
+        number,
+        iat: at(issued),
+        until: at(issued + hours * 3600),
+    };
+    key.document(Typ::Extension, &claims.to_json_bytes().expect("claims"))
 }
 
 /// The bundle with one notice more.

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use brink_license::exchange::{EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody};
 use brink_license::keyset::{KeyUse, Keyset, encode_manifest, manifest_signing_input};
 use brink_license::token::{
-    Authority, Document, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, UnverifiedToken,
-    verify,
+    Authority, Document, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceExpected, ReceiptClaims,
+    ReceiptExpected, TypedExtension, UnverifiedToken, verify,
 };
 use brink_license::{PublicKey, Typ};
 use brink_store::Bundle;
@@ -23,7 +23,7 @@ static KEYSET: LazyLock<Keyset> = LazyLock::new(forge::keyset);
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 7] = [
+pub const ALL: [Probe; 8] = [
     ("token", token),
     ("licence_payload", licence_payload),
     ("manifest", manifest),
@@ -31,6 +31,7 @@ pub const ALL: [Probe; 7] = [
     ("bundle", bundle),
     ("exchange_request", exchange_request),
     ("exchange_response", exchange_response),
+    ("typed_extension", typed_extension),
 ];
 
 /// A token as it came in. What is accepted is kept byte for byte.
@@ -132,4 +133,22 @@ pub fn exchange_response(bytes: &[u8]) {
         ExchangeResponse::decode(&response.encode().expect("a response")).expect("a response reads back");
     assert_eq!(again, response, "a response changes when it is written and read");
     let _ = response.ratchet_is(&[0; 32]);
+}
+
+/// What somebody typed. Whatever is read is spelled in one way, and only what the issuer signed becomes an extension.
+pub fn typed_extension(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let Ok(typed) = TypedExtension::parse(&text) else { return };
+    assert_eq!(
+        TypedExtension::parse(&typed.lines().join("\n")),
+        Ok(typed),
+        "lines change when they are spelled"
+    );
+    let licence = forge::licence(1);
+    let Ok(token) = typed.token(&licence, &KEYSET) else { return };
+    let authority = Authority::Issuer(&KEYSET, KeyUse::License);
+    let expected = ExtensionExpected::of(&licence);
+    if let Ok(extension) = verify::<ExtensionClaims>(token.as_bytes(), authority, &expected) {
+        assert_eq!(TypedExtension::of(&extension), Some(typed), "an extension is not what was typed");
+    }
 }

@@ -81,41 +81,20 @@ fn read_typed(input: impl BufRead, mut asks: Option<&mut dyn Write>) -> Result<T
 mod tests {
     use super::*;
 
-    /// Lines of an extension that nobody signed: they are well typed.
+    /// Five lines of zeros after the version: nobody signed them, but they are well typed.
     fn lines() -> Vec<String> {
-        let zeros = |line: &str| line.to_owned();
-        [
-            "04000 00000 00000 00000 00000",
-            "00000 00000 00000 00000 00000",
-            "00000 00000 00000 00000 00000",
-            "00000 00000 00000 00000 00000",
-            "00000 00000 00000 00000 00000",
-        ]
-        .map(zeros)
-        .into_iter()
-        .enumerate()
-        .map(|(number, line)| with_check(number, &line))
-        .collect()
-    }
-
-    /// The one last character that fits.
-    fn with_check(number: usize, line: &str) -> String {
-        let fits = |last: &char| {
-            let typed = format!("{}{last}", &line[..line.len() - 1]);
-            let found = read_typed(format!("{}{typed}\n", done(number)).as_bytes(), None);
-            !matches!(found, Err(TypedError::Check { .. }))
-        };
-        let last = "0123456789ABCDEFGHJKMNPQRSTVWXYZ".chars().find(fits).unwrap();
-        format!("{}{last}", &line[..line.len() - 1])
-    }
-
-    /// The lines before this one.
-    fn done(number: usize) -> String {
-        let zeros = "00000 00000 00000 00000 0000";
-        let first = "04000 00000 00000 00000 0000";
-        (0..number)
-            .map(|at| with_check(at, &format!("{}0", if at == 0 { first } else { zeros })) + "\n")
-            .collect()
+        let mut typed: Vec<String> = Vec::new();
+        for line in 0..5 {
+            let body = format!("{}{}", if line == 0 { "04" } else { "00" }, "0".repeat(22));
+            let fits = |last: &char| {
+                let mut lines = TypedLines::default();
+                typed.iter().for_each(|line| lines.push(line).unwrap());
+                lines.push(&format!("{body}{last}")).is_ok()
+            };
+            let last = "0123456789ABCDEFGHJKMNPQRSTVWXYZ".chars().find(fits).unwrap();
+            typed.push(format!("{body}{last}"));
+        }
+        typed
     }
 
     #[test]

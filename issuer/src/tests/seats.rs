@@ -1,4 +1,5 @@
 use crate::testkit::{Bench, DAY, Edge, names};
+use brink_license::token::ExtensionClaims;
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -19,6 +20,11 @@ enum Step {
     /// The answer is lost on the way: the device goes on with what it has.
     LoseAnswer(usize),
     Pass(i64),
+    /// An extension, which the device may take up at any time.
+    Extend {
+        device: usize,
+        days: u32,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -30,12 +36,14 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0_usize..4).prop_map(Step::Exchange),
         2 => (0_usize..4).prop_map(Step::LoseAnswer),
         2 => (0_i64..20).prop_map(|days| Step::Pass(days * DAY)),
+        2 => (0_usize..4, 1_u32..=14).prop_map(|(device, days)| Step::Extend { device, days }),
     ]
 }
 
 struct Site {
     bench: Bench,
     codes: Vec<(crate::admin::MadeCode, Option<Edge>)>,
+    extensions: Vec<ExtensionClaims>,
 }
 
 impl Site {
@@ -68,6 +76,12 @@ impl Site {
                 }
             }
             Step::Pass(seconds) => self.bench.pass(*seconds),
+            Step::Extend { device, days } => {
+                if let Some((made, _)) = self.codes.get(*device) {
+                    let extended = self.bench.extend(&made.devices[0], *days);
+                    self.extensions.extend(extended.ok().map(|extended| extended.extension.claims().clone()));
+                }
+            }
         }
     }
 
@@ -85,10 +99,18 @@ impl Site {
         }
     }
 
+    /// Whether what a device holds still allows something, with whatever extension it may have taken up.
+    fn is_live(&self, edge: &Edge) -> bool {
+        let now = crate::clock::Clock::now(&*self.bench.clock);
+        let mut extensions = self.extensions.iter();
+        edge.licence.is_some()
+            && (edge.claims().ends_at() > now
+                || extensions.any(|extension| extension.extends(edge.claims()) && extension.until > now))
+    }
+
     /// Seats of the licences that devices hold and that still allow something.
     fn in_force(&self) -> u64 {
-        let now = crate::clock::Clock::now(&*self.bench.clock);
-        let live = |edge: &Edge| edge.licence.is_some() && edge.claims().ends_at() > now;
+        let live = |edge: &Edge| self.is_live(edge);
         let seats = |edge: &Edge| edge.seats().0 as u64 + u64::from(edge.seats().1);
         self.codes.iter().filter_map(|(_, edge)| edge.as_ref()).filter(|edge| live(edge)).map(seats).sum()
     }
@@ -98,15 +120,15 @@ impl Site {
         let connection = Connection::open(self.bench.data.database()).unwrap();
         let sql = "SELECT coalesce(sum(named_seats + any_seats), 0) FROM licences l
                    WHERE seq = (SELECT max(seq) FROM licences m WHERE m.device = l.device)
-                     AND exp + grace_seconds > ?1";
+                     AND max(exp + grace_seconds, coalesce((SELECT max(until) FROM extensions e WHERE e.device = l.device
+                             AND e.epoch = l.epoch AND e.iat >= l.iat), 0)) > ?1";
         let now = crate::clock::Clock::now(&*self.bench.clock).as_i64();
         connection.query_row(sql, [now], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
     }
 
     fn quota(&self) -> u64 {
-        let now = crate::clock::Clock::now(&*self.bench.clock);
         let edges = self.codes.iter().filter_map(|(_, edge)| edge.as_ref());
-        edges.filter(|edge| edge.claims().ends_at() > now).map(|edge| edge.claims().quotas[0].limit).sum()
+        edges.filter(|edge| self.is_live(edge)).map(|edge| edge.claims().quotas[0].limit).sum()
     }
 }
 
@@ -115,7 +137,7 @@ proptest! {
 
     #[test]
     fn seats_and_quotas_never_sum_above_the_subscription(steps in prop::collection::vec(step(), 1..60)) {
-        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new() };
+        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new(), extensions: Vec::new() };
         for step in &steps {
             site.take(step);
             prop_assert!(site.minted() <= u64::from(SUBSCRIBED), "minted {} after {step:?}", site.minted());
@@ -128,7 +150,7 @@ proptest! {
     fn once_everybody_has_reported_nothing_is_withheld_and_every_seat_is_out(
         steps in prop::collection::vec(step(), 1..40)
     ) {
-        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new() };
+        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new(), extensions: Vec::new() };
         steps.iter().for_each(|step| site.take(step));
         (0..4).for_each(|index| site.take(&Step::Activate(index)));
         for _ in 0..5 {

@@ -6,7 +6,10 @@ use brink_license::exchange::{
     ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, Section,
     body_sha256,
 };
-use brink_license::token::{LicenceStanding, RequestClaims};
+use brink_license::keyset::KeyUse;
+use brink_license::token::{
+    Authority, ExtensionClaims, ExtensionExpected, LicenceStanding, RequestClaims, TypedExtension, verify,
+};
 use brink_license::{DeviceId, Typ, b64, clock::BootId};
 use brink_tests::{forge, probe};
 use proptest::prelude::*;
@@ -24,6 +27,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "bundle" => [inputs(|document| document == "bundle"), vec![bundle(0), bundle(3)]].concat(),
         "exchange_request" => vec![request(b""), request(&[7; 300]), body(b"").encode().unwrap()],
         "exchange_response" => vec![response(None), response(Some(forge::licence_token(&forge::licence(2))))],
+        "typed_extension" => typed_extensions(),
         other => panic!("the target {other} has no seeds: add some"),
     }
 }
@@ -88,6 +92,38 @@ fn response(licence: Option<String>) -> Vec<u8> {
     }
     .encode()
     .unwrap()
+}
+
+/// Two that were signed, as they are read out and as they are typed in a hurry.
+fn typed_extensions() -> Vec<Vec<u8>> {
+    let licence = forge::licence(1);
+    let lines = |number, span| {
+        let token = forge::extension(forge::LICENSE, &licence, number, span);
+        let (keyset, expected) = (forge::keyset(), ExtensionExpected::of(&licence));
+        let authority = Authority::Issuer(&keyset, KeyUse::License);
+        let extension = verify::<ExtensionClaims>(token.as_bytes(), authority, &expected).unwrap();
+        TypedExtension::of(&extension).unwrap().lines().join("\n")
+    };
+    let (one, other) = (lines(1, (0, 24)), lines(65_535, (38 * forge::DAY, 14 * 24)));
+    let hurried = other.to_lowercase().replace('0', "o").replace(['\n', ' '], "");
+    vec![one.into_bytes(), other.into_bytes(), hurried.into_bytes()]
+}
+
+#[test]
+fn what_was_typed_is_the_document_that_was_signed_and_nothing_else_verifies() {
+    let licence = forge::licence(1);
+    let token = forge::extension(forge::LICENSE, &licence, 7, (38 * forge::DAY, 14 * 24));
+    let text = String::from_utf8(typed_extensions().remove(1)).unwrap();
+    let typed = TypedExtension::parse(&text).unwrap();
+    let signed = forge::extension(forge::LICENSE, &licence, 65_535, (38 * forge::DAY, 14 * 24));
+    assert_eq!(typed.token(&licence, &forge::keyset()).unwrap(), signed);
+    assert_ne!(typed.token(&licence, &forge::keyset()).unwrap(), token);
+    let another = brink_license::token::LicenceClaims { epoch: 2, ..licence };
+    let rebuilt = typed.token(&another, &forge::keyset()).unwrap();
+    let keyset = forge::keyset();
+    let authority = Authority::Issuer(&keyset, KeyUse::License);
+    let refused = verify::<ExtensionClaims>(rebuilt.as_bytes(), authority, &ExtensionExpected::of(&another));
+    assert_eq!(refused.unwrap_err().code(), brink_license::Code::BadSignature, "typed in at another device");
 }
 
 #[test]

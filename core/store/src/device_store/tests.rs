@@ -510,4 +510,5 @@ fn a_directory_that_cannot_be_written_still_opens() {
     assert_eq!(published(&scene.layout(), &scene.issuer.anchor()).licence().claims().seq, 2);
 }
 
+mod carried;
 mod model;

@@ -2,7 +2,9 @@
 
 mod again;
 mod agent;
+mod clock_reset;
 mod doctor;
+mod extension;
 mod host;
 mod keys;
 mod losses;
