@@ -18,7 +18,7 @@ impl Bench {
         }
     }
 
-    fn listed(&self, device: &DeviceId) -> DeviceListed {
+    fn as_listed(&self, device: &DeviceId) -> DeviceListed {
         let listed = self.admin.devices(&TENANT.parse().unwrap()).unwrap();
         listed.into_iter().find(|listed| listed.device == *device).unwrap()
     }
@@ -44,7 +44,7 @@ fn brought(bench: &Bench, edge: &mut Edge) -> Option<u64> {
 fn an_extension_is_bound_to_the_licence_recorded_audited_and_shown() {
     let bench = Bench::with(10, &[]);
     let edge = bench.activated();
-    let before = bench.listed(&edge.id());
+    let before = bench.as_listed(&edge.id());
     bench.pass(36 * DAY);
     let extended = bench.extend(&edge.id(), 5).unwrap();
     let claims = extended.extension.claims();
@@ -53,7 +53,7 @@ fn an_extension_is_bound_to_the_licence_recorded_audited_and_shown() {
     let typed = extended.typed.unwrap();
     let keyset = edge.keyset.as_ref().unwrap();
     assert_eq!(typed.token(edge.claims(), keyset).unwrap(), extended.extension.token());
-    let after = bench.listed(&edge.id());
+    let after = bench.as_listed(&edge.id());
     assert_eq!((before.extended_until, after.extended_until), (None, Some(claims.until)));
     assert_eq!((after.ends_at, after.held_until), (Some(claims.until), claims.until));
     assert_eq!(after.seats_held, 10);
@@ -148,7 +148,7 @@ fn seats_that_went_to_others_are_not_taken_back_and_those_that_are_kept_stay_kep
     assert_eq!(bench.extend(&lost.id(), 1).unwrap_err().code(), "BEYOND_SUBSCRIPTION", "the quotas went too");
     bench.pass(40 * DAY);
     let revived = bench.extend(&lost.id(), 1).unwrap();
-    assert_eq!(bench.listed(&lost.id()).held_until, revived.extension.claims().until);
+    assert_eq!(bench.as_listed(&lost.id()).held_until, revived.extension.claims().until);
     next.exchange(&bench.issuer).unwrap();
     assert!(next.seats().1 <= 5, "{:?}", next.seats());
 }

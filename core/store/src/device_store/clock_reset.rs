@@ -13,6 +13,9 @@ use brink_license::token::{
     VerifiedClockReset, verify,
 };
 
+/// Largest honest step of the number of resets: a device that started over goes on from the few of the one before.
+const RESETS_JUMP_MAX: u64 = 1 << 20;
+
 /// Why a clock reset was not taken up. The clock's marks stay as they were.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResetError {
@@ -35,6 +38,15 @@ pub enum ResetError {
         /// Since when, in hours of the boot's own clock.
         hours: i64,
     },
+    /// Nobody resets a clock that often.
+    #[error(
+        "clock reset: the kept marks claim {found} resets, which somebody has made up: stop what uses them, remove \
+         journal/journal.db, which the agent makes anew, and accept it again"
+    )]
+    Jump {
+        /// What they claim.
+        found: u64,
+    },
     /// There is no device that it could speak of, or nothing to verify it with.
     #[error("this device has no name or no keys yet: run an exchange first")]
     NoDevice,
@@ -50,6 +62,7 @@ impl ResetError {
         match self {
             ResetError::Refused(problem) => problem.code().as_str(),
             ResetError::OtherBoot | ResetError::TooOld { .. } => Code::ChallengeOver.as_str(),
+            ResetError::Jump { .. } => Code::SeqJump.as_str(),
             ResetError::NoDevice => Code::BadClaims.as_str(),
             ResetError::Store(error) => error.code(),
         }
@@ -76,6 +89,9 @@ impl DeviceStore {
         let challenge = self.held.challenge.ok_or(ResetError::Refused(TokenError::WrongChallenge))?;
         check_age(&challenge.created, reading)?;
         let known = self.held.clock_reset.map_or(0, |reset| reset.number);
+        if number.saturating_sub(known) > RESETS_JUMP_MAX {
+            return Err(ResetError::Jump { found: number });
+        }
         let mark = ResetMark {
             number: number.max(known.saturating_add(1)),
             server_time: reset.claims().server_time,

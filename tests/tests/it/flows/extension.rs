@@ -21,7 +21,7 @@ impl Scene {
         self.device.status()["deadlines"]["extended_until"].clone()
     }
 
-    fn listed(&self) -> Value {
+    fn first_listed(&self) -> Value {
         self.issuer.run(&["device", "list", "--tenant", TENANT, "--json"]).ok().json()["devices"][0].clone()
     }
 }
@@ -48,7 +48,7 @@ fn by_file_the_deadline_moves_for_one_that_ends_by_exp_and_one_that_ends_by_sile
         let file = scene.world.path("extension");
         let file = file.to_str().unwrap();
         let until = scene.extend("14", &["--out", file]).ok().json()["until"].clone();
-        assert_eq!(scene.listed()["extended_until"], until);
+        assert_eq!(scene.first_listed()["extended_until"], until);
         assert_eq!(scene.device.run(&["accept", file, "--json"]).ok().json()["new"], true);
         assert_eq!(scene.device.run(&["accept", file, "--json"]).ok().json()["new"], false);
         let after = scene.device.status()["deadlines"].clone();
@@ -81,7 +81,7 @@ fn by_text_the_same_and_a_mistyped_line_is_named() {
     assert_eq!(scene.extended_until(), Value::Null, "nothing of that counts");
     let sloppy = lines.join("-").to_lowercase().replace('0', "o").replace('1', "i");
     assert_eq!(scene.device.run(&["accept", "--text", &sloppy, "--json"]).ok().json()["new"], true);
-    assert_eq!(scene.extended_until(), scene.listed()["extended_until"]);
+    assert_eq!(scene.extended_until(), scene.first_listed()["extended_until"]);
     drop(agent);
     // On another device it is another document.
     let offer = scene.issuer.offer(TENANT);

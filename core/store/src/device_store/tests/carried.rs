@@ -132,6 +132,8 @@ fn a_clock_reset_answers_the_one_challenge_that_waits_once() {
     assert_eq!(refused(&mut store, &token, &booted), Code::ChallengeOver.as_str());
     let late = later(CHALLENGE_SECONDS_MAX + 1);
     assert_eq!(refused(&mut store, &token, &late), Code::ChallengeOver.as_str());
+    let made_up = store.accept_reset(&token, &later(1), u64::MAX).unwrap_err();
+    assert_eq!(made_up.code(), Code::SeqJump.as_str());
     store.accept_reset(&token, &later(CHALLENGE_SECONDS_MAX), 5).unwrap();
     let held = store.held().clock_reset.unwrap();
     assert_eq!((held.number, held.server_time, store.held().challenge), (5, at(120), None));
