@@ -40,6 +40,17 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A fleet whose devices are left alone for about as long as a lease lasts, and extended.
+fn extending_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => (0_usize..3, 0_usize..16).prop_map(|(device, camera)| Step::Assign { device, camera }),
+        3 => (0_usize..3).prop_map(Step::Exchange),
+        1 => (0_usize..3).prop_map(Step::LoseAnswer),
+        3 => prop_oneof![0_i64..4, 20_i64..40].prop_map(|days| Step::Pass(days * DAY)),
+        4 => (0_usize..3, 1_u32..=14).prop_map(|(device, days)| Step::Extend { device, days }),
+    ]
+}
+
 struct Site {
     bench: Bench,
     codes: Vec<(crate::admin::MadeCode, Option<Edge>)>,
@@ -47,6 +58,22 @@ struct Site {
 }
 
 impl Site {
+    fn new() -> Self {
+        Self { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new(), extensions: Vec::new() }
+    }
+
+    /// Nothing sums above what is subscribed, after any step.
+    fn lives_through(&mut self, steps: &[Step]) -> Result<(), TestCaseError> {
+        for step in steps {
+            self.take(step);
+            prop_assert!(self.minted() <= u64::from(SUBSCRIBED), "minted {} after {step:?}", self.minted());
+            let in_force = self.in_force();
+            prop_assert!(in_force <= u64::from(SUBSCRIBED), "in force {in_force} after {step:?}");
+            prop_assert!(self.quota() <= 50_000, "quota {} after {step:?}", self.quota());
+        }
+        Ok(())
+    }
+
     fn take(&mut self, step: &Step) {
         match step {
             Step::Code if self.codes.len() < 4 => self.codes.push((self.bench.code(1), None)),
@@ -137,20 +164,26 @@ proptest! {
 
     #[test]
     fn seats_and_quotas_never_sum_above_the_subscription(steps in prop::collection::vec(step(), 1..60)) {
-        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new(), extensions: Vec::new() };
-        for step in &steps {
-            site.take(step);
-            prop_assert!(site.minted() <= u64::from(SUBSCRIBED), "minted {} after {step:?}", site.minted());
-            prop_assert!(site.in_force() <= u64::from(SUBSCRIBED), "in force {} after {step:?}", site.in_force());
-            prop_assert!(site.quota() <= 50_000, "quota {} after {step:?}", site.quota());
-        }
+        Site::new().lives_through(&steps)?;
+    }
+
+    #[test]
+    fn no_extension_lets_seats_or_quotas_sum_above_the_subscription(
+        steps in prop::collection::vec(extending_step(), 1..60)
+    ) {
+        let mut site = Site::new();
+        (0..3).for_each(|index| {
+            site.take(&Step::Code);
+            site.take(&Step::Activate(index));
+        });
+        site.lives_through(&steps)?;
     }
 
     #[test]
     fn once_everybody_has_reported_nothing_is_withheld_and_every_seat_is_out(
         steps in prop::collection::vec(step(), 1..40)
     ) {
-        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new(), extensions: Vec::new() };
+        let mut site = Site::new();
         steps.iter().for_each(|step| site.take(step));
         (0..4).for_each(|index| site.take(&Step::Activate(index)));
         for _ in 0..5 {
