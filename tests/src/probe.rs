@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use brink_license::exchange::{EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody};
 use brink_license::keyset::{KeyUse, Keyset, encode_manifest, manifest_signing_input};
 use brink_license::token::{
-    Authority, Document, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceExpected, ReceiptClaims,
-    ReceiptExpected, TypedExtension, UnverifiedToken, verify,
+    Authority, ClockResetClaims, ClockResetExpected, Document, ExtensionClaims, ExtensionExpected,
+    LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, TypedExtension, UnverifiedToken, verify,
 };
 use brink_license::{PublicKey, Typ};
 use brink_store::Bundle;
@@ -44,6 +44,11 @@ pub fn token(bytes: &[u8]) {
     let LicenceExpected { issuer, device, epoch, .. } = PINNED.reader.clone();
     let expected = ReceiptExpected { issuer, device, epoch, pending: None };
     keeps_its_bytes::<ReceiptClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &expected);
+    let (issuer, licence) = (expected.issuer.clone(), None);
+    let extension = ExtensionExpected { issuer: issuer.clone(), licence };
+    keeps_its_bytes::<ExtensionClaims>(bytes, Authority::Issuer(keyset, KeyUse::License), &extension);
+    let reset = ClockResetExpected { issuer, challenged: None };
+    keeps_its_bytes::<ClockResetClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &reset);
 }
 
 fn keeps_its_bytes<D: Document>(bytes: &[u8], authority: Authority<'_>, expected: &D::Expected) {

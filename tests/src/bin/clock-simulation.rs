@@ -83,10 +83,10 @@ const ADVERSARIES: [(&str, Life); 11] = [
     }),
     ("has 14 days more, and keeps resets back", |random| {
         let mut steps: Vec<Step> = (0..200).map(|_| Step::Run(5 * 3600)).collect();
-        steps.extend([Step::Extend(14 * DAY), Step::AcceptExtension, Step::SetWall(START)]);
+        steps.extend([Step::Extend(14 * DAY), Step::AcceptExtension]);
         steps.extend(repeat(random, |_| {
             let mut steps = vec![Step::Challenge, Step::Answer];
-            steps.extend((0..18).map(|_| Step::Run(4 * 3600)));
+            steps.extend((0..18).flat_map(|_| [Step::SetWall(START), Step::Run(4 * 3600)]));
             steps.push(Step::AcceptReset);
             steps
         }));

@@ -95,6 +95,29 @@ proptest! {
     }
 
     #[test]
+    fn resets_that_are_kept_back_give_no_run_time(
+        lease in leases(),
+        kept_hours in 1..=72_i64,
+        extended in prop::option::of(1..=EXTENSION_SECONDS_MAX),
+    ) {
+        // It runs on and on with its clock frozen, and sets it back as far as the issuer's own word allows.
+        let mut steps = Vec::new();
+        let reset = |steps: &mut Vec<Step>| {
+            steps.extend([Step::Challenge, Step::Answer]);
+            steps.extend((0..kept_hours).flat_map(|_| [Step::SetWall(START), Step::Run(HOUR)]));
+            steps.push(Step::AcceptReset);
+        };
+        (0..=1000 / kept_hours).for_each(|_| reset(&mut steps));
+        if let Some(length) = extended {
+            steps.extend([Step::Extend(length), Step::AcceptExtension]);
+            (0..=1000 / kept_hours).for_each(|_| reset(&mut steps));
+        }
+        let outcome = live(lease, 0, &steps);
+        let most = lease.offline_max + lease.grace + outcome.granted;
+        prop_assert!(outcome.resets > 0 && outcome.permitted_run <= most, "P2: {outcome:?}");
+    }
+
+    #[test]
     fn an_honest_device_is_never_locked_out_after_a_reset(
         lease in leases(),
         hours_right in 0..40_i64,

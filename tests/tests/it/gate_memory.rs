@@ -191,6 +191,23 @@ fn an_extension_keeps_a_licence_going_that_ends_by_exp_and_one_that_ends_by_sile
 }
 
 #[test]
+fn with_a_frozen_clock_an_extension_runs_as_long_as_it_says_and_no_longer() {
+    let licence = LicenceClaims { exp: at(3600), grace: 0, ..forge::licence(2) };
+    let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
+    let mut site = Site::with(&licence);
+    assert_eq!(site.state_with_frozen_clock(10), State::Active);
+    assert_eq!(site.state_with_frozen_clock(10 + 3600), State::Expired);
+    // Issued long after what this machine takes for now, and put in an hour later.
+    let token = forge::extension(forge::LICENSE, &licence, 1, (20 * DAY, 20));
+    let bundle = forge::bundle(&licence, &receipt, site.boot);
+    site.publish(&forge::with_notice(&bundle, KIND, &token).encode().unwrap());
+    let put_in = 10 + 7200;
+    for (hours, expected) in [(0, State::Active), (19, State::Active), (20, State::Expired)] {
+        assert_eq!(site.state_with_frozen_clock(put_in + hours * 3600), expected, "{hours} h later");
+    }
+}
+
+#[test]
 fn an_extension_that_a_gate_has_seen_is_not_taken_back_by_the_older_bundle() {
     let licence = forge::licence(2);
     let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
