@@ -27,6 +27,9 @@ pub const EXTENDED_DAYS_MAX: i64 = 30;
 /// A quarter of a year, in which any site is reached once.
 pub const EXTENDED_WITHIN_DAYS: i64 = 90;
 
+/// From here on days are counted: 2026-01-01T00:00:00Z. Never moved, since numbers only rise.
+const NUMBERED_FROM: UnixSeconds = UnixSeconds::new(1_767_225_600);
+
 /// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtensionOrder {
@@ -177,10 +180,7 @@ fn plan(
     let latest = check_licence(view, now)?;
     check_budget(view, i64::from(order.days), now)?;
     check_share(view)?;
-    let number = view.earlier.last().map_or(0, |last| last.number).saturating_add(1);
-    if number > EXTENSION_NUMBER_MAX {
-        return Err(ExtensionError::NumbersSpent(order.device.clone()).into());
-    }
+    let number = next_number(view, now)?;
     let until = now.saturating_add(i64::from(order.days) * DAY);
     let extension = sign(answering, view, (number, until))?;
     let kid = extension.kid();
@@ -197,6 +197,19 @@ fn plan(
     let token = extension.token().to_owned();
     let new = NewExtension { extension: Extension { number, kid, iat: now, until, token }, note };
     Ok((Extended { typed: TypedExtension::of(&extension), extension }, new))
+}
+
+/// Above the last one on record, and no lower than the day's: a database that was restored has lost the newest numbers, and
+/// devices keep theirs. Extensions are fewer than days, and the days until the year 2205 fit into two bytes.
+fn next_number(view: &ExtensionView, now: UnixSeconds) -> Result<u64, ExtensionError> {
+    let next = view.earlier.last().map_or(0, |last| last.number).saturating_add(1);
+    let day = u64::try_from(now.since(NUMBERED_FROM) / DAY).unwrap_or(0);
+    match next.max(day) {
+        spent if spent > EXTENSION_NUMBER_MAX => {
+            Err(ExtensionError::NumbersSpent(view.device.device.id.clone()))
+        }
+        number => Ok(number),
+    }
 }
 
 /// What the device holds may go on, and the extension would speak of it.

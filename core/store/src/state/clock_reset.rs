@@ -7,7 +7,11 @@ use super::{StateDb, as_i64};
 use crate::StoreError;
 use brink_license::UnixSeconds;
 use brink_license::clock::{BootId, Reading, ResetMark};
+use brink_license::token::NEXT_AFTER_SECONDS_MAX;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// No receipt asks for a longer pause.
+const NEXT_AFTER: i64 = NEXT_AFTER_SECONDS_MAX.cast_signed();
 
 impl StateDb {
     /// Stores a challenge before it leaves, in place of one that was never answered.
@@ -38,6 +42,11 @@ impl StateDb {
                     reset.boot.to_string(),
                     reset.boottime
                 ],
+            )?;
+            // What was planned by a clock that was wrong; the agent has intervals of its own.
+            transaction.execute(
+                "UPDATE exchange SET next_after = NULL WHERE next_after > ?1",
+                [reset.server_time.saturating_add(NEXT_AFTER).as_i64()],
             )?;
             Ok(())
         })

@@ -89,7 +89,7 @@ fn by_text_the_same_and_a_mistyped_line_is_named() {
     let other = scene.world.device("other", &scene.issuer);
     let (server, url) = scene.issuer.serve();
     other.activate(&url, &offer.code).ok();
-    other.run(&["accept", "--text", &lines.join("\n")]).coded(1).says("BAD_SIGNATURE");
+    other.run(&["accept", "--text", &lines.join("\n")]).coded(1).says("BAD_SIGNATURE").says(&offer.device);
     drop(server);
 }
 

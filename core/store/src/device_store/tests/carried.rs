@@ -48,6 +48,13 @@ fn reset(scene: &Scene, change: impl FnOnce(&mut ClockResetClaims)) -> String {
     scene.issuer.receipt.document(Typ::ClockReset, &claims.to_json_bytes().unwrap())
 }
 
+impl Scene {
+    fn answered_anew(&mut self, store: &mut DeviceStore) -> Acceptance {
+        self.issuer.seq += 1;
+        self.answered(store)
+    }
+}
+
 fn later(seconds: i64) -> Reading {
     let Reading { wall, boottime, boot } = reading();
     Reading { wall: wall.saturating_add(seconds), boottime: boottime + seconds, boot }
@@ -115,7 +122,8 @@ fn a_clock_reset_answers_the_one_challenge_that_waits_once() {
     };
     assert_eq!(refused(&mut store, &token, &later(1)), Code::WrongNonce.as_str(), "nothing was asked");
     store.store_challenge(Challenge { nonce: NONCE, created: later(0) }).unwrap();
-    let wrong: [(&str, fn(&mut ClockResetClaims)); 5] = [
+    type Change = fn(&mut ClockResetClaims);
+    let wrong: [(&str, Change); 5] = [
         (Code::WrongNonce.as_str(), |claims| claims.nonce = [1; 32]),
         (Code::WrongDevice.as_str(), |claims| claims.dev = "dev-2".parse().unwrap()),
         (Code::WrongDevice.as_str(), |claims| claims.epoch = 2),
@@ -152,7 +160,8 @@ fn a_clock_reset_answers_the_one_challenge_that_waits_once() {
 fn a_clock_reset_that_is_killed_is_accepted_whole_and_the_challenge_spent() {
     let mut scene = Scene::new();
     let mut store = scene.open();
-    scene.exchange(&mut store);
+    let far = Acceptance { next_exchange_after: at(3650 * 86_400), ..scene.answered_anew(&mut store) };
+    store.accept(far).unwrap();
     store.store_challenge(Challenge { nonce: NONCE, created: later(0) }).unwrap();
     let token = reset(&scene, |_| {});
     let copies = killed_at_every_point(&scene, || {
@@ -162,4 +171,5 @@ fn a_clock_reset_that_is_killed_is_accepted_whole_and_the_challenge_spent() {
     let store = open(&layout(&copies[0].1)).unwrap();
     assert_eq!(store.learned().reset.map(|reset| reset.number), Some(1));
     assert_eq!(store.held().challenge, None);
+    assert_eq!(store.held().next_exchange_after, None, "what a wrong clock planned");
 }
