@@ -155,7 +155,9 @@ impl Agent {
             | Command::SeatAssign { .. }
             | Command::SeatRelease { .. }
             | Command::SeatList
-            | Command::Accept { .. } => match self.writer.begin(command, reading) {
+            | Command::Accept { .. }
+            | Command::AcceptTyped { .. }
+            | Command::ClockChallenge => match self.writer.begin(command, reading) {
                 Ok(Step::Send(departure)) => return self.depart(departure, Some(reply_to)),
                 Ok(Step::Done(reply)) => self.changed(command, reading).map(|()| reply),
                 Err(error) => Err(error),

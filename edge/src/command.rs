@@ -56,7 +56,7 @@ pub enum Command {
         /// The response file.
         response: Payload,
     },
-    /// Take up a notice: what the issuer signed beside the licence, as a file or typed in.
+    /// Take up what the issuer signed beside licence and receipt, from a file.
     Accept {
         /// The token.
         notice: String,
@@ -75,6 +75,13 @@ pub enum Command {
     },
     /// Who sits on the unnamed seats?
     SeatList,
+    /// Take up an extension that somebody typed in.
+    AcceptTyped {
+        /// Its lines.
+        text: String,
+    },
+    /// Make the file that asks to set the mark of time back.
+    ClockChallenge,
     /// May this camera use this feature?
     Check(Question),
     /// What is in force and how is the store?
@@ -105,7 +112,8 @@ impl Command {
             Command::ExchangeOnline { .. } | Command::ExchangeExport | Command::ExchangeImport { .. } => {
                 "exchange"
             }
-            Command::Accept { .. } => "accept",
+            Command::Accept { .. } | Command::AcceptTyped { .. } => "accept",
+            Command::ClockChallenge => "clock",
             Command::SeatAssign { .. } | Command::SeatRelease { .. } | Command::SeatList => "seat",
             Command::Check(_) => "check",
             Command::Status => "status",
@@ -293,6 +301,8 @@ mod tests {
             Command::SeatAssign { camera: camera.clone(), packs: Some(vec![Slug::parse("base").unwrap()]) },
             Command::SeatRelease { camera },
             Command::SeatList,
+            Command::AcceptTyped { text: "AAAAA\nBBBBB".to_owned() },
+            Command::ClockChallenge,
         ]
     }
 

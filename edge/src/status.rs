@@ -9,7 +9,7 @@ use brink_license::keyset::{KeyRecord, Keyset};
 use brink_license::seating::unnamed;
 use brink_license::token::{LicenceClaims, ReceiptClaims};
 use brink_license::{CameraId, IssuerName, Kid, Slug, UnixSeconds};
-use brink_store::{BundleError, Health, Held, PendingKind, Snapshot};
+use brink_store::{BundleError, Health, Held, PendingKind, Snapshot, VerifiedBundle};
 use serde::Serialize;
 use store::Store;
 
@@ -114,6 +114,7 @@ struct Deadlines {
     exp: Option<String>,
     grace_end: Option<String>,
     offline_deadline: Option<String>,
+    extended_until: Option<String>,
     next_transition_at: Option<String>,
 }
 
@@ -192,7 +193,7 @@ impl Status {
             issuer: sources.issuer.clone(),
             licence: claims.map(Licence::of),
             seats: claims.map(|claims| Seats::of(claims, sources)),
-            deadlines: claims.map(|claims| Deadlines::of(claims, receipt, standing)),
+            deadlines: bundle.map(|bundle| Deadlines::of(bundle, standing)),
             keyset: bundle.map(|bundle| KeysetSeen::of(bundle.keyset())),
             receipt: receipt.map(|receipt| Receipt::of(receipt, standing.now)),
             exchange: match &sources.state {
@@ -295,7 +296,9 @@ impl Seats {
 }
 
 impl Deadlines {
-    fn of(claims: &LicenceClaims, receipt: Option<&ReceiptClaims>, standing: &Standing) -> Self {
+    fn of(bundle: &VerifiedBundle, standing: &Standing) -> Self {
+        let claims = bundle.licence().claims();
+        let receipt = bundle.receipt().map(|receipt| receipt.claims());
         let last_contact = receipt.map_or(claims.iat, |receipt| receipt.server_time);
         let offline_max = i64::try_from(claims.offline_max).unwrap_or(i64::MAX);
         Self {
@@ -303,17 +306,20 @@ impl Deadlines {
             exp: rfc3339(claims.exp),
             grace_end: rfc3339(claims.ends_at()),
             offline_deadline: rfc3339(last_contact.saturating_add(offline_max)),
+            extended_until: bundle.notices().extended_until(claims).and_then(rfc3339),
             next_transition_at: standing.next_transition_at.and_then(rfc3339),
         }
     }
 
-    fn lines(&self) -> [String; 2] {
+    fn lines(&self) -> Vec<String> {
         let (exp, grace_end) = (shown(self.exp.as_ref()), shown(self.grace_end.as_ref()));
         let offline = shown(self.offline_deadline.as_ref());
-        [
+        let mut lines = vec![
             format!("valid:     from {} until {exp}, grace until {grace_end}", shown(self.nbf.as_ref())),
             format!("offline:   until {offline}; next change {}", shown(self.next_transition_at.as_ref())),
-        ]
+        ];
+        lines.extend(self.extended_until.as_ref().map(|until| format!("extended:  until {until} at least")));
+        lines
     }
 }
 

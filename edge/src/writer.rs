@@ -3,17 +3,17 @@
 //! A verb that needs the network is done in two steps, so that the agent can do other things in between: [`Writer::begin`]
 //! stores the request before it leaves, [`Writer::finish`] takes up what came back.
 
+mod replies;
 mod seats;
 
 use crate::command::{Command, Reply, Secret};
 use crate::error::EdgeError;
-use crate::exchange::{Device, Outcome, Outgoing, plan};
+use crate::exchange::{Device, Outgoing, plan};
 use crate::uplink::{Delivery, HttpsUplink, IssuerUrl, Uplink, UplinkError};
-use crate::words::rfc3339;
 use brink_license::clock::Reading;
 use brink_license::exchange::{ACTIVATE_PATH, RequestKind};
-use brink_license::token::NoticeKind;
 use brink_store::{DeviceStore, Finding, Held, Installation, Layout, PendingKind, WriterLock, machine};
+use replies::{accepted, exported};
 use serde_json::json;
 
 /// The holder of the lock.
@@ -208,8 +208,13 @@ impl Writer {
                 self.accept(&response.0, reading).map(Step::Done)
             }
             Command::Accept { notice } => {
-                let (kind, new) = self.device()?.accept_notice(notice, reading)?;
-                Ok(Step::Done(noticed(kind, new)))
+                Ok(Step::Done(replies::taken(&self.device()?.accept_document(notice, reading)?)))
+            }
+            Command::AcceptTyped { text } => {
+                Ok(Step::Done(replies::taken(&self.device()?.accept_typed(text, reading)?)))
+            }
+            Command::ClockChallenge => {
+                Ok(Step::Done(replies::challenged(self.device()?.clock_challenge(reading)?)))
             }
             Command::SeatAssign { .. } | Command::SeatRelease { .. } | Command::SeatList => {
                 self.seats(command).map(Step::Done)
@@ -367,48 +372,4 @@ fn pinned(layout: &Layout, findings: &[Finding]) -> Result<Reply, EdgeError> {
         text.push_str(&format!("\nwarning: {warning}"));
     }
     Ok(Reply::done(document, text))
-}
-
-fn exported(outgoing: Outgoing, kind: &str) -> Reply {
-    let Outgoing { path, bytes, resent } = outgoing;
-    let document =
-        json!({ "request": { "kind": kind, "bytes": bytes.len(), "resent": resent, "for": path } });
-    let again = if resent { ", the same as before" } else { "" };
-    let text = format!("request for an {kind}, {} bytes{again}", bytes.len());
-    Reply::done(document, text).with_file(bytes)
-}
-
-fn noticed(kind: NoticeKind, new: bool) -> Reply {
-    let document = json!({ "notice": kind.typ().as_str(), "new": new });
-    let said = if new { "accepted and published" } else { "was accepted before" };
-    Reply::done(document, format!("{}: {said}", kind.as_str()))
-}
-
-fn accepted(outcome: &Outcome) -> Reply {
-    let receipt = outcome.receipt.claims();
-    let licence = outcome.licence.as_ref().map(|licence| licence.claims());
-    let document = json!({
-        "tenant": receipt.tenant,
-        "device": receipt.dev,
-        "epoch": receipt.epoch,
-        "licence": licence.map(|licence| json!({
-            "seq": licence.seq,
-            "jti": licence.jti,
-            "exp": rfc3339(licence.exp),
-            "new": outcome.new_licence,
-            "standing": receipt.lic.state,
-        })),
-        "receipt": { "seq": receipt.seq, "server_time": rfc3339(receipt.server_time) },
-        "keyset_version": outcome.keyset_version,
-        "next_exchange_after": rfc3339(outcome.next_exchange_after),
-    });
-    let said = match licence {
-        Some(licence) => {
-            let news = if outcome.new_licence { "a new licence" } else { "the licence as before" };
-            let until = rfc3339(licence.exp).unwrap_or_else(|| "the end of time".to_owned());
-            format!("{news}, seq {}, valid until {until}", licence.seq)
-        }
-        None => "no licence: the key that signed it was revoked".to_owned(),
-    };
-    Reply::done(document, format!("device {} of tenant {}: {said}", receipt.dev, receipt.tenant))
 }

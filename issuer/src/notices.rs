@@ -3,6 +3,7 @@
 //! carry it as a file as well.
 
 use crate::answer::Answering;
+use crate::extension::ExtensionError;
 use crate::issuer::Issuer;
 use crate::refusal::Refusal;
 use crate::secret::sha256;
@@ -36,6 +37,9 @@ pub enum IssueError {
         /// How many.
         count: usize,
     },
+    /// An extension that is not to be.
+    #[error(transparent)]
+    Extension(#[from] ExtensionError),
     /// The keys or the keyset.
     #[error(transparent)]
     NotReady(#[from] Refusal),
@@ -56,6 +60,7 @@ impl IssueError {
     pub const fn is_of_state(&self) -> bool {
         match self {
             Self::NothingRevoked(_) | Self::TooMany { .. } => true,
+            Self::Extension(error) => error.is_of_state(),
             Self::NotReady(_) | Self::Sign(_) | Self::Claims(_) | Self::Storage(_) => false,
         }
     }

@@ -107,6 +107,14 @@ pub enum Refusal {
     /// The key already names a device.
     #[error("this device key has been activated before; a device that is activated anew makes a new key")]
     KeyInUse,
+    /// A challenge whose answer does not count any more.
+    #[error(
+        "the challenge of device {0} was answered with a key that was revoked since; make a new one: brink-edge clock challenge"
+    )]
+    ChallengeSpent(DeviceId),
+    /// Not a sentence for the audit.
+    #[error("--reason takes 1 to 500 characters without control characters; say it shorter")]
+    Reason,
     /// Too many wrong codes.
     #[error("too many wrong activation codes; try again in {retry_after_seconds} s")]
     TooManyAttempts {
@@ -160,6 +168,8 @@ impl Refusal {
             Self::CodeExpired => "CODE_EXPIRED",
             Self::CodeSpent => "CODE_SPENT",
             Self::KeyInUse => "KEY_IN_USE",
+            Self::ChallengeSpent(_) => "KEY_REVOKED",
+            Self::Reason => "OUT_OF_BOUNDS",
             Self::TooManyAttempts { .. } => "TOO_MANY_ATTEMPTS",
             Self::Unlicensable(_) => "UNLICENSABLE",
             Self::Sign(error) => error.code(),

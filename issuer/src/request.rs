@@ -72,7 +72,8 @@ impl Signed {
             (AnswerKind::Activate, RequestKind::Activate { code }) => Some(Redacted::new(code)),
             (AnswerKind::Exchange, RequestKind::Exchange) => None,
             (AnswerKind::Activate, RequestKind::Exchange)
-            | (AnswerKind::Exchange, RequestKind::Activate { .. }) => {
+            | (AnswerKind::Exchange, RequestKind::Activate { .. })
+            | (AnswerKind::Activate | AnswerKind::Exchange, RequestKind::ClockReset { .. }) => {
                 return Err(Refusal::WrongKind);
             }
         };

@@ -103,17 +103,19 @@ impl StandingError {
     }
 }
 
+/// Whether a reason is a sentence for the audit.
+pub(crate) fn is_reason(reason: &str) -> bool {
+    let chars = reason.chars().count();
+    (1..=REASON_CHARS_MAX).contains(&chars) && !reason.chars().any(char::is_control)
+}
+
 /// The change that an order brings to a device.
 pub(crate) fn change(
     device: &DeviceRow,
     order: &StandingOrder,
     (at, actor): (UnixSeconds, &Actor),
 ) -> Result<StandingChange, StandingError> {
-    let sound = |reason: &String| {
-        let chars = reason.chars().count();
-        (1..=REASON_CHARS_MAX).contains(&chars) && !reason.chars().any(char::is_control)
-    };
-    if !order.reason.as_ref().is_none_or(sound) {
+    if !order.reason.as_deref().is_none_or(is_reason) {
         return Err(StandingError::Reason);
     }
     let (id, status, to) = (device.id.clone(), device.status, order.turn.leads_to());

@@ -11,8 +11,8 @@ use crate::storage::{Actor, AnswerKind, DeviceView, SubscriptionRow, Tier};
 use crate::subscription::SubscriptionOrder;
 use crate::{Issuer, Refusal};
 use brink_license::exchange::{
-    ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind,
-    Section, body_sha256, ratchet_mac,
+    ACTIVATE_PATH, CLOCK_RESET_PATH, ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse,
+    RequestBody, RequestKind, Section, body_sha256, ratchet_mac,
 };
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor};
 use brink_license::seating::SEATS_SECTION;
@@ -253,6 +253,7 @@ impl Edge {
         let htu = match &kind {
             RequestKind::Activate { .. } => ACTIVATE_PATH,
             RequestKind::Exchange => EXCHANGE_PATH,
+            RequestKind::ClockReset { .. } => CLOCK_RESET_PATH,
         };
         let report = ClientReport {
             licence_seq: self.licence_seq,
@@ -262,7 +263,7 @@ impl Edge {
             ..ClientReport::default()
         };
         let last_receipt = match &kind {
-            RequestKind::Activate { .. } => None,
+            RequestKind::Activate { .. } | RequestKind::ClockReset { .. } => None,
             RequestKind::Exchange => self.receipt.as_ref().map(|receipt| receipt.token().to_owned()),
         };
         let seats =

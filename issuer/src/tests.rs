@@ -1,8 +1,10 @@
 //! Flows through the whole issuer in one process, with real keys on the real database.
 
 mod activation;
+mod clock_reset;
 mod clones;
 mod exchange;
+mod extension;
 mod hostile;
 mod http;
 mod keys;

@@ -9,9 +9,9 @@ use brink_license::keyset::{
 };
 use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{
-    Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, LicenceStanding, Mode, NoticeKind,
-    PresenceClaims, ReceiptClaims, ReceiptLicence, RevocationsClaims, RevokedLicence, Seated, Seats,
-    SeatsClaims, Swap, ZoneOffset,
+    Confirmation, DeviceGrant, Enforce, ExtensionClaims, Grant, LicenceClaims, LicenceStanding, Mode,
+    NoticeKind, PresenceClaims, ReceiptClaims, ReceiptLicence, RevocationsClaims, RevokedLicence, Seated,
+    Seats, SeatsClaims, Swap, ZoneOffset,
 };
 use brink_license::{
     CameraId, DeviceId, Feature, IdList, IssuerName, PublicKey, Slug, TenantId, TokenId, Typ, UnixSeconds,
@@ -304,6 +304,24 @@ pub fn licence_with_seats(cameras: usize, base: u32, advanced: u32) -> LicenceCl
     licence.grants.push(any(advanced, &["base", "advanced_analytics"]));
     licence.swap = Some(Swap { percent: 10, min: 1, max: 10 });
     licence
+}
+
+/// An extension of this licence, from `issued` seconds after [`ISSUED`] for so many hours, signed by `key`.
+pub fn extension(key: Key, licence: &LicenceClaims, number: u64, (issued, hours): (i64, i64)) -> String {
+    let claims = ExtensionClaims {
+        ver: 1,
+        iss: issuer(),
+        aud: "brink-edge".into(),
+        tenant: licence.tenant.clone(),
+        dev: licence.dev.clone(),
+        sub: licence.sub.clone(),
+        epoch: licence.epoch,
+        jkt: licence.cnf.jkt,
+        number,
+        iat: at(issued),
+        until: at(issued + hours * 3600),
+    };
+    key.document(Typ::Extension, &claims.to_json_bytes().expect("claims"))
 }
 
 /// The bundle with one notice more.

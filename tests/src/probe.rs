@@ -9,8 +9,9 @@ use brink_license::exchange::{EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, 
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor, encode_manifest, manifest_signing_input};
 use brink_license::seating::{VerifiedSeats, allowance, unnamed};
 use brink_license::token::{
-    Authority, Document, LicenceClaims, LicenceExpected, REVOKED_MAX, ReceiptClaims, ReceiptExpected,
-    RevocationsClaims, RevocationsExpected, UnverifiedToken, VerifiedLicence, verify,
+    Authority, ClockResetClaims, ClockResetExpected, Document, ExtensionClaims, ExtensionExpected,
+    LicenceClaims, LicenceExpected, REVOKED_MAX, ReceiptClaims, ReceiptExpected, RevocationsClaims,
+    RevocationsExpected, TypedExtension, UnverifiedToken, VerifiedLicence, verify,
 };
 use brink_license::{CameraAt, PublicKey, Table, Typ, UnixSeconds};
 use brink_store::Bundle;
@@ -32,7 +33,7 @@ static SEATED: LazyLock<VerifiedLicence> = LazyLock::new(|| {
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 13] = [
+pub const ALL: [Probe; 14] = [
     ("token", token),
     ("licence_payload", licence_payload),
     ("manifest", manifest),
@@ -46,6 +47,7 @@ pub const ALL: [Probe; 13] = [
     ("marks", marks),
     ("vault_record", vault_record),
     ("seats", seats),
+    ("typed_extension", typed_extension),
 ];
 
 /// A token as it came in. What is accepted is kept byte for byte.
@@ -58,6 +60,11 @@ pub fn token(bytes: &[u8]) {
     let LicenceExpected { issuer, device, epoch, .. } = PINNED.reader.clone();
     let expected = ReceiptExpected { issuer, device, epoch, pending: None };
     keeps_its_bytes::<ReceiptClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &expected);
+    let (issuer, licence) = (expected.issuer.clone(), None);
+    let extension = ExtensionExpected { issuer: issuer.clone(), licence };
+    keeps_its_bytes::<ExtensionClaims>(bytes, Authority::Issuer(keyset, KeyUse::License), &extension);
+    let reset = ClockResetExpected { issuer, challenged: None };
+    keeps_its_bytes::<ClockResetClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &reset);
 }
 
 fn keeps_its_bytes<D: Document>(bytes: &[u8], authority: Authority<'_>, expected: &D::Expected) {
@@ -244,4 +251,22 @@ pub fn vault_record(bytes: &[u8]) {
     let [as_it_stands, behind_a_mac] = brink_store::probe_value(bytes);
     assert_eq!(as_it_stands, 0, "a value without its MAC was taken");
     assert!(behind_a_mac <= 4);
+}
+
+/// What somebody typed. Whatever is read is spelled in one way, and only what the issuer signed becomes an extension.
+pub fn typed_extension(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let Ok(typed) = TypedExtension::parse(&text) else { return };
+    assert_eq!(
+        TypedExtension::parse(&typed.lines().join("\n")),
+        Ok(typed),
+        "lines change when they are spelled"
+    );
+    let licence = forge::licence(1);
+    let Ok(token) = typed.token(&licence, &KEYSET) else { return };
+    let authority = Authority::Issuer(&KEYSET, KeyUse::License);
+    let expected = ExtensionExpected::of(&licence);
+    if let Ok(extension) = verify::<ExtensionClaims>(token.as_bytes(), authority, &expected) {
+        assert_eq!(TypedExtension::of(&extension), Some(typed), "an extension is not what was typed");
+    }
 }

@@ -194,6 +194,14 @@ enum brink_code
      */
     BRINK_WRONG_PROOF = 62,
     /**
+     * The challenge is of another boot, or was made too long ago.
+     */
+    BRINK_CHALLENGE_OVER = 63,
+    /**
+     * A typed text that its check characters do not fit.
+     */
+    BRINK_MISTYPED = 64,
+    /**
      * The bundle's checksum does not match: damage, not forgery.
      */
     BRINK_BUNDLE_DAMAGED = 70,
@@ -482,6 +490,10 @@ enum brink_flag
      * The document of unnamed seats was refused: cameras that the licence names go on.
      */
     BRINK_FLAG_SEATS_REFUSED = 2048,
+    /**
+     * An extension keeps the licence going: it would be in grace or over without.
+     */
+    BRINK_FLAG_EXTENDED = 4096,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -78,6 +78,10 @@ pub enum brink_code {
     BRINK_WRONG_RATCHET = 61,
     /// The proof does not cover this request.
     BRINK_WRONG_PROOF = 62,
+    /// The challenge is of another boot, or was made too long ago.
+    BRINK_CHALLENGE_OVER = 63,
+    /// A typed text that its check characters do not fit.
+    BRINK_MISTYPED = 64,
     /// The bundle's checksum does not match: damage, not forgery.
     BRINK_BUNDLE_DAMAGED = 70,
     /// A pointer that must not be null is.
@@ -210,6 +214,8 @@ pub enum brink_flag {
     BRINK_FLAG_JOURNAL_DAMAGED = 1024,
     /// The document of unnamed seats was refused: cameras that the licence names go on.
     BRINK_FLAG_SEATS_REFUSED = 2048,
+    /// An extension keeps the licence going: it would be in grace or over without.
+    BRINK_FLAG_EXTENDED = 4096,
 }
 
 /// Ties a set to the one it mirrors: a match that the compiler holds complete, and every name once.
@@ -276,6 +282,8 @@ names! { brink_code of Code:
     BRINK_WRONG_NONCE = WrongNonce,
     BRINK_WRONG_RATCHET = WrongRatchet,
     BRINK_WRONG_PROOF = WrongProof,
+    BRINK_CHALLENGE_OVER = ChallengeOver,
+    BRINK_MISTYPED = Mistyped,
     BRINK_BUNDLE_DAMAGED = BundleDamaged,
     BRINK_NULL_POINTER = NullPointer,
     BRINK_BAD_UTF8 = BadUtf8,
@@ -371,6 +379,7 @@ flags! {
     BRINK_FLAG_CLOCK_UNKEPT = 9,
     BRINK_FLAG_JOURNAL_DAMAGED = 10,
     BRINK_FLAG_SEATS_REFUSED = 11,
+    BRINK_FLAG_EXTENDED = 12,
 }
 
 #[cfg(test)]

@@ -104,6 +104,10 @@ codes! {
     WrongRatchet = 61, "WRONG_RATCHET";
     /// The proof does not cover this request.
     WrongProof = 62, "WRONG_PROOF";
+    /// The challenge is of another boot, or was made too long ago.
+    ChallengeOver = 63, "CHALLENGE_OVER";
+    /// A typed text that its check characters do not fit.
+    Mistyped = 64, "MISTYPED";
     /// The bundle's checksum does not match: damage, not forgery.
     BundleDamaged = 70, "BUNDLE_DAMAGED";
     // What a host program asks for.

@@ -101,7 +101,9 @@ impl Reason {
             Reason::Unattested => {
                 "run any brink-edge verb on the device that owns this bundle, or activate this one"
             }
-            Reason::ClockTampered => "set the clock right and run an exchange",
+            Reason::ClockTampered => {
+                "set the clock right, then have its mark reset: brink-edge clock challenge"
+            }
             Reason::NotYetValid => "wait for the licence to begin, or set the clock right",
             Reason::Expired => "run an exchange to renew the licence",
             Reason::CameraNotLicensed => {
@@ -183,12 +185,14 @@ impl Flags {
     pub const JOURNAL_DAMAGED: Flags = Flags(1 << 10);
     /// The document of unnamed seats was refused: cameras that the licence names go on.
     pub const SEATS_REFUSED: Flags = Flags(1 << 11);
+    /// An extension keeps the licence going: it would be in grace or over without.
+    pub const EXTENDED: Flags = Flags(1 << 12);
 
     /// Every named bit.
     const ALL: u32 = (1 << Self::NAMES.len()) - 1;
 
     /// Every flag with its stable name, lowest bit first.
-    pub const NAMES: [(Flags, &'static str); 12] = [
+    pub const NAMES: [(Flags, &'static str); 13] = [
         (Flags::GRACE, "grace"),
         (Flags::CLOCK_UNSET, "clock_unset"),
         (Flags::CLOCK_BACK, "clock_back"),
@@ -201,6 +205,7 @@ impl Flags {
         (Flags::CLOCK_UNKEPT, "clock_unkept"),
         (Flags::JOURNAL_DAMAGED, "journal_damaged"),
         (Flags::SEATS_REFUSED, "seats_refused"),
+        (Flags::EXTENDED, "extended"),
     ];
 
     /// Both sets together.

@@ -29,12 +29,24 @@ pub enum Typ {
     Revocations,
     /// The cameras on unnamed seats. Signed by the device.
     Seats,
+    /// One licence lasts a little longer. Signed by a `license` key.
+    Extension,
+    /// A device may set its mark of time back. Signed by a `receipt` key.
+    ClockReset,
 }
 
 impl Typ {
     /// Every kind.
-    pub const ALL: [Typ; 6] =
-        [Typ::License, Typ::Receipt, Typ::Request, Typ::Presence, Typ::Revocations, Typ::Seats];
+    pub const ALL: [Typ; 8] = [
+        Typ::License,
+        Typ::Receipt,
+        Typ::Request,
+        Typ::Presence,
+        Typ::Revocations,
+        Typ::Extension,
+        Typ::ClockReset,
+        Typ::Seats,
+    ];
 
     /// The text in the header.
     #[must_use]
@@ -46,6 +58,8 @@ impl Typ {
             Typ::Presence => "brink-presence+jwt",
             Typ::Revocations => "brink-revocations+jwt",
             Typ::Seats => "brink-seats+jwt",
+            Typ::Extension => "brink-extension+jwt",
+            Typ::ClockReset => "brink-clockreset+jwt",
         }
     }
 
@@ -56,7 +70,12 @@ impl Typ {
         match self {
             Typ::License => 512 * 1024,
             Typ::Seats => 128 * 1024,
-            Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations => 64 * 1024,
+            Typ::Receipt
+            | Typ::Request
+            | Typ::Presence
+            | Typ::Revocations
+            | Typ::Extension
+            | Typ::ClockReset => 64 * 1024,
         }
     }
 
@@ -65,7 +84,13 @@ impl Typ {
     pub const fn items_max(self) -> usize {
         match self {
             Typ::License => 16_384,
-            Typ::Receipt | Typ::Request | Typ::Presence | Typ::Revocations | Typ::Seats => 4_096,
+            Typ::Receipt
+            | Typ::Request
+            | Typ::Presence
+            | Typ::Revocations
+            | Typ::Extension
+            | Typ::ClockReset
+            | Typ::Seats => 4_096,
         }
     }
 }

@@ -11,6 +11,8 @@ pub(crate) enum Point {
     NoticeStored,
     /// A document of unnamed seats is committed.
     SeatsStored,
+    /// A clock reset is committed, and the marks have not heard of it.
+    ResetStored,
     /// The vault's writes are in sled, not yet synced.
     VaultInserted,
     /// The vault is synced.

@@ -20,8 +20,8 @@ mod vault;
 
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
 pub use device_store::{
-    Acceptance, AnchorHealth, BundleHealth, DeviceStore, DocumentsHealth, Health, NoticeError, SealKeys,
-    VaultHealth,
+    Acceptance, AnchorHealth, BundleHealth, DeviceStore, DocumentsHealth, Health, NoticeError, ResetError,
+    SealKeys, VaultHealth,
 };
 pub use documents::{Documents, publish_also};
 pub use durable::write_atomically;
@@ -30,6 +30,7 @@ pub use gate::{BundleReader, CameraHandle, FeatureHandle, Gate, GateStatus, Snap
 pub use layout::{Finding, Installation, Layout};
 pub use lock::WriterLock;
 pub use state::{
-    AcceptedMarks, Glimpse, Held, HeldSeats, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused,
+    AcceptedMarks, Challenge, Glimpse, Held, HeldSeats, Identity, NumberMark, Pending, PendingKind, Ratchet,
+    Refused,
 };
 pub use vault::{LogEntry, VaultDamage, probe_value};

@@ -4,6 +4,7 @@ mod accept;
 mod activate;
 mod agent_first;
 mod check;
+mod clock;
 mod doctor;
 mod exchange;
 mod init;
@@ -52,7 +53,7 @@ enum Verb {
     /// Report to the issuer and take up its answer, over the network or by files
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Arguments),
-    /// Take up what the issuer signed beside the licence: a list of revoked licences
+    /// Take up what the issuer signed by itself: a list of revoked licences, an extension, a clock reset
     #[command(after_help = EXIT_CODES)]
     Accept(accept::Arguments),
     /// Put cameras on the licence's unnamed seats
@@ -67,6 +68,9 @@ enum Verb {
     /// Show licence, deadlines, keyset and the store's health
     #[command(after_help = EXIT_CODES)]
     Status(status::Arguments),
+    /// Set the device's mark of time back, by a file to the issuer's admin and one back
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Clock(clock::Verb),
     /// Examine files, disk, clock, keys, licence, store, agent and issuer; changes nothing, and ends with 1 if something
     /// fails, with 0 if there are only warnings
     #[command(after_help = EXIT_CODES)]
@@ -135,6 +139,7 @@ impl Cli {
             | Verb::Exchange(_)
             | Verb::Accept(_)
             | Verb::Seat(_)
+            | Verb::Clock(_)
             | Verb::Check(_)
             | Verb::Status(_)
             | Verb::Doctor(_)
@@ -173,6 +178,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Exchange(arguments) => exchange::carry_out(&arguments),
         Verb::Accept(arguments) => accept::carry_out(&arguments),
         Verb::Seat(verb) => seat::carry_out(&verb),
+        Verb::Clock(verb) => clock::carry_out(&verb),
         Verb::Run(arguments) => run::carry_out(&arguments, output),
         Verb::Check(arguments) => check::carry_out(&arguments),
         Verb::Status(arguments) => status::carry_out(&arguments),

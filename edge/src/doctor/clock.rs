@@ -26,7 +26,8 @@ pub(super) fn clock(facts: &Facts) -> Finding {
         return Finding::ok(check, format!("{shown}, with nothing to compare it with"));
     };
     if terms.state == State::ClockTampered {
-        let mend = format!("{SET_IT}; then {}", facts.verb("exchange"));
+        let mend =
+            format!("{SET_IT}; then {} --out FILE, for the issuer's admin", facts.verb("clock challenge"));
         return Finding::fail(check, "it was held back for more than a day of run time", mend);
     }
     for (flag, what) in [
@@ -82,6 +83,6 @@ mod tests {
         let found = with(|facts| facts.agent_said = Some(serde_json::json!({ "flags": ["clock_back"] })));
         assert!(found.level == Level::Warn && found.found.contains("before what is known"), "{found:?}");
         let found = with(|facts| facts.terms.as_mut().unwrap().state = State::ClockTampered);
-        assert!(found.level == Level::Fail && found.mend.unwrap().contains("brink-edge exchange"));
+        assert!(found.level == Level::Fail && found.mend.unwrap().contains("brink-edge clock challenge"));
     }
 }

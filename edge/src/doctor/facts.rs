@@ -87,6 +87,8 @@ pub(super) struct Licence {
     pub(super) exp: UnixSeconds,
     pub(super) ends_at: UnixSeconds,
     pub(super) offline_until: UnixSeconds,
+    /// Until where an extension moves the deadlines.
+    pub(super) extended_until: Option<UnixSeconds>,
     pub(super) life_seconds: i64,
 }
 
@@ -185,6 +187,8 @@ fn healthy_held(kid: Kid) -> Held {
         refusals: Vec::new(),
         notices: Vec::new(),
         seats: None,
+        challenge: None,
+        clock_reset: None,
     }
 }
 
@@ -201,6 +205,7 @@ impl Facts {
             exp: after(20),
             ends_at: after(27),
             offline_until: after(40),
+            extended_until: None,
             life_seconds: 30 * DAY,
         };
         Self {

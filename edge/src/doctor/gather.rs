@@ -224,6 +224,7 @@ fn terms(snapshot: &Snapshot) -> Terms {
                 exp: claims.exp,
                 ends_at: claims.ends_at(),
                 offline_until: contact.saturating_add(i64::try_from(claims.offline_max).unwrap_or(i64::MAX)),
+                extended_until: bundle.notices().extended_until(claims),
                 life_seconds: claims.exp.since(claims.nbf),
             }
         }),

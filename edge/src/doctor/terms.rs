@@ -79,19 +79,22 @@ pub(super) fn licence(facts: &Facts) -> Finding {
 
 /// Seconds to the first deadline, if it is near.
 fn next_end(licence: &Licence, now: UnixSeconds) -> Option<i64> {
-    let left = licence.exp.min(licence.offline_until).since(now);
+    let end = licence.exp.min(licence.offline_until);
+    let left = licence.extended_until.map_or(end, |until| end.max(until)).since(now);
     (left < LICENCE_SOON_SECONDS.min(licence.life_seconds / 4)).then_some(left)
 }
 
 fn described(licence: &Licence, terms: &Terms) -> String {
     let until = |moment| rfc3339(moment).unwrap_or_else(|| "for ever".to_owned());
+    let extended = licence.extended_until.map(|moment| format!(", extended until {}", until(moment)));
     format!(
-        "{}: seq {} valid until {}, grace until {}, offline until {}",
+        "{}: seq {} valid until {}, grace until {}, offline until {}{}",
         terms.state.as_str(),
         licence.seq,
         until(licence.exp),
         until(licence.ends_at),
-        until(licence.offline_until)
+        until(licence.offline_until),
+        extended.unwrap_or_default()
     )
 }
 
@@ -147,6 +150,11 @@ mod tests {
             (|terms: &mut Terms| terms.licence.as_mut().unwrap().exp = terms.now.saturating_add(DAY))
                 as fn(&mut Terms),
             |terms| terms.licence.as_mut().unwrap().offline_until = terms.now.saturating_add(DAY),
+            |terms| {
+                let licence = terms.licence.as_mut().unwrap();
+                licence.exp = terms.now.saturating_add(-DAY);
+                licence.extended_until = Some(terms.now.saturating_add(DAY));
+            },
         ] {
             let found = with(licence, change);
             assert!(found.level == Level::Warn && found.found.ends_with("1 d left"), "{found:?}");

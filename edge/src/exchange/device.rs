@@ -1,20 +1,21 @@
 //! The device at work: its key, its store, and the one exchange that may be under way.
 
+mod documents;
 mod opening;
 mod seats;
+
+pub use documents::{Challenge, Taken};
 
 use super::accept::{Accepted, Before, accept};
 use super::plan::{self, Draft};
 use super::{DeviceError, Refusal};
 use brink_license::clock::{BootId, Guarded, Reading};
 use brink_license::exchange::{ClientReport, RequestKind};
-use brink_license::token::{
-    CLAIMS_VERSION, LicenceClaims, NoticeKind, PresenceClaims, VerifiedLicence, VerifiedReceipt,
-};
+use brink_license::token::{CLAIMS_VERSION, LicenceClaims, PresenceClaims, VerifiedLicence, VerifiedReceipt};
 use brink_license::{PublicKey, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
 use brink_store::journal::ClockKeeper;
-use brink_store::{Acceptance, DeviceStore, Held, LogEntry, NoticeError, Pending, PendingKind, Refused};
+use brink_store::{Acceptance, DeviceStore, Held, LogEntry, Pending, PendingKind, Refused};
 
 /// The device in a directory: its key and its store. Whoever has one is the only writer there.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl Device {
         }
         let report = self.report(Vec::new(), reading.boot);
         let draft = plan::activation(self.held(), self.key.public_key(), code, report, nonce()?)?;
-        self.store_draft(&draft, reading)
+        self.store_draft(PendingKind::Activate, &draft, reading)
     }
 
     /// The request of an exchange, stored before it is handed out: the same bytes until they are answered.
@@ -87,7 +88,7 @@ impl Device {
         }
         let documents = self.store.documents();
         let draft = plan::exchange(self.held(), self.key.public_key(), documents, report, nonce()?)?;
-        self.store_draft(&draft.ok_or(not_activated)?, reading)
+        self.store_draft(PendingKind::Exchange, &draft.ok_or(not_activated)?, reading)
     }
 
     fn report(&self, clock_flags: Vec<String>, boot: BootId) -> ClientReport {
@@ -97,11 +98,16 @@ impl Device {
         ClientReport { clock_flags, boot_id: boot.to_string(), ..report }
     }
 
-    fn store_draft(&mut self, draft: &Draft, reading: &Reading) -> Result<Outgoing, DeviceError> {
+    fn store_draft(
+        &mut self,
+        kind: PendingKind,
+        draft: &Draft,
+        reading: &Reading,
+    ) -> Result<Outgoing, DeviceError> {
         let claims = draft.claims.to_json_bytes().map_err(|error| DeviceError::Claims(error.to_string()))?;
         let proof = sign_document(&self.key, Typ::Request, &claims)?;
         let pending = Pending {
-            kind: draft.kind,
+            kind,
             ctr: draft.claims.ctr,
             nonce: draft.claims.nonce,
             bytes: draft.encode(proof)?,
@@ -169,28 +175,6 @@ impl Device {
             new_licence: new_licence.is_some(),
             next_exchange_after,
         })
-    }
-
-    /// Takes up a notice that came by itself. Answers its kind, and whether it was new.
-    pub fn accept_notice(
-        &mut self,
-        token: &str,
-        reading: &Reading,
-    ) -> Result<(NoticeKind, bool), DeviceError> {
-        let taken = match NoticeKind::of_token(token.as_bytes()) {
-            Ok(kind) => self.store.accept_notice(kind, token).map(|new| (kind, new)),
-            Err(problem) => return Err(DeviceError::NoNotice(problem)),
-        };
-        match taken {
-            Ok(taken) => Ok(taken),
-            Err(NoticeError::Store(error)) => Err(error.into()),
-            Err(refused) => {
-                let at = self.guarded(reading).now;
-                let code = refused.code().to_owned();
-                self.store.record_refusal(&Refused { at, code, what: refused.to_string() })?;
-                Err(DeviceError::Notice(refused))
-            }
-        }
     }
 
     fn remember(&mut self, refusal: &Refusal, now: UnixSeconds) -> Result<(), DeviceError> {

@@ -4,9 +4,9 @@ use super::accept::Refusal;
 use super::plan::PlanError;
 use brink_license::exchange::ExchangeError;
 use brink_license::seating::SeatRefusal;
-use brink_license::token::TokenError;
+use brink_license::token::{TokenError, TypedError};
 use brink_signing::{KeyFileError, SignError};
-use brink_store::{NoticeError, StoreError};
+use brink_store::{NoticeError, ResetError, StoreError};
 use std::path::PathBuf;
 
 /// What went wrong between the device and its issuer.
@@ -55,6 +55,12 @@ pub enum DeviceError {
     /// A camera gets no seat, or keeps it.
     #[error("{0}")]
     Seat(#[from] SeatRefusal),
+    /// A text that was typed in and is none of ours.
+    #[error("{0}")]
+    Typed(#[from] TypedError),
+    /// A clock reset was refused; the clock's marks stay as they were.
+    #[error("refused: {0}")]
+    Reset(ResetError),
     /// The answer was refused; what was accepted before stays in force.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -75,6 +81,8 @@ impl DeviceError {
             DeviceError::NoNotice(problem) => problem.code().as_str(),
             DeviceError::Notice(refused) => refused.code(),
             DeviceError::Seat(refusal) => refusal.code(),
+            DeviceError::Typed(problem) => problem.code().as_str(),
+            DeviceError::Reset(refused) => refused.code(),
             DeviceError::Refused(refusal) => refusal.code().as_str(),
         }
     }

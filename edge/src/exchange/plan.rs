@@ -1,12 +1,12 @@
 //! From what is held to the next request. Pure: time, randomness and the machine's name are arguments.
 
 use brink_license::exchange::{
-    ACTIVATE_PATH, ClientReport, EXCHANGE_PATH, ExchangeError, ExchangeRequest, NoticesHeld, RequestBody,
-    RequestKind, Section, body_sha256, ratchet_mac,
+    ACTIVATE_PATH, CLOCK_RESET_PATH, ClientReport, EXCHANGE_PATH, ExchangeError, ExchangeRequest,
+    NoticesHeld, RequestBody, RequestKind, Section, body_sha256, ratchet_mac,
 };
 use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{CLAIMS_VERSION, RequestClaims};
-use brink_license::{DeviceId, IdError, PublicKey};
+use brink_license::{DeviceId, IdError, PublicKey, UnixSeconds};
 use brink_store::{Documents, Held, Pending, PendingKind};
 
 /// Where a request goes: the path of its proof.
@@ -21,8 +21,6 @@ pub const fn path_of(kind: PendingKind) -> &'static str {
 /// A request that lacks nothing but its proof's signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// What it asks.
-    pub kind: PendingKind,
     /// What the device signs.
     pub claims: RequestClaims,
     /// The body as it is sent, which the proof covers.
@@ -55,7 +53,7 @@ pub fn activation(
     let body = RequestBody { kind, report, last_receipt: None, sections: Vec::new() };
     // The issuer has given no name yet, so the device names itself after its key.
     let name = DeviceId::parse(&key.kid().to_string())?;
-    draft(PendingKind::Activate, held, key, &body, Sender { device: name, epoch: 0, nonce })
+    draft(ACTIVATE_PATH, held, key, &body, Sender { device: name, epoch: 0, nonce })
 }
 
 /// A request to report and be answered; `None` for a device without a name.
@@ -74,7 +72,24 @@ pub fn exchange(
         .extend(seats.map(|seats| Section { kind: SEATS_SECTION, bytes: seats.token.clone().into_bytes() }));
     let body = RequestBody { kind: RequestKind::Exchange, report, last_receipt, sections };
     let sender = Sender { device: identity.device.clone(), epoch: identity.epoch, nonce };
-    draft(PendingKind::Exchange, held, key, &body, sender).map(Some)
+    draft(EXCHANGE_PATH, held, key, &body, sender).map(Some)
+}
+
+/// A challenge for a clock reset; `None` for a device without a name. It takes no number: its nonce alone is spent.
+pub fn clock_challenge(
+    held: &Held,
+    key: &PublicKey,
+    report: ClientReport,
+    (wall, now): (UnixSeconds, UnixSeconds),
+    nonce: [u8; 32],
+) -> Result<Option<Draft>, PlanError> {
+    let Some(identity) = &held.identity else { return Ok(None) };
+    let kind = RequestKind::ClockReset { wall, now };
+    let body = RequestBody { kind, report, last_receipt: None, sections: Vec::new() };
+    let sender = Sender { device: identity.device.clone(), epoch: identity.epoch, nonce };
+    let draft = draft(CLOCK_RESET_PATH, held, key, &body, sender)?;
+    // No exchange, so it shows nothing of the ratchet either.
+    Ok(Some(Draft { ratchet_mac: None, ..draft }))
 }
 
 /// Who asks, and the nonce that has to come back.
@@ -85,7 +100,7 @@ struct Sender {
 }
 
 fn draft(
-    kind: PendingKind,
+    htu: &str,
     held: &Held,
     key: &PublicKey,
     body: &RequestBody,
@@ -97,7 +112,7 @@ fn draft(
         ver: CLAIMS_VERSION,
         iss: held.issuer.clone(),
         htm: "POST".into(),
-        htu: path_of(kind).into(),
+        htu: htu.into(),
         bh,
         dev: sender.device,
         epoch: sender.epoch,
@@ -105,7 +120,7 @@ fn draft(
         nonce: sender.nonce,
     };
     let ratchet_mac = held.ratchet.as_ref().map(|ratchet| ratchet_mac(&ratchet.0, &bh));
-    Ok(Draft { kind, claims, body, ratchet_mac, device_key: *key.as_bytes() })
+    Ok(Draft { claims, body, ratchet_mac, device_key: *key.as_bytes() })
 }
 
 impl Draft {

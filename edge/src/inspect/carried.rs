@@ -3,7 +3,8 @@
 use super::token::part_of;
 use super::{Inspection, Part, REDACTED, Standing, Trusted, manifest};
 use brink_license::exchange::{
-    ACTIVATE_PATH, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, Section,
+    ACTIVATE_PATH, CLOCK_RESET_PATH, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody,
+    RequestKind, Section,
 };
 use brink_license::keyset::{KeyUse, Keyset};
 use brink_license::seating::SEATS_SECTION;
@@ -52,6 +53,7 @@ const fn path_of(body: &RequestBody) -> &'static str {
     match body.kind {
         RequestKind::Activate { .. } => ACTIVATE_PATH,
         RequestKind::Exchange => EXCHANGE_PATH,
+        RequestKind::ClockReset { .. } => CLOCK_RESET_PATH,
     }
 }
 
@@ -79,6 +81,7 @@ fn body_content(body: &RequestBody) -> Value {
     let kind = match &body.kind {
         RequestKind::Activate { .. } => json!({ "activate": { "code": REDACTED } }),
         RequestKind::Exchange => json!("exchange"),
+        RequestKind::ClockReset { wall, now } => json!({ "clock_reset": { "wall": wall, "now": now } }),
     };
     json!({
         "kind": kind,

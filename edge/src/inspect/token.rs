@@ -4,8 +4,9 @@ use super::trusted::Unreachable;
 use super::{Inspection, Part, Standing, Trusted};
 use brink_license::keyset::{KeyUse, Keyset};
 use brink_license::token::{
-    Authority, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, RevocationsClaims,
-    RevocationsExpected, TokenError, UnverifiedToken, verify,
+    Authority, ClockResetClaims, ClockResetExpected, ExtensionClaims, ExtensionExpected, LicenceClaims,
+    LicenceExpected, ReceiptClaims, ReceiptExpected, RevocationsClaims, RevocationsExpected, TokenError,
+    UnverifiedToken, verify,
 };
 use brink_license::{Code, Typ, b64};
 use serde_json::{Value, json};
@@ -115,6 +116,14 @@ pub(super) fn check(
             let expected = RevocationsExpected { issuer, tenant: None };
             verify::<RevocationsClaims>(bytes, Authority::Issuer(keyset, KeyUse::License), &expected)
                 .map(drop)
+        }
+        Typ::Extension => {
+            let expected = ExtensionExpected { issuer, licence: None };
+            verify::<ExtensionClaims>(bytes, Authority::Issuer(keyset, KeyUse::License), &expected).map(drop)
+        }
+        Typ::ClockReset => {
+            let expected = ClockResetExpected { issuer, challenged: None };
+            verify::<ClockResetClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &expected).map(drop)
         }
         Typ::Request | Typ::Presence | Typ::Seats => Err(TokenError::WrongTyp { expected: Typ::License }),
     }

@@ -88,7 +88,9 @@ const fn audience(command: &Command) -> Audience {
         // A host adds a camera to a seat that is free; taking one off uses up what a site may move.
         Command::SeatAssign { .. } | Command::SeatList => Audience::Hosts,
         Command::SeatRelease { .. } => Audience::Owner("take a camera off its seat"),
-        Command::Accept { .. } => Audience::Owner("bring a notice"),
+        Command::Accept { .. } | Command::AcceptTyped { .. } => Audience::Owner("bring a notice"),
+        // Its answer sets the clock back, and a new one spoils the one that is on its way.
+        Command::ClockChallenge => Audience::Owner("make a clock challenge"),
         Command::Init { .. } => Audience::Owner("pin whom the device trusts"),
     }
 }
@@ -136,6 +138,8 @@ mod tests {
             (Command::SeatAssign { camera: "cam-1".parse().unwrap(), packs: None }, true),
             (Command::SeatList, true),
             (Command::SeatRelease { camera: "cam-1".parse().unwrap() }, false),
+            (Command::AcceptTyped { text: "AAAAA".to_owned() }, false),
+            (Command::ClockChallenge, false),
             (Command::Init { trust: "{}".to_owned() }, false),
         ]
     }

@@ -27,6 +27,8 @@ impl Writer {
             | Command::ExchangeExport
             | Command::ExchangeImport { .. }
             | Command::Accept { .. }
+            | Command::AcceptTyped { .. }
+            | Command::ClockChallenge
             | Command::Check(_)
             | Command::Status => None,
         };

@@ -64,6 +64,7 @@ fn of_issue(error: &IssueError) -> &'static str {
     match error {
         IssueError::NothingRevoked(_) => "NOTHING_REVOKED",
         IssueError::TooMany { .. } => "TOO_MANY",
+        IssueError::Extension(error) => error.code(),
         IssueError::NotReady(refusal) => refusal.code(),
         IssueError::Sign(_) => "SIGN",
         IssueError::Claims(_) => "INTERNAL",

@@ -1,5 +1,6 @@
 //! `brink-issuer device`.
 
+mod clock_reset;
 mod evidence;
 mod list;
 mod reactivate;
@@ -36,6 +37,9 @@ pub(super) enum Device {
     /// Show what was seen of copies of a device: both requests, their proofs, counters, boots and times
     #[command(after_help = EXIT_CODES)]
     Evidence(evidence::Evidence),
+    /// Answer a device's clock challenge, so that it may set its mark of time back
+    #[command(after_help = EXIT_CODES)]
+    ClockReset(clock_reset::ClockReset),
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +69,7 @@ impl Device {
             Device::Replace(replace) => &replace.target,
             Device::Reactivate(reactivate) => &reactivate.target,
             Device::Evidence(evidence) => &evidence.target,
+            Device::ClockReset(reset) => &reset.target,
         }
     }
 
@@ -76,6 +81,7 @@ impl Device {
             Device::Replace(replace) => replace.run(output),
             Device::Reactivate(reactivate) => reactivate.run(output),
             Device::Evidence(evidence) => evidence.run(output),
+            Device::ClockReset(reset) => reset.run(output),
         }
     }
 }

@@ -118,6 +118,7 @@ impl CliError {
             Self::Open(OpenError::Keys(KeysError::PassphraseMissing(_))) => Exit::Usage,
             Self::Issue(IssueError::NotReady(refusal)) if !refusal.is_failure() => Exit::NotAllowed,
             Self::Issue(error) if error.is_of_state() => Exit::NotAllowed,
+            Self::Issue(IssueError::Extension(_)) => Exit::Usage,
             Self::Admin(error) => admin_exit(error),
             Self::Keyring(error) => keyring_exit(error),
             Self::File { .. }

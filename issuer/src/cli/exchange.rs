@@ -41,7 +41,7 @@ fn failed(path: &Path, error: io::Error) -> CliError {
 }
 
 /// One byte more than is allowed, so that the decoder sees and says that it is too large.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(REQUEST_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -1,5 +1,6 @@
 //! `brink-issuer license`.
 
+mod extend;
 mod revocations;
 
 use super::EXIT_CODES;
@@ -14,6 +15,7 @@ use crate::shown::{HOLDERS_SHOWN, ShownDesired, ShownLicence, ShownSeats, ShownT
 use crate::standing::{StandingOrder, Turn};
 use brink_license::DeviceId;
 use clap::{Args, Subcommand};
+use extend::Extend;
 use revocations::Revocations;
 use std::fmt::Write;
 
@@ -34,6 +36,9 @@ pub(super) enum License {
     /// Write the signed list of a tenant's revoked licences, for sites that no exchange reaches
     #[command(after_help = EXIT_CODES)]
     Revocations(Revocations),
+    /// Let a licence last a few days longer, as a file or as lines to read out; bounded and audited
+    #[command(after_help = EXIT_CODES)]
+    Extend(Extend),
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +88,7 @@ impl License {
         match self {
             License::Show(show) => &show.target,
             License::Revocations(list) => &list.target,
+            License::Extend(extend) => &extend.target,
             License::Revoke(standing) | License::Suspend(standing) | License::Resume(standing) => {
                 &standing.target
             }
@@ -96,6 +102,7 @@ impl License {
             License::Suspend(standing) => standing.run(Turn::Suspend, output),
             License::Resume(standing) => standing.run(Turn::Resume, output),
             License::Revocations(list) => list.run(output),
+            License::Extend(extend) => extend.run(output),
         }
     }
 }

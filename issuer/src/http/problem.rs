@@ -39,7 +39,10 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::Retired { .. }
         | Refusal::Revoked(_)
         | Refusal::Unlicensable(_) => StatusCode::FORBIDDEN,
-        Refusal::CloneSuspected(_) | Refusal::CodeSpent | Refusal::KeyInUse => StatusCode::CONFLICT,
+        Refusal::Reason => StatusCode::BAD_REQUEST,
+        Refusal::CloneSuspected(_) | Refusal::CodeSpent | Refusal::KeyInUse | Refusal::ChallengeSpent(_) => {
+            StatusCode::CONFLICT
+        }
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Storage(StorageError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Sign(_)

@@ -14,7 +14,10 @@ mod seats;
 pub mod sqlite;
 
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
-pub use notices::{IssuedNotice, NewRevocations, RevocationList, RevocationsView, RevokedRow};
+pub use notices::{
+    ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
+    NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
+};
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
@@ -195,6 +198,21 @@ pub trait Storage: Send + Sync {
 
     /// Whether this request of the device was answered before, among the newest of its epoch.
     fn was_answered(&self, device: &DeviceId, mark: &AnswerMark) -> Result<bool, StorageError>;
+    /// Adds an extension to a device's licence, and holds its seats for as long.
+    fn extend(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, ExtensionView, NewExtension>,
+    ) -> Result<(), StorageError>;
+
+    /// Adds the answer to a device's clock challenge.
+    fn reset_clock(
+        &self,
+        device: &DeviceId,
+        nonce: &[u8; 32],
+        plan: Plan<'_, ClockResetView, NewClockReset>,
+    ) -> Result<(), StorageError>;
 
     /// The devices, other than this one, that hold most seats at `now`; at most `limit`.
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError>;

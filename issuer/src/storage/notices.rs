@@ -1,6 +1,7 @@
 //! Notices as they are recorded, and what their plans see.
 
-use super::plans::AuditNote;
+use super::plans::{AuditNote, DeviceView};
+use super::rows::DeviceRow;
 use brink_license::token::{NoticeKind, RevokedLicence};
 use brink_license::{Kid, TenantId, UnixSeconds};
 
@@ -59,6 +60,83 @@ pub struct RevocationList {
 pub struct NewRevocations {
     /// Its version is one above the latest.
     pub list: RevocationList,
+    /// What the audit says.
+    pub note: AuditNote,
+}
+
+/// What an extension is decided on.
+#[derive(Clone, Debug)]
+pub struct ExtensionView {
+    /// The device.
+    pub device: DeviceView,
+    /// What the licences that it may still hold have at most, over or not: an extension puts them in force.
+    pub revived: Share,
+    /// What it holds as it is.
+    pub held: Share,
+    /// What the tenant's other devices hold.
+    pub held_elsewhere: Share,
+    /// Its extensions, oldest first.
+    pub earlier: Vec<Extension>,
+}
+
+/// Seats and a part of the quotas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Seats.
+    pub seats: u64,
+    /// Parts per million of the tenant's quotas.
+    pub quota_ppm: u64,
+}
+
+/// A signed extension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// Rises by one for each device.
+    pub number: u64,
+    /// The key that signed.
+    pub kid: Kid,
+    /// Issued.
+    pub iat: UnixSeconds,
+    /// What is in force goes on until here.
+    pub until: UnixSeconds,
+    /// The token itself.
+    pub token: String,
+}
+
+/// An extension to add.
+#[derive(Clone, Debug)]
+pub struct NewExtension {
+    /// Its number is one above the latest.
+    pub extension: Extension,
+    /// What the audit says.
+    pub note: AuditNote,
+}
+
+/// What a clock challenge is decided on.
+#[derive(Clone, Debug)]
+pub struct ClockResetView {
+    /// The device.
+    pub device: DeviceRow,
+    /// The answer that this challenge has had.
+    pub answered: Option<ClockReset>,
+}
+
+/// A signed answer to a clock challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClockReset {
+    /// The key that signed.
+    pub kid: Kid,
+    /// Issued.
+    pub iat: UnixSeconds,
+    /// The token itself.
+    pub token: String,
+}
+
+/// An answer to add.
+#[derive(Clone, Debug)]
+pub struct NewClockReset {
+    /// The only one of its challenge.
+    pub reset: ClockReset,
     /// What the audit says.
     pub note: AuditNote,
 }

@@ -212,8 +212,10 @@ pub struct DeviceListed {
     pub reported_seq: u64,
     /// Where that minted last ends.
     pub exp: Option<UnixSeconds>,
-    /// Where its grace ends.
+    /// Where its grace ends, or its extension.
     pub ends_at: Option<UnixSeconds>,
+    /// Until where an extension that still counts keeps it going.
+    pub extended_until: Option<UnixSeconds>,
     /// Seats that it may still use.
     pub seats_held: u64,
     /// Until when.

@@ -28,7 +28,7 @@ impl Bench {
         (retired, made.unwrap())
     }
 
-    fn audited(&self, action: &str) -> (String, serde_json::Value) {
+    pub(super) fn audited(&self, action: &str) -> (String, serde_json::Value) {
         let connection = rusqlite::Connection::open(self.data.database()).unwrap();
         let sql = "SELECT actor, detail FROM audit WHERE action = ?1";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));

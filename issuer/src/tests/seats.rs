@@ -1,4 +1,5 @@
 use crate::testkit::{Bench, DAY, Edge, names};
+use brink_license::token::ExtensionClaims;
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -19,6 +20,11 @@ enum Step {
     /// The answer is lost on the way: the device goes on with what it has.
     LoseAnswer(usize),
     Pass(i64),
+    /// An extension, which the device may take up at any time.
+    Extend {
+        device: usize,
+        days: u32,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -30,15 +36,44 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0_usize..4).prop_map(Step::Exchange),
         2 => (0_usize..4).prop_map(Step::LoseAnswer),
         2 => (0_i64..20).prop_map(|days| Step::Pass(days * DAY)),
+        2 => (0_usize..4, 1_u32..=14).prop_map(|(device, days)| Step::Extend { device, days }),
+    ]
+}
+
+/// A fleet whose devices are left alone for about as long as a lease lasts, and extended.
+fn extending_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => (0_usize..3, 0_usize..16).prop_map(|(device, camera)| Step::Assign { device, camera }),
+        3 => (0_usize..3).prop_map(Step::Exchange),
+        1 => (0_usize..3).prop_map(Step::LoseAnswer),
+        3 => prop_oneof![0_i64..4, 20_i64..40].prop_map(|days| Step::Pass(days * DAY)),
+        4 => (0_usize..3, 1_u32..=14).prop_map(|(device, days)| Step::Extend { device, days }),
     ]
 }
 
 struct Site {
     bench: Bench,
     codes: Vec<(crate::admin::MadeCode, Option<Edge>)>,
+    extensions: Vec<ExtensionClaims>,
 }
 
 impl Site {
+    fn new() -> Self {
+        Self { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new(), extensions: Vec::new() }
+    }
+
+    /// Nothing sums above what is subscribed, after any step.
+    fn lives_through(&mut self, steps: &[Step]) -> Result<(), TestCaseError> {
+        for step in steps {
+            self.take(step);
+            prop_assert!(self.minted() <= u64::from(SUBSCRIBED), "minted {} after {step:?}", self.minted());
+            let in_force = self.in_force();
+            prop_assert!(in_force <= u64::from(SUBSCRIBED), "in force {in_force} after {step:?}");
+            prop_assert!(self.quota() <= 50_000, "quota {} after {step:?}", self.quota());
+        }
+        Ok(())
+    }
+
     fn take(&mut self, step: &Step) {
         match step {
             Step::Code if self.codes.len() < 4 => self.codes.push((self.bench.code(1), None)),
@@ -68,6 +103,12 @@ impl Site {
                 }
             }
             Step::Pass(seconds) => self.bench.pass(*seconds),
+            Step::Extend { device, days } => {
+                if let Some((made, _)) = self.codes.get(*device) {
+                    let extended = self.bench.extend(&made.devices[0], *days);
+                    self.extensions.extend(extended.ok().map(|extended| extended.extension.claims().clone()));
+                }
+            }
         }
     }
 
@@ -85,10 +126,18 @@ impl Site {
         }
     }
 
+    /// Whether what a device holds still allows something, with whatever extension it may have taken up.
+    fn is_live(&self, edge: &Edge) -> bool {
+        let now = crate::clock::Clock::now(&*self.bench.clock);
+        let mut extensions = self.extensions.iter();
+        edge.licence.is_some()
+            && (edge.claims().ends_at() > now
+                || extensions.any(|extension| extension.extends(edge.claims()) && extension.until > now))
+    }
+
     /// Seats of the licences that devices hold and that still allow something.
     fn in_force(&self) -> u64 {
-        let now = crate::clock::Clock::now(&*self.bench.clock);
-        let live = |edge: &Edge| edge.licence.is_some() && edge.claims().ends_at() > now;
+        let live = |edge: &Edge| self.is_live(edge);
         let seats = |edge: &Edge| edge.seats().0 as u64 + u64::from(edge.seats().1);
         self.codes.iter().filter_map(|(_, edge)| edge.as_ref()).filter(|edge| live(edge)).map(seats).sum()
     }
@@ -98,15 +147,15 @@ impl Site {
         let connection = Connection::open(self.bench.data.database()).unwrap();
         let sql = "SELECT coalesce(sum(named_seats + any_seats), 0) FROM licences l
                    WHERE seq = (SELECT max(seq) FROM licences m WHERE m.device = l.device)
-                     AND exp + grace_seconds > ?1";
+                     AND max(exp + grace_seconds, coalesce((SELECT max(until) FROM extensions e WHERE e.device = l.device
+                             AND e.epoch = l.epoch AND e.iat >= l.iat), 0)) > ?1";
         let now = crate::clock::Clock::now(&*self.bench.clock).as_i64();
         connection.query_row(sql, [now], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
     }
 
     fn quota(&self) -> u64 {
-        let now = crate::clock::Clock::now(&*self.bench.clock);
         let edges = self.codes.iter().filter_map(|(_, edge)| edge.as_ref());
-        edges.filter(|edge| edge.claims().ends_at() > now).map(|edge| edge.claims().quotas[0].limit).sum()
+        edges.filter(|edge| self.is_live(edge)).map(|edge| edge.claims().quotas[0].limit).sum()
     }
 }
 
@@ -115,20 +164,26 @@ proptest! {
 
     #[test]
     fn seats_and_quotas_never_sum_above_the_subscription(steps in prop::collection::vec(step(), 1..60)) {
-        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new() };
-        for step in &steps {
-            site.take(step);
-            prop_assert!(site.minted() <= u64::from(SUBSCRIBED), "minted {} after {step:?}", site.minted());
-            prop_assert!(site.in_force() <= u64::from(SUBSCRIBED), "in force {} after {step:?}", site.in_force());
-            prop_assert!(site.quota() <= 50_000, "quota {} after {step:?}", site.quota());
-        }
+        Site::new().lives_through(&steps)?;
+    }
+
+    #[test]
+    fn no_extension_lets_seats_or_quotas_sum_above_the_subscription(
+        steps in prop::collection::vec(extending_step(), 1..60)
+    ) {
+        let mut site = Site::new();
+        (0..3).for_each(|index| {
+            site.take(&Step::Code);
+            site.take(&Step::Activate(index));
+        });
+        site.lives_through(&steps)?;
     }
 
     #[test]
     fn once_everybody_has_reported_nothing_is_withheld_and_every_seat_is_out(
         steps in prop::collection::vec(step(), 1..40)
     ) {
-        let mut site = Site { bench: Bench::with(SUBSCRIBED, &[]), codes: Vec::new() };
+        let mut site = Site::new();
         steps.iter().for_each(|step| site.take(step));
         (0..4).for_each(|index| site.take(&Step::Activate(index)));
         for _ in 0..5 {

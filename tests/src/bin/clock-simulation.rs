@@ -28,7 +28,7 @@ impl Random {
 
 type Life = fn(&mut Random) -> Vec<Step>;
 
-const ADVERSARIES: [(&str, Life); 8] = [
+const ADVERSARIES: [(&str, Life); 11] = [
     ("honest, with a clock", |random| {
         repeat(random, |random| {
             vec![
@@ -66,13 +66,44 @@ const ADVERSARIES: [(&str, Life); 8] = [
             vec![Step::SetWall(START), Step::Suspend(random.below(20 * DAY)), random.run()]
         })
     }),
+    ("has 14 days more, and freezes the clock", |random| {
+        let mut steps: Vec<Step> = (0..200).map(|_| Step::Run(5 * 3600)).collect();
+        steps.extend([Step::Extend(14 * DAY), Step::AcceptExtension]);
+        steps.extend(repeat(random, |random| vec![Step::Off(60), Step::SetWall(START), random.run()]));
+        steps
+    }),
+    ("is believed far ahead, then reset", |random| {
+        repeat(random, |random| {
+            let mut steps = vec![Step::SetOffset(random.below(4000 * DAY))];
+            steps.extend((0..8).map(|_| Step::Run(4 * 3600)));
+            steps.extend([Step::SetOffset(0), random.run(), Step::Challenge, Step::Answer]);
+            steps.extend([random.run(), Step::AcceptReset, random.run()]);
+            steps
+        })
+    }),
+    ("has 14 days more, and keeps resets back", |random| {
+        let mut steps: Vec<Step> = (0..200).map(|_| Step::Run(5 * 3600)).collect();
+        steps.extend([Step::Extend(14 * DAY), Step::AcceptExtension]);
+        steps.extend(repeat(random, |_| {
+            let mut steps = vec![Step::Challenge, Step::Answer];
+            steps.extend((0..18).flat_map(|_| [Step::SetWall(START), Step::Run(4 * 3600)]));
+            steps.push(Step::AcceptReset);
+            steps
+        }));
+        steps
+    }),
     ("anything at random", |random| {
         repeat(random, |random| {
-            vec![match random.below(5) {
+            vec![match random.below(10) {
                 0 => Step::Suspend(random.below(3 * DAY)),
                 1 => Step::Off(random.below(30 * DAY)),
                 2 => Step::SetOffset(random.below(800 * DAY) - 400 * DAY),
                 3 => Step::SetWall(random.below(i64::MAX)),
+                4 => Step::Extend(random.below(14 * DAY)),
+                5 => Step::AcceptExtension,
+                6 => Step::Challenge,
+                7 => Step::Answer,
+                8 => Step::AcceptReset,
                 _ => random.run(),
             }]
         })
@@ -99,6 +130,8 @@ fn worst(lease: Lease, life: Life, lives: u64) -> Outcome {
             outlived: worst.outlived | outcome.outlived,
             back: worst.back | outcome.back,
             tampered: worst.tampered | outcome.tampered,
+            granted: worst.granted.max(outcome.granted),
+            resets: worst.resets.max(outcome.resets),
         }
     })
 }
@@ -126,7 +159,7 @@ fn main() {
             println!(
                 "  {adversary:<40} {:>9.2} {:>7.2} {:>9.2}  {:<8} {:<8} {told}",
                 days(outcome.permitted_run),
-                days(lease.offline_max + lease.grace),
+                days(lease.offline_max + lease.grace + outcome.granted),
                 days(outcome.last_permitted),
                 outcome.fell,
                 outcome.outlived,

@@ -64,6 +64,12 @@ impl Site {
         self.check("cam-000", NEAR_MISS).state
     }
 
+    /// The state with the wall clock at [`forge::ISSUED`] for ever, so many seconds after boot.
+    pub(crate) fn state_with_frozen_clock(&mut self, boottime: i64) -> State {
+        let reading = Reading { wall: at(0), boot: self.boot, boottime };
+        self.reader.tick(&reading).standing().state
+    }
+
     pub(crate) fn refusal(&self) -> Option<Code> {
         self.reader.refused().map(|error| error.code())
     }

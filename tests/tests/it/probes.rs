@@ -7,8 +7,11 @@ use brink_license::exchange::{
     ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, Section,
     body_sha256,
 };
-use brink_license::keyset::TrustAnchor;
-use brink_license::token::{LicenceClaims, LicenceStanding, RequestClaims, SeqMark};
+use brink_license::keyset::{KeyUse, TrustAnchor};
+use brink_license::token::{
+    Authority, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceStanding, RequestClaims, SeqMark,
+    TypedExtension, verify,
+};
 use brink_license::{DeviceId, Typ, UnixSeconds, b64};
 use brink_store::anchor::Anchor;
 use brink_store::{AcceptedMarks, LogEntry, NumberMark};
@@ -34,6 +37,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "marks" => vec![kept_marks(&[]), kept_marks(&[(1_800_000_100, 100), (1_799_000_000, 4000)])],
         "vault_record" => vault_contents(),
         "seats" => seat_payloads(),
+        "typed_extension" => typed_extensions(),
         other => panic!("the target {other} has no seeds: add some"),
     }
 }
@@ -158,6 +162,38 @@ fn response(licence: Option<String>) -> Vec<u8> {
     }
     .encode()
     .unwrap()
+}
+
+/// Two that were signed, as they are read out and as they are typed in a hurry.
+fn typed_extensions() -> Vec<Vec<u8>> {
+    let licence = forge::licence(1);
+    let lines = |number, span| {
+        let token = forge::extension(forge::LICENSE, &licence, number, span);
+        let (keyset, expected) = (forge::keyset(), ExtensionExpected::of(&licence));
+        let authority = Authority::Issuer(&keyset, KeyUse::License);
+        let extension = verify::<ExtensionClaims>(token.as_bytes(), authority, &expected).unwrap();
+        TypedExtension::of(&extension).unwrap().lines().join("\n")
+    };
+    let (one, other) = (lines(1, (0, 24)), lines(65_535, (38 * forge::DAY, 14 * 24)));
+    let hurried = other.to_lowercase().replace('0', "o").replace(['\n', ' '], "");
+    vec![one.into_bytes(), other.into_bytes(), hurried.into_bytes()]
+}
+
+#[test]
+fn what_was_typed_is_the_document_that_was_signed_and_nothing_else_verifies() {
+    let licence = forge::licence(1);
+    let token = forge::extension(forge::LICENSE, &licence, 7, (38 * forge::DAY, 14 * 24));
+    let text = String::from_utf8(typed_extensions().remove(1)).unwrap();
+    let typed = TypedExtension::parse(&text).unwrap();
+    let signed = forge::extension(forge::LICENSE, &licence, 65_535, (38 * forge::DAY, 14 * 24));
+    assert_eq!(typed.token(&licence, &forge::keyset()).unwrap(), signed);
+    assert_ne!(typed.token(&licence, &forge::keyset()).unwrap(), token);
+    let another = brink_license::token::LicenceClaims { epoch: 2, ..licence };
+    let rebuilt = typed.token(&another, &forge::keyset()).unwrap();
+    let keyset = forge::keyset();
+    let authority = Authority::Issuer(&keyset, KeyUse::License);
+    let refused = verify::<ExtensionClaims>(rebuilt.as_bytes(), authority, &ExtensionExpected::of(&another));
+    assert_eq!(refused.unwrap_err().code(), brink_license::Code::BadSignature, "typed in at another device");
 }
 
 #[test]

@@ -17,8 +17,9 @@ const JUMP_SETTLED_MAX: i64 = DAY;
 /// Largest first catch-up of a boot: a device may have stood in a store room.
 const JUMP_FIRST_MAX: i64 = 180 * DAY;
 /// The first byte of kept marks.
-const MARKS_VERSION: u8 = 1;
-
+const MARKS_VERSION: u8 = 2;
+/// Marks of this version have no number of resets at their end.
+const MARKS_VERSION_WITHOUT_RESETS: u8 = 1;
 /// A jump that held for this long is believed.
 const JUMP_HELD: i64 = DAY;
 
@@ -97,7 +98,21 @@ impl ReceiptMark {
     }
 }
 
-/// What is remembered between readings. It never falls while the device is offline.
+/// A reset that the issuer signed and the device has accepted: from then on the issuer's time counts, and no mark that
+/// was known before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResetMark {
+    /// Rises with every reset on this machine.
+    pub number: u64,
+    /// The issuer's time when it answered the challenge.
+    pub server_time: UnixSeconds,
+    /// The boot it was accepted in.
+    pub boot: BootId,
+    /// That boot's seconds when it was accepted.
+    pub boottime: i64,
+}
+
+/// What is remembered between readings. It never falls while the device is offline, but by a reset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     floor: UnixSeconds,
@@ -110,6 +125,8 @@ pub struct Marks {
     ran: i64,
     /// The receipt that `ran` counts from.
     since: Option<ReceiptMark>,
+    /// The number of the reset accepted last: `hwm` and what was held against the clock count from it.
+    resets: u64,
 }
 
 /// The guarded time of one reading.
@@ -140,6 +157,7 @@ impl Marks {
             jump_for: 0,
             ran: 0,
             since: None,
+            resets: 0,
         }
     }
 
@@ -153,8 +171,14 @@ impl Marks {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (&version, rest) = bytes.split_first()?;
-        let marks: Self = postcard::from_bytes(rest).ok()?;
-        (version == MARKS_VERSION && marks.to_bytes() == bytes).then_some(marks)
+        // Before there were resets there was none.
+        let content = match version {
+            MARKS_VERSION => rest.to_vec(),
+            MARKS_VERSION_WITHOUT_RESETS => [rest, &[0]].concat(),
+            _ => return None,
+        };
+        let marks: Self = postcard::from_bytes(&content).ok()?;
+        (marks.to_bytes().get(1..) == Some(&content[..])).then_some(marks)
     }
 
     /// Takes what `other` knows better: marks of one device that were kept in two places.
@@ -165,10 +189,11 @@ impl Marks {
         let mut theirs = other.clone();
         self.catch_up_with(&mut theirs);
         self.floor = self.floor.max(theirs.floor);
-        match self.set_at().cmp(&theirs.set_at()) {
+        match self.order().cmp(&theirs.order()) {
             Ordering::Less => {
                 (self.hwm, self.back_for, self.anchored) = (theirs.hwm, theirs.back_for, theirs.anchored);
                 (self.settled, self.jump_for) = (theirs.settled, theirs.jump_for);
+                self.resets = theirs.resets;
             }
             Ordering::Equal => {
                 self.hwm = self.hwm.max(theirs.hwm);
@@ -203,9 +228,9 @@ impl Marks {
         self.last = Some((boot, boottime));
     }
 
-    /// The moment of the receipt that set the clock last.
-    fn set_at(&self) -> Option<UnixSeconds> {
-        self.anchored.map(|anchored| anchored.server_time)
+    /// By what the clock was set last: what was known before it does not count after it.
+    fn order(&self) -> (u64, Option<UnixSeconds>) {
+        (self.resets, self.anchored.map(|anchored| anchored.server_time))
     }
 
     /// Whether these marks know where this boot stands.
@@ -222,7 +247,7 @@ impl Marks {
             (Some(mine), Some(theirs)) => mine.is_after(&theirs),
             (mine, _) => mine.is_some(),
         };
-        let as_late = match self.set_at().cmp(&other.set_at()) {
+        let as_late = match self.order().cmp(&other.order()) {
             Ordering::Less => false,
             Ordering::Equal => self.hwm >= other.hwm,
             // Set since, perhaps back.
@@ -259,6 +284,30 @@ impl Marks {
         self.anchored = Some(anchored);
         self.back_for = 0;
         self.jump_for = 0;
+    }
+
+    /// The issuer answered a challenge of this device: its time counts from then on, once, however often this is heard.
+    /// What has been run since the last receipt stays charged, and documents are not unsaid.
+    pub fn reset(&mut self, mark: &ResetMark) {
+        self.raise_floor(mark.server_time);
+        if mark.number <= self.resets {
+            return;
+        }
+        let since = match self.last {
+            Some((boot, boottime)) if boot == mark.boot => boottime.saturating_sub(mark.boottime).max(0),
+            Some(_) | None => 0,
+        };
+        self.hwm = self.floor.max(mark.server_time.saturating_add(since));
+        (self.back_for, self.jump_for) = (0, 0);
+        // Its token may have been on its way for days: the next catch-up is the first one again.
+        self.settled = false;
+        self.resets = mark.number;
+    }
+
+    /// The number of the reset accepted last; 0 for none.
+    #[must_use]
+    pub const fn resets(&self) -> u64 {
+        self.resets
     }
 
     /// The best lower bound of now at the last reading.
@@ -446,7 +495,86 @@ mod tests {
         assert_eq!(Marks::from_bytes(&[]), None);
         assert_eq!(Marks::from_bytes(&[&bytes[..], &[0]].concat()), None);
         assert!((0..bytes.len()).all(|cut| Marks::from_bytes(&bytes[..cut]).is_none()));
-        assert_eq!(Marks::from_bytes(&[&[2], &bytes[1..]].concat()), None, "another version");
+        assert_eq!(Marks::from_bytes(&[&[3], &bytes[1..]].concat()), None, "another version");
+    }
+
+    #[test]
+    fn marks_of_the_first_version_are_read_as_without_a_reset() {
+        let mut marks = marks();
+        marks.receipt(receipt(5));
+        marks.advance(&reading(START, 10));
+        let bytes = marks.to_bytes();
+        let (last, first) = bytes.split_last().unwrap();
+        assert_eq!(*last, 0);
+        let first = [&[1], &first[1..]].concat();
+        assert_eq!(Marks::from_bytes(&first), Some(marks.clone()));
+        assert_eq!(Marks::from_bytes(&[&first[..], &[0]].concat()), None);
+        marks.reset(&reset(1, START));
+        assert_ne!(Marks::from_bytes(&marks.to_bytes()), None);
+    }
+
+    fn reset(number: u64, server_time: i64) -> ResetMark {
+        ResetMark { number, server_time: UnixSeconds::new(server_time), boot: BOOT, boottime: 100 }
+    }
+
+    /// A clock that was ten years ahead until it was believed, and is right again now.
+    fn poisoned() -> Marks {
+        let mut marks = marks();
+        marks.receipt(receipt(5));
+        for hour in 0..=26 {
+            marks.advance(&reading(START + 3650 * DAY + hour * HOUR, 10 + hour * HOUR));
+        }
+        assert!(marks.lower_bound() > UnixSeconds::new(START + 3650 * DAY));
+        marks
+    }
+
+    #[test]
+    fn a_reset_recovers_a_clock_that_was_believed_and_one_that_was_held_back() {
+        let mut marks = poisoned();
+        let boottime = 10 + 27 * HOUR;
+        let wrong = marks.advance(&reading(START + 27 * HOUR, boottime));
+        assert_eq!(wrong.flags, Flags::CLOCK_BACK);
+        let ran = marks.advance(&reading(START + 53 * HOUR, boottime + 26 * HOUR));
+        assert!(ran.tampered);
+        let at = ResetMark { boottime: boottime + 26 * HOUR, ..reset(1, START + 50 * HOUR) };
+        marks.reset(&at);
+        let right = marks.advance(&reading(START + 53 * HOUR, boottime + 26 * HOUR));
+        assert_eq!((right.flags, right.tampered), (Flags::NONE, false));
+        assert_eq!(right.now, UnixSeconds::new(START + 53 * HOUR));
+        assert_eq!(right.ran, ran.ran, "run time stays charged");
+        marks.advance(&reading(START + 60 * HOUR, boottime + 33 * HOUR));
+        marks.reset(&at);
+        assert_eq!(marks.lower_bound(), UnixSeconds::new(START + 60 * HOUR), "heard again it does nothing");
+        assert_eq!(marks.resets(), 1);
+    }
+
+    #[test]
+    fn a_reset_that_is_heard_late_has_gone_on_meanwhile_and_documents_are_not_unsaid() {
+        let mut marks = poisoned();
+        marks.raise_floor(UnixSeconds::new(START + 30 * HOUR));
+        marks.reset(&reset(7, START));
+        assert_eq!(marks.lower_bound(), UnixSeconds::new(START + 30 * HOUR));
+        marks.reset(&reset(8, START + 26 * HOUR));
+        assert_eq!(marks.lower_bound(), UnixSeconds::new(START + 52 * HOUR - 90));
+    }
+
+    #[test]
+    fn no_older_marks_undo_a_reset_wherever_they_were_kept() {
+        let before = poisoned();
+        let mut after = before.clone();
+        after.reset(&reset(1, START + 20 * HOUR));
+        assert!(after.reaches(&before) && !before.reaches(&after));
+        let mut joined = after.clone();
+        joined.join(&before);
+        assert_eq!(joined, after);
+        let mut late = before.clone();
+        late.advance(&reading(START + 3650 * DAY, 36 * HOUR));
+        late.join(&after);
+        assert_eq!((late.resets(), late.back_for), (1, 0));
+        assert_eq!(late.lower_bound(), after.lower_bound().saturating_add(36 * HOUR - 10 - 26 * HOUR));
+        let (old, mut newer) = (after.clone(), after);
+        newer.advance(&reading(START + 48 * HOUR, 37 * HOUR));
+        assert!(newer.reaches(&old) && !old.reaches(&newer), "as before, within one reset");
     }
 
     #[test]
@@ -566,7 +694,7 @@ mod tests {
             let mut joined = newer.clone();
             joined.join(&older);
             prop_assert!(joined.floor >= newer.floor);
-            if newer.set_at() > older.set_at() {
+            if newer.order() > older.order() {
                 prop_assert_eq!((joined.hwm, joined.back_for), (newer.hwm, newer.back_for));
             }
             prop_assert_eq!((joined.since, joined.ran), (newer.since, newer.ran));
@@ -575,9 +703,9 @@ mod tests {
             let (mut one, mut two) = (newer.clone(), other.clone());
             one.join(&other);
             two.join(&newer);
-            prop_assert_eq!((one.floor, one.hwm, one.set_at()), (two.floor, two.hwm, two.set_at()));
+            prop_assert_eq!((one.floor, one.hwm, one.order()), (two.floor, two.hwm, two.order()));
             prop_assert!(one.floor >= newer.floor && one.floor >= other.floor);
-            if newer.set_at() == other.set_at() {
+            if newer.order() == other.order() {
                 prop_assert!(one.hwm >= newer.hwm && one.hwm >= other.hwm);
             }
         }

@@ -6,7 +6,7 @@
 mod marks;
 mod standing;
 
-pub use marks::{Anchored, BootId, Guarded, Marks, Reading, ReceiptMark};
+pub use marks::{Anchored, BootId, Guarded, Marks, Reading, ReceiptMark, ResetMark};
 pub use standing::{Hold, Standing, State, Terms, Window, evaluate};
 
 use crate::time::UnixSeconds;

@@ -111,6 +111,8 @@ pub struct Terms {
     pub hold: Option<Hold>,
     /// From this moment a bundle that is away from home is worth nothing; `None` at home.
     pub unattested_at: Option<UnixSeconds>,
+    /// What is in force goes on until here at least, whatever the three clocks say; without grace behind it.
+    pub extended_until: Option<UnixSeconds>,
 }
 
 impl Terms {
@@ -128,6 +130,7 @@ impl Terms {
             enforce: licence.enforce,
             hold,
             unattested_at: None,
+            extended_until: None,
         }
     }
 
@@ -137,6 +140,7 @@ impl Terms {
         if notices.revocations().is_some_and(|list| list.claims().names(licence)) {
             self.hold = Some(Hold::REVOKED);
         }
+        self.extended_until = notices.extended_until(licence);
         self
     }
 }
@@ -278,7 +282,8 @@ pub fn evaluate(guarded: &Guarded, terms: Option<&Terms>, flags: Flags) -> Stand
     let Some(terms) = terms else { return Standing::unlicensed(guarded.now, flags) };
     let tampered = Hold { state: State::ClockTampered, reason: Reason::ClockTampered };
     let hold = terms.hold.or(guarded.tampered.then_some(tampered));
-    let window = window(guarded, terms);
+    let (window, extended) = extended(window(guarded, terms), guarded.now, terms.extended_until);
+    let flags = if extended { flags.with(Flags::EXTENDED) } else { flags };
     let unmoved =
         Standing { flags, window, hold, enforce: terms.enforce, ..Standing::unlicensed(guarded.now, flags) };
     unmoved.moved_to(guarded.now)
@@ -297,6 +302,13 @@ fn window(guarded: &Guarded, terms: &Terms) -> Window {
         ends_at: grace_at.saturating_add(terms.grace),
         unattested_at: terms.unattested_at.unwrap_or(NEVER),
     }
+}
+
+/// The window under an extension, and whether that is what keeps it open at `now`.
+fn extended(window: Window, now: UnixSeconds, until: Option<UnixSeconds>) -> (Window, bool) {
+    let Some(until) = until else { return (window, false) };
+    let (grace_at, ends_at) = (window.grace_at.max(until), window.ends_at.max(until));
+    (Window { grace_at, ends_at, ..window }, window.grace_at <= now && now < until)
 }
 
 #[cfg(test)]
@@ -319,6 +331,7 @@ mod tests {
             enforce: Enforce::Deny,
             hold: None,
             unattested_at: None,
+            extended_until: None,
         }
     }
 
@@ -385,6 +398,42 @@ mod tests {
         assert_eq!(standing.state, State::ClockTampered);
         assert_eq!(standing.next_transition_at, Some(UnixSeconds::new(NOW + 10)));
         assert_eq!(standing.at(UnixSeconds::new(NOW + 10)), gone, "it outranks a clock held back");
+    }
+
+    #[test]
+    fn an_extension_moves_every_deadline_and_adds_no_grace() {
+        let at = |terms: &Terms, now, ran| {
+            let standing = evaluate(&Guarded { ran, ..guarded(NOW + now) }, Some(terms), Flags::NONE);
+            (standing.state, standing.flags.contains(Flags::EXTENDED))
+        };
+        let until = |seconds| Some(UnixSeconds::new(NOW + seconds));
+        let long = Terms { extended_until: until(3000), ..terms() };
+        assert_eq!(at(&long, 999, 0), (State::Active, false), "it is not needed yet");
+        assert_eq!(at(&long, 1000, 0), (State::Active, true));
+        assert_eq!(at(&long, 2999, 9_999_999), (State::Active, true), "run time ends nothing either");
+        assert_eq!(at(&long, 3000, 0), (State::Expired, false), "no grace behind it");
+        let short = Terms { extended_until: until(1050), ..terms() };
+        assert_eq!(at(&short, 1049, 0), (State::Active, true));
+        assert_eq!(at(&short, 1050, 0), (State::Grace, false), "nor is any taken away");
+        let offline = Terms { offline_max: 50, ..long };
+        assert_eq!(at(&offline, 2999, 0), (State::Active, true));
+        assert_eq!(at(&offline, -301, 0), (State::NotYetValid, false));
+        let standing = evaluate(&guarded(NOW + 1000), Some(&long), Flags::NONE);
+        assert_eq!(standing.next_transition_at, until(3000));
+    }
+
+    #[test]
+    fn holds_win_over_an_extension() {
+        let revoked = Hold { state: State::Revoked, reason: Reason::Revoked };
+        let long = Terms { extended_until: Some(UnixSeconds::new(NOW + 3000)), ..terms() };
+        let held = Terms { hold: Some(revoked), ..long };
+        let state = |terms: &Terms, tampered| {
+            evaluate(&Guarded { tampered, ..guarded(NOW + 1500) }, Some(terms), Flags::NONE).state
+        };
+        assert_eq!(state(&held, false), State::Revoked);
+        assert_eq!(state(&long, true), State::ClockTampered);
+        let away = Terms { unattested_at: Some(UnixSeconds::new(NOW + 1400)), ..long };
+        assert_eq!(state(&away, false), State::Unlicensed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::codec::{ExchangeError, deflate, from_postcard, inflate, to_postcard};
 use super::{BODY_BYTES_MAX, CLOCK_FLAGS_MAX, SECTIONS_MAX, TEXT_BYTES_MAX};
-use crate::{Typ, bounded};
+use crate::{Typ, UnixSeconds, bounded};
 use serde::{Deserialize, Serialize};
 
 const DOCUMENT: &str = "request body";
@@ -36,6 +36,13 @@ pub enum RequestKind {
     },
     /// To report and be answered.
     Exchange,
+    /// To set the mark of time back: a challenge that an admin answers.
+    ClockReset {
+        /// What the wall clock says.
+        wall: UnixSeconds,
+        /// What the device takes for now.
+        now: UnixSeconds,
+    },
 }
 
 /// The state of a device as it sees itself.

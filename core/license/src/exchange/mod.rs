@@ -20,6 +20,8 @@ pub use response::ExchangeResponse;
 pub const ACTIVATE_PATH: &str = "/v1/activate";
 /// Path of an exchange: the `htu` of its proof.
 pub const EXCHANGE_PATH: &str = "/v1/exchange";
+/// Path in the proof of a clock challenge, which travels by file alone.
+pub const CLOCK_RESET_PATH: &str = "/v1/clock-reset";
 /// Media type of both documents.
 pub const MEDIA_TYPE: &str = "application/vnd.brink.exchange";
 
@@ -29,7 +31,7 @@ pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024 + 128 * 1024;
 pub const RESPONSE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Largest request body once inflated, of a device that is known.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Largest body of an activation once inflated: a code and a report. Anybody can send one, so it must cost little.
+/// Largest body of an activation or a clock challenge once inflated: a code and a report. Anybody can send one, so it must cost little.
 pub const ACTIVATION_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most sections of one document: each kind at most once, with room for kinds to come.
 pub const SECTIONS_MAX: usize = 64;

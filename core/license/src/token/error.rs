@@ -103,6 +103,12 @@ pub enum TokenError {
     /// Step 8, receipts only.
     #[error("the receipt does not answer the request that is pending")]
     WrongNonce,
+    /// Step 8, clock resets only.
+    #[error(
+        "it answers another challenge than the one that waits, or one that was used: make a new one with brink-edge clock \
+         challenge"
+    )]
+    WrongChallenge,
     /// Step 8, requests only.
     #[error("the proof does not cover this request: its {0} differs")]
     WrongProof(&'static str),
@@ -168,7 +174,7 @@ impl TokenError {
             TokenError::WrongIssuer { .. } | TokenError::NoIssuer(_) => Code::WrongIssuer,
             TokenError::WrongAudience(_) => Code::WrongAudience,
             TokenError::WrongDevice(_) => Code::WrongDevice,
-            TokenError::WrongNonce => Code::WrongNonce,
+            TokenError::WrongNonce | TokenError::WrongChallenge => Code::WrongNonce,
             TokenError::WrongProof(_) => Code::WrongProof,
             TokenError::Rollback { .. } => Code::Rollback,
             TokenError::Seats(SeatRule::Behind { .. }) => Code::Rollback,

@@ -3,8 +3,10 @@
 //! The ten verification steps of docs/TOKEN.md carry their numbers here: 1 to 4 in [`UnverifiedToken::parse`],
 //! 5 to 8 in [`UnverifiedToken::verify`], 9 in [`SeqMark::admit`], 10 in [`crate::clock`].
 
+mod clock_reset;
 mod device;
 mod error;
+mod extension;
 mod licence;
 mod licence_parse;
 mod notice;
@@ -12,9 +14,14 @@ mod receipt;
 mod revocations;
 mod seats;
 mod seq;
+mod typed;
 
+pub use clock_reset::{CHALLENGE_SECONDS_MAX, Challenged, ClockResetClaims, ClockResetExpected};
 pub use device::{PresenceClaims, PresenceExpected, RequestClaims, RequestExpected};
 pub use error::TokenError;
+pub use extension::{
+    EXTENSION_NUMBER_MAX, EXTENSION_SECONDS_MAX, ExtendedLicence, ExtensionClaims, ExtensionExpected,
+};
 pub use licence::{
     Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, LicenceExpected, Mode, Over, Period, Quota,
     Seats, Swap, ZoneOffset,
@@ -25,6 +32,7 @@ pub use receipt::{LicenceStanding, NEXT_AFTER_SECONDS_MAX, ReceiptClaims, Receip
 pub use revocations::{REVOKED_MAX, RevocationsClaims, RevocationsExpected, RevokedLicence};
 pub use seats::{Seated, SeatsClaims, SeatsExpected};
 pub use seq::{SEQ_JUMP_MAX, SeqMark};
+pub use typed::{TYPED_BYTES_MAX, TYPED_LINES, TypedError, TypedExtension, TypedLines};
 
 use crate::fields::Fields;
 use crate::id::IssuerName;
@@ -188,6 +196,8 @@ pub type VerifiedLicence = Verified<LicenceClaims>;
 pub type VerifiedReceipt = Verified<ReceiptClaims>;
 /// A device's proof over one request.
 pub type VerifiedRequest = Verified<RequestClaims>;
+/// The issuer's word that a device may set its mark of time back.
+pub type VerifiedClockReset = Verified<ClockResetClaims>;
 /// A device's statement that a bundle is at home on a machine.
 pub type VerifiedPresence = Verified<PresenceClaims>;
 

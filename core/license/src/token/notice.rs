@@ -1,6 +1,7 @@
 //! Notices: what an issuer signs for a device beside its licence. They come with an exchange or as a file by
 //! themselves, and travel in the bundle, so that every reader verifies them itself.
 
+use super::extension::{ExtensionClaims, ExtensionExpected};
 use super::revocations::{RevocationsClaims, RevocationsExpected};
 use super::{Authority, Document, LicenceClaims, TokenError, UnverifiedToken, Verified, verify};
 use crate::jws::Typ;
@@ -12,17 +13,20 @@ use crate::time::UnixSeconds;
 pub enum NoticeKind {
     /// `brink-revocations+jwt`.
     Revocations,
+    /// `brink-extension+jwt`.
+    Extension,
 }
 
 impl NoticeKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [NoticeKind; 1] = [NoticeKind::Revocations];
+    pub const ALL: [NoticeKind; 2] = [NoticeKind::Revocations, NoticeKind::Extension];
 
     /// The number of its section in bundle, response and state; never reused.
     #[must_use]
     pub const fn number(self) -> u16 {
         match self {
             NoticeKind::Revocations => 1,
+            NoticeKind::Extension => 2,
         }
     }
 
@@ -37,6 +41,7 @@ impl NoticeKind {
     pub const fn typ(self) -> Typ {
         match self {
             NoticeKind::Revocations => Typ::Revocations,
+            NoticeKind::Extension => Typ::Extension,
         }
     }
 
@@ -45,6 +50,7 @@ impl NoticeKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             NoticeKind::Revocations => "list of revoked licences",
+            NoticeKind::Extension => "extension of a licence",
         }
     }
 
@@ -65,6 +71,7 @@ impl NoticeKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
     revocations: Option<Verified<RevocationsClaims>>,
+    extension: Option<Verified<ExtensionClaims>>,
 }
 
 /// One that was verified.
@@ -95,6 +102,11 @@ impl Notices {
                 let list = by_issuer(token, KeyUse::License, keyset, &expected)?;
                 self.revocations.insert(list).claims().version
             }
+            NoticeKind::Extension => {
+                let expected = ExtensionExpected::of(licence);
+                let extension = by_issuer(token, KeyUse::License, keyset, &expected)?;
+                self.extension.insert(extension).claims().number
+            }
         };
         Ok(Notice { kind, number, token: token.to_owned() })
     }
@@ -105,38 +117,65 @@ impl Notices {
         self.revocations.as_ref()
     }
 
+    /// The extension.
+    #[must_use]
+    pub const fn extension(&self) -> Option<&Verified<ExtensionClaims>> {
+        self.extension.as_ref()
+    }
+
+    /// Until where an extension moves the deadlines of this licence.
+    #[must_use]
+    pub fn extended_until(&self, licence: &LicenceClaims) -> Option<UnixSeconds> {
+        let extension = self.extension.as_ref().map(Verified::claims);
+        extension.filter(|extension| extension.extends(licence)).map(|extension| extension.until)
+    }
+
     /// The number of the one of this kind.
     #[must_use]
     pub fn number(&self, kind: NoticeKind) -> Option<u64> {
         match kind {
             NoticeKind::Revocations => self.revocations.as_ref().map(|list| list.claims().version),
+            NoticeKind::Extension => self.extension.as_ref().map(|extension| extension.claims().number),
         }
     }
 
-    /// Keeps of `earlier` what is newer than what is here, of one customer: nothing that was said is unsaid by its
-    /// absence.
+    /// Keeps of `earlier` what is newer than what is here, of one customer and of one device: nothing that was said is
+    /// unsaid by its absence.
     pub fn remember(&mut self, earlier: Notices) {
-        let Notices { revocations } = earlier;
-        let Some(earlier) = revocations else { return };
-        let is_newer = |now: &RevocationsClaims, earlier: &RevocationsClaims| {
+        let Notices { revocations, extension } = earlier;
+        keep_newer(&mut self.revocations, revocations, |now, earlier| {
             now.tenant == earlier.tenant && now.version < earlier.version
-        };
-        if self.revocations.as_ref().is_none_or(|now| is_newer(now.claims(), earlier.claims())) {
-            self.revocations = Some(earlier);
-        }
+        });
+        keep_newer(&mut self.extension, extension, |now, earlier| {
+            now.jkt == earlier.jkt && now.number < earlier.number
+        });
     }
 
     /// Drops what a revoked key signed: a thief's word.
     #[must_use]
     pub fn standing_under(mut self, keyset: &Keyset) -> Self {
         self.revocations = self.revocations.filter(|list| stands(list, keyset));
+        self.extension = self.extension.filter(|extension| stands(extension, keyset));
         self
     }
 
     /// The latest moment that any of them vouches for.
     #[must_use]
     pub fn floor(&self) -> Option<UnixSeconds> {
-        self.revocations.as_ref().map(|list| list.claims().iat)
+        let list = self.revocations.as_ref().map(|list| list.claims().iat);
+        list.max(self.extension.as_ref().map(|extension| extension.claims().iat))
+    }
+}
+
+/// Of two, the later word; the earlier one where there is no other.
+fn keep_newer<D>(
+    now: &mut Option<Verified<D>>,
+    earlier: Option<Verified<D>>,
+    is_newer: impl Fn(&D, &D) -> bool,
+) {
+    let Some(earlier) = earlier else { return };
+    if now.as_ref().is_none_or(|now| is_newer(now.claims(), earlier.claims())) {
+        *now = Some(earlier);
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`DeviceStore::open`] does.
 
 mod accept;
+mod clock_reset;
 mod health;
 mod in_force;
 mod notices;
@@ -14,6 +15,7 @@ mod remembering;
 mod seats;
 
 pub use accept::Acceptance;
+pub use clock_reset::ResetError;
 pub use health::{AnchorHealth, BundleHealth, DocumentsHealth, Health, VaultHealth};
 pub use notices::NoticeError;
 
@@ -215,7 +217,8 @@ impl DeviceStore {
     #[must_use]
     pub fn learned(&self) -> Learned {
         let receipt = self.receipt().map(VerifiedReceipt::claims);
-        Learned::of(self.device_key.kid(), self.floor().unwrap_or_default(), receipt)
+        let learned = Learned::of(self.device_key.kid(), self.floor().unwrap_or_default(), receipt);
+        Learned { reset: self.held.clock_reset, ..learned }
     }
 
     /// What this device trusts.

@@ -7,8 +7,8 @@ use super::in_force::InForce;
 use crate::StoreError;
 use crate::bundle::Bundle;
 use crate::crash::{Point, reached};
-use brink_license::Code;
-use brink_license::token::{Notice, NoticeKind, Notices, TokenError};
+use brink_license::token::{Notice, NoticeKind, Notices, TokenError, TypedExtension};
+use brink_license::{Code, DeviceId};
 
 /// Why a notice was not taken up. What was accepted before stays in force.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,17 @@ pub enum NoticeError {
         /// What it says it is.
         kind: NoticeKind,
         /// Why.
+        problem: TokenError,
+    },
+    /// Lines that are well typed, and were signed for something else.
+    #[error(
+        "the lines are well typed, but the issuer signed none such for the licence of device {device} ({problem}): have them made \
+         for this device"
+    )]
+    TypedElsewhere {
+        /// This device.
+        device: DeviceId,
+        /// What the verifier found.
         problem: TokenError,
     },
     /// There is no licence that it could speak of.
@@ -34,7 +45,9 @@ impl NoticeError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            NoticeError::Refused { problem, .. } => problem.code().as_str(),
+            NoticeError::Refused { problem, .. } | NoticeError::TypedElsewhere { problem, .. } => {
+                problem.code().as_str()
+            }
             NoticeError::NoLicence => Code::BadClaims.as_str(),
             NoticeError::Store(error) => error.code(),
         }
@@ -53,6 +66,22 @@ impl DeviceStore {
         self.publish_bundle()?;
         self.remember();
         Ok(true)
+    }
+
+    /// Takes up an extension that somebody typed in: the document that was signed is built again and goes the same way.
+    pub fn accept_typed(&mut self, typed: &TypedExtension) -> Result<bool, NoticeError> {
+        let in_force = self.in_force.as_ref().ok_or(NoticeError::NoLicence)?;
+        let licence = in_force.licence.as_ref().ok_or(NoticeError::NoLicence)?;
+        let (device, kind) = (licence.claims().dev.clone(), NoticeKind::Extension);
+        let token = typed.token(licence.claims(), &in_force.keyset);
+        let refused = |problem| NoticeError::Refused { kind, problem };
+        match token.map_err(refused).and_then(|token| self.accept_notice(kind, &token)) {
+            Err(NoticeError::Refused {
+                problem: problem @ (TokenError::BadSignature | TokenError::UnknownKid { .. }),
+                ..
+            }) => Err(NoticeError::TypedElsewhere { device, problem }),
+            taken => taken,
+        }
     }
 
     /// The notices in force.

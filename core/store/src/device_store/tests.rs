@@ -514,6 +514,7 @@ fn a_directory_that_cannot_be_written_still_opens() {
 }
 
 mod anchored;
+mod carried;
 mod model;
 mod notices;
 mod seats;

@@ -1,7 +1,7 @@
 //! The clock keeper: guarded time for one process, from marks that all processes of the device share.
 
 use super::{Journal, JournalFault};
-use brink_license::clock::{BootId, Guarded, Marks, Reading, ReceiptMark};
+use brink_license::clock::{BootId, Guarded, Marks, Reading, ReceiptMark, ResetMark};
 use brink_license::token::ReceiptClaims;
 use brink_license::{Kid, UnixSeconds};
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ pub struct Learned {
     pub floor: UnixSeconds,
     /// The receipt accepted last.
     pub receipt: Option<ReceiptMark>,
+    /// The clock reset accepted last, where the device itself looks: hosts hear of it from the kept marks.
+    pub reset: Option<ResetMark>,
 }
 
 impl Learned {
@@ -27,7 +29,7 @@ impl Learned {
             let ReceiptClaims { epoch, seq, server_time, .. } = *claims;
             ReceiptMark { device, epoch, seq, server_time }
         });
-        Self { floor, receipt }
+        Self { floor, receipt, reset: None }
     }
 }
 
@@ -95,6 +97,12 @@ impl ClockKeeper {
     #[must_use]
     pub const fn kept(&self) -> &Kept {
         &self.kept
+    }
+
+    /// The number of the clock reset that the marks know of, as of the last reading.
+    #[must_use]
+    pub fn resets(&self) -> u64 {
+        self.marks.as_ref().map_or(0, Marks::resets)
     }
 
     /// Moves time by one reading. What the documents in force vouch for is believed from this reading on: the time up
@@ -183,6 +191,9 @@ fn step(marks: &mut Marks, learned: &Learned, reading: &Reading) -> Guarded {
     marks.raise_floor(learned.floor);
     if let Some(receipt) = learned.receipt {
         marks.receipt(receipt);
+    }
+    if let Some(reset) = &learned.reset {
+        marks.reset(reset);
     }
     marks.advance(reading)
 }

@@ -1,6 +1,6 @@
 use super::*;
 use brink_license::UnixSeconds;
-use brink_license::clock::{BootId, Reading, ReceiptMark};
+use brink_license::clock::{BootId, Reading, ReceiptMark, ResetMark};
 use tempfile::TempDir;
 
 const START: i64 = 1_800_000_000;
@@ -45,7 +45,7 @@ fn reading(boot: u8, wall: i64, boottime: i64) -> Reading {
 fn learned(seq: u64) -> Learned {
     let server_time = UnixSeconds::new(START);
     let receipt = Some(ReceiptMark { device: [1; 32], epoch: 1, seq, server_time });
-    Learned { floor: UnixSeconds::new(START), receipt }
+    Learned { floor: UnixSeconds::new(START), receipt, reset: None }
 }
 
 #[test]
@@ -270,4 +270,61 @@ fn a_journal_that_was_put_back_is_joined_with_the_anchor_and_nothing_is_counted_
     let now = process.advance(&learned(1), &reading(2, DAY + long + 60, 70 + long));
     assert_eq!(now.now, UnixSeconds::new(START + DAY + long + 60), "not forty days more");
     assert_eq!(now.flags, brink_license::Flags::NONE, "an honest clock");
+}
+
+/// What the device itself knows after it accepted a reset to so many seconds after the start.
+fn with_reset(number: u64, server_time: i64, at: Reading) -> Learned {
+    let server_time = UnixSeconds::new(START + server_time);
+    let reset = ResetMark { number, server_time, boot: at.boot, boottime: at.boottime };
+    Learned { reset: Some(reset), ..learned(1) }
+}
+
+#[test]
+fn a_clock_reset_reaches_every_process_through_the_row_and_no_older_row_undoes_it() {
+    let device = Device::new();
+    let conn = rusqlite::Connection::open(Journal::path(&device.directory())).unwrap();
+    let row = || -> (Vec<u8>, Vec<u8>) {
+        conn.query_row("SELECT marks, sha256 FROM clock", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    let (mut agent, mut host) = (device.process(), device.process());
+    for hour in 0..30 {
+        let ahead = reading(1, 3650 * DAY + hour * 3600, 10 + hour * 3600);
+        agent.advance(&learned(1), &ahead);
+        host.advance(&learned(1), &ahead);
+    }
+    let now = reading(1, 30 * 3600, 10 + 30 * 3600);
+    assert!(host.advance(&learned(1), &now).flags.contains(brink_license::Flags::CLOCK_BACK), "poisoned");
+    let poisoned = row();
+    let number = agent.resets() + 1;
+    let reset = agent.advance(&with_reset(number, 30 * 3600, now), &now);
+    assert_eq!((reset.now, reset.flags), (now.wall, brink_license::Flags::NONE));
+    let later = |seconds: i64| Reading {
+        wall: now.wall.saturating_add(seconds),
+        boottime: now.boottime + seconds,
+        ..now
+    };
+    let heard = host.advance(&learned(1), &later(31));
+    assert_eq!((heard.now, heard.flags, host.resets()), (later(31).wall, brink_license::Flags::NONE, 1));
+    assert_eq!(heard.ran, reset.ran + 31, "run time stays charged");
+    // Somebody puts the poisoned row back: what runs goes on as it was, and mends the row.
+    conn.execute("UPDATE clock SET marks = ?1, sha256 = ?2", [&poisoned.0, &poisoned.1]).unwrap();
+    assert_eq!(host.advance(&learned(1), &later(62)).now, later(62).wall);
+    assert_eq!(device.process().advance(&learned(1), &later(93)).now, later(93).wall);
+}
+
+#[test]
+fn a_reset_that_was_accepted_just_before_a_kill_is_heard_by_the_next_process() {
+    let device = Device::new();
+    let mut killed = device.process();
+    for hour in 0..30 {
+        killed.advance(&learned(1), &reading(1, 3650 * DAY + hour * 3600, 10 + hour * 3600));
+    }
+    drop(killed);
+    let accepted = reading(1, 30 * 3600, 10 + 30 * 3600);
+    let state = with_reset(1, 29 * 3600, accepted);
+    let next = device.process().advance(&state, &reading(1, 31 * 3600, 10 + 31 * 3600));
+    assert_eq!(next.now, UnixSeconds::new(START + 31 * 3600));
+    assert!(next.flags == brink_license::Flags::NONE && next.ran >= 30 * 3600, "{next:?}");
+    let booted = device.process().advance(&state, &reading(2, 40 * 3600, 60));
+    assert_eq!(booted.now, UnixSeconds::new(START + 40 * 3600), "and once");
 }

@@ -1,7 +1,7 @@
 //! What the device remembers of its exchanges: one consistent look at `state.db`.
 
 use super::HeldSeats;
-use brink_license::clock::Reading;
+use brink_license::clock::{Reading, ResetMark};
 use brink_license::token::{Notice, SeqMark};
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
 
@@ -36,6 +36,19 @@ pub struct Held {
     pub notices: Vec<Notice>,
     /// Which cameras the device put on its unnamed seats; `None` before the first.
     pub seats: Option<HeldSeats>,
+    /// The clock challenge that waits for its answer.
+    pub challenge: Option<Challenge>,
+    /// The clock reset accepted last.
+    pub clock_reset: Option<ResetMark>,
+}
+
+/// What a clock reset has to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// 32 fresh bytes, which the answer echoes.
+    pub nonce: [u8; 32],
+    /// The clocks when it was made: the answer counts in the same boot only, and for a while.
+    pub created: Reading,
 }
 
 /// A device as its issuer names it.

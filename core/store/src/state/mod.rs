@@ -2,6 +2,7 @@
 //!
 //! SQLite in WAL mode with `synchronous=FULL`: when a method returns, what it wrote survives a power cut.
 
+mod clock_reset;
 mod fault;
 mod held;
 mod inbox;
@@ -16,7 +17,9 @@ pub(crate) use schema::immutable_uri;
 
 pub use seats::HeldSeats;
 
-pub use held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
+pub use held::{
+    AcceptedMarks, Challenge, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused,
+};
 
 use crate::durable::exists;
 use crate::{Layout, StoreError};

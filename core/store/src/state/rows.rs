@@ -2,7 +2,7 @@
 
 use super::fault::{Damage, Fault};
 use super::held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
-use super::{Inbox, REFUSALS_KEPT, notices, schema, seats};
+use super::{Inbox, REFUSALS_KEPT, clock_reset, notices, schema, seats};
 use brink_license::clock::{BootId, Reading};
 use brink_license::token::SeqMark;
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
@@ -12,6 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 const NOTICES_SINCE: i64 = 2;
 /// The version that brought the row of unnamed seats.
 const SEATS_SINCE: i64 = 3;
+/// The version that brought clock resets.
+const CLOCK_RESETS_SINCE: i64 = 4;
 
 /// One consistent look: the caller holds a transaction.
 pub(super) fn read_held(conn: &Connection) -> Result<Held, Fault> {
@@ -36,6 +38,10 @@ pub(super) fn read_held(conn: &Connection) -> Result<Held, Fault> {
     }
     if schema::version(conn)? >= SEATS_SINCE {
         held.seats = seats::read(conn)?;
+    }
+    if schema::version(conn)? >= CLOCK_RESETS_SINCE {
+        held.challenge = clock_reset::read_challenge(conn)?;
+        held.clock_reset = clock_reset::read_reset(conn)?;
     }
     Ok(held)
 }
@@ -66,6 +72,8 @@ fn read_install(row: &Row<'_>) -> Result<Held, Fault> {
         refusals: Vec::new(),
         notices: Vec::new(),
         seats: None,
+        challenge: None,
+        clock_reset: None,
     })
 }
 

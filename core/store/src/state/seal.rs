@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
 /// Each table with a query in a fixed order, and the version that brought it.
-const CONTENT: [(i64, &str); 8] = [
+const CONTENT: [(i64, &str); 10] = [
     (1, "SELECT * FROM install ORDER BY one"),
     (1, "SELECT * FROM marks ORDER BY one"),
     (1, "SELECT * FROM exchange ORDER BY one"),
@@ -20,6 +20,8 @@ const CONTENT: [(i64, &str); 8] = [
     (1, "SELECT * FROM refusals ORDER BY number"),
     (2, "SELECT * FROM notices ORDER BY kind"),
     (3, "SELECT * FROM seats ORDER BY one"),
+    (4, "SELECT * FROM clock_challenge ORDER BY one"),
+    (4, "SELECT * FROM clock_reset ORDER BY one"),
 ];
 
 /// Refuses content that no transaction of ours committed.

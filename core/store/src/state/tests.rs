@@ -270,3 +270,26 @@ fn a_glimpse_finds_a_path_of_any_letters() {
     StateDb::create(&layout.state_db(), &TestIssuer::new(1).anchor(), jkt()).unwrap();
     assert!(matches!(Held::glimpse(&layout), Ok(Glimpse::Whole(_))));
 }
+
+#[test]
+fn a_state_of_an_earlier_version_is_seen_as_it_is_and_brought_up_to_date_by_the_next_writer() {
+    const LATER: [&str; 4] = ["notices", "seats", "clock_challenge", "clock_reset"];
+    for (version, later) in [(1, &LATER[..]), (2, &LATER[1..]), (3, &LATER[2..])] {
+        let (_dir, path, held) = filled();
+        let conn = Connection::open(&path).unwrap();
+        for table in later {
+            conn.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+        }
+        conn.pragma_update(None, "user_version", version).unwrap();
+        assert!(seal::renew(&conn).is_ok());
+        drop(conn);
+        let mut looking = StateDb { conn: schema::open_read_only(&path).unwrap(), path: path.clone() };
+        assert_eq!(looking.held().unwrap(), held, "version {version}");
+        drop(looking);
+        let mut state = StateDb::open(&path).unwrap();
+        assert_eq!(state.held().unwrap(), held, "version {version}");
+        let created = pending(9).created;
+        state.store_challenge(&Challenge { nonce: [3; 32], created }).unwrap();
+        assert_eq!(state.held().unwrap().challenge, Some(Challenge { nonce: [3; 32], created }));
+    }
+}

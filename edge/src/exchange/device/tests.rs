@@ -3,7 +3,7 @@ use super::*;
 use crate::exchange::test_issuer::{Asked, DAY, Parts, TestIssuer, TestKey, at};
 use brink_license::exchange::{ACTIVATE_PATH, EXCHANGE_PATH, ExchangeRequest, RequestBody};
 use brink_license::keyset::KeyState;
-use brink_license::{DeviceId, TenantId, TokenId};
+use brink_license::{DeviceId, Flags, TenantId, TokenId};
 use brink_store::{Bundle, DocumentsHealth, Layout, WriterLock};
 use tempfile::TempDir;
 
@@ -451,6 +451,87 @@ fn an_answer_that_nobody_asked_for_is_refused_as_such() {
         assert_eq!(device.held().pending.is_some(), pending);
     }
     assert_eq!(device.held().refusals.len(), 2);
+}
+
+/// So many hours after [`reading`], with the wall clock ahead by so many days.
+fn hours_later(hours: i64, ahead: i64) -> Reading {
+    let Reading { wall, boot, boottime } = reading();
+    Reading { wall: wall.saturating_add(hours * 3600 + ahead * DAY), boot, boottime: boottime + hours * 3600 }
+}
+
+/// The issuer's answer to a challenge, as it reads it.
+fn clock_answer(scene: &Scene, challenge: &[u8], server_time: i64) -> String {
+    let request = ExchangeRequest::decode(challenge).unwrap();
+    let key = brink_license::PublicKey::from_bytes(&request.device_key).unwrap();
+    let licence = scene.issuer.licence_claims(key.kid());
+    let asked = request.verify_proof(&key, &licence.iss, brink_license::exchange::CLOCK_RESET_PATH).unwrap();
+    let claims = brink_license::token::ClockResetClaims {
+        ver: CLAIMS_VERSION,
+        iss: licence.iss,
+        aud: licence.aud,
+        tenant: licence.tenant,
+        dev: asked.claims().dev.clone(),
+        epoch: asked.claims().epoch,
+        jkt: key.kid(),
+        nonce: asked.claims().nonce,
+        iat: at(server_time),
+        server_time: at(server_time),
+    };
+    scene.issuer.receipt.document(Typ::ClockReset, &claims.to_json_bytes().unwrap())
+}
+
+#[test]
+fn a_clock_that_was_believed_ten_years_ahead_and_one_that_was_held_back_are_recovered_by_a_reset() {
+    let (scene, mut device) = Scene::activated();
+    for hour in 0..30 {
+        device.guarded(&hours_later(hour, 3650));
+    }
+    for hour in 30..60 {
+        device.guarded(&hours_later(hour, 0));
+    }
+    let locked = device.guarded(&hours_later(60, 0));
+    assert!(locked.tampered && locked.now > at(3650 * DAY), "{locked:?}");
+    let challenge = device.clock_challenge(&hours_later(60, 0)).unwrap();
+    assert_eq!((challenge.wall, challenge.now), (hours_later(60, 0).wall, locked.now));
+    let body = RequestBody::decode(&ExchangeRequest::decode(&challenge.bytes).unwrap().body).unwrap();
+    assert_eq!(body.report.clock_flags, ["clock_back", "clock_tampered"]);
+    assert_eq!(device.store().held().ctr, 1, "a challenge takes no number of an exchange");
+    let answer = clock_answer(&scene, &challenge.bytes, 61 * 3600);
+    let taken = device.accept_document(&answer, &hours_later(64, 0)).unwrap();
+    let Taken::ClockReset { clock, .. } = taken else { panic!("{taken:?}") };
+    assert_eq!((clock.now, clock.flags, clock.tampered), (hours_later(64, 0).wall, Flags::NONE, false));
+    assert!(clock.ran >= 60 * 3600, "{clock:?}");
+    let again = device.accept_document(&answer, &hours_later(65, 0)).unwrap_err();
+    assert_eq!(again.code(), "WRONG_NONCE");
+    assert_eq!(device.store().held().refusals[0].code, "WRONG_NONCE");
+    drop(device);
+    let mut device = Device::open(&scene.layout()).unwrap();
+    assert_eq!(device.guarded(&hours_later(70, 0)).now, hours_later(70, 0).wall);
+    for hour in 70..100 {
+        device.guarded(&hours_later(hour, 3650));
+    }
+    let challenge = device.clock_challenge(&hours_later(100, 0)).unwrap();
+    let answer = clock_answer(&scene, &challenge.bytes, 100 * 3600);
+    device.accept_document(&answer, &hours_later(101, 0)).unwrap();
+    assert_eq!(device.guarded(&hours_later(101, 0)).now, hours_later(101, 0).wall, "a second one, too");
+    let replaced = device.clock_challenge(&hours_later(102, 0)).unwrap();
+    device.clock_challenge(&hours_later(102, 0)).unwrap();
+    let answer = clock_answer(&scene, &replaced.bytes, 102 * 3600);
+    assert_eq!(device.accept_document(&answer, &hours_later(102, 0)).unwrap_err().code(), "WRONG_NONCE");
+    let booted = Reading { boot: BootId::parse(NEXT_BOOT).unwrap(), ..hours_later(103, 0) };
+    let challenge = device.clock_challenge(&hours_later(103, 0)).unwrap();
+    let answer = clock_answer(&scene, &challenge.bytes, 103 * 3600);
+    assert_eq!(device.accept_document(&answer, &booted).unwrap_err().code(), "CHALLENGE_OVER");
+    let kept_back = hours_later(103 + 73, 0);
+    assert_eq!(device.accept_document(&answer, &kept_back).unwrap_err().code(), "CHALLENGE_OVER");
+}
+
+#[test]
+fn a_device_without_a_name_makes_no_challenge() {
+    let scene = Scene::new();
+    let mut device = Device::open_or_create(&scene.layout()).unwrap();
+    assert_eq!(device.clock_challenge(&reading()).unwrap_err().code(), "NOT_ACTIVATED");
+    assert_eq!(device.store().held().challenge, None);
 }
 
 mod seats;

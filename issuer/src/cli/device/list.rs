@@ -32,7 +32,7 @@ fn document(listed: &DeviceListed) -> serde_json::Value {
         "device": listed.device, "status": listed.status, "tier": listed.tier, "replaced_by": listed.replaced_by,
         "cameras": listed.cameras, "seated": listed.seated, "last_seen_at": listed.last_seen_at.map(rfc3339), "epoch": listed.epoch,
         "licence_seq": listed.licence_seq, "reported_seq": listed.reported_seq,
-        "expires_at": listed.exp.map(rfc3339), "ends_at": listed.ends_at.map(rfc3339),
+        "expires_at": listed.exp.map(rfc3339), "ends_at": listed.ends_at.map(rfc3339), "extended_until": listed.extended_until.map(rfc3339),
         "seats_held": listed.seats_held, "held_until": held_until(listed), "overlap": listed.overlap,
         "reactivation_due_since": listed.reactivate_from.map(rfc3339),
         "past_epochs": listed.past.iter().map(past_document).collect::<Vec<_>>(),
@@ -70,6 +70,9 @@ fn line(listed: &DeviceListed) -> String {
             ", licence seq {seq} (it holds {}) until {exp}, ends {ends}",
             listed.reported_seq
         ));
+    }
+    if let Some(until) = listed.extended_until {
+        line.push_str(&format!(", extended until {}", rfc3339(until)));
     }
     if let Some(by) = &listed.replaced_by {
         line.push_str(&format!(", replaced by {by}"));

@@ -4,9 +4,11 @@ use super::columns::{
     self, bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, ratchet, seconds, uint,
     uint32,
 };
-use super::{StorageError, cameras, past, postings, retirement, revocations, seats, standing, tenants};
+use super::{
+    StorageError, cameras, extensions, past, postings, retirement, revocations, seats, standing, tenants,
+};
 use crate::minting::MINTS_MAX;
-use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, LicenceRow};
+use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow};
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Row, Transaction, params};
 
@@ -43,13 +45,21 @@ pub(super) fn view(
         past: past::of_device(tx, id, now)?,
         answered: postings::answers(tx, id)?,
         reactions: postings::reactions(tx, id)?,
-        notices: revocations::latest(tx, &device.tenant)?
-            .and_then(|list| list.notice(now))
-            .into_iter()
-            .collect(),
+        notices: notices(tx, &device, now)?,
         seats: seats::last(tx, id)?,
         device,
     })
+}
+
+/// What the device should have beside its licence.
+fn notices(
+    tx: &Transaction<'_>,
+    device: &DeviceRow,
+    now: UnixSeconds,
+) -> Result<Vec<IssuedNotice>, StorageError> {
+    let list = revocations::latest(tx, &device.tenant)?.and_then(|list| list.notice(now));
+    let extension = extensions::notice(tx, (&device.id, device.epoch), now)?;
+    Ok(list.into_iter().chain(extension).collect())
 }
 
 pub(super) fn key(tx: &Transaction<'_>, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
@@ -195,10 +205,9 @@ pub(super) fn project_held(
 ) -> Result<(), StorageError> {
     let sql = "
         UPDATE devices SET (seats_held, quota_ppm_held, held_until) =
-          (SELECT coalesce(max(named_seats + any_seats), 0), coalesce(max(quota_ppm), 0),
-                  coalesce(max(exp + grace_seconds), 0)
-           FROM licences
-           WHERE device = ?1 AND exp + grace_seconds > ?3
+          (SELECT coalesce(max(seats), 0), coalesce(max(quota_ppm), 0), coalesce(max(ends_at), 0)
+           FROM licence_ends
+           WHERE device = ?1 AND ends_at > ?3
              AND epoch = ?2 AND seq >= min(devices.reported_seq, devices.licence_seq))
         WHERE id = ?1";
     tx.prepare_cached(sql)?.execute(params![device.as_str(), int(u64::from(epoch)), now.as_i64()])?;

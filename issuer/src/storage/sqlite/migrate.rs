@@ -17,6 +17,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V5__revocations", include_str!("../../../../migrations/issuer/sqlite/V5__revocations.sql")),
     ("V6__clones", include_str!("../../../../migrations/issuer/sqlite/V6__clones.sql")),
     ("V7__seats", include_str!("../../../../migrations/issuer/sqlite/V7__seats.sql")),
+    ("V8__extensions", include_str!("../../../../migrations/issuer/sqlite/V8__extensions.sql")),
+    ("V9__clock_resets", include_str!("../../../../migrations/issuer/sqlite/V9__clock_resets.sql")),
 ];
 
 /// What a refused or failed migration says.

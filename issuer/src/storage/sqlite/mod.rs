@@ -1,9 +1,11 @@
 //! The SQLite adapter: one connection of this process behind a mutex, any number of processes on the file.
 
 mod cameras;
+mod clock_resets;
 mod codes;
 mod columns;
 mod devices;
+mod extensions;
 mod manifests;
 mod migrate;
 mod past;
@@ -16,10 +18,10 @@ mod tenants;
 
 use super::{
     Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, AuditNote, CameraChange,
-    DeviceListed, DeviceRow, DeviceView, Founding, Holder, IssuerRow, LicenceRow, NewAnew, NewCode,
-    NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan, Posting, Retirement, RetirementView,
-    RevocationsView, SeatConflict, SeatsKnown, StandingChange, Storage, StorageError, SubscriptionView,
-    TenantRow,
+    ClockResetView, DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow,
+    LicenceRow, NewAnew, NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations,
+    NewSubscription, Plan, Posting, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown,
+    StandingChange, Storage, StorageError, SubscriptionView, TenantRow,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -289,6 +291,32 @@ impl Storage for SqliteStorage {
 
     fn was_answered(&self, device: &DeviceId, mark: &AnswerMark) -> Result<bool, StorageError> {
         self.read(|tx| past::was_answered(tx, device, mark))
+    }
+
+    fn extend(
+        &self,
+        device: &DeviceId,
+        now: UnixSeconds,
+        plan: Plan<'_, ExtensionView, NewExtension>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = extensions::view(tx, device, now)?;
+            let epoch = view.device.device.epoch;
+            plan(&view).map_or(Ok(()), |new| extensions::add(tx, (device, epoch), now, &new))
+        })
+    }
+
+    fn reset_clock(
+        &self,
+        device: &DeviceId,
+        nonce: &[u8; 32],
+        plan: Plan<'_, ClockResetView, NewClockReset>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let view = clock_resets::view(tx, device, nonce)?;
+            let epoch = view.device.epoch;
+            plan(&view).map_or(Ok(()), |new| clock_resets::add(tx, (device, epoch), nonce, &new))
+        })
     }
 
     fn holders(&self, device: &DeviceId, now: UnixSeconds, limit: u32) -> Result<Vec<Holder>, StorageError> {

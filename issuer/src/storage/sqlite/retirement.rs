@@ -54,8 +54,10 @@ pub(super) fn list(
     tenants::row(tx, tenant)?;
     let sql = "
         SELECT d.*, iif(d.held_until > ?2, d.seats_held, 0) AS held, l.seq AS newest, l.exp AS exp,
-               l.exp + l.grace_seconds AS ends,
-               (SELECT count(*) FROM device_seats s WHERE s.device = d.id) AS seated
+               (SELECT count(*) FROM device_seats s WHERE s.device = d.id) AS seated,
+               (SELECT n.ends_at FROM licence_ends n WHERE n.device = d.id AND n.epoch = l.epoch AND n.seq = l.seq) AS ends,
+               (SELECT max(e.until) FROM extensions e WHERE e.device = d.id AND e.epoch = d.epoch AND e.until > ?2)
+                 AS extended
         FROM devices d LEFT JOIN licences l ON l.device = d.id AND l.epoch = d.epoch
           AND l.seq = (SELECT max(m.seq) FROM licences m WHERE m.device = d.id AND m.epoch = d.epoch)
         WHERE d.tenant = ?1 ORDER BY d.created_at, d.id";
@@ -83,6 +85,7 @@ pub(super) fn list(
             reported_seq: uint(row, "reported_seq")?,
             exp: optional_seconds(row, "exp")?,
             ends_at: optional_seconds(row, "ends")?,
+            extended_until: optional_seconds(row, "extended")?,
             seats_held: uint(row, "held")?,
             held_until: seconds(row, "held_until")?,
             overlap: optional_seconds(row, "overlap_from")?.is_some(),

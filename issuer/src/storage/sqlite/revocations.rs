@@ -43,10 +43,10 @@ fn revoked(
 ) -> Result<Vec<RevokedRow>, StorageError> {
     let sql = "
         SELECT licence_id, epoch, max(seq) AS seq, max(ends_at) AS until
-        FROM (SELECT d.id, d.licence_id, l.epoch, l.seq, l.exp + l.grace_seconds AS ends_at,
+        FROM (SELECT d.id, d.licence_id, l.epoch, l.seq, l.ends_at,
                      max(l.epoch) OVER (PARTITION BY d.id) AS newest_epoch
-              FROM devices d JOIN licences l ON l.device = d.id
-              WHERE d.tenant = ?1 AND l.exp + l.grace_seconds > ?2
+              FROM devices d JOIN licence_ends l ON l.device = d.id
+              WHERE d.tenant = ?1 AND l.ends_at > ?2
                 AND (d.retired_at IS NOT NULL OR l.epoch < d.epoch
                      OR (l.epoch = d.revoked_epoch AND l.seq <= d.revoked_seq)))
         WHERE epoch = newest_epoch

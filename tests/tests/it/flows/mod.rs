@@ -3,8 +3,10 @@
 mod again;
 mod agent;
 mod anchor;
+mod clock_reset;
 mod clones;
 mod doctor;
+mod extension;
 mod host;
 mod keys;
 mod losses;
