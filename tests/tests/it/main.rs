@@ -10,6 +10,7 @@ mod activation;
 mod capi;
 mod claims;
 mod clock;
+mod crash;
 mod flows;
 mod gate;
 mod gate_handles;

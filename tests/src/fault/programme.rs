@@ -1,0 +1,86 @@
+//! Every fault, with its rounds.
+
+use super::{Bench, Random, Tally};
+
+/// One fault of the programme.
+pub struct Fault {
+    /// As the table names it.
+    pub name: &'static str,
+    /// What is checked after each round.
+    pub checked: &'static str,
+    /// Rounds of the short run: all faults together take minutes.
+    pub short: usize,
+    /// For each hundred rounds of a long run: slow faults get fewer.
+    pub per_hundred: usize,
+    run: fn(&Bench, &mut Random, usize) -> Tally,
+}
+
+impl Fault {
+    /// Tries it. The seed and the number of rounds replay it.
+    pub fn run(&self, bench: &Bench, seed: u64, rounds: usize) -> Tally {
+        (self.run)(bench, &mut Random::seeded(seed), rounds)
+    }
+}
+
+/// The fault of this name.
+pub fn fault(name: &str) -> &'static Fault {
+    PROGRAMME.iter().find(|fault| fault.name == name).unwrap_or_else(|| panic!("no fault is called {name}"))
+}
+
+const JUDGED: &str = "No crash; old or new whole, new if acknowledged, for status and for a host; the same verb again ends \
+                      in the new; doctor finds nothing that fails.";
+const ROTTEN: &str = "No crash; what was in force or nothing, never older; a refusal has a code and is never \"a new \
+                      install\"; a verb brings back what can be brought back.";
+
+/// In the order of the table.
+pub const PROGRAMME: &[Fault] = &[
+    Fault {
+        name: "kill -9 at every numbered step of a verb",
+        checked: JUDGED,
+        short: 60,
+        per_hundred: 100,
+        run: super::steps::killed,
+    },
+    Fault {
+        name: "fsync fails (EIO)",
+        checked: JUDGED,
+        short: 30,
+        per_hundred: 100,
+        run: super::refused::syncing,
+    },
+    Fault {
+        name: "write, open, rename, unlink, mode fail (ENOSPC, EIO, EDQUOT, EACCES, EPERM)",
+        checked: JUDGED,
+        short: 40,
+        per_hundred: 100,
+        run: super::refused::changing,
+    },
+    Fault {
+        name: "1 to 8 bits flip in any file",
+        checked: ROTTEN,
+        short: 60,
+        per_hundred: 100,
+        run: super::at_rest::flipped,
+    },
+    Fault {
+        name: "a torn write in any file: zeros, noise or older sectors",
+        checked: ROTTEN,
+        short: 50,
+        per_hundred: 100,
+        run: super::at_rest::torn,
+    },
+    Fault {
+        name: "any file truncated",
+        checked: ROTTEN,
+        short: 40,
+        per_hundred: 100,
+        run: super::at_rest::truncated,
+    },
+    Fault {
+        name: "any file deleted, or replaced by an older copy",
+        checked: ROTTEN,
+        short: 50,
+        per_hundred: 100,
+        run: super::at_rest::replaced,
+    },
+];

@@ -1,0 +1,194 @@
+//! A process killed, or refused by its kernel, at a numbered system call: by strace, so that the program is the one that
+//! is shipped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Ran;
+
+/// System calls that change a disk, or make sure of it.
+const CHANGING: [&str; 22] = [
+    "openat",
+    "mkdir",
+    "mkdirat",
+    "write",
+    "pwrite64",
+    "pwritev",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "ftruncate",
+    "fallocate",
+    "link",
+    "linkat",
+    "fchmod",
+    "fchown",
+    "chmod",
+];
+/// Those that make sure of it.
+pub(super) const SYNCING: &str = "fsync,fdatasync,sync_file_range";
+
+/// A place in a process: its `when`th call of this kind, on this file if another thread than the first does it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Point {
+    pub(super) syscall: String,
+    pub(super) when: u32,
+    /// Below the round's directory; strace counts for each thread, so only the file tells another thread's calls apart.
+    pub(super) file: Option<PathBuf>,
+    /// What the call was about.
+    pub(super) about: String,
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} {} ({})", self.syscall, self.when, self.about)
+    }
+}
+
+/// Whether strace is here and may watch.
+pub(super) fn available() -> Result<(), String> {
+    let tried = Command::new("strace").args(["-f", "-qq", "-e", "trace=none", "true"]).output();
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            Err(format!("strace may not watch here: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        }
+        Err(_) => Err("strace is absent (apt-get install strace)".to_owned()),
+    }
+}
+
+fn strace(options: &[&str], command: &Command) -> Command {
+    let mut watched = Command::new("strace");
+    watched.args(["-f", "-qq"]).args(options).arg(command.get_program()).args(command.get_args());
+    watched
+}
+
+/// Every place at which this command changes something below one of `roots`, each file and kind of call with its number.
+pub(super) fn points(command: &Command, directory: &Path, log: &Path) -> Vec<Point> {
+    let trace = format!("trace={}", CHANGING.join(","));
+    let log_text = super::bench::text(log);
+    let ran = Ran::to_end(&mut strace(&["-y", "-s", "1", "-o", log_text, "-e", &trace], command));
+    assert_eq!(ran.signal, None, "watched only\n{ran}");
+    let lines = std::fs::read_to_string(log).expect("strace writes a log");
+    let points = parse(&lines, directory);
+    assert!(!points.is_empty(), "strace saw nothing\n{ran}\n{lines}");
+    points
+}
+
+fn parse(lines: &str, directory: &Path) -> Vec<Point> {
+    let mut first = None;
+    let mut counts: BTreeMap<(&str, &str, Option<String>), u32> = BTreeMap::new();
+    let mut points = BTreeSet::new();
+    for line in lines.lines() {
+        let Some((thread, call)) = line.split_once(' ') else { continue };
+        let call = call.trim_start();
+        let Some((syscall, arguments)) = call.split_once('(').filter(|_| !call.starts_with('<')) else {
+            continue;
+        };
+        let is_first = *first.get_or_insert(thread) == thread;
+        let path = path_of(arguments).unwrap_or_default();
+        let file = (!is_first).then(|| path.to_owned());
+        let when = counts.entry((thread, syscall, file)).or_default();
+        *when += 1;
+        let reads = syscall == "openat" && !arguments.contains("O_CREAT");
+        // The index of a log is made anew whatever is left of it.
+        if reads || path.ends_with("-shm") || !concerns(path, directory) {
+            continue;
+        }
+        let below =
+            Path::new(path).strip_prefix(directory).map_or_else(|_| PathBuf::from(".."), Path::to_owned);
+        points.insert(Point {
+            syscall: syscall.to_owned(),
+            when: *when,
+            file: (!is_first).then(|| below.clone()),
+            about: below.display().to_string(),
+        });
+    }
+    points.into_iter().collect()
+}
+
+/// Whether a path is in the directory, or beside it under its name, or is the place where they both are.
+fn concerns(path: &str, directory: &Path) -> bool {
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    path.contains(name) || directory.parent() == Some(Path::new(path))
+}
+
+/// The file of a call: behind the first descriptor, or the first quoted path.
+fn path_of(arguments: &str) -> Option<&str> {
+    let quoted = arguments.split_once('"').and_then(|(_, rest)| rest.split_once('"'));
+    let descriptor = arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    let begins_with_number = arguments.starts_with(|first: char| first.is_ascii_digit());
+    if begins_with_number { descriptor.map(|(path, _)| path) } else { quoted.map(|(path, _)| path) }
+}
+
+fn injected(point: &Point, what: &str, command: &Command, directory: &Path) -> Ran {
+    let rule = format!("inject={}:{what}", point.syscall);
+    let trace = format!("trace={}", point.syscall);
+    let file = point.file.as_ref().map(|file| directory.join(file));
+    let mut options = vec!["-o", "/dev/null", "-e", &trace, "-e", &rule];
+    if let Some(file) = &file {
+        options.extend(["-P", super::bench::text(file)]);
+    }
+    Ran::to_end(&mut strace(&options, command))
+}
+
+/// Runs it up to this place: the call is not made any more.
+pub(super) fn killed_at(point: &Point, command: &Command, directory: &Path) -> Ran {
+    injected(point, &format!("signal=SIGKILL:when={}", point.when), command, directory)
+}
+
+/// Runs it with this call refused; from there on with every one of its kind, if `ever after`.
+pub(super) fn refused_at(
+    point: &Point,
+    error: &str,
+    ever_after: bool,
+    command: &Command,
+    directory: &Path,
+) -> Ran {
+    let on = if ever_after { "+" } else { "" };
+    injected(point, &format!("error={error}:when={}{on}", point.when), command, directory)
+}
+
+/// Runs it on a kernel that says it has synced and has not.
+pub(super) fn without_syncing(command: &Command) -> Ran {
+    let rule = format!("inject={SYNCING}:retval=0");
+    let trace = format!("trace={SYNCING}");
+    Ran::to_end(&mut strace(&["-o", "/dev/null", "-e", &trace, "-e", &rule], command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_numbered_as_strace_counts_them() {
+        let log = "\
+10 openat(AT_FDCWD</x>, \"/d/trust.json\", O_RDONLY) = 3</d/trust.json>
+10 openat(AT_FDCWD</x>, \"/d/a\", O_RDWR|O_CREAT, 0600) = 3</d/a>
+10 pwrite64(4</d/a-shm>, \"\"..., 1, 2) = 1
+10 pwrite64(3</d/a>, \"\"..., 1, 2) = 1
+11 pwrite64(5</d/vault/db>, \"\"..., 1, 2 <unfinished ...>
+11 <... pwrite64 resumed>) = 1
+10 write(1</elsewhere>, \"\"..., 3) = 3
+10 fsync(3</d>) = 0
+10 write(4</.d.out.new>, \"\"..., 3) = 3
+";
+        let said: Vec<String> =
+            parse(log, Path::new("/d")).iter().map(|point| format!("{point} {:?}", point.file)).collect();
+        let wanted = [
+            "fsync 1 () None",
+            "openat 2 (a) None",
+            "pwrite64 1 (vault/db) Some(\"vault/db\")",
+            "pwrite64 2 (a) None",
+            "write 2 (..) None",
+        ];
+        assert_eq!(said, wanted);
+    }
+}
