@@ -55,6 +55,7 @@ impl Bench {
         let request = bench.path("activation.req");
         waiting.run(&["activate", "--code", &offer.code, "--export", text(&request)]).ok();
         bench.issuer.assign(&offer.device, &[CAMERA], &["advanced_analytics"]);
+        bench.other_issuer("offering");
         bench.issuer.exchange_file(&request, &bench.path("activation.resp")).ok();
         let active = bench.following("waiting", "active");
         active.run(&["activate", "--import", text(&bench.path("activation.resp"))]).ok();

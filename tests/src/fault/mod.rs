@@ -13,17 +13,22 @@
 mod at_rest;
 mod bench;
 mod damage;
+mod disk;
+mod full;
 mod job;
 mod judge;
+mod power;
 mod programme;
 mod random;
 mod refused;
 mod seen;
+mod served;
 mod steps;
 mod strace;
 mod tally;
 
 pub use bench::Bench;
+pub use disk::Disk;
 pub use job::Job;
 pub use programme::{Fault, PROGRAMME, fault};
 pub use random::Random;

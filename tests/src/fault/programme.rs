@@ -32,6 +32,11 @@ const JUDGED: &str = "No crash; old or new whole, new if acknowledged, for statu
 const ROTTEN: &str = "No crash; what was in force or nothing, never older; a refusal has a code and is never \"a new \
                       install\"; a verb brings back what can be brought back.";
 
+const ANSWERED: &str = "No crash; the answer's file whole or absent, there if acknowledged; the same request again gets the \
+                        same bytes; the device takes them up.";
+const FULL: &str =
+    "Meanwhile a host gets its answers and a refusal has a code; afterwards as above, without being told.";
+
 /// In the order of the table.
 pub const PROGRAMME: &[Fault] = &[
     Fault {
@@ -82,5 +87,82 @@ pub const PROGRAMME: &[Fault] = &[
         short: 50,
         per_hundred: 100,
         run: super::at_rest::replaced,
+    },
+    Fault {
+        name: "the issuer killed at every numbered step of an answer",
+        checked: ANSWERED,
+        short: 20,
+        per_hundred: 100,
+        run: super::served::killed,
+    },
+    Fault {
+        name: "the issuer's disk refuses",
+        checked: ANSWERED,
+        short: 15,
+        per_hundred: 100,
+        run: super::served::refused,
+    },
+    Fault {
+        name: "power cut at the issuer right after an answer",
+        checked: ANSWERED,
+        short: 5,
+        per_hundred: 100,
+        run: super::served::cut,
+    },
+    Fault {
+        name: "power cut after and during a verb (ext4 without its log)",
+        checked: JUDGED,
+        short: 25,
+        per_hundred: 100,
+        run: super::power::cut,
+    },
+    Fault {
+        name: "fsync fails, then a power cut",
+        checked: JUDGED,
+        short: 20,
+        per_hundred: 100,
+        run: super::power::cut_after_failed_sync,
+    },
+    Fault {
+        name: "negative control: power cut with syncing left out",
+        checked: "What was acknowledged must be lost: a round that loses nothing counts.",
+        short: 6,
+        per_hundred: 25,
+        run: super::power::control,
+    },
+    Fault {
+        name: "disk full: ext4 of 4 MiB, blocks of 4096",
+        checked: FULL,
+        short: 15,
+        per_hundred: 100,
+        run: super::full::large_blocks,
+    },
+    Fault {
+        name: "disk full: ext4 of 4 MiB, blocks of 1024",
+        checked: FULL,
+        short: 15,
+        per_hundred: 100,
+        run: super::full::small_blocks,
+    },
+    Fault {
+        name: "disk full: tmpfs of 2 MiB",
+        checked: FULL,
+        short: 15,
+        per_hundred: 100,
+        run: super::full::memory,
+    },
+    Fault {
+        name: "read-only file system",
+        checked: FULL,
+        short: 10,
+        per_hundred: 100,
+        run: super::full::read_only,
+    },
+    Fault {
+        name: "a directory that its user may not write in",
+        checked: FULL,
+        short: 6,
+        per_hundred: 50,
+        run: super::full::forbidden,
     },
 ];

@@ -59,7 +59,7 @@ pub(super) fn unharmed(ran: &Ran) -> Result<(), String> {
     if ran.signal.is_some_and(|signal| [4, 6, 7, 8, 11].contains(&signal)) {
         return Err(format!("crashed\n{ran}"));
     }
-    if ran.code == Some(101) || ran.stderr.contains("panicked") {
+    if ran.code == Some(101) || ran.stderr.contains("panicked at") {
         return Err(format!("panicked\n{ran}"));
     }
     Ok(())

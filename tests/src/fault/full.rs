@@ -1,0 +1,185 @@
+//! No room, and no right to write.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use brink_store::Gate;
+
+use super::bench::copy_tree;
+use super::disk::{Disk, Kind};
+use super::seen::{of_gate, unharmed};
+use super::{Bench, Job, Random, Tally};
+use crate::{Device, Ran, User};
+
+/// Blocks of this size are what SQLite's pages need; with smaller ones a full disk may kill whoever maps a page.
+const WHOLE_PAGE: u32 = 4096;
+/// Takes what is free down to this many KiB: an acceptance needs about a hundred.
+const FREE_KIB_MAX: usize = 160;
+/// SIGBUS.
+const TORN_PAGE: i32 = 7;
+const NOBODY: User = User { uid: 4711, gid: 4711 };
+
+/// Fills the disk but for some.
+fn fill(disk: &Disk, free_kib: usize) -> std::io::Result<()> {
+    let path = disk.path().join("filler");
+    let mut filler = File::create(&path)?;
+    for piece in [vec![0; 64 * 1024], vec![0; 4096], vec![0; 1024]] {
+        while filler.write_all(&piece).is_ok() {}
+    }
+    let length = filler.metadata()?.len();
+    filler.set_len(length.saturating_sub(free_kib as u64 * 1024))?;
+    // What is given back is free only once it is known to be.
+    let _ = filler.sync_all();
+    Ok(())
+}
+
+/// While `hindered`, one verb is run and a host asks; afterwards everything goes on by itself.
+fn hindered(
+    bench: &Bench,
+    job: &Job,
+    directory: &Path,
+    torn_pages: Option<&mut usize>,
+    hinder: (impl FnOnce() -> Result<Ran, String>, impl FnOnce() -> Result<(), String>),
+) -> Result<(), String> {
+    let host = Gate::open(directory.join("licence.bundle"), bench.anchor.clone()).expect("a gate opens");
+    let (during, over) = hinder;
+    let ran = during();
+    let seen = of_gate(&host);
+    drop(host);
+    let fresh = super::seen::through_a_gate(directory, &bench.anchor);
+    over()?;
+    let ran = ran?;
+    // A host that was there may not have seen the newest yet; one that starts sees the old or the new.
+    for (who, seen) in [("the host that was there", &seen), ("a host that starts", &fresh)] {
+        if *seen != job.before.1 && *seen != job.after.1 {
+            return Err(format!("{who} sees {seen:?}\nafter {ran}"));
+        }
+    }
+    match torn_pages {
+        Some(count) if ran.signal == Some(TORN_PAGE) => {
+            *count += 1;
+            bench.judge_left(job, directory, false)
+        }
+        _ => {
+            let coded = if job.acknowledged(&ran) { Ok(()) } else { super::seen::refusal(&ran).map(|_| ()) };
+            coded.and_then(|()| bench.judge(job, directory, &ran))
+        }
+    }
+}
+
+fn on_full(bench: &Bench, random: &mut Random, rounds: usize, kind: Kind) -> Tally {
+    let disk = match Disk::make(&bench.path("full"), kind) {
+        Ok(disk) => disk,
+        Err(why) => return Tally::not_run(format!("no file system of our own: {why}")),
+    };
+    let (mut tally, mut torn, mut refused) = (Tally::default(), 0, 0);
+    let small_blocks = matches!(kind, Kind::Ext4 { block, .. } if block < WHOLE_PAGE);
+    for _ in 0..rounds {
+        let (job, free) = (random.among(&bench.jobs), random.below(FREE_KIB_MAX));
+        let directory = disk.path().join("device");
+        let _ = fs::remove_dir_all(&directory);
+        let _ = fs::remove_file(directory.with_extension("out"));
+        copy_tree(&job.template, &directory);
+        let during = || {
+            fill(&disk, free).map_err(|error| error.to_string())?;
+            let ran = Ran::to_end(&mut job.command(&directory));
+            refused += usize::from(!job.acknowledged(&ran));
+            Ok(ran)
+        };
+        let over = || fs::remove_file(disk.path().join("filler")).map_err(|error| error.to_string());
+        let counted = small_blocks.then_some(&mut torn);
+        let judged = hindered(bench, job, &directory, counted, (during, over));
+        tally.count(format_args!("{} with {free} KiB free", job.name), judged);
+    }
+    tally.notes.push(format!("{refused} of {} verbs were refused.", tally.rounds));
+    if small_blocks {
+        tally.notes.push(format!("{torn} were killed by SIGBUS, which doctor foretells (`block_size`)."));
+    }
+    tally
+}
+
+/// ext4 of 4 MiB with blocks of 4096 bytes.
+pub(super) fn large_blocks(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    on_full(bench, random, rounds, Kind::Ext4 { mib: 4, block: WHOLE_PAGE })
+}
+
+/// ext4 of 4 MiB with blocks of 1024 bytes.
+pub(super) fn small_blocks(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    on_full(bench, random, rounds, Kind::Ext4 { mib: 4, block: 1024 })
+}
+
+/// tmpfs of 2 MiB.
+pub(super) fn memory(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    on_full(bench, random, rounds, Kind::Tmpfs { mib: 2 })
+}
+
+/// Mounted read-only.
+pub(super) fn read_only(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    let disk = match Disk::make(&bench.path("read-only"), Kind::Ext4 { mib: 16, block: WHOLE_PAGE }) {
+        Ok(disk) => disk,
+        Err(why) => return Tally::not_run(format!("no file system of our own: {why}")),
+    };
+    let mut tally = Tally::default();
+    for _ in 0..rounds {
+        let job = random.among(&bench.jobs);
+        let directory = disk.path().join("device");
+        let _ = fs::remove_dir_all(&directory);
+        let _ = fs::remove_file(directory.with_extension("out"));
+        copy_tree(&job.template, &directory);
+        let during = || {
+            disk.set_read_only(true)?;
+            Ok(Ran::to_end(&mut job.command(&directory)))
+        };
+        let judged = hindered(bench, job, &directory, None, (during, || disk.set_read_only(false)));
+        tally.count(job.name, judged);
+    }
+    tally
+}
+
+/// A user who may not write in the directory, and it is not root's either.
+pub(super) fn forbidden(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    if !rustix::process::geteuid().is_root() {
+        return Tally::not_run("only root can be another user");
+    }
+    let mut tally = Tally::default();
+    let place = bench.path("forbidden");
+    fs::create_dir_all(&place).expect("a directory");
+    // Everybody may pass, or the other user does not even see the directory.
+    for way in [&place, &bench.path(".")] {
+        fs::set_permissions(way, Permissions::from_mode(0o777)).expect("a mode can be set");
+    }
+    let verbs = [
+        &["exchange", "--export", "OUT"][..],
+        &["status"],
+        &["check", "--camera", "cam-1", "--feature", "a/b"],
+    ];
+    for _ in 0..rounds {
+        let directory = bench.copy(&bench.path("renewed"));
+        let device = Device::at(directory.clone());
+        device.give_to(NOBODY);
+        fs::set_permissions(&directory, Permissions::from_mode(0o555)).expect("a mode can be set");
+        let verb = random.among(&verbs);
+        let out = place.join("request");
+        let arguments: Vec<&str> =
+            verb.iter().map(|word| if *word == "OUT" { super::bench::text(&out) } else { word }).collect();
+        let ran = device.seen_by(NOBODY, &place).run(&[&arguments[..], &["--json"]].concat());
+        let before = bench.in_force(&bench.path("renewed")).1;
+        fs::set_permissions(&directory, Permissions::from_mode(0o755)).expect("a mode can be set");
+        let judged = unharmed(&ran).and_then(|()| {
+            let coded = matches!(ran.code, Some(0 | 3)) || super::seen::refusal(&ran).is_ok();
+            let seen = super::seen::through_a_gate(&directory, &bench.anchor);
+            let same = super::judge::same("a host", &seen, &before);
+            if coded { same } else { Err(format!("a refusal without a code\n{ran}")) }
+        });
+        let judged = judged.and_then(|()| {
+            let said =
+                device.seen_by(NOBODY, &place).run(&["exchange", "--export", super::bench::text(&out)]);
+            if said.code == Some(0) { Ok(()) } else { Err(format!("it does not recover\n{said}")) }
+        });
+        tally.count(verb[0], judged);
+        bench.remove(&directory);
+    }
+    tally
+}
