@@ -37,11 +37,15 @@ impl Running {
 
     /// Waits for the line that begins with `prefix` and gives what follows.
     pub fn announced(&mut self, prefix: &str) -> String {
+        self.says(prefix).unwrap_or_else(|| panic!("never said {prefix:?}\n{}", self.log()))
+    }
+
+    /// The same of a process that may end before it says so.
+    pub fn says(&mut self, prefix: &str) -> Option<String> {
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.starts_with(prefix) => return line[prefix.len()..].trim().to_owned(),
-                Ok(_) => {}
-                Err(error) => panic!("never said {prefix:?}: {error}\n{}", self.log()),
+            let line = self.lines.recv_timeout(PATIENCE).ok()?;
+            if let Some(rest) = line.strip_prefix(prefix) {
+                return Some(rest.trim().to_owned());
             }
         }
     }
@@ -73,6 +77,12 @@ impl Running {
     pub fn kill(mut self) {
         self.child.kill().expect("the child can be killed");
         self.child.wait().expect("the child can be waited for");
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn until_gone(mut self) {
+        let gone = within(PATIENCE, || self.child.try_wait().expect("the child can be waited for"));
+        assert!(gone.is_some(), "did not end\n{}", self.log());
     }
 
     /// Waits until `ready`, and fails at once if the process ends before that.

@@ -10,6 +10,7 @@
     reason = "a test's program: it talks to a person, and a broken step is a failed run"
 )]
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use brink_tests::fault::{Bench, PROGRAMME, Tally, table};
@@ -41,7 +42,7 @@ fn wanted() -> Wanted {
     wanted
 }
 
-fn main() {
+fn main() -> ExitCode {
     let Wanted { rounds, hours, seed, only } = wanted();
     let bench = Bench::new();
     let chosen: Vec<_> = PROGRAMME.iter().filter(|fault| fault.name.contains(&only)).collect();
@@ -76,5 +77,5 @@ fn main() {
     println!("{}", table(&rows));
     let lost: usize = rows.iter().map(|(.., tally)| tally.lost.len()).sum();
     eprintln!("{lost} lost, {passes} passes, first seed {seed}");
-    std::process::exit(i32::from(lost > 0));
+    ExitCode::from(u8::from(lost > 0))
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::job::{Job, jobs};
 use super::seen::{CAMERA, through_a_gate, told};
-use crate::{Device, Issuer, Ran, World};
+use crate::{Device, Issuer, World};
 
 const TENANT: &str = "tenant-123";
 /// Any boot but the one that runs.
@@ -24,6 +24,8 @@ pub struct Bench {
     pub(super) issuer: Issuer,
     /// What the devices trust.
     pub(super) anchor: TrustAnchor,
+    /// The code of the first activation, unspent at the issuer `offering`.
+    pub(super) code: String,
     /// Every verb with what it starts from.
     pub(super) jobs: Vec<Job>,
     /// Why a verb of the list is absent.
@@ -47,8 +49,15 @@ impl Bench {
         issuer.subscribe(TENANT, 10, &["--pack", "advanced_analytics"]);
         let offer = issuer.offer(TENANT);
         fs::create_dir(world.path("nothing")).expect("a directory");
-        let mut bench =
-            Bench { world, issuer, anchor, jobs: Vec::new(), absent: Vec::new(), copies: Cell::new(0) };
+        let mut bench = Bench {
+            world,
+            issuer,
+            anchor,
+            code: offer.code.clone(),
+            jobs: Vec::new(),
+            absent: Vec::new(),
+            copies: Cell::new(0),
+        };
 
         bench.device("fresh");
         let waiting = bench.following("fresh", "waiting");
@@ -155,14 +164,6 @@ impl Bench {
         let gate = through_a_gate(&copy, &self.anchor);
         self.remove(&copy);
         (seen, gate)
-    }
-
-    /// Runs a job where nothing is wrong, in a directory that stays for whoever removes it.
-    pub(super) fn done(&self, job: &Job) -> PathBuf {
-        let copy = self.copy(&job.template);
-        let ran = Ran::to_end(&mut job.command(&copy));
-        assert!(job.is_done(&ran), "{} does not work without a fault\n{ran}", job.name);
-        copy
     }
 }
 

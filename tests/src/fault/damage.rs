@@ -24,18 +24,6 @@ pub(super) enum Damage {
     Older,
 }
 
-impl Damage {
-    pub(super) const ALL: [Damage; 7] = [
-        Damage::Flipped,
-        Damage::Zeroed,
-        Damage::Noise,
-        Damage::Torn,
-        Damage::Truncated,
-        Damage::Deleted,
-        Damage::Older,
-    ];
-}
-
 /// A disk writes whole sectors.
 const SECTOR: usize = 512;
 

@@ -35,25 +35,38 @@ fn fill(disk: &Disk, free_kib: usize) -> std::io::Result<()> {
     Ok(())
 }
 
-/// While `hindered`, one verb is run and a host asks; afterwards everything goes on by itself.
-fn hindered(
+/// Both ends of a hindrance: the verb that is run in it, and how it is lifted.
+struct Hindrance<During, Over> {
+    during: During,
+    over: Over,
+    /// Whether a host was there before. One that is keeps its journal open for writing.
+    watched: bool,
+}
+
+/// While it is hindered, one verb is run and hosts ask; afterwards everything goes on by itself.
+fn hindered<During, Over>(
     bench: &Bench,
     job: &Job,
     directory: &Path,
     torn_pages: Option<&mut usize>,
-    hinder: (impl FnOnce() -> Result<Ran, String>, impl FnOnce() -> Result<(), String>),
-) -> Result<(), String> {
-    let host = Gate::open(directory.join("licence.bundle"), bench.anchor.clone()).expect("a gate opens");
-    let (during, over) = hinder;
-    let ran = during();
-    let seen = of_gate(&host);
+    hindrance: Hindrance<During, Over>,
+) -> Result<(), String>
+where
+    During: FnOnce() -> Result<Ran, String>,
+    Over: FnOnce() -> Result<(), String>,
+{
+    let bundle = directory.join("licence.bundle");
+    let host = hindrance.watched.then(|| Gate::open(bundle, bench.anchor.clone()).expect("a gate opens"));
+    let ran = (hindrance.during)();
+    let seen = host.as_ref().map(of_gate);
     drop(host);
     let fresh = super::seen::through_a_gate(directory, &bench.anchor);
-    over()?;
+    (hindrance.over)()?;
     let ran = ran?;
     // A host that was there may not have seen the newest yet; one that starts sees the old or the new.
-    for (who, seen) in [("the host that was there", &seen), ("a host that starts", &fresh)] {
-        if *seen != job.before.1 && *seen != job.after.1 {
+    let starts = Some(fresh);
+    for (who, seen) in [("the host that was there", &seen), ("a host that starts", &starts)] {
+        if seen.as_ref().is_some_and(|seen| *seen != job.before.1 && *seen != job.after.1) {
             return Err(format!("{who} sees {seen:?}\nafter {ran}"));
         }
     }
@@ -90,7 +103,7 @@ fn on_full(bench: &Bench, random: &mut Random, rounds: usize, kind: Kind) -> Tal
         };
         let over = || fs::remove_file(disk.path().join("filler")).map_err(|error| error.to_string());
         let counted = small_blocks.then_some(&mut torn);
-        let judged = hindered(bench, job, &directory, counted, (during, over));
+        let judged = hindered(bench, job, &directory, counted, Hindrance { during, over, watched: true });
         tally.count(format_args!("{} with {free} KiB free", job.name), judged);
     }
     tally.notes.push(format!("{refused} of {} verbs were refused.", tally.rounds));
@@ -132,7 +145,8 @@ pub(super) fn read_only(bench: &Bench, random: &mut Random, rounds: usize) -> Ta
             disk.set_read_only(true)?;
             Ok(Ran::to_end(&mut job.command(&directory)))
         };
-        let judged = hindered(bench, job, &directory, None, (during, || disk.set_read_only(false)));
+        let over = || disk.set_read_only(false);
+        let judged = hindered(bench, job, &directory, None, Hindrance { during, over, watched: false });
         tally.count(job.name, judged);
     }
     tally

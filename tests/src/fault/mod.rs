@@ -10,6 +10,7 @@
 //! programme  every fault with its rounds; a Tally of each
 //! ```
 
+mod agent;
 mod at_rest;
 mod bench;
 mod damage;

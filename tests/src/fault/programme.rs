@@ -34,6 +34,8 @@ const ROTTEN: &str = "No crash; what was in force or nothing, never older; a ref
 
 const ANSWERED: &str = "No crash; the answer's file whole or absent, there if acknowledged; the same request again gets the \
                         same bytes; the device takes them up.";
+const EXCHANGED: &str = "No crash; no number below one that was acknowledged, for status and for a host; the next exchange is \
+                         answered, so the issuer takes nobody for a copy.";
 const FULL: &str =
     "Meanwhile a host gets its answers and a refusal has a code; afterwards as above, without being told.";
 
@@ -87,6 +89,20 @@ pub const PROGRAMME: &[Fault] = &[
         short: 50,
         per_hundred: 100,
         run: super::at_rest::replaced,
+    },
+    Fault {
+        name: "kill -9 at random: an agent or an issuer that exchange without pause",
+        checked: EXCHANGED,
+        short: 20,
+        per_hundred: 100,
+        run: super::agent::killed_at_random,
+    },
+    Fault {
+        name: "kill -9 at every numbered step of a running agent",
+        checked: EXCHANGED,
+        short: 15,
+        per_hundred: 100,
+        run: super::agent::killed_at_steps,
     },
     Fault {
         name: "the issuer killed at every numbered step of an answer",

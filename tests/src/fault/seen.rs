@@ -28,22 +28,22 @@ const STATES: [State; 9] = [
 
 /// Numbers that never go back; zero where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Numbers {
+pub(super) struct Numbers {
     /// Of the licence.
-    pub licence: u64,
+    pub(super) licence: u64,
     /// Of the receipt.
-    pub receipt: u64,
+    pub(super) receipt: u64,
     /// Of the keyset.
-    pub keyset: u64,
+    pub(super) keyset: u64,
 }
 
 /// What is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub(super) struct Seen {
     /// The state's name, or the code of a refusal.
-    pub state: String,
+    pub(super) state: String,
     /// What is in force.
-    pub numbers: Numbers,
+    pub(super) numbers: Numbers,
 }
 
 /// What `status` says, and the whole document for whoever looks closer.

@@ -64,15 +64,20 @@ pub(super) fn available() -> Result<(), String> {
     }
 }
 
-fn strace(options: &[&str], command: &Command) -> Command {
+pub(super) fn strace(options: &[&str], command: &Command) -> Command {
     let mut watched = Command::new("strace");
     watched.args(["-f", "-qq"]).args(options).arg(command.get_program()).args(command.get_args());
     watched
 }
 
+/// The option that watches everything that changes something.
+pub(super) fn trace() -> String {
+    format!("trace={}", CHANGING.join(","))
+}
+
 /// Every place at which this command changes something below one of `roots`, each file and kind of call with its number.
 pub(super) fn points(command: &Command, directory: &Path, log: &Path) -> Vec<Point> {
-    let trace = format!("trace={}", CHANGING.join(","));
+    let trace = trace();
     let log_text = super::bench::text(log);
     let ran = Ran::to_end(&mut strace(&["-y", "-s", "1", "-o", log_text, "-e", &trace], command));
     assert_eq!(ran.signal, None, "watched only\n{ran}");
@@ -82,7 +87,7 @@ pub(super) fn points(command: &Command, directory: &Path, log: &Path) -> Vec<Poi
     points
 }
 
-fn parse(lines: &str, directory: &Path) -> Vec<Point> {
+pub(super) fn parse(lines: &str, directory: &Path) -> Vec<Point> {
     let mut first = None;
     let mut counts: BTreeMap<(&str, &str, Option<String>), u32> = BTreeMap::new();
     let mut points = BTreeSet::new();
@@ -128,20 +133,29 @@ fn path_of(arguments: &str) -> Option<&str> {
     if begins_with_number { descriptor.map(|(path, _)| path) } else { quoted.map(|(path, _)| path) }
 }
 
-fn injected(point: &Point, what: &str, command: &Command, directory: &Path) -> Ran {
-    let rule = format!("inject={}:{what}", point.syscall);
-    let trace = format!("trace={}", point.syscall);
-    let file = point.file.as_ref().map(|file| directory.join(file));
-    let mut options = vec!["-o", "/dev/null", "-e", &trace, "-e", &rule];
-    if let Some(file) = &file {
-        options.extend(["-P", super::bench::text(file)]);
+fn injecting(point: &Point, what: &str, directory: &Path) -> Vec<String> {
+    let mut options = vec!["-o".to_owned(), "/dev/null".to_owned()];
+    options.extend(["-e".to_owned(), format!("trace={}", point.syscall)]);
+    options.extend(["-e".to_owned(), format!("inject={}:{what}", point.syscall)]);
+    if let Some(file) = &point.file {
+        options.extend(["-P".to_owned(), super::bench::text(&directory.join(file)).to_owned()]);
     }
+    options
+}
+
+/// The options that kill at this place.
+pub(super) fn killing(point: &Point, directory: &Path) -> Vec<String> {
+    injecting(point, &format!("signal=SIGKILL:when={}", point.when), directory)
+}
+
+fn injected(options: &[String], command: &Command) -> Ran {
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
     Ran::to_end(&mut strace(&options, command))
 }
 
 /// Runs it up to this place: the call is not made any more.
 pub(super) fn killed_at(point: &Point, command: &Command, directory: &Path) -> Ran {
-    injected(point, &format!("signal=SIGKILL:when={}", point.when), command, directory)
+    injected(&killing(point, directory), command)
 }
 
 /// Runs it with this call refused; from there on with every one of its kind, if `ever after`.
@@ -153,7 +167,7 @@ pub(super) fn refused_at(
     directory: &Path,
 ) -> Ran {
     let on = if ever_after { "+" } else { "" };
-    injected(point, &format!("error={error}:when={}{on}", point.when), command, directory)
+    injected(&injecting(point, &format!("error={error}:when={}{on}", point.when), directory), command)
 }
 
 /// Runs it on a kernel that says it has synced and has not.

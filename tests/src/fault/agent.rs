@@ -1,0 +1,220 @@
+//! An agent at work with a real issuer over the loopback, killed while it exchanges. One device, one history: what was
+//! acknowledged in an earlier round must still hold in the last.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use brink_store::Gate;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::bench::text;
+use super::seen::{CAMERA, Numbers, of_gate, told, unharmed};
+use super::strace::{self, Point};
+use super::{Bench, Random, Tally};
+use crate::{Device, Issuer, Ran, Running};
+
+/// Longer than an exchange takes here, so that kills fall on every part of it.
+const EXCHANGE_MICROSECONDS: usize = 60_000;
+
+/// The device and its issuer.
+struct Pair<'b> {
+    bench: &'b Bench,
+    issuer: Issuer,
+    server: Option<Running>,
+    url: String,
+    device: Device,
+    name: String,
+    /// A host that is there all the time.
+    host: Gate,
+    /// The highest numbers that were acknowledged.
+    acknowledged: Numbers,
+    /// Whether the next licence is to have a camera more.
+    more: bool,
+}
+
+/// Lets time pass.
+fn pause(random: &mut Random) {
+    let (_never, waiting) = channel::<()>();
+    let microseconds = u64::try_from(random.below(EXCHANGE_MICROSECONDS)).expect("a count");
+    let _ = waiting.recv_timeout(Duration::from_micros(microseconds));
+}
+
+impl<'b> Pair<'b> {
+    fn new(bench: &'b Bench) -> Pair<'b> {
+        let issuer = Issuer::at(bench.copy(&bench.path("offering")));
+        let device = Device::at(bench.copy(&bench.path("fresh")));
+        let (server, url) = issuer.serve();
+        let said = device.run(&["activate", "--issuer", &url, "--code", &bench.code, "--json"]).ok().json();
+        let name = said["device"].as_str().expect("a device").to_owned();
+        let host = Gate::open(device.bundle(), bench.anchor.clone()).expect("a gate opens");
+        let acknowledged = Numbers::default();
+        Pair { bench, issuer, server: Some(server), url, device, name, host, acknowledged, more: false }
+    }
+
+    /// Something new to mint.
+    fn change(&mut self) {
+        let packs: &[&str] = if self.more { &["advanced_analytics"] } else { &[] };
+        self.more = !self.more;
+        self.issuer.assign(&self.name, &["cam-2"], packs);
+        self.issuer.assign(&self.name, &[CAMERA], &["advanced_analytics"]);
+    }
+
+    fn exchange(&self) -> Command {
+        self.device.command(&["exchange", "--issuer", &self.url, "--json"])
+    }
+
+    fn acknowledge(&mut self, ran: &Ran) {
+        if ran.code != Some(0) {
+            return;
+        }
+        let said: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        let number = |value: &Value| value.as_u64().unwrap_or(0);
+        let Numbers { licence, receipt, keyset } = &mut self.acknowledged;
+        *licence = (*licence).max(number(&said["licence"]["seq"]));
+        *receipt = (*receipt).max(number(&said["receipt"]["seq"]));
+        *keyset = (*keyset).max(number(&said["keyset_version"]));
+    }
+
+    /// Starts an exchange and kills one of both in the middle.
+    fn disturb(&mut self, agent: Running, random: &mut Random) -> Result<(), String> {
+        let mut exchange = self.exchange();
+        let asked = exchange.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let asked = asked.map_err(|error| error.to_string())?;
+        pause(random);
+        let stays = if random.below(3) == 0 {
+            self.server.take().expect("the issuer runs").kill();
+            Some(agent)
+        } else {
+            agent.kill();
+            None
+        };
+        let output = asked.wait_with_output().map_err(|error| error.to_string())?;
+        let ran = Ran {
+            line: format!("{exchange:?}"),
+            code: output.status.code(),
+            signal: None,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        unharmed(&ran)?;
+        self.acknowledge(&ran);
+        drop(stays);
+        Ok(())
+    }
+
+    /// Nothing that was acknowledged is lost, and everything goes on.
+    fn judge(&mut self) -> Result<(), String> {
+        self.at_least("status", told(&self.device)?.seen.numbers)?;
+        let fresh = super::seen::through_a_gate(self.device.data(), &self.bench.anchor);
+        self.at_least("a host that starts", fresh.numbers)?;
+        if self.server.is_none() {
+            let (server, url) = self.issuer.serve();
+            (self.server, self.url) = (Some(server), url);
+        }
+        let ran = Ran::to_end(&mut self.exchange());
+        unharmed(&ran)?;
+        if ran.code != Some(0) {
+            return Err(format!("the next exchange fails\n{ran}"));
+        }
+        self.acknowledge(&ran);
+        self.at_least("status in the end", told(&self.device)?.seen.numbers)?;
+        let seen = of_gate(&self.host);
+        if seen.state != "granted" {
+            return Err(format!("the host that was there sees {seen:?}"));
+        }
+        let log = fs::read_to_string(self.device.data().with_extension("log")).unwrap_or_default();
+        if log.contains("panicked at") { Err(format!("the agent panicked\n{log}")) } else { Ok(()) }
+    }
+
+    fn at_least(&self, who: &str, seen: Numbers) -> Result<(), String> {
+        let Numbers { licence, receipt, keyset } = self.acknowledged;
+        if seen.licence >= licence && seen.receipt >= receipt && seen.keyset >= keyset {
+            return Ok(());
+        }
+        Err(format!("{who} sees {seen:?}, and {:?} was acknowledged", self.acknowledged))
+    }
+}
+
+/// At random moments.
+pub(super) fn killed_at_random(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    let mut pair = Pair::new(bench);
+    let mut tally = Tally::default();
+    for number in 0..rounds {
+        if random.below(2) == 0 {
+            pair.change();
+        }
+        let agent = pair.device.agent();
+        for _ in 0..random.below(3) {
+            let ran = Ran::to_end(&mut pair.exchange());
+            pair.acknowledge(&ran);
+        }
+        let came_to = pair.disturb(agent, random).and_then(|()| pair.judge());
+        tally.count(format_args!("round {number}"), came_to);
+    }
+    tally.notes.push(format!("{} receipts were acknowledged.", pair.acknowledged.receipt));
+    tally
+}
+
+/// The program that strace watches: killing strace alone would leave it.
+fn watched_by(strace: &Running) -> Option<Pid> {
+    let id = strace.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+    Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
+}
+
+impl Pair<'_> {
+    /// Runs the agent under strace through one exchange, and ends it in whatever way is left.
+    fn under_strace(&mut self, options: &[&str]) -> Result<(), String> {
+        let run = self.device.command(&["run"]);
+        let log = self.device.data().with_extension("log");
+        let mut agent = Running::start(&mut strace::strace(options, &run), log);
+        if agent.says("agent ready on ").is_some() {
+            let ran = Ran::to_end(&mut self.exchange());
+            unharmed(&ran)?;
+            self.acknowledge(&ran);
+        }
+        if let Some(agent) = watched_by(&agent) {
+            // Ended already is fine.
+            let _ = kill_process(agent, Signal::TERM);
+        }
+        agent.until_gone();
+        Ok(())
+    }
+
+    fn steps(&mut self) -> Result<Vec<Point>, String> {
+        let log = self.bench.path("agent.strace");
+        self.change();
+        let trace = strace::trace();
+        self.under_strace(&["-y", "-s", "1", "-o", text(&log), "-e", &trace])?;
+        let lines = fs::read_to_string(&log).map_err(|error| error.to_string())?;
+        Ok(strace::parse(&lines, self.device.data()))
+    }
+}
+
+/// At every numbered step, from its start through an exchange to its end.
+pub(super) fn killed_at_steps(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    if let Err(why) = strace::available() {
+        return Tally::not_run(why);
+    }
+    let mut pair = Pair::new(bench);
+    let mut tally = Tally::default();
+    let steps = match pair.steps() {
+        Ok(steps) if !steps.is_empty() => steps,
+        other => {
+            tally.count("watching an agent", Err(format!("no steps: {other:?}")));
+            return tally;
+        }
+    };
+    for point in random.spread(&steps, rounds) {
+        pair.change();
+        let options = strace::killing(point, pair.device.data());
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let came_to = pair.under_strace(&options).and_then(|()| pair.judge());
+        tally.count(point, came_to);
+    }
+    tally.notes.push(format!("{} numbered steps.", steps.len()));
+    tally
+}
