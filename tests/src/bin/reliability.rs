@@ -1,7 +1,7 @@
 //! The crash programme at length, and its table.
 //!
 //! `reliability [--rounds K | --hours H] [--seed S] [--only TEXT]`: K rounds a fault (slow ones fewer), or again and
-//! again for H hours. The table goes to standard output, what is lost to standard error; ends with 1 if anything was.
+//! again for H hours. `reliability --probe` says which faults cannot be tried on this machine, and why. The table goes to standard output, what is lost to standard error; ends with 1 if anything was.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -24,12 +24,18 @@ struct Wanted {
     hours: Option<f64>,
     seed: u64,
     only: String,
+    probe: bool,
 }
 
 fn wanted() -> Wanted {
-    let mut wanted = Wanted { rounds: ROUNDS_OF_A_PASS, hours: None, seed: 1, only: String::new() };
+    let mut wanted =
+        Wanted { rounds: ROUNDS_OF_A_PASS, hours: None, seed: 1, only: String::new(), probe: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
+        if name == "--probe" {
+            wanted.probe = true;
+            continue;
+        }
         let value = arguments.next().unwrap_or_else(|| panic!("{name} takes a value"));
         match name.as_str() {
             "--rounds" => wanted.rounds = value.parse().expect("a number of rounds"),
@@ -43,9 +49,13 @@ fn wanted() -> Wanted {
 }
 
 fn main() -> ExitCode {
-    let Wanted { rounds, hours, seed, only } = wanted();
+    let Wanted { rounds, hours, seed, only, probe } = wanted();
     let bench = Bench::new();
     let chosen: Vec<_> = PROGRAMME.iter().filter(|fault| fault.name.contains(&only)).collect();
+    if probe {
+        say_what_is_missing(&bench);
+        return ExitCode::SUCCESS;
+    }
     let mut rows: Vec<_> = chosen.iter().map(|fault| (fault.name, fault.checked, Tally::default())).collect();
     let mut passes = 0;
     let mut pass = || {
@@ -78,4 +88,16 @@ fn main() -> ExitCode {
     let lost: usize = rows.iter().map(|(.., tally)| tally.lost.len()).sum();
     eprintln!("{lost} lost, {passes} passes, first seed {seed}");
     ExitCode::from(u8::from(lost > 0))
+}
+
+/// One line for each fault that cannot be tried here.
+fn say_what_is_missing(bench: &Bench) {
+    for why in bench.absent() {
+        println!("{why}");
+    }
+    for fault in PROGRAMME {
+        if let Some(why) = fault.missing(bench) {
+            println!("{}: {why}", fault.name);
+        }
+    }
 }

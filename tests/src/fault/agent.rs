@@ -196,9 +196,6 @@ impl Pair<'_> {
 
 /// At every numbered step, from its start through an exchange to its end.
 pub(super) fn killed_at_steps(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    if let Err(why) = strace::available() {
-        return Tally::not_run(why);
-    }
     let mut pair = Pair::new(bench);
     let mut tally = Tally::default();
     let steps = match pair.steps() {

@@ -29,7 +29,7 @@ pub struct Bench {
     /// Every verb with what it starts from.
     pub(super) jobs: Vec<Job>,
     /// Why a verb of the list is absent.
-    pub(super) absent: Vec<String>,
+    absent: Vec<String>,
     copies: Cell<u32>,
 }
 
@@ -89,6 +89,11 @@ impl Bench {
         }
         bench.jobs = jobs(&bench);
         bench
+    }
+
+    /// Which verbs could not be prepared here, and why.
+    pub fn absent(&self) -> &[String] {
+        &self.absent
     }
 
     /// A path in this bench.

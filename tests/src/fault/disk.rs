@@ -8,7 +8,7 @@ use rustix::ioctl::{Setter, ioctl, opcode};
 
 /// A mounted file system, taken away again when dropped.
 #[derive(Debug)]
-pub struct Disk {
+pub(super) struct Disk {
     image: Option<PathBuf>,
     mount: PathBuf,
 }

@@ -83,10 +83,7 @@ where
 }
 
 fn on_full(bench: &Bench, random: &mut Random, rounds: usize, kind: Kind) -> Tally {
-    let disk = match Disk::make(&bench.path("full"), kind) {
-        Ok(disk) => disk,
-        Err(why) => return Tally::not_run(format!("no file system of our own: {why}")),
-    };
+    let disk = Disk::make(&bench.path("full"), kind).expect("a file system of our own");
     let (mut tally, mut torn, mut refused) = (Tally::default(), 0, 0);
     let small_blocks = matches!(kind, Kind::Ext4 { block, .. } if block < WHOLE_PAGE);
     for _ in 0..rounds {
@@ -130,10 +127,8 @@ pub(super) fn memory(bench: &Bench, random: &mut Random, rounds: usize) -> Tally
 
 /// Mounted read-only.
 pub(super) fn read_only(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    let disk = match Disk::make(&bench.path("read-only"), Kind::Ext4 { mib: 16, block: WHOLE_PAGE }) {
-        Ok(disk) => disk,
-        Err(why) => return Tally::not_run(format!("no file system of our own: {why}")),
-    };
+    let disk = Disk::make(&bench.path("read-only"), Kind::Ext4 { mib: 16, block: WHOLE_PAGE })
+        .expect("a file system of our own");
     let mut tally = Tally::default();
     for _ in 0..rounds {
         let job = random.among(&bench.jobs);
@@ -154,9 +149,6 @@ pub(super) fn read_only(bench: &Bench, random: &mut Random, rounds: usize) -> Ta
 
 /// A user who may not write in the directory, and it is not root's either.
 pub(super) fn forbidden(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    if !rustix::process::geteuid().is_root() {
-        return Tally::not_run("only root can be another user");
-    }
     let mut tally = Tally::default();
     let place = bench.path("forbidden");
     fs::create_dir_all(&place).expect("a directory");

@@ -9,9 +9,9 @@ use crate::{Device, Ran};
 
 /// One verb on one directory.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub(super) struct Job {
     /// As the table names it.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What a round's directory is a copy of.
     pub(super) template: PathBuf,
     /// The verb; `OUT` stands for a file beside the round's directory.

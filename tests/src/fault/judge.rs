@@ -104,3 +104,24 @@ fn old_or_new(
 pub(super) fn same(who: &str, seen: &Seen, wanted: &Seen) -> Result<(), String> {
     if seen == wanted { Ok(()) } else { Err(format!("{who} sees {seen:?} and not {wanted:?}")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_judge_bites() {
+        let bench = Bench::new();
+        let job = bench.jobs.iter().find(|job| job.name == "exchange --import").unwrap();
+        let says =
+            |directory: &Path, acknowledged| bench.judge_left(job, directory, acknowledged).unwrap_err();
+
+        let untouched = bench.copy(&job.template);
+        assert!(says(&untouched, true).contains("which was acknowledged"), "an acknowledged answer is gone");
+        let older = bench.copy(&bench.path("waiting"));
+        assert!(says(&older, false).contains("a host sees"), "neither old nor new");
+        let mixed = bench.copy(&bench.path("renewed"));
+        std::fs::copy(job.template.join("licence.bundle"), mixed.join("licence.bundle")).unwrap();
+        assert!(says(&mixed, true).contains("a host sees"), "an older bundle was put in place");
+    }
+}

@@ -18,6 +18,7 @@ mod disk;
 mod full;
 mod job;
 mod judge;
+mod need;
 mod power;
 mod programme;
 mod random;
@@ -29,8 +30,7 @@ mod strace;
 mod tally;
 
 pub use bench::Bench;
-pub use disk::Disk;
-pub use job::Job;
+use job::Job;
 pub use programme::{Fault, PROGRAMME, fault};
 pub use random::Random;
 pub use tally::{Tally, table};

@@ -33,15 +33,12 @@ fn round(
 
 /// The cut comes right after a verb has ended, and at every numbered step of it.
 pub(super) fn cut(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    let disk = match Disk::make(&bench.path("power"), DISK) {
-        Ok(disk) => disk,
-        Err(why) => return Tally::not_run(format!("no file system of our own: {why}")),
-    };
-    let steps = if strace::available().is_ok() { super::steps::all(bench) } else { Vec::new() };
+    let disk = Disk::make(&bench.path("power"), DISK).expect("a file system of our own");
+    let steps = super::steps::all(bench);
     let (mut tally, mut acknowledged) = (Tally::default(), 0);
     for _ in 0..rounds {
         // Every other one after the end, where there is something to lose.
-        let step = (!steps.is_empty() && random.below(2) == 0).then(|| random.among(&steps));
+        let step = (random.below(2) == 0).then(|| random.among(&steps));
         let job = step.map_or_else(|| random.among(&bench.jobs), |(job, _)| job);
         let came_to = round(&disk, job, |directory| match step {
             Some((_, point)) => strace::killed_at(point, &job.command(directory), directory),
@@ -60,10 +57,7 @@ pub(super) fn cut(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
 
 /// A call that syncs fails, and then the power goes: whatever was acknowledged nevertheless is there.
 pub(super) fn cut_after_failed_sync(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    let disk = match (strace::available(), Disk::make(&bench.path("power"), DISK)) {
-        (Ok(()), Ok(disk)) => disk,
-        (Err(why), _) | (_, Err(why)) => return Tally::not_run(why),
-    };
+    let disk = Disk::make(&bench.path("power"), DISK).expect("a file system of our own");
     let steps: Vec<_> = super::steps::all(bench);
     let syncs: Vec<_> =
         steps.into_iter().filter(|(_, point)| strace::SYNCING.contains(&point.syscall)).collect();
@@ -84,10 +78,7 @@ pub(super) fn cut_after_failed_sync(bench: &Bench, random: &mut Random, rounds: 
 
 /// Negative controls: this harness does take away what was not synced. Each lost round is what is wanted.
 pub(super) fn control(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    let disk = match (strace::available(), Disk::make(&bench.path("power"), DISK)) {
-        (Ok(()), Ok(disk)) => disk,
-        (Err(why), _) | (_, Err(why)) => return Tally::not_run(why),
-    };
+    let disk = Disk::make(&bench.path("power"), DISK).expect("a file system of our own");
     let mut tally = Tally::default();
     let job = bench.jobs.iter().find(|job| job.name == "exchange --import").expect("the job");
     for number in 0..rounds {

@@ -1,5 +1,6 @@
 //! Every fault, with its rounds.
 
+use super::need::Need;
 use super::{Bench, Random, Tally};
 
 /// One fault of the programme.
@@ -12,13 +13,22 @@ pub struct Fault {
     pub short: usize,
     /// For each hundred rounds of a long run: slow faults get fewer.
     pub per_hundred: usize,
+    needs: &'static [Need],
     run: fn(&Bench, &mut Random, usize) -> Tally,
 }
 
 impl Fault {
     /// Tries it. The seed and the number of rounds replay it.
     pub fn run(&self, bench: &Bench, seed: u64, rounds: usize) -> Tally {
-        (self.run)(bench, &mut Random::seeded(seed), rounds)
+        match self.missing(bench) {
+            Some(why) => Tally::not_run(why),
+            None => (self.run)(bench, &mut Random::seeded(seed), rounds),
+        }
+    }
+
+    /// Why it cannot be tried here.
+    pub fn missing(&self, bench: &Bench) -> Option<String> {
+        self.needs.iter().find_map(|need| need.missing(bench))
     }
 }
 
@@ -46,13 +56,23 @@ pub const PROGRAMME: &[Fault] = &[
         checked: JUDGED,
         short: 60,
         per_hundred: 100,
+        needs: &[Need::Strace],
         run: super::steps::killed,
+    },
+    Fault {
+        name: "a name that is not synced",
+        checked: "Every file that a verb or the issuer renames: its directory is synced before the program ends.",
+        short: 9,
+        per_hundred: 9,
+        needs: &[Need::Strace],
+        run: super::steps::names,
     },
     Fault {
         name: "fsync fails (EIO)",
         checked: JUDGED,
         short: 30,
         per_hundred: 100,
+        needs: &[Need::Strace],
         run: super::refused::syncing,
     },
     Fault {
@@ -60,6 +80,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: JUDGED,
         short: 40,
         per_hundred: 100,
+        needs: &[Need::Strace],
         run: super::refused::changing,
     },
     Fault {
@@ -67,6 +88,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: ROTTEN,
         short: 60,
         per_hundred: 100,
+        needs: &[],
         run: super::at_rest::flipped,
     },
     Fault {
@@ -74,6 +96,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: ROTTEN,
         short: 50,
         per_hundred: 100,
+        needs: &[],
         run: super::at_rest::torn,
     },
     Fault {
@@ -81,6 +104,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: ROTTEN,
         short: 40,
         per_hundred: 100,
+        needs: &[],
         run: super::at_rest::truncated,
     },
     Fault {
@@ -88,6 +112,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: ROTTEN,
         short: 50,
         per_hundred: 100,
+        needs: &[],
         run: super::at_rest::replaced,
     },
     Fault {
@@ -95,6 +120,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: EXCHANGED,
         short: 20,
         per_hundred: 100,
+        needs: &[],
         run: super::agent::killed_at_random,
     },
     Fault {
@@ -102,6 +128,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: EXCHANGED,
         short: 15,
         per_hundred: 100,
+        needs: &[Need::Strace],
         run: super::agent::killed_at_steps,
     },
     Fault {
@@ -109,6 +136,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: ANSWERED,
         short: 20,
         per_hundred: 100,
+        needs: &[Need::Strace],
         run: super::served::killed,
     },
     Fault {
@@ -116,6 +144,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: ANSWERED,
         short: 15,
         per_hundred: 100,
+        needs: &[Need::Strace],
         run: super::served::refused,
     },
     Fault {
@@ -123,6 +152,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: ANSWERED,
         short: 5,
         per_hundred: 100,
+        needs: &[Need::LoopDevice],
         run: super::served::cut,
     },
     Fault {
@@ -130,6 +160,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: JUDGED,
         short: 25,
         per_hundred: 100,
+        needs: &[Need::Strace, Need::LoopDevice],
         run: super::power::cut,
     },
     Fault {
@@ -137,6 +168,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: JUDGED,
         short: 20,
         per_hundred: 100,
+        needs: &[Need::Strace, Need::LoopDevice],
         run: super::power::cut_after_failed_sync,
     },
     Fault {
@@ -144,6 +176,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: "What was acknowledged must be lost: a round that loses nothing counts.",
         short: 6,
         per_hundred: 25,
+        needs: &[Need::Strace, Need::LoopDevice],
         run: super::power::control,
     },
     Fault {
@@ -151,6 +184,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: FULL,
         short: 15,
         per_hundred: 100,
+        needs: &[Need::LoopDevice],
         run: super::full::large_blocks,
     },
     Fault {
@@ -158,6 +192,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: FULL,
         short: 15,
         per_hundred: 100,
+        needs: &[Need::LoopDevice],
         run: super::full::small_blocks,
     },
     Fault {
@@ -165,6 +200,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: FULL,
         short: 15,
         per_hundred: 100,
+        needs: &[Need::Tmpfs],
         run: super::full::memory,
     },
     Fault {
@@ -172,6 +208,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: FULL,
         short: 10,
         per_hundred: 100,
+        needs: &[Need::LoopDevice],
         run: super::full::read_only,
     },
     Fault {
@@ -179,6 +216,7 @@ pub const PROGRAMME: &[Fault] = &[
         checked: FULL,
         short: 6,
         per_hundred: 50,
+        needs: &[Need::Root],
         run: super::full::forbidden,
     },
 ];

@@ -32,9 +32,6 @@ fn refusals<'b>(steps: &[(&'b Job, Point)], syncing: bool) -> Vec<(&'b Job, Poin
 }
 
 fn refused(bench: &Bench, random: &mut Random, rounds: usize, syncing: bool) -> Tally {
-    if let Err(why) = strace::available() {
-        return Tally::not_run(why);
-    }
     let refusals = refusals(&super::steps::all(bench), syncing);
     let (mut tally, mut acknowledged) = (Tally::default(), 0);
     for (job, point, error, ever_after) in random.spread(&refusals, rounds) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::bench::text;
+use super::disk::{Disk, Kind};
 use super::judge::same;
 use super::seen::{told, unharmed};
 use super::strace::{self, Point};
@@ -15,7 +16,7 @@ use crate::{Device, Issuer, Ran};
 const ANSWERS: [(&str, &str, &str); 2] =
     [("exchange.req", "asked", "exchange"), ("activation.req", "waiting", "activate")];
 
-fn answer(data: &Path, request: &Path) -> Command {
+pub(super) fn answer(data: &Path, request: &Path) -> Command {
     let (request, response) = (text(request).to_owned(), data.with_extension("out"));
     Issuer::at(data.to_owned()).command(&["exchange", "--json", "--in", &request, "--out", text(&response)])
 }
@@ -64,9 +65,6 @@ impl Bench {
 
 /// Killed with -9 at every numbered step of an answer.
 pub(super) fn killed(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    if let Err(why) = strace::available() {
-        return Tally::not_run(why);
-    }
     let mut steps: Vec<((&str, &str, &str), Point)> = Vec::new();
     for line in ANSWERS {
         let data = bench.copy(&bench.issuer_before(line.1));
@@ -87,9 +85,6 @@ pub(super) fn killed(bench: &Bench, random: &mut Random, rounds: usize) -> Tally
 
 /// Every call that changes something fails once.
 pub(super) fn refused(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    if let Err(why) = strace::available() {
-        return Tally::not_run(why);
-    }
     let line = ANSWERS[0];
     let data = bench.copy(&bench.issuer_before(line.1));
     let points = strace::points(&answer(&data, &bench.path(line.0)), &data, &bench.path("strace.log"));
@@ -108,11 +103,8 @@ pub(super) fn refused(bench: &Bench, random: &mut Random, rounds: usize) -> Tall
 
 /// The power goes right after the issuer has said that the answer is in its file.
 pub(super) fn cut(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    use super::disk::{Disk, Kind};
-    let disk = match Disk::make(&bench.path("issuers-power"), Kind::Ext4 { mib: 64, block: 4096 }) {
-        Ok(disk) => disk,
-        Err(why) => return Tally::not_run(format!("no file system of our own: {why}")),
-    };
+    let disk = Disk::make(&bench.path("issuers-power"), Kind::Ext4 { mib: 64, block: 4096 })
+        .expect("a file system of our own");
     let mut tally = Tally::default();
     for _ in 0..rounds {
         let line = *random.among(&ANSWERS);

@@ -1,6 +1,8 @@
 //! Killed at every numbered step of every verb.
 
 use super::strace::{self, Point};
+use std::process::Command;
+
 use super::{Bench, Job, Random, Tally};
 
 /// Every step of every verb.
@@ -19,11 +21,29 @@ fn template(job: &Job) -> &std::path::Path {
     &job.template
 }
 
+/// Every name that a verb moves a file to is synced before the verb ends, in every verb: the issuer's answer too.
+pub(super) fn names(bench: &Bench, _: &mut Random, rounds: usize) -> Tally {
+    let mut tally = Tally::default();
+    let log = bench.path("strace.log");
+    let judge = |command: &Command| {
+        let unsynced = strace::names_not_synced(&strace::log_of(command, &log));
+        if unsynced.is_empty() { Ok(()) } else { Err(format!("not synced: {unsynced:?}")) }
+    };
+    while tally.rounds < rounds {
+        for job in &bench.jobs {
+            let directory = bench.copy(template(job));
+            tally.count(job.name, judge(&job.command(&directory)));
+            bench.remove(&directory);
+        }
+        let data = bench.copy(bench.issuer.data());
+        tally.count("an answer", judge(&super::served::answer(&data, &bench.path("exchange.req"))));
+        bench.remove(&data);
+    }
+    tally
+}
+
 /// Killed with -9 at these steps: none is made any more, and everything before it is.
 pub(super) fn killed(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
-    if let Err(why) = strace::available() {
-        return Tally::not_run(why);
-    }
     let steps = all(bench);
     let mut tally = Tally::default();
     let mut reached = 0;
@@ -40,6 +60,6 @@ pub(super) fn killed(bench: &Bench, random: &mut Random, rounds: usize) -> Tally
         bench.jobs.len(),
         tally.rounds
     ));
-    tally.notes.extend(bench.absent.clone());
+    tally.notes.extend(bench.absent().iter().cloned());
     tally
 }

@@ -77,13 +77,9 @@ pub(super) fn trace() -> String {
 
 /// Every place at which this command changes something below one of `roots`, each file and kind of call with its number.
 pub(super) fn points(command: &Command, directory: &Path, log: &Path) -> Vec<Point> {
-    let trace = trace();
-    let log_text = super::bench::text(log);
-    let ran = Ran::to_end(&mut strace(&["-y", "-s", "1", "-o", log_text, "-e", &trace], command));
-    assert_eq!(ran.signal, None, "watched only\n{ran}");
-    let lines = std::fs::read_to_string(log).expect("strace writes a log");
+    let lines = log_of(command, log);
     let points = parse(&lines, directory);
-    assert!(!points.is_empty(), "strace saw nothing\n{ran}\n{lines}");
+    assert!(!points.is_empty(), "strace saw nothing of {command:?}\n{lines}");
     points
 }
 
@@ -170,6 +166,29 @@ pub(super) fn refused_at(
     injected(&injecting(point, &format!("error={error}:when={}{on}", point.when), directory), command)
 }
 
+/// The names that a watched command moved something to without syncing their directory afterwards: the power may take
+/// them back. A file that SQLite or sled moves by itself is theirs.
+pub(super) fn names_not_synced(lines: &str) -> Vec<String> {
+    let calls = || lines.lines().filter_map(|line| line.split_once(' ').map(|(_, call)| call.trim_start()));
+    let renamed = calls().enumerate().filter(|(_, call)| call.starts_with("rename"));
+    let unsynced = renamed.filter_map(|(at, call)| {
+        let name = call.rsplit('"').nth(1)?;
+        let directory = Path::new(name).parent()?.to_str()?;
+        let synced = format!("<{directory}>)");
+        let is_synced = calls().skip(at).any(|later| later.starts_with("fsync(") && later.contains(&synced));
+        (!is_synced && !name.contains("/vault/")).then(|| name.to_owned())
+    });
+    unsynced.collect()
+}
+
+/// What strace says of a command that is left alone.
+pub(super) fn log_of(command: &Command, log: &Path) -> String {
+    let ran =
+        Ran::to_end(&mut strace(&["-y", "-s", "1", "-o", super::bench::text(log), "-e", &trace()], command));
+    assert_eq!(ran.signal, None, "watched only\n{ran}");
+    std::fs::read_to_string(log).expect("strace writes a log")
+}
+
 /// Runs it on a kernel that says it has synced and has not.
 pub(super) fn without_syncing(command: &Command) -> Ran {
     let rule = format!("inject={SYNCING}:retval=0");
@@ -180,6 +199,14 @@ pub(super) fn without_syncing(command: &Command) -> Ran {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_counts_once_its_directory_is_synced() {
+        let moved = "10 rename(\"/d/.a.new\", \"/d/a\") = 0\n";
+        let synced = "10 fsync(3</d>) = 0\n";
+        assert_eq!(names_not_synced(&[synced, moved].concat()), ["/d/a"]);
+        assert!(names_not_synced(&[moved, synced].concat()).is_empty());
+    }
 
     #[test]
     fn calls_are_numbered_as_strace_counts_them() {
