@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::wait::{PATIENCE, within};
 use rustix::ioctl::{Setter, ioctl, opcode};
 
 /// A mounted file system, taken away again when dropped.
@@ -72,15 +73,36 @@ impl Disk {
     }
 
     /// Takes it away as after a day's work.
-    pub(super) fn unmount(&self) -> Result<(), String> {
+    fn unmount(&self) -> Result<(), String> {
+        let mounts = fs::read_to_string("/proc/self/mounts").map_err(|error| error.to_string())?;
+        let place = format!(" {} ", super::bench::text(&self.mount));
+        if !mounts.contains(&place) {
+            return Ok(());
+        }
         run("umount", &[super::bench::text(&self.mount)])
     }
 
     /// The power goes: what is not on the disk by now is lost. Then it comes back.
     pub(super) fn cut_power(&self) -> Result<(), String> {
         shut_down(&self.mount)?;
+        // A process that looks at all mounts, or has a copy of them, may hold this one for a moment, and as long as it does
+        // the file system that is mounted again is the one that was shut down.
+        let mut last = String::new();
+        let back = within(PATIENCE, || match self.mount_anew() {
+            Ok(()) => Some(()),
+            Err(why) => {
+                last = why;
+                None
+            }
+        });
+        back.ok_or_else(|| format!("the power does not come back: {last}"))
+    }
+
+    fn mount_anew(&self) -> Result<(), String> {
         self.unmount()?;
-        self.mount(false)
+        self.mount(false)?;
+        let probe = self.mount.join("alive");
+        fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe)).map_err(|error| error.to_string())
     }
 
     /// From now on nobody may write, or again.

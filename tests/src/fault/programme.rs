@@ -54,7 +54,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "kill -9 at every numbered step of a verb",
         checked: JUDGED,
-        short: 60,
+        short: 150,
         per_hundred: 100,
         needs: &[Need::Strace],
         run: super::steps::killed,
@@ -70,7 +70,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "fsync fails (EIO)",
         checked: JUDGED,
-        short: 30,
+        short: 70,
         per_hundred: 100,
         needs: &[Need::Strace],
         run: super::refused::syncing,
@@ -78,7 +78,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "write, open, rename, unlink, mode fail (ENOSPC, EIO, EDQUOT, EACCES, EPERM)",
         checked: JUDGED,
-        short: 40,
+        short: 100,
         per_hundred: 100,
         needs: &[Need::Strace],
         run: super::refused::changing,
@@ -86,7 +86,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "1 to 8 bits flip in any file",
         checked: ROTTEN,
-        short: 60,
+        short: 150,
         per_hundred: 100,
         needs: &[],
         run: super::at_rest::flipped,
@@ -94,7 +94,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "a torn write in any file: zeros, noise or older sectors",
         checked: ROTTEN,
-        short: 50,
+        short: 100,
         per_hundred: 100,
         needs: &[],
         run: super::at_rest::torn,
@@ -102,7 +102,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "any file truncated",
         checked: ROTTEN,
-        short: 40,
+        short: 80,
         per_hundred: 100,
         needs: &[],
         run: super::at_rest::truncated,
@@ -110,7 +110,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "any file deleted, or replaced by an older copy",
         checked: ROTTEN,
-        short: 50,
+        short: 80,
         per_hundred: 100,
         needs: &[],
         run: super::at_rest::replaced,
@@ -118,7 +118,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "kill -9 at random: an agent or an issuer that exchange without pause",
         checked: EXCHANGED,
-        short: 20,
+        short: 50,
         per_hundred: 100,
         needs: &[],
         run: super::agent::killed_at_random,
@@ -126,7 +126,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "kill -9 at every numbered step of a running agent",
         checked: EXCHANGED,
-        short: 15,
+        short: 30,
         per_hundred: 100,
         needs: &[Need::Strace],
         run: super::agent::killed_at_steps,
@@ -134,7 +134,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "the issuer killed at every numbered step of an answer",
         checked: ANSWERED,
-        short: 20,
+        short: 50,
         per_hundred: 100,
         needs: &[Need::Strace],
         run: super::served::killed,
@@ -142,7 +142,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "the issuer's disk refuses",
         checked: ANSWERED,
-        short: 15,
+        short: 30,
         per_hundred: 100,
         needs: &[Need::Strace],
         run: super::served::refused,
@@ -150,7 +150,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "power cut at the issuer right after an answer",
         checked: ANSWERED,
-        short: 5,
+        short: 15,
         per_hundred: 100,
         needs: &[Need::LoopDevice],
         run: super::served::cut,
@@ -158,7 +158,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "power cut after and during a verb (ext4 without its log)",
         checked: JUDGED,
-        short: 25,
+        short: 40,
         per_hundred: 100,
         needs: &[Need::Strace, Need::LoopDevice],
         run: super::power::cut,
@@ -166,7 +166,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "fsync fails, then a power cut",
         checked: JUDGED,
-        short: 20,
+        short: 30,
         per_hundred: 100,
         needs: &[Need::Strace, Need::LoopDevice],
         run: super::power::cut_after_failed_sync,
@@ -182,7 +182,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "disk full: ext4 of 4 MiB, blocks of 4096",
         checked: FULL,
-        short: 15,
+        short: 25,
         per_hundred: 100,
         needs: &[Need::LoopDevice],
         run: super::full::large_blocks,
@@ -190,7 +190,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "disk full: ext4 of 4 MiB, blocks of 1024",
         checked: FULL,
-        short: 15,
+        short: 25,
         per_hundred: 100,
         needs: &[Need::LoopDevice],
         run: super::full::small_blocks,
@@ -198,7 +198,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "disk full: tmpfs of 2 MiB",
         checked: FULL,
-        short: 15,
+        short: 25,
         per_hundred: 100,
         needs: &[Need::Tmpfs],
         run: super::full::memory,
@@ -206,7 +206,7 @@ pub const PROGRAMME: &[Fault] = &[
     Fault {
         name: "read-only file system",
         checked: FULL,
-        short: 10,
+        short: 15,
         per_hundred: 100,
         needs: &[Need::LoopDevice],
         run: super::full::read_only,
