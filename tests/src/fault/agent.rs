@@ -2,6 +2,7 @@
 //! acknowledged in an earlier round must still hold in the last.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use brink_store::Gate;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::bench::text;
+use super::bench::{copy_tree, text};
+use super::disk::{Disk, Kind};
 use super::seen::{CAMERA, Numbers, of_gate, told, unharmed};
 use super::strace::{self, Point};
 use super::{Bench, Random, Tally};
@@ -27,8 +29,8 @@ struct Pair<'b> {
     url: String,
     device: Device,
     name: String,
-    /// A host that is there all the time.
-    host: Gate,
+    /// A host that is there all the time, unless the file system is taken away in between.
+    host: Option<Gate>,
     /// The highest numbers that were acknowledged.
     acknowledged: Numbers,
     /// Whether the next licence is to have a camera more.
@@ -44,14 +46,21 @@ fn pause(random: &mut Random) {
 
 impl<'b> Pair<'b> {
     fn new(bench: &'b Bench) -> Pair<'b> {
+        let mut pair = Pair::at(bench, bench.copy(&bench.path("fresh")));
+        let host = Gate::open(pair.device.bundle(), bench.anchor.clone()).expect("a gate opens");
+        pair.host = Some(host);
+        pair
+    }
+
+    /// With the device in a directory that was prepared, and nobody who watches.
+    fn at(bench: &'b Bench, directory: PathBuf) -> Pair<'b> {
         let issuer = Issuer::at(bench.copy(&bench.path("offering")));
-        let device = Device::at(bench.copy(&bench.path("fresh")));
+        let device = Device::at(directory);
         let (server, url) = issuer.serve();
         let said = device.run(&["activate", "--issuer", &url, "--code", &bench.code, "--json"]).ok().json();
         let name = said["device"].as_str().expect("a device").to_owned();
-        let host = Gate::open(device.bundle(), bench.anchor.clone()).expect("a gate opens");
         let acknowledged = Numbers::default();
-        Pair { bench, issuer, server: Some(server), url, device, name, host, acknowledged, more: false }
+        Pair { bench, issuer, server: Some(server), url, device, name, host: None, acknowledged, more: false }
     }
 
     /// Something new to mint.
@@ -78,19 +87,17 @@ impl<'b> Pair<'b> {
         *keyset = (*keyset).max(number(&said["keyset_version"]));
     }
 
-    /// Starts an exchange and kills one of both in the middle.
-    fn disturb(&mut self, agent: Running, random: &mut Random) -> Result<(), String> {
+    /// Starts an exchange, and in the middle of it something happens to the agent or to the issuer.
+    fn disturb(
+        &mut self,
+        random: &mut Random,
+        happen: impl FnOnce(&mut Self, &mut Random) -> Result<(), String>,
+    ) -> Result<(), String> {
         let mut exchange = self.exchange();
         let asked = exchange.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let asked = asked.map_err(|error| error.to_string())?;
         pause(random);
-        let stays = if random.below(3) == 0 {
-            self.server.take().expect("the issuer runs").kill();
-            Some(agent)
-        } else {
-            agent.kill();
-            None
-        };
+        happen(self, random)?;
         let output = asked.wait_with_output().map_err(|error| error.to_string())?;
         let ran = Ran {
             line: format!("{exchange:?}"),
@@ -101,8 +108,17 @@ impl<'b> Pair<'b> {
         };
         unharmed(&ran)?;
         self.acknowledge(&ran);
-        drop(stays);
         Ok(())
+    }
+
+    /// An agent that has exchanged a few times already.
+    fn work(&mut self, random: &mut Random) -> Running {
+        let agent = self.device.agent();
+        for _ in 0..random.below(3) {
+            let ran = Ran::to_end(&mut self.exchange());
+            self.acknowledge(&ran);
+        }
+        agent
     }
 
     /// Nothing that was acknowledged is lost, and everything goes on.
@@ -121,9 +137,9 @@ impl<'b> Pair<'b> {
         }
         self.acknowledge(&ran);
         self.at_least("status in the end", told(&self.device)?.seen.numbers)?;
-        let seen = of_gate(&self.host);
-        if seen.state != "granted" {
-            return Err(format!("the host that was there sees {seen:?}"));
+        let watched = self.host.as_ref().map(of_gate);
+        if watched.as_ref().is_some_and(|seen| seen.state != "granted") {
+            return Err(format!("the host that was there sees {watched:?}"));
         }
         let log = fs::read_to_string(self.device.data().with_extension("log")).unwrap_or_default();
         if log.contains("panicked at") { Err(format!("the agent panicked\n{log}")) } else { Ok(()) }
@@ -146,13 +162,44 @@ pub(super) fn killed_at_random(bench: &Bench, random: &mut Random, rounds: usize
         if random.below(2) == 0 {
             pair.change();
         }
-        let agent = pair.device.agent();
-        for _ in 0..random.below(3) {
-            let ran = Ran::to_end(&mut pair.exchange());
-            pair.acknowledge(&ran);
+        let agent = pair.work(random);
+        let disturbed = pair.disturb(random, |pair, random| {
+            // Whoever is not killed ends as its service manager would have it.
+            if random.below(3) == 0 {
+                pair.server.take().expect("the issuer runs").kill();
+                agent.stop();
+            } else {
+                agent.kill();
+            }
+            Ok(())
+        });
+        tally.count(format_args!("round {number}"), disturbed.and_then(|()| pair.judge()));
+    }
+    tally.notes.push(format!("{} receipts were acknowledged.", pair.acknowledged.receipt));
+    tally
+}
+
+/// At random moments the power goes at the device, while the issuer goes on.
+pub(super) fn cut_at_random(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    let disk = Disk::make(&bench.path("agents-power"), Kind::Ext4 { mib: 64, block: 4096 });
+    let disk = disk.expect("a file system of our own");
+    let directory = disk.path().join("device");
+    copy_tree(&bench.path("fresh"), &directory);
+    disk.sync().expect("it syncs");
+    let mut pair = Pair::at(bench, directory);
+    let mut tally = Tally::default();
+    for number in 0..rounds {
+        if random.below(2) == 0 {
+            pair.change();
         }
-        let came_to = pair.disturb(agent, random).and_then(|()| pair.judge());
-        tally.count(format_args!("round {number}"), came_to);
+        let agent = pair.work(random);
+        let disturbed = pair.disturb(random, |_, _| {
+            disk.stop()?;
+            agent.kill();
+            Ok(())
+        });
+        let judged = disturbed.and_then(|()| disk.start_again()).and_then(|()| pair.judge());
+        tally.count(format_args!("round {number}"), judged);
     }
     tally.notes.push(format!("{} receipts were acknowledged.", pair.acknowledged.receipt));
     tally

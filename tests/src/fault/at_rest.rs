@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, files, inflict};
 use super::judge::examinable;
-use super::seen::{Numbers, Seen, refusal, through_a_gate, told, unharmed};
+use super::seen::{Numbers, Seen, of_gate, refusal, through_a_gate, told, unharmed};
 use super::{Bench, Random, Tally};
-use crate::Device;
+use crate::{Device, Running};
+use brink_store::Gate;
 
 /// A directory with more in it than one at rest has: the logs of a writer that was killed.
 const BUSY: &str = "busy";
@@ -113,6 +114,53 @@ fn damaged(bench: &Bench, random: &mut Random, rounds: usize, kinds: &[Damage]) 
         templates.iter().flat_map(|template| files(template)).collect();
     tally.notes.push(format!("{} files.", names.len()));
     tally
+}
+
+/// The same while an agent and a host are there: files that are mapped into memory are left alone, since nothing but a
+/// person changes them under a process.
+pub(super) fn under_an_agent(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
+    let mut tally = Tally::default();
+    while tally.rounds < rounds {
+        let directory = bench.copy(&bench.path("renewed"));
+        let device = Device::at(directory.clone());
+        let agent = device.agent();
+        let host = Gate::open(device.bundle(), bench.anchor.clone()).expect("a gate opens");
+        let files: Vec<_> =
+            files(&directory).into_iter().filter(|file| !file.to_string_lossy().ends_with("-shm")).collect();
+        let (file, damage) = (random.among(&files).clone(), *random.among(&Damage::ALL));
+        let older = bench.path("active").join(&file);
+        if let Some(what) = inflict(damage, &directory.join(&file), &older, random) {
+            let judged = bench.judge_watched(&device, agent, &host);
+            let judged = judged.and_then(|()| bench.judge_rot(&directory, &file, damage));
+            tally.count(format_args!("{} {what}", file.display()), judged);
+        }
+        bench.remove(&directory);
+    }
+    tally
+}
+
+impl Bench {
+    /// The agent answers and ends when it is told to, and the host sees what it saw.
+    fn judge_watched(&self, device: &Device, mut agent: Running, host: &Gate) -> Result<(), String> {
+        let wanted = self.renewed();
+        this_or_nothing("status", &told(device)?.seen, wanted)?;
+        let out = device.data().with_extension("out");
+        let wrote = device.run(&["exchange", "--export", super::bench::text(&out), "--json"]);
+        unharmed(&wrote)?;
+        if wrote.code != Some(0) {
+            refusal(&wrote)?;
+        }
+        this_or_nothing("status after a request", &told(device)?.seen, wanted)?;
+        if of_gate(host).numbers != wanted {
+            return Err(format!("the host that was there sees {:?}", of_gate(host)));
+        }
+        if !agent.is_alive() {
+            return Err(format!("the agent has ended\n{}", agent.log()));
+        }
+        let log = agent.log();
+        agent.stop();
+        if log.contains("panicked at") { Err(format!("the agent panicked\n{log}")) } else { Ok(()) }
+    }
 }
 
 /// Bits that flip.

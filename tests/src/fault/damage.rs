@@ -24,6 +24,19 @@ pub(super) enum Damage {
     Older,
 }
 
+impl Damage {
+    /// All of them.
+    pub(super) const ALL: [Damage; 7] = [
+        Damage::Flipped,
+        Damage::Zeroed,
+        Damage::Noise,
+        Damage::Torn,
+        Damage::Truncated,
+        Damage::Deleted,
+        Damage::Older,
+    ];
+}
+
 /// A disk writes whole sectors.
 const SECTOR: usize = 512;
 

@@ -82,9 +82,25 @@ impl Disk {
         run("umount", &[super::bench::text(&self.mount)])
     }
 
+    /// Everything that is there so far outlives the power.
+    pub(super) fn sync(&self) -> Result<(), String> {
+        let root = File::open(&self.mount).map_err(|error| error.to_string())?;
+        rustix::fs::syncfs(root).map_err(|error| error.to_string())
+    }
+
     /// The power goes: what is not on the disk by now is lost. Then it comes back.
     pub(super) fn cut_power(&self) -> Result<(), String> {
-        shut_down(&self.mount)?;
+        self.stop()?;
+        self.start_again()
+    }
+
+    /// The power goes.
+    pub(super) fn stop(&self) -> Result<(), String> {
+        shut_down(&self.mount)
+    }
+
+    /// It comes back. Nobody may have anything open by then.
+    pub(super) fn start_again(&self) -> Result<(), String> {
         // A process that looks at all mounts, or has a copy of them, may hold this one for a moment, and as long as it does
         // the file system that is mounted again is the one that was shut down.
         let mut last = String::new();

@@ -24,8 +24,7 @@ fn round(
     }
     let _ = fs::remove_file(directory.with_extension("out"));
     copy_tree(&job.template, &directory);
-    rustix::fs::syncfs(fs::File::open(disk.path()).map_err(|error| error.to_string())?)
-        .map_err(|error| error.to_string())?;
+    disk.sync()?;
     let ran = happen(&directory);
     disk.cut_power()?;
     Ok((directory, ran))

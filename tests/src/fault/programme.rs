@@ -46,6 +46,8 @@ const ANSWERED: &str = "No crash; the answer's file whole or absent, there if ac
                         same bytes; the device takes them up.";
 const EXCHANGED: &str = "No crash; no number below one that was acknowledged, for status and for a host; the next exchange is \
                          answered, so the issuer takes nobody for a copy.";
+const WATCHED: &str = "No crash of the agent; it answers; what was in force or nothing, never older; a host that was there sees \
+                       what it saw; after the agent has ended, as above.";
 const FULL: &str =
     "Meanwhile a host gets its answers and a refusal has a code; afterwards as above, without being told.";
 
@@ -130,6 +132,22 @@ pub const PROGRAMME: &[Fault] = &[
         per_hundred: 100,
         needs: &[Need::Strace],
         run: super::agent::killed_at_steps,
+    },
+    Fault {
+        name: "power cut at random under an agent that exchanges",
+        checked: EXCHANGED,
+        short: 25,
+        per_hundred: 100,
+        needs: &[Need::LoopDevice],
+        run: super::agent::cut_at_random,
+    },
+    Fault {
+        name: "any file flipped, torn, truncated, deleted or older under a running agent",
+        checked: WATCHED,
+        short: 60,
+        per_hundred: 100,
+        needs: &[],
+        run: super::at_rest::under_an_agent,
     },
     Fault {
         name: "the issuer killed at every numbered step of an answer",

@@ -112,7 +112,7 @@ pub(super) fn cut(bench: &Bench, random: &mut Random, rounds: usize) -> Tally {
         let _ = fs::remove_dir_all(&data);
         let _ = fs::remove_file(data.with_extension("out"));
         super::bench::copy_tree(&bench.issuer_before(line.1), &data);
-        rustix::fs::syncfs(fs::File::open(disk.path()).expect("a mount")).expect("it syncs");
+        disk.sync().expect("it syncs");
         let ran = Ran::to_end(&mut answer(&data, &bench.path(line.0)));
         let judged = disk.cut_power().and_then(|()| judge(bench, &data, line, &ran));
         tally.count(line.0, judged);

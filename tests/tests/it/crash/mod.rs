@@ -136,3 +136,13 @@ fn a_read_only_disk_loses_nothing() {
 fn a_forbidden_directory_loses_nothing() {
     nothing_is_lost_by("a directory that its user may not write in");
 }
+
+#[test]
+fn the_power_goes_under_an_agent_and_nothing_is_lost() {
+    nothing_is_lost_by("power cut at random under an agent that exchanges");
+}
+
+#[test]
+fn files_that_change_under_an_agent_bring_nothing_old_into_force() {
+    nothing_is_lost_by("any file flipped, torn, truncated, deleted or older under a running agent");
+}
