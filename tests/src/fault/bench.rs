@@ -140,11 +140,12 @@ impl Bench {
         let status = device.command(&["status", "--json"]);
         other.arg(status.get_program()).args(status.get_args());
         let found = other.output().map_err(|error| error.to_string());
-        let said = found.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+        let said =
+            found.map_or_else(|why| why, |output| String::from_utf8_lossy(&output.stderr).trim().to_owned());
         let bundle = fs::read(device.bundle()).expect("a bundle");
         if bundle == fs::read(self.path("renewed").join("licence.bundle")).expect("a bundle") {
             fs::remove_dir_all(device.data()).expect("it is ours");
-            return Err(format!("the first verb of a boot was not run: it takes root and unshare: {said:?}"));
+            return Err(format!("The first verb of a boot was not run: it takes root and unshare ({said})"));
         }
         Ok(())
     }

@@ -34,7 +34,8 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(format!("{program}: {}", said.lines().next().unwrap_or_default().trim()))
 }
 
 impl Disk {

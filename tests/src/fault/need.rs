@@ -27,7 +27,7 @@ impl Need {
             }),
             Need::Tmpfs => Disk::make(&probe, Kind::Tmpfs { mib: 1 })
                 .err()
-                .map(|why| format!("no file system in memory, which takes root: {why}")),
+                .map(|why| format!("no file system in memory, which takes root ({why})")),
             Need::Root => (!rustix::process::geteuid().is_root())
                 .then(|| "only root can be another user: run it as root".to_owned()),
         }
