@@ -81,7 +81,11 @@ pub(super) fn inflict(damage: Damage, file: &Path, older: &Path, random: &mut Ra
                 *byte = match damage {
                     Damage::Noise => random.next().to_le_bytes()[0],
                     Damage::Torn => before.as_ref().and_then(|before| before.get(at)).copied().unwrap_or(0),
-                    _ => 0,
+                    Damage::Zeroed
+                    | Damage::Flipped
+                    | Damage::Truncated
+                    | Damage::Deleted
+                    | Damage::Older => 0,
                 };
             }
             format!("{damage:?} from {from}")
@@ -97,8 +101,7 @@ pub(super) fn inflict(damage: Damage, file: &Path, older: &Path, random: &mut Ra
             return Some("deleted".to_owned());
         }
         Damage::Older => {
-            let Some(before) = before else { return None };
-            bytes = before;
+            bytes = before?;
             "replaced by an older copy".to_owned()
         }
     };

@@ -6,19 +6,15 @@ use std::process::Command;
 use super::{Bench, Job, Random, Tally};
 
 /// Every step of every verb.
-pub(super) fn all(bench: &Bench) -> Vec<(&Job, Point)> {
-    let steps = |job| {
-        let directory = bench.copy(template(job));
+pub(super) fn all<'b>(bench: &'b Bench) -> Vec<(&'b Job, Point)> {
+    let steps = |job: &'b Job| {
+        let directory = bench.copy(&job.template);
         let log = bench.path("strace.log");
         let points = strace::points(&job.command(&directory), &directory, &log);
         bench.remove(&directory);
         points.into_iter().map(move |point| (job, point))
     };
     bench.jobs.iter().flat_map(steps).collect()
-}
-
-fn template(job: &Job) -> &std::path::Path {
-    &job.template
 }
 
 /// Every name that a verb moves a file to is synced before the verb ends, in every verb: the issuer's answer too.
@@ -31,7 +27,7 @@ pub(super) fn names(bench: &Bench, _: &mut Random, rounds: usize) -> Tally {
     };
     while tally.rounds < rounds {
         for job in &bench.jobs {
-            let directory = bench.copy(template(job));
+            let directory = bench.copy(&job.template);
             tally.count(job.name, judge(&job.command(&directory)));
             bench.remove(&directory);
         }
@@ -48,7 +44,7 @@ pub(super) fn killed(bench: &Bench, random: &mut Random, rounds: usize) -> Tally
     let mut tally = Tally::default();
     let mut reached = 0;
     for (job, point) in random.spread(&steps, rounds) {
-        let directory = bench.copy(template(job));
+        let directory = bench.copy(&job.template);
         let ran = strace::killed_at(point, &job.command(&directory), &directory);
         reached += usize::from(ran.signal == Some(9));
         tally.count(format_args!("{} at {point}", job.name), bench.judge(job, &directory, &ran));
