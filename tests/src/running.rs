@@ -73,6 +73,13 @@ impl Running {
             .unwrap_or_else(|| panic!("did not end on SIGTERM\n{}", self.log()))
     }
 
+    /// Stops it where it is, with SIGSTOP, and waits until every thread of it stands still.
+    pub fn freeze(&self) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(id, Signal::STOP).expect("the child can be signalled");
+        until("the child stands still", || threads_stand_still(self.child.id()));
+    }
+
     /// Kills it with SIGKILL, so that it can tidy nothing up.
     pub fn kill(mut self) {
         self.child.kill().expect("the child can be killed");
@@ -92,6 +99,17 @@ impl Running {
             ready()
         });
     }
+}
+
+/// Whether every thread is stopped, or has ended, by proc_pid_stat(5).
+fn threads_stand_still(id: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { return true };
+    threads.filter_map(Result::ok).all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The name before it stands in brackets and may hold anything.
+        let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
+        matches!(state, Some('T' | 'Z' | 'X') | None)
+    })
 }
 
 impl Drop for Running {

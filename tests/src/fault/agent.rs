@@ -2,6 +2,7 @@
 //! acknowledged in an earlier round must still hold in the last.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
@@ -102,7 +103,7 @@ impl<'b> Pair<'b> {
         let ran = Ran {
             line: format!("{exchange:?}"),
             code: output.status.code(),
-            signal: None,
+            signal: output.status.signal(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         };
@@ -194,6 +195,9 @@ pub(super) fn cut_at_random(bench: &Bench, random: &mut Random, rounds: usize) -
         }
         let agent = pair.work(random);
         let disturbed = pair.disturb(random, |_, _| {
+            // Who has no power sends nothing any more. A sync that was under way when the file system is shut down may
+            // seem to have succeeded, and must not be acted upon.
+            agent.freeze();
             disk.stop()?;
             agent.kill();
             Ok(())

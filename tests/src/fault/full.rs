@@ -4,14 +4,15 @@ use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use brink_store::Gate;
 
 use super::bench::copy_tree;
 use super::disk::{Disk, Kind};
-use super::seen::{of_gate, unharmed};
+use super::seen::{CAMERA, FEATURE, of_gate, unharmed};
 use super::{Bench, Job, Random, Tally};
-use crate::{Device, Ran, User};
+use crate::{Bins, Device, Ran, User};
 
 /// Blocks of this size are what SQLite's pages need; with smaller ones a full disk may kill whoever maps a page.
 const WHOLE_PAGE: u32 = 4096;
@@ -48,7 +49,7 @@ fn hindered<During, Over>(
     bench: &Bench,
     job: &Job,
     directory: &Path,
-    torn_pages: Option<&mut usize>,
+    torn_pages: Option<&mut TornPages>,
     hindrance: Hindrance<During, Over>,
 ) -> Result<(), String>
 where
@@ -56,35 +57,57 @@ where
     Over: FnOnce() -> Result<(), String>,
 {
     let bundle = directory.join("licence.bundle");
-    let host = hindrance.watched.then(|| Gate::open(bundle, bench.anchor.clone()).expect("a gate opens"));
+    let open = || Gate::open(&bundle, bench.anchor.clone()).expect("a gate opens");
+    let host = hindrance.watched.then(open);
     let ran = (hindrance.during)();
-    let seen = host.as_ref().map(of_gate);
+    let watched = host.as_ref().map(|host| of_gate(host).state);
     drop(host);
-    let fresh = super::seen::through_a_gate(directory, &bench.anchor);
+    // A process of its own, because a torn page kills it.
+    let asked = ask_as_host(bench, directory);
     (hindrance.over)()?;
     let ran = ran?;
-    // A host that was there may not have seen the newest yet; one that starts sees the old or the new.
-    let starts = Some(fresh);
-    for (who, seen) in [("the host that was there", &seen), ("a host that starts", &starts)] {
-        if seen.as_ref().is_some_and(|seen| *seen != job.before.1 && *seen != job.after.1) {
-            return Err(format!("{who} sees {seen:?}\nafter {ran}"));
-        }
-    }
-    match torn_pages {
-        Some(count) if ran.signal == Some(TORN_PAGE) => {
-            *count += 1;
-            bench.judge_left(job, directory, false)
-        }
+    let starts = match &torn_pages {
+        Some(_) if asked.signal == Some(TORN_PAGE) => None,
         _ => {
-            let coded = if job.acknowledged(&ran) { Ok(()) } else { super::seen::refusal(&ran).map(|_| ()) };
-            coded.and_then(|()| bench.judge(job, directory, &ran))
+            unharmed(&asked)?;
+            asked.stdout.lines().find_map(|line| line.strip_prefix("ready ")).map(str::to_owned)
+        }
+    };
+    // A host that was there may not have seen the newest yet; one that starts sees the old or the new.
+    for (who, reason) in [("the host that was there", &watched), ("a host that starts", &starts)] {
+        if reason.as_ref().is_some_and(|reason| *reason != job.before.1.state && *reason != job.after.1.state)
+        {
+            return Err(format!("{who} is told {reason:?}\nafter {ran}"));
         }
     }
+    if let Some(torn) = torn_pages {
+        torn.hosts += usize::from(asked.signal == Some(TORN_PAGE));
+        if ran.signal == Some(TORN_PAGE) {
+            torn.verbs += 1;
+            return bench.judge_left(job, directory, false);
+        }
+    }
+    let coded = if job.acknowledged(&ran) { Ok(()) } else { super::seen::refusal(&ran).map(|_| ()) };
+    coded.and_then(|()| bench.judge(job, directory, &ran))
+}
+
+/// How many were killed by a page of a mapped file that the disk had no room for.
+#[derive(Debug, Default)]
+struct TornPages {
+    verbs: usize,
+    hosts: usize,
+}
+
+/// A host process that starts, asks, and ends.
+fn ask_as_host(bench: &Bench, directory: &Path) -> Ran {
+    let mut host = Command::new(&Bins::built().gate_host);
+    host.arg(directory.join("licence.bundle")).arg(bench.issuer.trust()).args([CAMERA, FEATURE]);
+    Ran::to_end(&mut host)
 }
 
 fn on_full(bench: &Bench, random: &mut Random, rounds: usize, kind: Kind) -> Tally {
     let disk = Disk::make(&bench.path("full"), kind).expect("a file system of our own");
-    let (mut tally, mut torn, mut refused) = (Tally::default(), 0, 0);
+    let (mut tally, mut torn, mut refused) = (Tally::default(), TornPages::default(), 0);
     let small_blocks = matches!(kind, Kind::Ext4 { block, .. } if block < WHOLE_PAGE);
     for _ in 0..rounds {
         let (job, free) = (random.among(&bench.jobs), random.below(FREE_KIB_MAX));
@@ -100,12 +123,16 @@ fn on_full(bench: &Bench, random: &mut Random, rounds: usize, kind: Kind) -> Tal
         };
         let over = || fs::remove_file(disk.path().join("filler")).map_err(|error| error.to_string());
         let counted = small_blocks.then_some(&mut torn);
-        let judged = hindered(bench, job, &directory, counted, Hindrance { during, over, watched: true });
+        let judged =
+            hindered(bench, job, &directory, counted, Hindrance { during, over, watched: !small_blocks });
         tally.count(format_args!("{} with {free} KiB free", job.name), judged);
     }
     tally.notes.push(format!("{refused} of {} verbs were refused.", tally.rounds));
     if small_blocks {
-        tally.notes.push(format!("{torn} were killed by SIGBUS, which doctor foretells (`block_size`)."));
+        let TornPages { verbs, hosts } = torn;
+        tally.notes.push(format!(
+            "{verbs} verbs and {hosts} hosts were killed by SIGBUS, which doctor foretells (`block_size`)."
+        ));
     }
     tally
 }
