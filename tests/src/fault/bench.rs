@@ -157,10 +157,17 @@ impl Bench {
         copy
     }
 
-    /// Takes a round's directory and files away.
+    /// Takes a round's directory away, and what lies beside it under its name: requests, logs, and what killed programs
+    /// had not finished.
     pub(super) fn remove(&self, copy: &Path) {
         fs::remove_dir_all(copy).expect("a round's directory is ours");
-        let _ = fs::remove_file(copy.with_extension("out"));
+        let name = format!("{}.", copy.file_name().and_then(|name| name.to_str()).expect("a name of ours"));
+        for entry in fs::read_dir(self.world.dir()).expect("a directory of ours") {
+            let entry = entry.expect("an entry");
+            if entry.file_name().to_string_lossy().trim_start_matches('.').starts_with(&name) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// What is in force in a directory, by `status` and through a gate.
