@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod local;
 pub mod look;
 pub mod output;
+pub mod panics;
 pub mod schedule;
 pub mod seat;
 pub mod status;

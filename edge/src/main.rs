@@ -10,6 +10,7 @@ use brink_edge::cli::Cli;
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::from_arguments();
     brink_edge::cli::start_logging(&cli).context("cannot start the log")?;
+    brink_edge::panics::tell_sleds_apart();
     let (mut out, mut err) = (stdout(), stderr());
     let mut output = Output::new(&mut out, &mut err, cli.wants_json());
     match brink_edge::cli::carry_out(cli, &mut output) {

@@ -14,6 +14,8 @@ pub struct Ran {
     pub line: String,
     /// The exit code; none if a signal ended it.
     pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
     /// Everything on standard output.
     pub stdout: String,
     /// Everything on standard error.
@@ -43,7 +45,8 @@ impl Ran {
             child.wait().expect("the child can be waited for");
         }
         let code = status.as_ref().and_then(std::process::ExitStatus::code);
-        let ran = Ran { line, code, stdout: read_back(&mut stdout), stderr: read_back(&mut stderr) };
+        let signal = status.as_ref().and_then(std::os::unix::process::ExitStatusExt::signal);
+        let ran = Ran { line, code, signal, stdout: read_back(&mut stdout), stderr: read_back(&mut stderr) };
         assert!(status.is_some(), "did not end within {PATIENCE:?}\n{ran}");
         ran
     }
@@ -77,8 +80,11 @@ impl Ran {
 
 impl std::fmt::Display for Ran {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Ran { line, code, stdout, stderr } = self;
-        write!(out, "command: {line}\ncode: {code:?}\nstdout:\n{stdout}\nstderr:\n{stderr}")
+        let Ran { line, code, signal, stdout, stderr } = self;
+        write!(
+            out,
+            "command: {line}\ncode: {code:?}, signal: {signal:?}\nstdout:\n{stdout}\nstderr:\n{stderr}"
+        )
     }
 }
 

@@ -76,7 +76,8 @@ impl Device {
         Ran::to_end(&mut self.command(arguments))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The command of one verb, to be run by somebody else.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         if let Some(User { uid, gid }) = self.user {
             // Takes every other group away too.

@@ -28,6 +28,11 @@ impl Issuer {
         issuer
     }
 
+    /// A directory that exists already, for example a copy.
+    pub fn at(data: PathBuf) -> Issuer {
+        Issuer { data }
+    }
+
     /// The data directory.
     pub fn data(&self) -> &Path {
         &self.data
@@ -43,7 +48,8 @@ impl Issuer {
         Ran::to_end(&mut self.command(arguments))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The command of one verb, to be run by somebody else.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&Bins::built().issuer);
         command.args(arguments).arg("--data").arg(&self.data);
         command

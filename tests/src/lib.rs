@@ -21,6 +21,7 @@ pub mod by_hand;
 pub mod clock_sim;
 mod command;
 mod device;
+pub mod fault;
 pub mod forge;
 mod issuer;
 mod pinned;

@@ -37,11 +37,15 @@ impl Running {
 
     /// Waits for the line that begins with `prefix` and gives what follows.
     pub fn announced(&mut self, prefix: &str) -> String {
+        self.says(prefix).unwrap_or_else(|| panic!("never said {prefix:?}\n{}", self.log()))
+    }
+
+    /// The same of a process that may end before it says so.
+    pub fn says(&mut self, prefix: &str) -> Option<String> {
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.starts_with(prefix) => return line[prefix.len()..].trim().to_owned(),
-                Ok(_) => {}
-                Err(error) => panic!("never said {prefix:?}: {error}\n{}", self.log()),
+            let line = self.lines.recv_timeout(PATIENCE).ok()?;
+            if let Some(rest) = line.strip_prefix(prefix) {
+                return Some(rest.trim().to_owned());
             }
         }
     }
@@ -69,10 +73,23 @@ impl Running {
             .unwrap_or_else(|| panic!("did not end on SIGTERM\n{}", self.log()))
     }
 
+    /// Stops it where it is, with SIGSTOP, and waits until every thread of it stands still.
+    pub fn freeze(&self) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(id, Signal::STOP).expect("the child can be signalled");
+        until("the child stands still", || threads_stand_still(self.child.id()));
+    }
+
     /// Kills it with SIGKILL, so that it can tidy nothing up.
     pub fn kill(mut self) {
         self.child.kill().expect("the child can be killed");
         self.child.wait().expect("the child can be waited for");
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn until_gone(mut self) {
+        let gone = within(PATIENCE, || self.child.try_wait().expect("the child can be waited for"));
+        assert!(gone.is_some(), "did not end\n{}", self.log());
     }
 
     /// Waits until `ready`, and fails at once if the process ends before that.
@@ -82,6 +99,17 @@ impl Running {
             ready()
         });
     }
+}
+
+/// Whether every thread is stopped, or has ended, by proc_pid_stat(5).
+fn threads_stand_still(id: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { return true };
+    threads.filter_map(Result::ok).all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The name before it stands in brackets and may hold anything.
+        let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
+        matches!(state, Some('T' | 'Z' | 'X') | None)
+    })
 }
 
 impl Drop for Running {

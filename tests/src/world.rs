@@ -6,6 +6,9 @@ use tempfile::TempDir;
 
 use crate::{Device, Issuer};
 
+/// Several worlds at once with directories and images of some ten megabytes each. A container has 64 MiB by default.
+const MEMORY_BYTES_MIN: u64 = 512 * 1024 * 1024;
+
 /// A directory that goes when the test does. Its path is short, since `agent.sock` lies below it.
 #[derive(Debug)]
 pub struct World {
@@ -17,6 +20,17 @@ impl World {
     #[allow(clippy::new_without_default, reason = "a world makes a directory, which a default should not")]
     pub fn new() -> World {
         World { dir: tempfile::Builder::new().prefix("brink-").tempdir().expect("a temporary directory") }
+    }
+
+    /// An empty world in memory where the machine has room for it there, for whoever makes a thousand rounds in it.
+    pub fn in_memory() -> World {
+        let memory = Path::new("/dev/shm");
+        let free = rustix::fs::statvfs(memory).map_or(0, |seen| seen.f_bavail * seen.f_frsize);
+        if free < MEMORY_BYTES_MIN {
+            return World::new();
+        }
+        let made = tempfile::Builder::new().prefix("brink-").tempdir_in(memory);
+        World { dir: made.unwrap_or_else(|_| World::new().dir) }
     }
 
     /// A path in this world.

@@ -85,7 +85,8 @@ pub(super) struct Revoke {
     #[command(flatten)]
     next: Next,
     /// The key's thumbprint, as `keys list` shows it; may be given more than once
-    #[arg(long = "kid", value_name = "K", required = true)]
+    // One thumbprint in 64 begins with a hyphen.
+    #[arg(long = "kid", value_name = "K", required = true, allow_hyphen_values = true)]
     kids: Vec<Kid>,
 }
 

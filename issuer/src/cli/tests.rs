@@ -294,6 +294,15 @@ fn files_carry_an_activation_and_refusals_write_nothing() {
 }
 
 #[test]
+fn a_key_whose_thumbprint_begins_with_a_hyphen_can_be_revoked() {
+    let desk = Desk::new();
+    let stolen = format!("-{}", "A".repeat(42));
+    // Understood, so that it is looked for: nobody has made such a key here.
+    let ran = desk.run(&format!("keys revoke --kid {stolen} --json"));
+    assert!(!ran.err.contains("unexpected argument") && ran.err.contains(&stolen), "{}", ran.err);
+}
+
+#[test]
 fn plain_http_stays_on_this_machine() {
     let desk = Desk::new();
     desk.run("serve --listen 0.0.0.0:0").refused(Exit::Usage, &["TLS", "--insecure-listen"]);

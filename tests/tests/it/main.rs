@@ -11,6 +11,7 @@ mod capi;
 mod claims;
 mod clock;
 mod clock_cases;
+mod crash;
 mod flows;
 mod gate;
 mod gate_handles;

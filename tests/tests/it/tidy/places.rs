@@ -44,6 +44,7 @@ const POWERS: [Power; 5] = [
             ("tests/src/bin/gate-host.rs", "the one look at the arguments"),
             ("tests/src/bin/clock-simulation.rs", "the one look at the arguments"),
             ("tests/src/bin/hot-path.rs", "the one look at the arguments"),
+            ("tests/src/bin/reliability.rs", "the one look at the arguments"),
             ("benches/", "a measurement takes its length from its caller"),
             ("issuer/src/cli/mod.rs", "the one look at the arguments"),
         ],
@@ -64,6 +65,10 @@ const POWERS: [Power; 5] = [
         places: &[
             ("core/capi/src/", "the C ABI: pointers of a host become references"),
             ("benches/src/c_abi.rs", "calls the C entries as a host in C does"),
+            (
+                "tests/src/fault/disk.rs",
+                "the one ioctl that cuts a file system off, which no safe crate offers",
+            ),
         ],
     },
 ];
