@@ -45,7 +45,7 @@ pub(super) fn blocks(facts: &Facts) -> Finding {
     match seen(check, facts) {
         Ok(disk) if disk.block_bytes < BLOCK_BYTES_MIN => Finding::fail(
             check,
-            format!("blocks of {} bytes: on a full disk agent and hosts may be killed", disk.block_bytes),
+            format!("blocks of {} bytes: on a full disk the agent and verbs may be killed", disk.block_bytes),
             format!(
                 "move {} to a file system with blocks of {BLOCK_BYTES_MIN} bytes (mkfs.ext4 -b 4096)",
                 facts.dir

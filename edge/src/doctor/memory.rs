@@ -20,6 +20,11 @@ pub(super) fn journal(facts: &Facts) -> Finding {
             format!("{fault}: it is set aside and begun again from the anchor"),
             reopen(facts),
         ),
+        (_, _, Some(bytes)) if bytes < BLOCK_BYTES_MIN => Finding::warn(
+            check,
+            format!("not used on blocks of {bytes} bytes: each process keeps the clock for itself"),
+            format!("move {}/journal to a file system with blocks of {BLOCK_BYTES_MIN} bytes", facts.dir),
+        ),
         (Some(fault @ JournalFault::Unusable(_)), _, _) => Finding::warn(
             check,
             format!("{fault}: each process keeps the clock for itself"),
@@ -29,11 +34,6 @@ pub(super) fn journal(facts: &Facts) -> Finding {
             check,
             format!("hosts of the group may not write {path}"),
             format!("chmod 0660 {path}"),
-        ),
-        (None, None, Some(bytes)) if bytes < BLOCK_BYTES_MIN => Finding::fail(
-            check,
-            format!("it lies on blocks of {bytes} bytes: on a full disk whoever has it open may be killed"),
-            format!("move {}/journal to a file system with blocks of {BLOCK_BYTES_MIN} bytes", facts.dir),
         ),
         (None, None, _) if seen.is_there => Finding::ok(check, "sound"),
         (None, None, _) if is_activated(facts) => {
@@ -149,7 +149,7 @@ mod tests {
         let closed = with_journal(|seen| seen.closed_to_hosts = Some("E/journal.db-wal".into()));
         assert!(closed.level == Level::Fail && closed.mend.unwrap() == "chmod 0660 E/journal.db-wal");
         let blocks = with_journal(|seen| seen.block_bytes = Some(BLOCK_BYTES_MIN - 1));
-        assert!(blocks.level == Level::Fail && blocks.found.contains("killed"));
+        assert!(blocks.level == Level::Warn && blocks.found.contains("not used"));
     }
 
     #[test]

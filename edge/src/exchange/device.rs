@@ -9,13 +9,17 @@ pub use documents::{Challenge, Taken};
 use super::accept::{Accepted, Before, accept};
 use super::plan::{self, Draft};
 use super::{DeviceError, Refusal};
-use brink_license::clock::{BootId, Guarded, Reading};
+use brink_license::clock::{BootId, Guarded, Reading, ResetMark};
 use brink_license::exchange::{ClientReport, RequestKind};
 use brink_license::token::{CLAIMS_VERSION, LicenceClaims, PresenceClaims, VerifiedLicence, VerifiedReceipt};
-use brink_license::{PublicKey, Typ, UnixSeconds};
+use brink_license::{Flags, PublicKey, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
 use brink_store::journal::ClockKeeper;
 use brink_store::{Acceptance, DeviceStore, Held, LogEntry, Pending, PendingKind, Refused};
+
+/// An answer within this many seconds of its request sets the clock: it was signed in between (shorter than any lease, and
+/// longer than a network takes).
+const ROUND_TRIP_SECONDS_MAX: i64 = 300;
 
 /// The device in a directory: its key and its store. Whoever has one is the only writer there.
 #[derive(Debug)]
@@ -121,7 +125,10 @@ impl Device {
     /// Judges an answer and puts it in force. A refusal is remembered and leaves everything as it was; the pending
     /// request is given up only if this was the issuer's answer to it.
     pub fn complete(&mut self, response: &[u8], reading: &Reading) -> Result<Outcome, DeviceError> {
-        let now = self.guarded(reading).now;
+        let guarded = self.guarded(reading);
+        let doubted = self.is_prompt(reading) && is_doubted(&guarded);
+        // What a clock says that is known to be wrong does not make a keyset old; the receipt's own time still does.
+        let now = if doubted { self.store.floor().unwrap_or_default() } else { guarded.now };
         let before = Before {
             anchor: self.store.anchor(),
             device_key: self.key.public_key(),
@@ -131,9 +138,14 @@ impl Device {
             licence: self.store.licence(),
         };
         match accept(&before, response, now) {
-            Ok(accepted) => self.put_in_force(accepted, reading.boot, now),
+            Ok(accepted) => {
+                let now = now.max(accepted.receipt.claims().server_time);
+                let is_ahead = guarded.tampered || guarded.now.since(now) > ROUND_TRIP_SECONDS_MAX;
+                let correction = (doubted && is_ahead).then(|| self.correction(now, reading));
+                self.put_in_force(accepted, (reading.boot, now), correction)
+            }
             Err(refusal) => {
-                self.remember(&refusal, now)?;
+                self.remember(&refusal, guarded.now)?;
                 Err(refusal.into())
             }
         }
@@ -142,8 +154,8 @@ impl Device {
     fn put_in_force(
         &mut self,
         accepted: Accepted,
-        boot: BootId,
-        now: UnixSeconds,
+        (boot, now): (BootId, UnixSeconds),
+        clock: Option<ResetMark>,
     ) -> Result<Outcome, DeviceError> {
         let seats = self.seats_after(&accepted)?;
         let Accepted { keyset, new_licence, receipt, ratchet, identity, documents, manifests, notices } =
@@ -164,6 +176,7 @@ impl Device {
             presence,
             notices,
             seats,
+            clock,
             note,
         });
         // The clock learns of it at its next reading, published or not.
@@ -175,6 +188,20 @@ impl Device {
             new_licence: new_licence.is_some(),
             next_exchange_after,
         })
+    }
+
+    /// Whether an answer that arrives now is one to a request of this boot, and a fresh one: then its time is the time.
+    fn is_prompt(&self, reading: &Reading) -> bool {
+        self.held().pending.as_ref().is_some_and(|pending| {
+            let under_way = reading.boottime.saturating_sub(pending.created.boottime);
+            pending.created.boot == reading.boot && (0..=ROUND_TRIP_SECONDS_MAX).contains(&under_way)
+        })
+    }
+
+    /// The issuer's time counts from here on, whatever was believed before.
+    fn correction(&self, server_time: UnixSeconds, reading: &Reading) -> ResetMark {
+        let number = self.clock.resets().saturating_add(1);
+        ResetMark { number, server_time, boot: reading.boot, boottime: reading.boottime }
     }
 
     fn remember(&mut self, refusal: &Refusal, now: UnixSeconds) -> Result<(), DeviceError> {
@@ -271,6 +298,13 @@ impl Device {
     fn held(&self) -> &Held {
         self.store.held()
     }
+}
+
+/// Whether the wall clock contradicts what is remembered: one of the two is wrong, and a fresh word of the issuer's decides.
+const fn is_doubted(guarded: &Guarded) -> bool {
+    guarded.tampered
+        || guarded.flags.contains(Flags::CLOCK_BACK)
+        || guarded.flags.contains(Flags::CLOCK_UNSET)
 }
 
 fn activate(code: &str) -> RequestKind {

@@ -62,17 +62,11 @@ where
     let ran = (hindrance.during)();
     let watched = host.as_ref().map(|host| of_gate(host).state);
     drop(host);
-    // A process of its own, because a torn page kills it.
     let asked = ask_as_host(bench, directory);
     (hindrance.over)()?;
     let ran = ran?;
-    let starts = match &torn_pages {
-        Some(_) if asked.signal == Some(TORN_PAGE) => None,
-        _ => {
-            unharmed(&asked)?;
-            asked.stdout.lines().find_map(|line| line.strip_prefix("ready ")).map(str::to_owned)
-        }
-    };
+    unharmed(&asked)?;
+    let starts = asked.stdout.lines().find_map(|line| line.strip_prefix("ready ")).map(str::to_owned);
     // A host that was there may not have seen the newest yet; one that starts sees the old or the new.
     for (who, reason) in [("the host that was there", &watched), ("a host that starts", &starts)] {
         if reason.as_ref().is_some_and(|reason| *reason != job.before.1.state && *reason != job.after.1.state)
@@ -80,12 +74,11 @@ where
             return Err(format!("{who} is told {reason:?}\nafter {ran}"));
         }
     }
-    if let Some(torn) = torn_pages {
-        torn.hosts += usize::from(asked.signal == Some(TORN_PAGE));
-        if ran.signal == Some(TORN_PAGE) {
-            torn.verbs += 1;
-            return bench.judge_left(job, directory, false);
-        }
+    if let Some(torn) = torn_pages
+        && ran.signal == Some(TORN_PAGE)
+    {
+        torn.verbs += 1;
+        return bench.judge_left(job, directory, false);
     }
     let coded = if job.acknowledged(&ran) { Ok(()) } else { super::seen::refusal(&ran).map(|_| ()) };
     coded.and_then(|()| bench.judge(job, directory, &ran))
@@ -95,7 +88,6 @@ where
 #[derive(Debug, Default)]
 struct TornPages {
     verbs: usize,
-    hosts: usize,
 }
 
 /// A host process that starts, asks, and ends.
@@ -123,15 +115,14 @@ fn on_full(bench: &Bench, random: &mut Random, rounds: usize, kind: Kind) -> Tal
         };
         let over = || fs::remove_file(disk.path().join("filler")).map_err(|error| error.to_string());
         let counted = small_blocks.then_some(&mut torn);
-        let judged =
-            hindered(bench, job, &directory, counted, Hindrance { during, over, watched: !small_blocks });
+        let judged = hindered(bench, job, &directory, counted, Hindrance { during, over, watched: true });
         tally.count(format_args!("{} with {free} KiB free", job.name), judged);
     }
     tally.notes.push(format!("{refused} of {} verbs were refused.", tally.rounds));
     if small_blocks {
-        let TornPages { verbs, hosts } = torn;
+        let TornPages { verbs } = torn;
         tally.notes.push(format!(
-            "{verbs} verbs and {hosts} hosts were killed by SIGBUS, which doctor foretells (`block_size`)."
+            "{verbs} verbs were killed by SIGBUS, which doctor foretells (`block_size`); no host was."
         ));
     }
     tally

@@ -8,6 +8,7 @@ use crate::documents::Documents;
 use crate::state::{HeldSeats, Identity, Inbox, Ratchet, Transition};
 use crate::vault::{Deposit, LogEntry};
 use brink_license::UnixSeconds;
+use brink_license::clock::ResetMark;
 use brink_license::token::NoticeKind;
 
 /// A verified answer, ready to be put in force.
@@ -32,6 +33,8 @@ pub struct Acceptance {
     pub notices: Vec<(NoticeKind, String)>,
     /// The unnamed seats as they go on from here, if they change.
     pub seats: Option<HeldSeats>,
+    /// The answer sets the clock: it came at once, and what was believed of time was wrong.
+    pub clock: Option<ResetMark>,
     /// What to note in the vault.
     pub note: LogEntry,
 }
@@ -64,6 +67,7 @@ impl DeviceStore {
                 presence: acceptance.presence.as_deref(),
                 inbox: &inbox,
                 notices: &notices,
+                clock: self.counted(acceptance.clock),
                 seats: seats.as_ref(),
             },
         )?;

@@ -104,6 +104,15 @@ impl DeviceStore {
         Ok(reset)
     }
 
+    /// A correction under a number that follows the one before; none where somebody made up the kept marks' number, which a
+    /// challenge names.
+    pub(super) fn counted(&self, mark: Option<ResetMark>) -> Option<ResetMark> {
+        let mark = mark?;
+        let known = self.held.clock_reset.map_or(0, |reset| reset.number);
+        let number = mark.number.max(known.saturating_add(1));
+        (number.saturating_sub(known) <= RESETS_JUMP_MAX).then_some(ResetMark { number, ..mark })
+    }
+
     fn examine_reset(&self, token: &str) -> Result<VerifiedClockReset, ResetError> {
         let identity = self.held.identity.as_ref().ok_or(ResetError::NoDevice)?;
         let keyset = self.keyset().ok_or(ResetError::NoDevice)?;

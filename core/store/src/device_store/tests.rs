@@ -119,6 +119,7 @@ fn acceptance(store: &DeviceStore, response: ExchangeResponse, jti: &str, issuer
         presence: Some(presence(jti, BOOT)),
         notices: Vec::new(),
         seats: None,
+        clock: None,
         note: LogEntry { at: at(0), verdict: "accepted".into(), document: jti.into() },
     }
 }

@@ -7,10 +7,11 @@ mod keeper;
 
 pub use keeper::{ClockKeeper, Kept, Learned};
 
-use crate::durable::exists;
+use crate::durable::{directory_of, exists};
 use crate::{Layout, StoreError};
 use brink_license::clock::Marks;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -26,6 +27,9 @@ const VERSION: i64 = MIGRATIONS.len() as i64;
 const BUSY: Duration = Duration::from_millis(200);
 /// `PRAGMA synchronous`: FULL, without which a commit does not survive a power cut.
 const SYNCHRONOUS_FULL: i64 = 2;
+/// A page of SQLite's. Where blocks are smaller, a full disk can take away a part of the page of its index that is mapped, and
+/// whoever touches it is killed (SIGBUS, seen on ext4 with blocks of 1 KiB). Nothing is kept there rather.
+const BLOCK_BYTES_MIN: u64 = 4096;
 const CLOCK_LABEL: &[u8] = b"brink/clock/v1\0";
 
 /// Why the journal could not be used. Checks go on from memory.
@@ -88,6 +92,7 @@ impl Journal {
     pub fn open(directory: &Path) -> Result<Self, JournalFault> {
         let path = Self::path(directory);
         let inode = inode_of(&path)?;
+        check_blocks(directory)?;
         let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         conn.busy_timeout(BUSY)?;
         let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -152,10 +157,22 @@ impl Journal {
     }
 }
 
+/// Refuses a file system whose full disk would kill this process, and with it a host's cameras.
+fn check_blocks(directory: &Path) -> Result<(), JournalFault> {
+    match statvfs(directory) {
+        Ok(found) if found.f_bsize < BLOCK_BYTES_MIN => Err(JournalFault::Unusable(format!(
+            "its file system has blocks of {} bytes, and {BLOCK_BYTES_MIN} are needed",
+            found.f_bsize
+        ))),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Without a log beside it nobody is writing, and then the file is read as if it could not change; with one, everything
 /// that reading needs is there already.
 fn open_for_a_look(path: &Path) -> Result<Connection, rusqlite::Error> {
-    if path.with_extension("db-wal").exists() {
+    let directory = directory_of(path);
+    if path.with_extension("db-wal").exists() && check_blocks(directory).is_ok() {
         return Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;

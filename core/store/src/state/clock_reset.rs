@@ -8,7 +8,7 @@ use crate::StoreError;
 use brink_license::UnixSeconds;
 use brink_license::clock::{BootId, Reading, ResetMark};
 use brink_license::token::NEXT_AFTER_SECONDS_MAX;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 /// No receipt asks for a longer pause.
 const NEXT_AFTER: i64 = NEXT_AFTER_SECONDS_MAX.cast_signed();
@@ -33,16 +33,7 @@ impl StateDb {
             if transaction.execute("DELETE FROM clock_challenge WHERE nonce = ?1", [nonce])? != 1 {
                 return Err(StoreError::NothingPending.into());
             }
-            transaction.execute(
-                "INSERT OR REPLACE INTO clock_reset (one, number, server_time, boot_id, boottime) \
-                 VALUES (1, ?1, ?2, ?3, ?4)",
-                params![
-                    as_i64(reset.number),
-                    reset.server_time.as_i64(),
-                    reset.boot.to_string(),
-                    reset.boottime
-                ],
-            )?;
+            write(transaction, reset)?;
             // What was planned by a clock that was wrong; the agent has intervals of its own.
             transaction.execute(
                 "UPDATE exchange SET next_after = NULL WHERE next_after > ?1",
@@ -51,6 +42,15 @@ impl StateDb {
             Ok(())
         })
     }
+}
+
+pub(super) fn write(transaction: &Transaction<'_>, reset: &ResetMark) -> Result<(), Fault> {
+    let ResetMark { number, server_time, boot, boottime } = reset;
+    transaction.execute(
+        "INSERT OR REPLACE INTO clock_reset (one, number, server_time, boot_id, boottime) VALUES (1, ?1, ?2, ?3, ?4)",
+        params![as_i64(*number), server_time.as_i64(), boot.to_string(), boottime],
+    )?;
+    Ok(())
 }
 
 pub(super) fn read_challenge(conn: &Connection) -> Result<Option<Challenge>, Fault> {

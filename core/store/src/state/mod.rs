@@ -23,6 +23,7 @@ pub use held::{
 
 use crate::durable::exists;
 use crate::{Layout, StoreError};
+use brink_license::clock::ResetMark;
 use brink_license::keyset::TrustAnchor;
 use brink_license::token::Notice;
 use brink_license::{Kid, UnixSeconds};
@@ -46,6 +47,7 @@ pub(crate) struct Transition<'t> {
     pub(crate) presence: Option<&'t str>,
     pub(crate) inbox: &'t Inbox,
     pub(crate) notices: &'t [Notice],
+    pub(crate) clock: Option<ResetMark>,
     pub(crate) seats: Option<&'t HeldSeats>,
 }
 
@@ -150,6 +152,9 @@ impl StateDb {
             transaction.execute("INSERT OR REPLACE INTO inbox (one, documents) VALUES (1, ?1)", [&inbox])?;
             transition.notices.iter().try_for_each(|notice| notices::write(transaction, notice))?;
             transition.seats.map_or(Ok(()), |held| seats::write(transaction, held))?;
+            if let Some(reset) = &transition.clock {
+                clock_reset::write(transaction, reset)?;
+            }
             // What was refused before is over. The vault's log keeps it.
             transaction.execute("DELETE FROM refusals", [])?;
             Ok(())

@@ -50,6 +50,7 @@ fn accept(state: &mut StateDb, ctr: u64) -> Result<(), StoreError> {
         presence: Some("presence"),
         notices: &[],
         seats: None,
+        clock: None,
         inbox: &inbox(),
     };
     state.accept(ctr, &transition)
