@@ -102,7 +102,7 @@ impl Reason {
                 "run any brink-edge verb on the device that owns this bundle, or activate this one"
             }
             Reason::ClockTampered => {
-                "set the clock right, then have its mark reset: brink-edge clock challenge"
+                "set the clock right and run an exchange; without a network: brink-edge clock challenge"
             }
             Reason::NotYetValid => "wait for the licence to begin, or set the clock right",
             Reason::Expired => "run an exchange to renew the licence",
