@@ -13,6 +13,7 @@ use brink_license::token::{
     LicenceClaims, LicenceExpected, REVOKED_MAX, ReceiptClaims, ReceiptExpected, RevocationsClaims,
     RevocationsExpected, TypedExtension, UnverifiedToken, VerifiedLicence, verify,
 };
+use brink_license::usage::{Chain, Entry, Genesis, Record};
 use brink_license::{CameraAt, PublicKey, Table, Typ, UnixSeconds};
 use brink_store::Bundle;
 use brink_store::anchor::Slot;
@@ -33,7 +34,7 @@ static SEATED: LazyLock<VerifiedLicence> = LazyLock::new(|| {
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 14] = [
+pub const ALL: [Probe; 15] = [
     ("token", token),
     ("licence_payload", licence_payload),
     ("manifest", manifest),
@@ -48,6 +49,7 @@ pub const ALL: [Probe; 14] = [
     ("vault_record", vault_record),
     ("seats", seats),
     ("typed_extension", typed_extension),
+    ("usage_record", usage_record),
 ];
 
 /// A token as it came in. What is accepted is kept byte for byte.
@@ -269,4 +271,20 @@ pub fn typed_extension(bytes: &[u8]) {
     if let Ok(extension) = verify::<ExtensionClaims>(token.as_bytes(), authority, &expected) {
         assert_eq!(TypedExtension::of(&extension), Some(typed), "an extension is not what was typed");
     }
+}
+
+/// The bytes of a record: what is read is written as the same bytes, and what a chain takes moves its head there.
+pub fn usage_record(bytes: &[u8]) {
+    let Ok(record) = Record::from_bytes(bytes) else { return };
+    assert_eq!(record.to_bytes(), bytes, "a record changes when it is written and read");
+    let genesis = Genesis { device: record.device.clone(), epoch: record.epoch, jkt: [1; 32] };
+    let begun = Chain::begin(genesis);
+    // As it came, and chained behind the genesis.
+    let mut chain = begun.clone();
+    assert_eq!(chain.admit(bytes).is_err(), chain == begun, "a refused record left a trace");
+    let first = Record { seq: 1, prev: begun.head().hash, ..record };
+    let mut chain = begun;
+    let taken = chain.admit(&first.to_bytes());
+    let is_sound = !matches!(&first.entry, Entry::Usage(usage) if usage.total != usage.quantity);
+    assert_eq!(taken.is_ok(), is_sound, "a first record is judged by its total");
 }

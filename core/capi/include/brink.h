@@ -234,6 +234,14 @@ enum brink_code
      */
     BRINK_UNAVAILABLE = 86,
     /**
+     * Not a decimal of at least zero with at most 12 places, or too large.
+     */
+    BRINK_BAD_QUANTITY = 90,
+    /**
+     * Records that were edited, removed, reordered or duplicated.
+     */
+    BRINK_BAD_CHAIN = 91,
+    /**
      * A defect of Brink: the call had no effect.
      */
     BRINK_INTERNAL = 99,

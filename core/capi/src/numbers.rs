@@ -98,6 +98,10 @@ pub enum brink_code {
     BRINK_TOO_MANY = 85,
     /// The machine does not tell its boot, or no thread can be started.
     BRINK_UNAVAILABLE = 86,
+    /// Not a decimal of at least zero with at most 12 places, or too large.
+    BRINK_BAD_QUANTITY = 90,
+    /// Records that were edited, removed, reordered or duplicated.
+    BRINK_BAD_CHAIN = 91,
     /// A defect of Brink: the call had no effect.
     BRINK_INTERNAL = 99,
 }
@@ -292,6 +296,8 @@ names! { brink_code of Code:
     BRINK_NEEDS_REOPEN = NeedsReopen,
     BRINK_TOO_MANY = TooMany,
     BRINK_UNAVAILABLE = Unavailable,
+    BRINK_BAD_QUANTITY = BadQuantity,
+    BRINK_BAD_CHAIN = BadChain,
     BRINK_INTERNAL = Internal,
 }
 

@@ -125,6 +125,11 @@ codes! {
     TooMany = 85, "TOO_MANY";
     /// The machine does not tell its boot, or no thread can be started.
     Unavailable = 86, "UNAVAILABLE";
+    // Usage.
+    /// Not a decimal of at least zero with at most 12 places, or too large.
+    BadQuantity = 90, "BAD_QUANTITY";
+    /// Records that were edited, removed, reordered or duplicated.
+    BadChain = 91, "BAD_CHAIN";
     /// A defect of Brink: the call had no effect.
     Internal = 99, "INTERNAL";
 }

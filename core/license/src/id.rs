@@ -181,6 +181,10 @@ identifier! {
     /// A camera, as its operator named it: `cam-001`, `Cam 7`, 32 hexadecimal digits.
     CameraId, check_name
 }
+identifier! {
+    /// What used something: a camera's id, or any other name that its operator counts by.
+    ResourceId, check_name
+}
 
 impl IssuerName {
     /// Whether relaxed development rules may apply: the name starts with exactly `dev-`.

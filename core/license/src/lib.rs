@@ -25,13 +25,15 @@ mod names;
 pub mod seating;
 mod time;
 pub mod token;
+pub mod usage;
 
 pub use code::Code;
 pub use decision::{Decision, Flags, Reason, Verdict};
 pub use entitlement::{CameraAt, FeatureAt, Table};
 pub use fields::ClaimError;
 pub use id::{
-    CameraId, DeviceId, Feature, IdError, IssuerName, NAME_BYTES_MAX, SLUG_BYTES_MAX, Slug, TenantId, TokenId,
+    CameraId, DeviceId, Feature, IdError, IssuerName, NAME_BYTES_MAX, ResourceId, SLUG_BYTES_MAX, Slug,
+    TenantId, TokenId,
 };
 pub use json::{INTEGER_MAX, JsonError};
 pub use jws::Typ;

@@ -12,6 +12,7 @@ use brink_license::token::{
     Authority, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceStanding, RequestClaims, SeqMark,
     TypedExtension, verify,
 };
+use brink_license::usage::{Entry, Genesis, Moment, Record, Recovery, Usage};
 use brink_license::{DeviceId, Typ, UnixSeconds, b64};
 use brink_store::anchor::Anchor;
 use brink_store::{AcceptedMarks, LogEntry, NumberMark};
@@ -38,8 +39,40 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "vault_record" => vault_contents(),
         "seats" => seat_payloads(),
         "typed_extension" => typed_extensions(),
+        "usage_record" => usage_records(),
         other => panic!("the target {other} has no seeds: add some"),
     }
+}
+
+fn usage_records() -> Vec<Vec<u8>> {
+    let boot = BootId::parse("00000000-0000-4000-8000-000000000001").unwrap();
+    let at = Moment { boot, boottime_ms: 100, wall_ms: 1_800_000_000_000, est_ms: 1_800_000_000_000 };
+    let usage = |resource: Option<&str>| Usage {
+        meter: "api_call".parse().unwrap(),
+        resource: resource.map(|name| name.parse().unwrap()),
+        quantity: "0.25".parse().unwrap(),
+        count: 3,
+        total: "0.25".parse().unwrap(),
+    };
+    let entries = [
+        Entry::Usage(usage(None)),
+        Entry::Usage(usage(Some("cam-1"))),
+        Entry::Recover(Recovery { good: 3, seen: 9 }),
+        Entry::Close,
+    ];
+    let device: DeviceId = "device-1".parse().unwrap();
+    let licence = Some("licence-1".parse().unwrap());
+    let genesis = Genesis { device: device.clone(), epoch: 1, jkt: [1; 32] };
+    let record = |entry| Record {
+        device: device.clone(),
+        epoch: 1,
+        seq: 1,
+        at,
+        licence: licence.clone(),
+        entry,
+        prev: genesis.prev(),
+    };
+    entries.map(|entry| record(entry).to_bytes()).to_vec()
 }
 
 fn seat_payloads() -> Vec<Vec<u8>> {
