@@ -265,6 +265,7 @@ impl Agent {
         }
         self.report(&snapshot);
         self.writer.remember_clock(reading);
+        self.writer.mind_journal(reading);
         if !self.writer.held().is_some_and(has_something_to_ask) {
             self.schedule = Schedule::default();
         } else if self.schedule.due.is_none() {

@@ -6,9 +6,11 @@ use crate::uplink::UplinkError;
 use crate::words::rfc3339;
 use brink_license::exchange::ExchangeError;
 use brink_license::keyset::TrustError;
+use brink_license::usage::QuantityError;
 use brink_license::{IdError, UnixSeconds};
 use brink_signing::KeyFault;
 use brink_store::StoreError;
+use brink_store::journal::UsageError;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -22,6 +24,12 @@ pub enum EdgeError {
     /// A camera or feature that cannot exist.
     #[error("{0}")]
     Id(#[from] IdError),
+    /// A quantity that cannot be.
+    #[error("--quantity: {0}")]
+    Quantity(#[from] QuantityError),
+    /// Usage cannot be recorded or looked at.
+    #[error("{0}")]
+    Journal(#[from] UsageError),
     /// `--at` before the guarded time.
     #[error("--at {} lies before the guarded time {}: a check looks forward only", shown(*at), shown(*now))]
     LooksBack {
@@ -158,6 +166,8 @@ impl EdgeError {
         let code = match self {
             EdgeError::Usage(_) => "USAGE",
             EdgeError::Id(error) => error.code().as_str(),
+            EdgeError::Quantity(error) => error.code().as_str(),
+            EdgeError::Journal(error) => error.code(),
             EdgeError::LooksBack { .. } => "LOOKS_BACK",
             EdgeError::Store(error) => error.code(),
             EdgeError::Device(error) => error.code(),
@@ -213,6 +223,8 @@ impl EdgeError {
             ),
             EdgeError::Usage(_)
             | EdgeError::Id(_)
+            | EdgeError::Quantity(_)
+            | EdgeError::Journal(_)
             | EdgeError::LooksBack { .. }
             | EdgeError::Device(_)
             | EdgeError::Uplink(_)
@@ -245,7 +257,13 @@ impl EdgeError {
             EdgeError::Usage(_) => "see --help",
             EdgeError::Uplink(error) => return Some(error.mend()),
             EdgeError::Device(DeviceError::Seat(refusal)) => return Some(refusal.mend()),
-            EdgeError::Id(_) | EdgeError::Store(_) | EdgeError::Device(_) => return None,
+            EdgeError::Id(_) | EdgeError::Quantity(_) | EdgeError::Store(_) | EdgeError::Device(_) => {
+                return None;
+            }
+            EdgeError::Journal(UsageError::Unusable(_)) => {
+                "run brink-edge doctor; a host's user has to be in the group brink"
+            }
+            EdgeError::Journal(_) => return None,
             EdgeError::Reported { report, .. } => return report.mend.clone(),
             EdgeError::NotForHosts { agent, .. } => {
                 return Some(format!("run this as root, or as user {agent}, whose agent it is"));
@@ -281,11 +299,13 @@ impl EdgeError {
         match self {
             EdgeError::Usage(_)
             | EdgeError::Id(_)
+            | EdgeError::Quantity(_)
             | EdgeError::LooksBack { .. }
             | EdgeError::Uplink(UplinkError::BadUrl { .. }) => EXIT_USAGE,
             EdgeError::Device(DeviceError::Seat(_)) => EXIT_NOT_ALLOWED,
             EdgeError::Reported { exit_code, .. } => (*exit_code).clamp(EXIT_FAILED, EXIT_NOT_ALLOWED),
             EdgeError::Store(_)
+            | EdgeError::Journal(_)
             | EdgeError::Device(_)
             | EdgeError::Uplink(_)
             | EdgeError::Trust { .. }

@@ -5,6 +5,7 @@
 //!                         -> otherwise, with the lock        ----^
 //! Look                    reads the published bundle like any host: check and status, without the lock
 //! uplink                  carries requests: HTTPS, or a file that a person carries
+//! usage                   writes to and reads from the journal like any host, without the lock
 //! doctor                  examines everything without changing anything
 //! inspect                 reads any document for a person and says whether it verified
 //! ```
@@ -24,6 +25,7 @@ pub mod schedule;
 pub mod seat;
 pub mod status;
 pub mod uplink;
+pub mod usage;
 mod words;
 pub mod writer;
 

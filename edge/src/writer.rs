@@ -144,6 +144,13 @@ impl Writer {
         }
     }
 
+    /// Mends the journal if that is needed, every half minute.
+    pub fn mind_journal(&mut self, reading: &Reading) {
+        if let Occupant::Device(device) = &mut self.occupant {
+            device.mind_journal(reading);
+        }
+    }
+
     /// The device directory.
     #[must_use]
     pub const fn layout(&self) -> &Layout {

@@ -116,6 +116,15 @@ pub(crate) fn exists(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io(path, "remove it")(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// A whole file of at most `bytes_max`; `None` when it is absent.
 pub(crate) fn read_if_present(path: &Path, bytes_max: usize) -> Result<Option<Vec<u8>>, StoreError> {
     use std::io::Read;

@@ -2,7 +2,7 @@
 
 use brink_license::UnixSeconds;
 use brink_license::clock::{BootId, Reading};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::io;
 
 /// Where Linux tells which boot this is (proc(5)).
@@ -33,6 +33,23 @@ pub fn coarse_seconds() -> i64 {
 pub fn boottime_seconds() -> i64 {
     // CLOCK_BOOTTIME counts suspend and cannot be set (clock_gettime(2)).
     clock_gettime(ClockId::Boottime).tv_sec
+}
+
+/// The same as [`read`], with wall clock and boottime in milliseconds beside it, all of one moment.
+pub(crate) fn read_millis() -> io::Result<(Reading, i64, i64)> {
+    let boot = boot_id()?;
+    let (wall, boottime) = (clock_gettime(ClockId::Realtime), clock_gettime(ClockId::Boottime));
+    let reading = Reading { wall: UnixSeconds::new(wall.tv_sec), boot, boottime: boottime.tv_sec };
+    Ok((reading, millis(wall), millis(boottime)))
+}
+
+/// Milliseconds since boot, suspend included.
+pub(crate) fn boottime_millis() -> i64 {
+    millis(clock_gettime(ClockId::Boottime))
+}
+
+const fn millis(time: Timespec) -> i64 {
+    time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
 /// Which boot this is.

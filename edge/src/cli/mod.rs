@@ -13,6 +13,7 @@ mod seat;
 mod status;
 mod token;
 mod trust;
+mod usage;
 
 use crate::Output;
 use crate::command::Reply;
@@ -62,6 +63,9 @@ enum Verb {
     /// Run the agent: exchanges by itself, keeps the bundle fresh, answers the other verbs
     #[command(after_help = EXIT_CODES)]
     Run(run::Arguments),
+    /// Record what is used, and look at what was
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Usage(usage::Verb),
     /// Ask whether a camera may use a feature
     #[command(after_help = EXIT_CODES)]
     Check(check::Arguments),
@@ -140,6 +144,7 @@ impl Cli {
             | Verb::Accept(_)
             | Verb::Seat(_)
             | Verb::Clock(_)
+            | Verb::Usage(_)
             | Verb::Check(_)
             | Verb::Status(_)
             | Verb::Doctor(_)
@@ -180,6 +185,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Seat(verb) => seat::carry_out(&verb),
         Verb::Clock(verb) => clock::carry_out(&verb),
         Verb::Run(arguments) => run::carry_out(&arguments, output),
+        Verb::Usage(verb) => usage::carry_out(&verb),
         Verb::Check(arguments) => check::carry_out(&arguments),
         Verb::Status(arguments) => status::carry_out(&arguments),
         Verb::Doctor(arguments) => doctor::carry_out(&arguments),

@@ -17,7 +17,7 @@ pub(super) fn journal(facts: &Facts) -> Finding {
     match (&seen.fault, &seen.closed_to_hosts, seen.block_bytes) {
         (Some(fault @ JournalFault::Damaged(_)), _, _) => Finding::fail(
             check,
-            format!("{fault}: it is set aside and begun again from the anchor"),
+            format!("{fault}: it is set aside, and what is whole goes on in another"),
             reopen(facts),
         ),
         (_, _, Some(bytes)) if bytes < BLOCK_BYTES_MIN => Finding::warn(
@@ -30,6 +30,9 @@ pub(super) fn journal(facts: &Facts) -> Finding {
             format!("{fault}: each process keeps the clock for itself"),
             "mend what files, disk_space and read_only say, then look again",
         ),
+        (Some(fault @ JournalFault::NotYet { .. }), _, _) => {
+            Finding::warn(check, format!("{fault}: nothing is recorded until then"), reopen(facts))
+        }
         (None, Some(path), _) => Finding::fail(
             check,
             format!("hosts of the group may not write {path}"),
@@ -144,6 +147,8 @@ mod tests {
         assert!(gone.level == Level::Warn && gone.mend.unwrap().contains("exchange"));
         let damaged = with_journal(|seen| seen.fault = Some(JournalFault::Damaged("x".into())));
         assert!(damaged.level == Level::Fail && damaged.mend.unwrap().contains("restart the agent"));
+        let not_yet = with_journal(|seen| seen.fault = Some(JournalFault::NotYet { version: 1, wanted: 2 }));
+        assert!(not_yet.level == Level::Warn && not_yet.mend.unwrap().contains("restart the agent"));
         let unusable = with_journal(|seen| seen.fault = Some(JournalFault::Unusable("x".into())));
         assert_eq!(unusable.level, Level::Warn);
         let closed = with_journal(|seen| seen.closed_to_hosts = Some("E/journal.db-wal".into()));

@@ -277,6 +277,11 @@ impl Device {
         self.store.remember_at_the_end();
     }
 
+    /// Mends the journal if that is needed, every half minute.
+    pub fn mind_journal(&mut self, reading: &Reading) {
+        self.store.mind_journal(reading);
+    }
+
     /// The store.
     #[must_use]
     pub const fn store(&self) -> &DeviceStore {

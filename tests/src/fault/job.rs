@@ -46,6 +46,11 @@ impl Job {
         self.acknowledged(ran) || super::seen::refusal(ran).is_ok_and(done_before)
     }
 
+    /// Whether it records a use.
+    pub(super) fn records(&self) -> bool {
+        self.arguments.first().is_some_and(|verb| verb == "usage")
+    }
+
     /// Whether it hands out a file.
     pub(super) fn exports(&self) -> bool {
         self.arguments.iter().any(|argument| argument == "OUT")
@@ -63,7 +68,7 @@ pub(super) fn jobs(bench: &Bench) -> Vec<Job> {
     let code = bench.issuer.run(&["device", "code", "--tenant", "tenant-123", "--json"]).ok().json();
     let code = code["code"].as_str().expect("a code").to_owned();
     const TAKEN_UP: &[&str] = &["NOTHING_PENDING"];
-    let lines: [Line<'_>; 8] = [
+    let lines: [Line<'_>; 9] = [
         ("init", "nothing", "fresh", vec!["init", "--trust", text(&trust)], &[]),
         ("activate --export", "fresh", "waiting", vec!["activate", "--code", &code, "--export", "OUT"], &[]),
         ("activate --import", "waiting", "active", vec!["activate", "--import", text(&activation)], TAKEN_UP),
@@ -75,6 +80,13 @@ pub(super) fn jobs(bench: &Bench) -> Vec<Job> {
             "active",
             "active",
             vec!["activate", "--again", "--code", &code, "--export", "OUT"],
+            &[],
+        ),
+        (
+            "usage record",
+            "active",
+            "active",
+            vec!["usage", "record", "--meter", "sms", "--quantity", "1"],
             &[],
         ),
         ("the first verb of a boot", "elsewhere", "renewed", vec!["status"], &[]),

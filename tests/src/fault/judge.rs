@@ -21,9 +21,13 @@ impl Bench {
     /// 4. The same verb again leads to the new state, or says that it is there already.
     /// 5. `doctor` finds nothing of the device's that fails.
     /// 6. A host sees the new, and so does the host that was there all the time.
+    /// 7. What was recorded is kept once, in a chain that is whole.
     pub(super) fn judge(&self, job: &Job, directory: &Path, ran: &Ran) -> Result<(), String> {
         unharmed(ran)?;
-        self.judge_left(job, directory, job.acknowledged(ran)).map_err(|what| format!("{what}\nafter {ran}"))
+        let judged = self
+            .judge_left(job, directory, job.acknowledged(ran))
+            .and_then(|()| if job.records() { kept(directory, job.acknowledged(ran)) } else { Ok(()) });
+        judged.map_err(|what| format!("{what}\nafter {ran}"))
     }
 
     /// The same where the process is not to be blamed for its end.
@@ -103,6 +107,22 @@ fn old_or_new(
 
 pub(super) fn same(who: &str, seen: &Seen, wanted: &Seen) -> Result<(), String> {
     if seen == wanted { Ok(()) } else { Err(format!("{who} sees {seen:?} and not {wanted:?}")) }
+}
+
+/// The use that was recorded while it was disturbed, if that was acknowledged, and the one of the repetition.
+fn kept(directory: &Path, acknowledged: bool) -> Result<(), String> {
+    let device = Device::at(directory.to_owned());
+    let walked = device.run(&["usage", "verify", "--json"]);
+    if walked.code != Some(0) {
+        return Err(format!("usage is not whole\n{walked}"));
+    }
+    let count = walked.json()["records"].as_u64().unwrap_or_default();
+    let least = 1 + u64::from(acknowledged);
+    if (least..=2).contains(&count) {
+        Ok(())
+    } else {
+        Err(format!("{count} records, and at least {least} are due"))
+    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,9 @@ impl DeviceStore {
         self.health.documents = DocumentsHealth::Current;
         self.held = self.state.held()?;
         self.memory.answered = true;
-        self.apply(&inbox, Some(&acceptance.note))
+        let applied = self.apply(&inbox, Some(&acceptance.note));
+        self.bear_usage();
+        applied
     }
 
     /// Steps 2 to 5, which can be done any number of times.

@@ -2,7 +2,7 @@
 //!
 //! The order of every acceptance: 1. state, with marks, ratchet and the documents themselves in its inbox; 2. vault;
 //! 3. bundle; 4. inbox cleared; 5. anchor. After the first step the answer is accepted and everything else can be done again, which
-//! [`DeviceStore::open`] does.
+//! [`DeviceStore::open`] does. Last of all the usage chain in the journal follows, which every opening does again.
 
 mod accept;
 mod clock_reset;
@@ -13,6 +13,7 @@ mod publish;
 mod recovery;
 mod remembering;
 mod seats;
+mod usage;
 
 pub use accept::Acceptance;
 pub use clock_reset::ResetError;
@@ -22,10 +23,11 @@ pub use notices::NoticeError;
 use crate::crash::{Point, reached};
 use crate::documents::Documents;
 use crate::durable::remove_stale_temporaries;
-use crate::journal::{Journal, JournalFault, Learned};
+use crate::journal::Learned;
 use crate::state::{Held, Pending, Refused, StateDb, trust_sha256};
 use crate::vault::{LogEntry, Vault};
 use crate::{Installation, Layout, StoreError, WriterLock};
+use brink_license::clock::BootId;
 use brink_license::keyset::{Keyset, TrustAnchor};
 use brink_license::token::{VerifiedLicence, VerifiedPresence, VerifiedReceipt};
 use brink_license::{PublicKey, UnixSeconds};
@@ -44,6 +46,7 @@ pub struct DeviceStore {
     in_force: Option<InForce>,
     health: Health,
     memory: Memory,
+    journal_minded_at: Option<(BootId, i64)>,
     // Last, because fields are dropped in this order: the next writer comes in when everything else is closed.
     lock: WriterLock,
 }
@@ -83,6 +86,7 @@ impl DeviceStore {
         if held.jkt != device_key.kid() {
             return Err(StoreError::AnotherKey { path: layout.state_db() });
         }
+        let journal = usage::ensure_journal(lock.layout(), &held);
         let mut store = Self {
             anchor,
             device_key: device_key.clone(),
@@ -95,28 +99,20 @@ impl DeviceStore {
                 vault: VaultHealth::Sound,
                 bundle: BundleHealth::Sound,
                 documents: DocumentsHealth::Never,
-                journal: ensure_journal(lock.layout()),
+                journal,
                 anchor: AnchorHealth::Sound,
                 marks_moved_forward: false,
             },
             memory: Memory::default(),
+            journal_minded_at: None,
             lock,
         };
         store.recall()?;
         store.recover()?;
+        store.bear_usage();
         store.settle_anchor();
         Ok(store)
     }
-}
-
-/// A device works without a journal: its clock is then kept by each process for itself.
-fn ensure_journal(layout: &Layout) -> Option<JournalFault> {
-    let fault =
-        Journal::ensure(layout).unwrap_or_else(|error| Some(JournalFault::Unusable(error.to_string())));
-    if let Some(fault) = &fault {
-        tracing::warn!(%fault, "the journal");
-    }
-    fault
 }
 
 /// Requests, refusals and what can be asked.

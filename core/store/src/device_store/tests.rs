@@ -519,3 +519,4 @@ mod carried;
 mod model;
 mod notices;
 mod seats;
+mod usage;

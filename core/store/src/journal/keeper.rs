@@ -155,6 +155,7 @@ impl ClockKeeper {
         self.kept = match fault {
             _ if !Journal::path(&self.directory).exists() => Kept::Alone,
             JournalFault::Unusable(problem) => Kept::Unusable(problem),
+            not_yet @ JournalFault::NotYet { .. } => Kept::Unusable(not_yet.to_string()),
             JournalFault::Damaged(problem) => Kept::Damaged(problem),
         };
     }

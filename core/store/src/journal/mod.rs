@@ -1,27 +1,31 @@
-//! `journal/journal.db`: what the agent and every host write together. Today that is one row, the clock's marks.
+//! `journal/journal.db`: what the agent and every host write together: the clock's marks, one row, and usage.
 //!
-//! The agent alone makes the file. Whoever ticks moves the marks inside one `BEGIN IMMEDIATE`, from the row that is
+//! The agent alone makes the file, brings it to this version, and puts another in the place of a damaged one (`file`). Whoever ticks moves the marks inside one `BEGIN IMMEDIATE`, from the row that is
 //! kept, so that the same seconds are counted once however many processes run.
 
+mod file;
 mod keeper;
+mod usage;
 
 pub use keeper::{ClockKeeper, Kept, Learned};
+pub(crate) use usage::Bearer;
+pub use usage::{BookFault, ChainSummary, Recorded, UsageBook, UsageError, UsageWriter, Walked};
 
-use crate::durable::{directory_of, exists};
-use crate::{Layout, StoreError};
+use crate::durable::directory_of;
 use brink_license::clock::Marks;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
-use std::fs::{OpenOptions, Permissions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const FILE: &str = "journal.db";
-/// Hosts are members of the directory's group.
-const FILE_MODE: u32 = 0o660;
-const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/edge/journal/0001_clock.sql")];
+/// In the order of their versions: the first makes version 1 out of nothing.
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../../migrations/edge/journal/0001_clock.sql"),
+    include_str!("../../../../migrations/edge/journal/0002_usage.sql"),
+];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 /// A ticker waits this long for another process's commit and then goes on from memory until its next turn.
 const BUSY: Duration = Duration::from_millis(200);
@@ -41,6 +45,16 @@ pub enum JournalFault {
     /// It says what it cannot say.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
+    /// An earlier program made it, and the agent of this one has not run yet.
+    #[error(
+        "the journal has version {version}, and its agent has not brought it to {wanted} yet: start the agent"
+    )]
+    NotYet {
+        /// Found.
+        version: i64,
+        /// Needed.
+        wanted: i64,
+    },
 }
 
 impl From<rusqlite::Error> for JournalFault {
@@ -69,32 +83,18 @@ impl Journal {
         directory.join(FILE)
     }
 
-    /// Makes the journal of a device that has none; only the agent does. One that is damaged is set aside first.
-    /// Answers what was wrong with it.
-    pub fn ensure(layout: &Layout) -> Result<Option<JournalFault>, StoreError> {
-        let path = Self::path(&layout.journal());
-        if !exists(&path)? {
-            make(&path)?;
-            return Ok(None);
-        }
-        match Self::open(&layout.journal()) {
-            Ok(_) => Ok(None),
-            Err(fault @ JournalFault::Unusable(_)) => Ok(Some(fault)),
-            Err(fault @ JournalFault::Damaged(_)) => {
-                set_aside(&path)?;
-                make(&path)?;
-                Ok(Some(fault))
-            }
-        }
-    }
-
     /// Opens the journal of a directory.
     pub fn open(directory: &Path) -> Result<Self, JournalFault> {
+        Self::open_within(directory, BUSY)
+    }
+
+    /// The same, waiting this long where another process opens or closes it.
+    fn open_within(directory: &Path, busy: Duration) -> Result<Self, JournalFault> {
         let path = Self::path(directory);
         let inode = inode_of(&path)?;
         check_blocks(directory)?;
         let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        conn.busy_timeout(BUSY)?;
+        conn.busy_timeout(busy)?;
         let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "trusted_schema", false)?;
@@ -105,6 +105,9 @@ impl Journal {
             ("wal", SYNCHRONOUS_FULL, newer) if newer > VERSION => Err(JournalFault::Unusable(format!(
                 "it has version {newer}, this program writes {VERSION}: update it"
             ))),
+            ("wal", SYNCHRONOUS_FULL, version @ 1..VERSION) => {
+                Err(JournalFault::NotYet { version, wanted: VERSION })
+            }
             _ => Err(JournalFault::Damaged("its header".into())),
         }
     }
@@ -124,11 +127,15 @@ impl Journal {
         if version > VERSION {
             return Err(JournalFault::Unusable(format!("it has version {version}: update this program")));
         }
+        if (1..VERSION).contains(&version) {
+            return Err(JournalFault::NotYet { version, wanted: VERSION });
+        }
         let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if version != VERSION || verdict != "ok" {
             return Err(JournalFault::Damaged("its structure".into()));
         }
-        kept_in(&conn)?.1.map_or(Ok(()), Err)
+        kept_in(&conn)?.1.map_or(Ok(()), Err)?;
+        usage::check(&conn)
     }
 
     /// Whether the file with its name is still this one.
@@ -146,12 +153,7 @@ impl Journal {
         let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (kept, fault) = kept_in(&transaction)?;
         let (marks, answer) = change(kept);
-        let bytes = marks.to_bytes();
-        transaction.execute(
-            "INSERT INTO clock (one, marks, sha256) VALUES (1, ?1, ?2)
-             ON CONFLICT (one) DO UPDATE SET marks = excluded.marks, sha256 = excluded.sha256",
-            params![bytes, digest_of(&bytes)],
-        )?;
+        keep_marks(&transaction, &marks)?;
         transaction.commit()?;
         Ok((answer, fault))
     }
@@ -191,6 +193,16 @@ fn kept_in(conn: &Connection) -> Result<(Option<Marks>, Option<JournalFault>), r
     })
 }
 
+fn keep_marks(conn: &Connection, marks: &Marks) -> Result<(), rusqlite::Error> {
+    let bytes = marks.to_bytes();
+    conn.execute(
+        "INSERT INTO clock (one, marks, sha256) VALUES (1, ?1, ?2)
+         ON CONFLICT (one) DO UPDATE SET marks = excluded.marks, sha256 = excluded.sha256",
+        params![bytes, digest_of(&bytes)],
+    )?;
+    Ok(())
+}
+
 fn digest_of(marks: &[u8]) -> [u8; 32] {
     Sha256::new_with_prefix(CLOCK_LABEL).chain_update(marks).finalize().into()
 }
@@ -198,50 +210,6 @@ fn digest_of(marks: &[u8]) -> [u8; 32] {
 fn inode_of(path: &Path) -> Result<(u64, u64), JournalFault> {
     let looked = path.metadata().map_err(|e| JournalFault::Unusable(format!("{}: {e}", path.display())))?;
     Ok((looked.dev(), looked.ino()))
-}
-
-/// Makes the file complete under another name first, so that no host meets half of it.
-fn make(path: &Path) -> Result<(), StoreError> {
-    let unfinished = path.with_extension("db.new");
-    if exists(&unfinished)? {
-        std::fs::remove_file(&unfinished).map_err(StoreError::io(&unfinished, "remove it"))?;
-    }
-    let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&unfinished);
-    let file = file.map_err(StoreError::io(&unfinished, "create it"))?;
-    // The umask may have taken bits away.
-    let set = file.set_permissions(Permissions::from_mode(FILE_MODE));
-    set.map_err(StoreError::io(&unfinished, "set its mode"))?;
-    let filled = || -> Result<(), rusqlite::Error> {
-        let conn = Connection::open_with_flags(&unfinished, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        conn.pragma_update(None, "synchronous", "FULL")?;
-        MIGRATIONS.iter().try_for_each(|migration| conn.execute_batch(migration))?;
-        conn.pragma_update(None, "user_version", VERSION)?;
-        conn.close().map_err(|(_, error)| error)
-    };
-    filled().map_err(|error| StoreError::Unstorable { what: "the journal", problem: error.to_string() })?;
-    crate::durable::rename(&unfinished, path)
-}
-
-/// Renames a damaged journal, with what SQLite keeps beside it, to the next free `journal.db.damaged-N`.
-fn set_aside(path: &Path) -> Result<(), StoreError> {
-    let free = (1..).map(|number: u64| path.with_extension(format!("db.damaged-{number}")));
-    for aside in free {
-        if exists(&aside)? {
-            continue;
-        }
-        for suffix in ["-wal", "-shm"] {
-            let beside = |path: &Path| {
-                let mut name = path.as_os_str().to_owned();
-                name.push(suffix);
-                PathBuf::from(name)
-            };
-            if exists(&beside(path))? {
-                crate::durable::rename(&beside(path), &beside(&aside))?;
-            }
-        }
-        return crate::durable::rename(path, &aside);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 use super::*;
+use crate::Layout;
 use brink_license::UnixSeconds;
 use brink_license::clock::{BootId, Reading, ReceiptMark, ResetMark};
+use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 const START: i64 = 1_800_000_000;
@@ -12,7 +14,7 @@ impl Device {
     fn new() -> Self {
         let device = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir(device.directory()).unwrap();
-        Journal::ensure(&device.layout()).unwrap();
+        Journal::ensure(&device.layout(), None).unwrap();
         device
     }
 
@@ -139,7 +141,7 @@ fn a_damaged_file_is_set_aside_by_the_agent_and_hosts_follow_to_the_new_one() {
     let alone = host.advance(&learned(1), &reading(1, 0, 200));
     assert!(matches!(host.kept(), Kept::Damaged(_)), "{:?}", host.kept());
     assert_eq!(alone.now, UnixSeconds::new(START + 3 * DAY + 100), "nothing is lost while the process lives");
-    assert!(matches!(Journal::ensure(&device.layout()), Ok(Some(JournalFault::Damaged(_)))));
+    assert!(matches!(Journal::ensure(&device.layout(), None), Ok(Some(JournalFault::Damaged(_)))));
     assert!(device.directory().join("journal.db.damaged-1").exists());
     let again = host.advance(&learned(1), &reading(1, 0, 300));
     assert_eq!((host.kept(), again.now), (&Kept::Shared, UnixSeconds::new(START + 3 * DAY + 200)));
@@ -190,7 +192,7 @@ fn hosts_of_the_group_may_write_and_others_may_not() {
     let device = Device::new();
     let mode = std::fs::metadata(Journal::path(&device.directory())).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o660);
-    assert_eq!(Journal::ensure(&device.layout()), Ok(None), "making it again changes nothing");
+    assert_eq!(Journal::ensure(&device.layout(), None), Ok(None), "making it again changes nothing");
 }
 
 #[test]
@@ -244,7 +246,7 @@ fn a_deleted_journal_makes_nobody_forget_what_the_anchor_remembers() {
         assert_eq!(alone(device.process()), known, "without a journal");
         assert_eq!(alone(ClockKeeper::observer(device.directory())), known, "an observer");
         std::fs::create_dir(device.directory()).unwrap();
-        Journal::ensure(&device.layout()).unwrap();
+        Journal::ensure(&device.layout(), None).unwrap();
         assert_eq!(alone(device.process()), known, "in a new journal");
         let next = device.process().advance(&learned(1), &reading(boot, 0, 1100));
         assert_eq!((next.now, next.ran), known, "where those find it who know nothing");

@@ -19,6 +19,7 @@ mod seats;
 mod secrets;
 mod thief;
 mod tls;
+mod usage;
 
 use brink_tests::{Device, Issuer, Offer, Running, World};
 

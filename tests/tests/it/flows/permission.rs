@@ -22,20 +22,20 @@ pub(super) fn not_run(why: &str) {
 }
 
 /// One device as everybody sees it.
-struct People {
+pub(super) struct People {
     /// The agent's own user.
-    agent: Device,
+    pub(super) agent: Device,
     /// A member of the hosts' group.
-    host: Device,
+    pub(super) host: Device,
     /// Neither.
-    stranger: Device,
+    pub(super) stranger: Device,
     /// Where everybody may write.
     common: PathBuf,
 }
 
 impl People {
     /// `None`, said loudly, where nobody can become another user.
-    fn around(scene: &Scene, device: &Device) -> Option<People> {
+    pub(super) fn around(scene: &Scene, device: &Device) -> Option<People> {
         if !rustix::process::geteuid().is_root() {
             not_run("only root can be another user");
             return None;

@@ -1,0 +1,125 @@
+//! Appending to the chain in use, inside somebody's transaction.
+
+use super::super::{Journal, JournalFault, inode_of, kept_in};
+use super::rows::{self, Tip};
+use super::writer::UsageError;
+use crate::machine;
+use brink_license::UnixSeconds;
+use brink_license::clock::Marks;
+use brink_license::usage::{Entry, Head, MeterTotal, Moment, QuantityError, Record, Recovery, Usage};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::time::Duration;
+
+/// Whoever writes waits at most this long for the others: a commit takes milliseconds, on a bad disk hundreds of them.
+pub(super) const WAIT: Duration = Duration::from_millis(WAIT_MS);
+const WAIT_MS: u64 = 5000;
+/// Longest pause between two attempts, in milliseconds: about one commit.
+const PAUSE_MS_MAX: u64 = 16;
+
+/// Begins a transaction that writes. Others are waited for with pauses of random length, so that two who ask at the same
+/// moment do not meet again. Looks at the file once nobody else can write: one that was set aside takes no record.
+pub(super) fn begin<'j>(journal: &'j Journal, directory: &Path) -> Result<Transaction<'j>, UsageError> {
+    journal.conn.busy_timeout(Duration::ZERO).map_err(JournalFault::from)?;
+    let until = machine::boottime_millis().saturating_add(WAIT_MS.cast_signed());
+    let random = RandomState::new();
+    for attempt in 0u64.. {
+        match Transaction::new_unchecked(&journal.conn, TransactionBehavior::Immediate) {
+            Ok(transaction) => {
+                let inode = inode_of(&Journal::path(directory))?;
+                return if inode == journal.inode { Ok(transaction) } else { Err(UsageError::SetAside) };
+            }
+            Err(error) if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) => {
+                return Err(JournalFault::from(error).into());
+            }
+            Err(_) if machine::boottime_millis() >= until => break,
+            Err(_) => {
+                let pause = 1 + random.hash_one(attempt) % PAUSE_MS_MAX;
+                std::thread::park_timeout(Duration::from_millis(pause));
+            }
+        }
+    }
+    Err(UsageError::Busy)
+}
+
+/// One transaction's view of the chain in use.
+pub(super) struct Appender<'c> {
+    conn: &'c Connection,
+    chain: i64,
+    pub(super) tip: Tip,
+    at: Moment,
+}
+
+impl<'c> Appender<'c> {
+    /// Goes on with a chain, now.
+    pub(super) fn new(conn: &'c Connection, chain: i64, tip: Tip) -> Result<Self, UsageError> {
+        Ok(Self { conn, chain, tip, at: now(conn)? })
+    }
+
+    /// Records a use: its number and what its meter has come to. A total that would overflow leaves no trace.
+    pub(super) fn usage(
+        &mut self,
+        usage: Usage,
+    ) -> Result<Result<(u64, Usage), QuantityError>, JournalFault> {
+        let before = rows::total(self.conn, self.chain, &usage.meter)?;
+        let amount = (usage.quantity, usage.count);
+        let after = match MeterTotal::with(before.as_ref(), amount, self.at.est_ms) {
+            Ok(after) => after,
+            Err(error) => return Ok(Err(error)),
+        };
+        let usage = Usage { total: after.total, ..usage };
+        let seq = self.tip.head.seq.saturating_add(1);
+        self.link(seq, Entry::Usage(usage.clone()))?;
+        rows::put_total(self.conn, self.chain, &usage.meter, &after)?;
+        Ok(Ok((seq, usage)))
+    }
+
+    /// Nothing follows in this chain.
+    pub(super) fn close(&mut self) -> Result<(), JournalFault> {
+        self.link(self.tip.head.seq.saturating_add(1), Entry::Close)
+    }
+
+    /// Goes on after damage, with a number that no record of this chain can have had: above every one that was seen, and
+    /// above the milliseconds since 1970, for no device writes a thousand records a second from then on.
+    pub(super) fn recover(&mut self, seen: u64) -> Result<(), JournalFault> {
+        let recovery = Recovery { good: self.tip.head.seq, seen };
+        let clock = u64::try_from(self.at.est_ms).unwrap_or_default();
+        let seq = seen.max(self.tip.head.seq).saturating_add(1).max(clock);
+        self.tip.recoveries = self.tip.recoveries.saturating_add(1);
+        self.link(seq, Entry::Recover(recovery))
+    }
+
+    fn link(&mut self, seq: u64, entry: Entry) -> Result<(), JournalFault> {
+        let Tip { genesis, head, licence, .. } = &self.tip;
+        let record = Record {
+            device: genesis.device.clone(),
+            epoch: genesis.epoch,
+            seq,
+            at: self.at,
+            licence: licence.clone(),
+            entry,
+            prev: head.hash,
+        };
+        let hash = rows::put_record(self.conn, self.chain, seq, &record.to_bytes())?;
+        self.tip.head = Head { seq, hash };
+        Ok(())
+    }
+
+    /// Moves the head to where the chain stands now.
+    pub(super) fn finish(self) -> Result<(), JournalFault> {
+        rows::put_tip(self.conn, self.chain, &self.tip)
+    }
+}
+
+/// Every clock now; the guarded time goes on from the marks that all processes share, without moving them.
+fn now(conn: &Connection) -> Result<Moment, UsageError> {
+    let (reading, wall_ms, boottime_ms) =
+        machine::read_millis().map_err(|e| UsageError::Clock(e.to_string()))?;
+    let marks = kept_in(conn).map_err(JournalFault::from)?.0;
+    let guarded = marks.unwrap_or_else(|| Marks::new(UnixSeconds::default())).advance(&reading).now;
+    // The part of a second is the wall clock's where that is believed.
+    let part = if guarded == reading.wall { wall_ms } else { boottime_ms }.rem_euclid(1000);
+    let est_ms = guarded.as_i64().saturating_mul(1000).saturating_add(part);
+    Ok(Moment { boot: reading.boot, boottime_ms, wall_ms, est_ms })
+}

@@ -1,0 +1,31 @@
+//! Usage in the journal: what hosts and agent record, durably, each record chained to the one before.
+//!
+//! Hosts call [`UsageWriter::record`], and [`UsageBook`] to look. The agent alone begins and ends chains (`follow`), makes
+//! the file, and sets a damaged one aside (`mend`). Everything that is kept twice is compared before it is believed.
+
+mod append;
+mod book;
+mod follow;
+mod mend;
+mod rows;
+mod writer;
+
+pub use book::{BookFault, ChainSummary, UsageBook, Walked};
+pub(crate) use follow::Bearer;
+pub(super) use mend::{check, lost, mend};
+pub use writer::{Recorded, UsageError, UsageWriter};
+
+use super::Journal;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// Opens the journal of a directory. One that was never made belongs to a device that was not activated.
+fn open(directory: &Path) -> Result<Journal, UsageError> {
+    match Journal::path(directory).symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(UsageError::NotActivated),
+        Ok(_) | Err(_) => Ok(Journal::open_within(directory, append::WAIT)?),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The rows of usage: what is written with a digest is read with it.
+
+use super::super::JournalFault;
+use brink_license::usage::{Genesis, Hash, Head, MeterTotal, hash_of};
+use brink_license::{Slug, TokenId};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+const HEAD_LABEL: &[u8] = b"brink/head/v1\0";
+const TOTAL_LABEL: &[u8] = b"brink/total/v1\0";
+
+/// Where a chain stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tip {
+    pub(super) genesis: Genesis,
+    pub(super) head: Head,
+    pub(super) licence: Option<TokenId>,
+    /// How often a damaged journal went on in it.
+    pub(super) recoveries: u32,
+}
+
+impl Tip {
+    pub(super) fn begin(genesis: Genesis, licence: Option<TokenId>) -> Self {
+        let head = Head { seq: 0, hash: genesis.prev() };
+        Self { genesis, head, licence, recoveries: 0 }
+    }
+}
+
+/// SQLite's integers are signed; a chain that reached their end could not be continued.
+pub(super) fn key_of(seq: u64) -> Result<i64, JournalFault> {
+    i64::try_from(seq).map_err(|_| JournalFault::Damaged(format!("a record with number {seq}")))
+}
+
+fn head_digest(chain: i64, head: &[u8]) -> Hash {
+    let hasher = Sha256::new_with_prefix(HEAD_LABEL).chain_update(chain.to_be_bytes());
+    hasher.chain_update(head).finalize().into()
+}
+
+fn total_digest(chain: i64, meter: &str, sums: &[u8]) -> Hash {
+    let hasher = Sha256::new_with_prefix(TOTAL_LABEL).chain_update(chain.to_be_bytes());
+    // No slug has a zero byte.
+    hasher.chain_update(meter).chain_update([0]).chain_update(sums).finalize().into()
+}
+
+/// The chain in use, if any was begun.
+pub(super) fn tip(conn: &Connection) -> Result<Option<(i64, Tip)>, JournalFault> {
+    let mut found =
+        conn.prepare_cached("SELECT chain, head, sha256 FROM heads ORDER BY chain DESC LIMIT 1")?;
+    let row = found.query_row([], head_row).optional()?;
+    row.map(sound_head).transpose()
+}
+
+/// Every chain, the oldest first; each for itself sound or not.
+pub(super) fn tips(conn: &Connection) -> Result<Vec<Read>, JournalFault> {
+    let mut found = conn.prepare("SELECT chain, head, sha256 FROM heads ORDER BY chain")?;
+    let rows = found.query_map([], head_row)?;
+    rows.map(|row| Ok(sound_head(row?))).collect()
+}
+
+/// A chain's number and where it stands, if its row is sound.
+pub(super) type Read = Result<(i64, Tip), JournalFault>;
+type HeadRow = (i64, Vec<u8>, Vec<u8>);
+
+fn head_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HeadRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+fn sound_head((chain, head, digest): HeadRow) -> Read {
+    let damaged = || JournalFault::Damaged(format!("the head of usage chain {chain}"));
+    if digest != head_digest(chain, &head) {
+        return Err(damaged());
+    }
+    Ok((chain, postcard::from_bytes(&head).map_err(|_| damaged())?))
+}
+
+pub(super) fn put_tip(conn: &Connection, chain: i64, tip: &Tip) -> Result<(), JournalFault> {
+    let head = postcard::to_allocvec(tip).map_err(|error| JournalFault::Unusable(error.to_string()))?;
+    let mut put = conn.prepare_cached(
+        "INSERT INTO heads (chain, head, sha256) VALUES (?1, ?2, ?3)
+         ON CONFLICT (chain) DO UPDATE SET head = excluded.head, sha256 = excluded.sha256",
+    )?;
+    put.execute(params![chain, head, head_digest(chain, &head)])?;
+    Ok(())
+}
+
+/// One record as it is kept.
+pub(super) struct Kept {
+    pub(super) seq: u64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) hash: Vec<u8>,
+}
+
+impl Kept {
+    pub(super) fn of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let seq: i64 = row.get(0)?;
+        Ok(Self { seq: seq.unsigned_abs(), bytes: row.get(1)?, hash: row.get(2)? })
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.hash == hash_of(&self.bytes)
+    }
+}
+
+pub(super) fn last_record(conn: &Connection, chain: i64) -> Result<Option<Kept>, JournalFault> {
+    let text = "SELECT seq, bytes, hash FROM records WHERE chain = ?1 ORDER BY seq DESC LIMIT 1";
+    Ok(conn.query_row(text, [chain], Kept::of_row).optional()?)
+}
+
+pub(super) fn put_record(
+    conn: &Connection,
+    chain: i64,
+    seq: u64,
+    bytes: &[u8],
+) -> Result<Hash, JournalFault> {
+    let hash = hash_of(bytes);
+    let mut put =
+        conn.prepare_cached("INSERT INTO records (chain, seq, bytes, hash) VALUES (?1, ?2, ?3, ?4)")?;
+    put.execute(params![chain, key_of(seq)?, bytes, hash])?;
+    Ok(hash)
+}
+
+pub(super) fn total(conn: &Connection, chain: i64, meter: &Slug) -> Result<Option<MeterTotal>, JournalFault> {
+    let mut found = conn.prepare_cached("SELECT sums, sha256 FROM totals WHERE chain = ?1 AND meter = ?2")?;
+    let row =
+        found.query_row(params![chain, meter.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    row.map(|(sums, digest)| sound_total(chain, meter.as_str(), sums, digest)).transpose()
+}
+
+fn sound_total(chain: i64, meter: &str, sums: Vec<u8>, digest: Vec<u8>) -> Result<MeterTotal, JournalFault> {
+    let is_sound = digest == total_digest(chain, meter, &sums);
+    let total = MeterTotal::from_bytes(&sums).filter(|_| is_sound);
+    total.ok_or_else(|| JournalFault::Damaged(format!("the total of {meter:?} in usage chain {chain}")))
+}
+
+/// Every total of a chain by its meter.
+pub(super) fn totals(conn: &Connection, chain: i64) -> Result<Vec<(Slug, MeterTotal)>, JournalFault> {
+    let mut found = conn.prepare("SELECT meter, sums, sha256 FROM totals WHERE chain = ?1 ORDER BY meter")?;
+    let rows = found.query_map([chain], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+    let sound = |row: rusqlite::Result<(String, Vec<u8>, Vec<u8>)>| {
+        let (meter, sums, digest) = row?;
+        let total = sound_total(chain, &meter, sums, digest)?;
+        let meter = Slug::parse(&meter);
+        Ok((meter.map_err(|error| JournalFault::Damaged(error.to_string()))?, total))
+    };
+    rows.map(sound).collect()
+}
+
+pub(super) fn put_total(
+    conn: &Connection,
+    chain: i64,
+    meter: &Slug,
+    total: &MeterTotal,
+) -> Result<(), JournalFault> {
+    let sums = total.to_bytes();
+    let mut put = conn.prepare_cached(
+        "INSERT INTO totals (chain, meter, sums, sha256) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (chain, meter) DO UPDATE SET sums = excluded.sums, sha256 = excluded.sha256",
+    )?;
+    put.execute(params![chain, meter.as_str(), sums, total_digest(chain, meter.as_str(), &sums)])?;
+    Ok(())
+}

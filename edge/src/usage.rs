@@ -1,0 +1,116 @@
+//! What the `usage` verbs answer. They work on the journal as any host does, with or without an agent.
+
+use crate::command::{EXIT_NOT_ALLOWED, Reply, Report};
+use crate::words::rfc3339;
+use brink_license::usage::{MeterTotal, Quantity};
+use brink_license::{Slug, UnixSeconds};
+use brink_store::journal::{BookFault, ChainSummary, Recorded, Walked};
+use serde_json::{Value, json};
+
+/// Answers `usage record`.
+#[must_use]
+pub fn recorded(meter: &Slug, quantity: Quantity, recorded: &Recorded) -> Reply {
+    let Recorded { seq, total } = recorded;
+    let document = json!({
+        "meter": meter,
+        "quantity": quantity.to_string(),
+        "seq": seq,
+        "total": total.to_string(),
+    });
+    Reply::done(document, format!("recorded {quantity} {meter} as number {seq}; {total} in all"))
+}
+
+/// Answers `usage summary`.
+#[must_use]
+pub fn summary(chains: &[ChainSummary]) -> Reply {
+    let damaged = chains.iter().any(|chain| chain.recoveries > 0);
+    let document = json!({
+        "activations": chains.iter().map(activation).collect::<Vec<_>>(),
+        "flags": if damaged { vec!["journal_damaged"] } else { Vec::new() },
+    });
+    let mut lines: Vec<String> = chains.iter().flat_map(lines).collect();
+    if chains.is_empty() {
+        lines.push("nothing can be recorded yet: not activated".to_owned());
+    }
+    if damaged {
+        lines.push("flags: journal_damaged".to_owned());
+    }
+    Reply::done(document, lines.join("\n"))
+}
+
+fn activation(chain: &ChainSummary) -> Value {
+    let ChainSummary { device, epoch, seq, licence, recoveries, meters } = chain;
+    json!({
+        "device": device,
+        "epoch": epoch,
+        "seq": seq,
+        "licence": licence,
+        "recoveries": recoveries,
+        "meters": meters.iter().map(|(meter, total)| sums(meter, total)).collect::<Vec<_>>(),
+    })
+}
+
+fn sums(meter: &Slug, total: &MeterTotal) -> Value {
+    json!({
+        "meter": meter,
+        "total": total.total.to_string(),
+        "records": total.records,
+        "count": total.count,
+        "first": moment(total.first_ms),
+        "last": moment(total.last_ms),
+    })
+}
+
+fn moment(milliseconds: i64) -> Option<String> {
+    rfc3339(UnixSeconds::new(milliseconds.div_euclid(1000)))
+}
+
+fn lines(chain: &ChainSummary) -> Vec<String> {
+    let ChainSummary { device, epoch, seq, meters, .. } = chain;
+    let mut lines = vec![format!("{device}, epoch {epoch}: up to number {seq}")];
+    lines.extend(meters.iter().map(|(meter, total)| {
+        let MeterTotal { total, records, first_ms, last_ms, .. } = total;
+        let shown = |at: i64| moment(at).unwrap_or_else(|| at.to_string());
+        format!("  {meter}: {total} in {records} records, {} to {}", shown(*first_ms), shown(*last_ms))
+    }));
+    lines
+}
+
+/// Answers `usage verify`: 3 with the first fault.
+#[must_use]
+pub fn verified(walked: Result<Walked, BookFault>) -> Reply {
+    match walked {
+        Ok(Walked { chains, records, recoveries }) => {
+            let document = json!({
+                "intact": true, "chains": chains, "records": records, "recoveries": recoveries, "fault": null,
+            });
+            let mut text = format!("intact: {records} records in {chains} chains");
+            if recoveries > 0 {
+                text.push_str(&format!(
+                    "; {recoveries} times a damaged journal went on, and what was lost is named"
+                ));
+            }
+            Reply::done(document, text)
+        }
+        Err(fault) => {
+            let (kind, seq) = match &fault {
+                BookFault::Chain { fault, .. } => (fault.kind(), Some(fault.seq())),
+                BookFault::Beside(_) => ("journal", None),
+            };
+            let message = format!("usage is not intact: {fault}");
+            let document = json!({
+                "intact": false,
+                "fault": { "code": fault.code(), "kind": kind, "seq": seq, "message": message },
+            });
+            let mend = "keep a copy of the journal directory, and ask the issuer's admin".to_owned();
+            let report = Report { code: fault.code().to_owned(), message, mend: Some(mend) };
+            Reply {
+                exit_code: EXIT_NOT_ALLOWED,
+                document,
+                text: String::new(),
+                error: Some(report),
+                file: None,
+            }
+        }
+    }
+}
