@@ -34,7 +34,9 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "exchange_response" => vec![response(None), response(Some(forge::licence_token(&forge::licence(2))))],
         "notice_payload" => notice_payloads(),
         "trust" => vec![anchor(&forge::anchor()), anchor(&three_roots())],
-        "marks" => vec![kept_marks(&[]), kept_marks(&[(1_800_000_100, 100), (1_799_000_000, 4000)])],
+        "marks" => {
+            vec![kept_marks(&[]), kept_marks(&[(1_800_000_100, 100), (1_799_000_000, 4000)]), first_marks()]
+        }
         "vault_record" => vault_contents(),
         "seats" => seat_payloads(),
         "typed_extension" => typed_extensions(),
@@ -79,6 +81,14 @@ fn kept_marks(seen: &[(i64, i64)]) -> Vec<u8> {
         marks.advance(&Reading { wall: UnixSeconds::new(*wall), boot, boottime: *boottime });
     }
     [[0; 32].to_vec(), marks.to_bytes()].concat()
+}
+
+/// Marks of the first version, which had no number of resets at their end.
+fn first_marks() -> Vec<u8> {
+    let mut marks = kept_marks(&[(1_800_000_100, 100)]);
+    assert_eq!(marks.pop(), Some(0));
+    marks[32] = 1;
+    marks
 }
 
 fn vault_contents() -> Vec<Vec<u8>> {
