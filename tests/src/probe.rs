@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use brink_license::clock::{BootId, Marks, Reading};
-use brink_license::exchange::{EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody};
+use brink_license::exchange::{EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, NoticesHeld, RequestBody};
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor, encode_manifest, manifest_signing_input};
 use brink_license::seating::{VerifiedSeats, allowance, unnamed};
 use brink_license::token::{
     Authority, ClockResetClaims, ClockResetExpected, Document, ExtensionClaims, ExtensionExpected,
-    LicenceClaims, LicenceExpected, REVOKED_MAX, ReceiptClaims, ReceiptExpected, RevocationsClaims,
-    RevocationsExpected, TypedExtension, UnverifiedToken, VerifiedLicence, verify,
+    LicenceClaims, LicenceExpected, NoticeKind, REVOKED_MAX, ReceiptClaims, ReceiptExpected,
+    RevocationsClaims, RevocationsExpected, TypedExtension, UnverifiedToken, VerifiedLicence, verify,
 };
 use brink_license::{CameraAt, PublicKey, Table, Typ, UnixSeconds};
 use brink_store::Bundle;
@@ -126,6 +126,14 @@ fn read_bundle(bytes: &[u8]) {
     assert_eq!(again, bundle, "a bundle changes when it is written and read");
     if let Ok(verified) = bundle.verify(&forge::anchor()) {
         assert_eq!(verified.licence().token(), bundle.licence, "a verified licence is not the bundle's");
+        let (notices, floor) = (verified.notices(), verified.floor());
+        assert!(
+            notices.floor().is_none_or(|issued| issued <= floor),
+            "a notice is later than what it vouches for"
+        );
+        let mut kept = notices.clone().standing_under(verified.keyset());
+        kept.remember(notices.clone());
+        assert_eq!(&kept, notices, "notices that verify are kept as they are");
     }
 }
 
@@ -185,6 +193,7 @@ pub fn exchange_request(bytes: &[u8]) {
     let again = ExchangeRequest::decode(&request.encode().expect("a request")).expect("a request reads back");
     assert_eq!(again, request, "a request changes when it is written and read");
     read_body(&request.body);
+    assert!(!request.mac_is_of(&[0; 32]) || request.ratchet_mac.is_some(), "a MAC that nobody made");
     if let Ok(key) = PublicKey::from_bytes(&request.device_key) {
         let _ = request.verify_proof(&key, &forge::issuer(), EXCHANGE_PATH);
     }
@@ -194,6 +203,9 @@ fn read_body(bytes: &[u8]) {
     let Ok(body) = RequestBody::decode(bytes) else { return };
     let again = RequestBody::decode(&body.encode().expect("a body")).expect("a body reads back");
     assert_eq!(again, body, "a body changes when it is written and read");
+    if let Ok(held) = NoticesHeld::read(&body.sections) {
+        let _ = NoticeKind::ALL.map(|kind| held.number(kind));
+    }
 }
 
 /// A response as the device receives it.
