@@ -172,7 +172,7 @@ fn a_request_that_was_answered_and_then_lost_is_refused_when_it_is_made_anew_and
         let (bench, mut edge) = scene(policy);
         let mut before = edge.clone();
         bench.issuer.answer(&edge.request(RequestKind::Exchange), None).unwrap();
-        before.nonce = [7; 32];
+        before.nonce = [9; 32];
         let anew = bench.issuer.answer(&before.request(RequestKind::Exchange), None);
         assert_eq!(anew.unwrap_err().code(), "CLONE_SUSPECTED", "and not the answer that its nonce refuses");
         // That no ends the request, and the next one has a number of its own and the ratchet of a lost answer.
