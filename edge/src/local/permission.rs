@@ -119,7 +119,7 @@ mod tests {
         let online = |issuer, ca_pem| Command::ExchangeOnline { issuer, ca_pem };
         let pem = || Some("PEM".to_owned());
         let activate =
-            |ca_pem, again| Command::ActivateOnline { code: code.clone(), issuer: url(), ca_pem, again };
+            |ca_pem, again| Command::ActivateOnline { code: code.clone(), issuer: Some(url()), ca_pem, again };
         vec![
             (Command::Check(question), true),
             (Command::Status, true),
