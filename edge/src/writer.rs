@@ -217,9 +217,11 @@ impl Writer {
             Command::ClockChallenge => {
                 Ok(Step::Done(replies::challenged(self.device()?.clock_challenge(reading)?)))
             }
-            Command::SeatAssign { .. } | Command::SeatRelease { .. } | Command::SeatList => {
-                self.seats(command).map(Step::Done)
+            Command::SeatAssign { camera, packs } => {
+                self.assign_seat(camera, packs.as_deref()).map(Step::Done)
             }
+            Command::SeatRelease { camera } => self.release_seat(camera).map(Step::Done),
+            Command::SeatList => self.list_seats().map(Step::Done),
             Command::Check(_) | Command::Status => {
                 Err(EdgeError::Usage("check and status do not write: they are answered by a look".to_owned()))
             }
