@@ -10,8 +10,9 @@ use brink_license::keyset::{KeyUse, Keyset, TrustAnchor, encode_manifest, manife
 use brink_license::seating::{VerifiedSeats, allowance, unnamed};
 use brink_license::token::{
     Authority, ClockResetClaims, ClockResetExpected, Document, ExtensionClaims, ExtensionExpected,
-    LicenceClaims, LicenceExpected, NoticeKind, REVOKED_MAX, ReceiptClaims, ReceiptExpected,
-    RevocationsClaims, RevocationsExpected, TypedExtension, UnverifiedToken, VerifiedLicence, verify,
+    LicenceClaims, LicenceExpected, NoticeKind, REVOKED_MAX, ReceiptClaims, ReceiptExpected, RequestClaims,
+    RequestExpected, RevocationsClaims, RevocationsExpected, TypedExtension, UnverifiedToken,
+    VerifiedLicence, verify,
 };
 use brink_license::{CameraAt, PublicKey, Table, Typ, UnixSeconds};
 use brink_store::Bundle;
@@ -33,9 +34,10 @@ static SEATED: LazyLock<VerifiedLicence> = LazyLock::new(|| {
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 14] = [
+pub const ALL: [Probe; 15] = [
     ("token", token),
     ("licence_payload", licence_payload),
+    ("strict_json", strict_json),
     ("manifest", manifest),
     ("manifest_payload", manifest_payload),
     ("bundle", bundle),
@@ -86,6 +88,25 @@ pub fn licence_payload(bytes: &[u8]) {
     assert_eq!(lenient["seq"].as_u64(), Some(licence.claims().seq), "two readers differ");
     let again = read(&licence.claims().to_json_bytes().expect("claims")).expect("claims read back");
     assert_eq!(again.claims(), licence.claims(), "claims change when they are written and read");
+}
+
+/// Any JSON behind sound signatures, as the small documents read it: what strict JSON takes a lenient reader takes too,
+/// and claims come back as they were.
+pub fn strict_json(bytes: &[u8]) {
+    let receipt = forge::RECEIPT.document(Typ::Receipt, bytes);
+    let expected = ReceiptExpected { issuer: forge::issuer(), device: None, epoch: None, pending: None };
+    let read =
+        verify::<ReceiptClaims>(receipt.as_bytes(), Authority::Issuer(&KEYSET, KeyUse::Receipt), &expected);
+    if let Ok(receipt) = &read {
+        let lenient: serde_json::Value = serde_json::from_slice(bytes).expect("strict JSON is JSON");
+        assert_eq!(lenient["seq"].as_u64(), Some(receipt.claims().seq), "two readers differ");
+    }
+    let is_json = serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
+    assert!(is_json || read.is_err(), "what is no JSON was read");
+    let request = forge::DEVICE.document(Typ::Request, bytes);
+    let key = forge::DEVICE.public();
+    let expected = RequestExpected { issuer: forge::issuer(), htu: EXCHANGE_PATH, bh: [0; 32] };
+    let _ = verify::<RequestClaims>(request.as_bytes(), Authority::Device(&key), &expected);
 }
 
 /// A manifest as it came in.

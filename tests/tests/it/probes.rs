@@ -26,6 +26,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
         "token" => inputs(|document| document.ends_with("+jwt")),
         "licence_payload" => payloads(inputs(|document| document == "brink-license+jwt")),
+        "strict_json" => small_payloads(),
         "manifest" => inputs(|document| document == "next-manifest"),
         "manifest_payload" => manifest_payloads(),
         "bundle" => {
@@ -59,6 +60,16 @@ fn seat_payloads() -> Vec<Vec<u8>> {
 fn payloads(tokens: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let payload = |token: Vec<u8>| b64::decode(token.split(|byte| *byte == b'.').nth(1)?);
     tokens.into_iter().filter_map(payload).collect()
+}
+
+/// Payloads of receipts and of a request.
+fn small_payloads() -> Vec<Vec<u8>> {
+    let receipt = |seq| {
+        let claims = forge::receipt(&forge::licence(1), seq, 60, LicenceStanding::Active);
+        claims.to_json_bytes().unwrap()
+    };
+    let proof = ExchangeRequest::decode(&request(b"")).unwrap().proof;
+    [vec![receipt(1), receipt(9)], payloads(vec![proof.into_bytes()])].concat()
 }
 
 fn notice_payloads() -> Vec<Vec<u8>> {
