@@ -534,4 +534,5 @@ fn a_device_without_a_name_makes_no_challenge() {
     assert_eq!(device.store().held().challenge, None);
 }
 
+mod notices;
 mod seats;
