@@ -188,7 +188,12 @@ impl Marks {
     pub fn join(&mut self, other: &Marks) {
         let mut theirs = other.clone();
         self.catch_up_with(&mut theirs);
-        self.floor = self.floor.max(theirs.floor);
+        // A reset leaves of the floor what documents vouch for; one from before it may be what somebody made up.
+        self.floor = match self.resets.cmp(&theirs.resets) {
+            Ordering::Less => theirs.floor,
+            Ordering::Equal => self.floor.max(theirs.floor),
+            Ordering::Greater => self.floor,
+        };
         match self.order().cmp(&theirs.order()) {
             Ordering::Less => {
                 (self.hwm, self.back_for, self.anchored) = (theirs.hwm, theirs.back_for, theirs.anchored);
@@ -231,6 +236,12 @@ impl Marks {
     /// By what the clock was set last: what was known before it does not count after it.
     fn order(&self) -> (u64, Option<UnixSeconds>) {
         (self.resets, self.anchored.map(|anchored| anchored.server_time))
+    }
+
+    /// Seconds run since the last receipt.
+    #[must_use]
+    pub const fn ran(&self) -> i64 {
+        self.ran
     }
 
     /// Whether these marks know where this boot stands.
@@ -286,6 +297,32 @@ impl Marks {
         self.jump_for = 0;
     }
 
+    /// Leaves of what is kept where others may write only what the documents in force vouch for: no later floor, and no
+    /// later receipt. What was run stays charged.
+    pub fn vouched(&mut self, floor: UnixSeconds, receipt: Option<ReceiptMark>) {
+        self.floor = floor.max(super::BUILD_TIME);
+        if receipt.zip(self.since).is_some_and(|(receipt, since)| since.is_after(&receipt)) {
+            self.since = receipt;
+        }
+    }
+
+    /// These marks know of so much at least: of marks that others may write, what their reader counted itself.
+    pub fn at_least(&mut self, hwm: UnixSeconds, ran: i64) {
+        self.hwm = self.hwm.max(hwm);
+        self.ran = self.ran.max(ran);
+    }
+
+    /// A reading of this boot that is still to come was made up, and would stop the count until then. The kept one may be
+    /// later than this by as long as a process was stopped between its look at the clock and its turn.
+    pub fn not_read_after(&mut self, reading: &Reading) {
+        if let Some((boot, boottime)) = &mut self.last
+            && *boot == reading.boot
+            && boottime.saturating_sub(reading.boottime) > HOUR
+        {
+            *boottime = reading.boottime;
+        }
+    }
+
     /// The issuer answered a challenge of this device: its time counts from then on, once, however often this is heard.
     /// What has been run since the last receipt stays charged, and documents are not unsaid.
     pub fn reset(&mut self, mark: &ResetMark) {
@@ -299,6 +336,7 @@ impl Marks {
         };
         self.hwm = self.floor.max(mark.server_time.saturating_add(since));
         (self.back_for, self.jump_for) = (0, 0);
+        self.anchored = None;
         // Its token may have been on its way for days: the next catch-up is the first one again.
         self.settled = false;
         self.resets = mark.number;

@@ -89,7 +89,7 @@ impl DeviceStore {
         let challenge = self.held.challenge.ok_or(ResetError::Refused(TokenError::WrongChallenge))?;
         check_age(&challenge.created, reading)?;
         let known = self.held.clock_reset.map_or(0, |reset| reset.number);
-        if number.saturating_sub(known) > RESETS_JUMP_MAX {
+        if self.claims_resets(number) {
             return Err(ResetError::Jump { found: number });
         }
         let mark = ResetMark {
@@ -102,6 +102,12 @@ impl DeviceStore {
         reached(Point::ResetStored);
         self.held = self.state.held()?;
         Ok(reset)
+    }
+
+    /// Whether this many resets can only have been made up.
+    pub(super) fn claims_resets(&self, number: u64) -> bool {
+        let known = self.held.clock_reset.map_or(0, |reset| reset.number);
+        number.saturating_sub(known) > RESETS_JUMP_MAX
     }
 
     fn examine_reset(&self, token: &str) -> Result<VerifiedClockReset, ResetError> {

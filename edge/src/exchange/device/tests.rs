@@ -534,5 +534,6 @@ fn a_device_without_a_name_makes_no_challenge() {
     assert_eq!(device.store().held().challenge, None);
 }
 
+mod made_up;
 mod notices;
 mod seats;
