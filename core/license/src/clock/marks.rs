@@ -1,6 +1,6 @@
 //! What is remembered of time, and how a reading moves it.
 
-use super::{DAY, HOUR};
+use super::{BootId, DAY, HOUR};
 use crate::decision::Flags;
 use crate::time::UnixSeconds;
 use core::cmp::Ordering;
@@ -22,34 +22,6 @@ const MARKS_VERSION: u8 = 2;
 const MARKS_VERSION_WITHOUT_RESETS: u8 = 1;
 /// A jump that held for this long is believed.
 const JUMP_HELD: i64 = DAY;
-
-/// The kernel's boot id: the same value means the same boot of the same machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct BootId(u128);
-
-impl BootId {
-    /// Reads the 36 characters of `/proc/sys/kernel/random/boot_id`, with or without the final newline.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim_end_matches('\n');
-        let dashes = text.bytes().enumerate().filter(|(_, b)| *b == b'-').map(|(at, _)| at);
-        if text.len() != 36 || !dashes.eq([8, 13, 18, 23]) {
-            return None;
-        }
-        let digits: String = text.chars().filter(|c| *c != '-').collect();
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return None;
-        }
-        u128::from_str_radix(&digits, 16).ok().map(Self)
-    }
-}
-
-impl std::fmt::Display for BootId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hex = format!("{:032x}", self.0);
-        write!(f, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-    }
-}
 
 /// One look at the machine's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -430,7 +402,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const BOOT: BootId = BootId(1);
+    const BOOT: BootId = BootId::of(1);
     const START: i64 = 1_800_000_000;
 
     fn reading(wall: i64, boottime: i64) -> Reading {
@@ -443,17 +415,6 @@ mod tests {
 
     fn marks() -> Marks {
         Marks::new(UnixSeconds::new(START))
-    }
-
-    #[test]
-    fn boot_ids_are_read_as_the_kernel_writes_them() {
-        let text = "0a1b2c3d-0000-4000-8000-00000000ff01";
-        assert_eq!(BootId::parse(&format!("{text}\n")).map(|id| id.to_string()), Some(text.to_owned()));
-        for bad in
-            ["", "0a1b2c3d", "0a1b2c3d-0000-4000-8000-00000000ff0g", "0a1b2c3d00000-4000-8000-00000000ff01"]
-        {
-            assert_eq!(BootId::parse(bad), None, "{bad}");
-        }
     }
 
     #[test]
@@ -755,7 +716,7 @@ mod tests {
             let mut marks = marks();
             for (wall, boot, boottime) in steps {
                 let before = marks.hwm.max(marks.floor);
-                let reading = Reading { wall: UnixSeconds::new(wall), boot: BootId(boot), boottime };
+                let reading = Reading { wall: UnixSeconds::new(wall), boot: BootId::of(boot), boottime };
                 let guarded = marks.advance(&reading);
                 prop_assert!(guarded.now >= before);
                 prop_assert!(marks.hwm >= before);
