@@ -250,7 +250,10 @@ impl Own {
             hwm: hwm.map_or(seen, |hwm| hwm.max(seen)),
             ran: ran.map_or(counted, |ran| ran.max(counted)),
             boot: reading.boot,
-            boottime: reading.boottime,
+            // An earlier one is a glitch, and would count the same seconds twice.
+            boottime: own
+                .filter(|own| own.boot == reading.boot)
+                .map_or(reading.boottime, |own| own.boottime.max(reading.boottime)),
         }
     }
 }
