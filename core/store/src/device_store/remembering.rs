@@ -168,8 +168,18 @@ impl DeviceStore {
         notices
     }
 
+    /// Hosts may write the journal, and what they make up is not to outlive its removal in the anchor.
+    fn believable(&self, mut kept: Marks) -> Option<Marks> {
+        if self.claims_resets(kept.resets()) {
+            return None;
+        }
+        let learned = self.learned();
+        kept.vouched(learned.floor, learned.receipt);
+        Some(kept)
+    }
+
     fn clock_to_remember(&self) -> Option<Marks> {
-        let kept = Journal::glimpse(&self.layout().journal());
+        let kept = Journal::glimpse(&self.layout().journal()).and_then(|kept| self.believable(kept));
         match (kept, &self.memory.clock) {
             (Some(mut kept), Some(remembered)) => {
                 kept.join(remembered);
