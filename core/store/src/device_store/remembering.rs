@@ -155,7 +155,10 @@ impl DeviceStore {
             .iter()
             .filter_map(|kind| Some((kind.number(), in_force.number(*kind)?)))
             .collect();
-        if self.memory.answered {
+        // An answer that was accepted since the anchor was written has brought whatever counts.
+        let written = slots.newest().and_then(|newest| newest.accepted.receipt).map(|mark| mark.number);
+        let in_force = self.in_force.as_ref().and_then(|in_force| in_force.marks.receipt);
+        if self.memory.answered || in_force.map(|mark| mark.number) > written {
             return notices;
         }
         for (kind, number) in slots.newest().map(|newest| newest.notices.as_slice()).unwrap_or_default() {
