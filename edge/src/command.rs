@@ -21,8 +21,8 @@ pub enum Command {
     ActivateOnline {
         /// The activation code.
         code: Secret,
-        /// Where to, now and for exchanges.
-        issuer: IssuerUrl,
+        /// Where to, now and for exchanges; where the device before it called, if absent.
+        issuer: Option<IssuerUrl>,
         /// Trust these certificates instead of Mozilla's.
         ca_pem: Option<String>,
         /// Set an earlier store aside and make a new device.
@@ -279,10 +279,11 @@ mod tests {
             Command::Init { trust: "{\"issuer\":\"dev-a\"}\n".to_owned() },
             Command::ActivateOnline {
                 code: code.clone(),
-                issuer: issuer.clone(),
+                issuer: Some(issuer.clone()),
                 ca_pem: Some("PEM".to_owned()),
                 again: false,
             },
+            Command::ActivateOnline { code: code.clone(), issuer: None, ca_pem: None, again: true },
             Command::ActivateExport { code, issuer: Some(issuer.clone()), again: true },
             Command::ActivateImport { response: response.clone() },
             Command::ExchangeOnline { issuer: Some(issuer), ca_pem: None },

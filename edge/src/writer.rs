@@ -188,8 +188,9 @@ impl Writer {
         match command {
             Command::Init { trust } => self.init(trust).map(Step::Done),
             Command::ActivateOnline { code, issuer, ca_pem, again } => {
-                let uplink = HttpsUplink::new(issuer.clone(), ca_pem.as_deref())?;
-                let outgoing = self.activation(code, *again, Some(issuer), reading)?;
+                let url = self.known_url(issuer.as_ref())?;
+                let uplink = HttpsUplink::new(url.clone(), ca_pem.as_deref())?;
+                let outgoing = self.activation(code, *again, Some(&url), reading)?;
                 Ok(Step::Send(Departure { outgoing, uplink, moved_to: None }))
             }
             Command::ActivateExport { code, issuer, again } => {
@@ -223,9 +224,11 @@ impl Writer {
             Command::ClockChallenge => {
                 Ok(Step::Done(replies::challenged(self.device()?.clock_challenge(reading)?)))
             }
-            Command::SeatAssign { .. } | Command::SeatRelease { .. } | Command::SeatList => {
-                self.seats(command).map(Step::Done)
+            Command::SeatAssign { camera, packs } => {
+                self.assign_seat(camera, packs.as_deref()).map(Step::Done)
             }
+            Command::SeatRelease { camera } => self.release_seat(camera).map(Step::Done),
+            Command::SeatList => self.list_seats().map(Step::Done),
             Command::Check(_) | Command::Status => {
                 Err(EdgeError::Usage("check and status do not write: they are answered by a look".to_owned()))
             }
@@ -314,15 +317,20 @@ impl Writer {
         Ok(device.begin_exchange(flags, reading)?)
     }
 
+    /// Where an exchange goes.
     fn issuer_url(&self, given: Option<&IssuerUrl>) -> Result<IssuerUrl, EdgeError> {
-        if let Some(url) = given {
-            return Ok(url.clone());
+        match self.known_url(given) {
+            Err(EdgeError::NoIssuerUrl) if self.held().is_none() => Err(self.not_activated()),
+            known => known,
         }
-        let held = self.held().and_then(|held| held.issuer_url.as_deref());
-        match held {
-            Some(url) => Ok(IssuerUrl::parse(url)?),
-            None if self.held().is_none() => Err(self.not_activated()),
-            None => Err(EdgeError::NoIssuerUrl),
+    }
+
+    /// The address that was given, or the one that the device here called last: whoever starts over need not know it.
+    fn known_url(&self, given: Option<&IssuerUrl>) -> Result<IssuerUrl, EdgeError> {
+        match (given, self.held().and_then(|held| held.issuer_url.as_deref())) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(url)) => Ok(IssuerUrl::parse(url)?),
+            (None, None) => Err(EdgeError::NoIssuerUrl),
         }
     }
 

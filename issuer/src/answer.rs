@@ -102,7 +102,11 @@ impl Answering<'_> {
         let receipt = self.receipt(view, proven, &given)?;
         let receipt_seq = given.receipt_seq;
         let licence = sends_licence.then(|| newest.token.clone());
-        let sections = notices::sections(&view.notices, &proven.notices, &self.in_force.keyset);
+        // Like a licence, a notice may need keys that come with a later answer, and one that does not verify spoils this one.
+        let sections = match knows_keys {
+            true => notices::sections(&view.notices, &proven.notices, &self.in_force.keyset),
+            false => Vec::new(),
+        };
         let response = ExchangeResponse { receipt, next_ratchet: *next, manifests, licence, sections };
         notes.extend(
             lost.and_then(|lost| lost.note(view, |detail| self.note(view, "database.restored", detail))),

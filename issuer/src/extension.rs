@@ -27,8 +27,8 @@ pub const EXTENDED_DAYS_MAX: i64 = 30;
 /// A quarter of a year, in which any site is reached once.
 pub const EXTENDED_WITHIN_DAYS: i64 = 90;
 
-/// From here on days are counted: 2026-01-01T00:00:00Z. Never moved, since numbers only rise.
-const NUMBERED_FROM: UnixSeconds = UnixSeconds::new(1_767_225_600);
+/// From here on days and seconds are counted: 2026-01-01T00:00:00Z. Never moved, since numbers only rise.
+pub(crate) const NUMBERED_FROM: UnixSeconds = UnixSeconds::new(1_767_225_600);
 
 /// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub enum ExtensionError {
         device: DeviceId,
         /// Of its licences.
         seats: u64,
-        /// Held by the tenant's other devices.
+        /// Held by the tenant's other devices, and by keys of before.
         elsewhere: u64,
         /// As subscribed.
         subscribed: u64,

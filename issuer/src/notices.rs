@@ -3,7 +3,7 @@
 //! carry it as a file as well.
 
 use crate::answer::Answering;
-use crate::extension::ExtensionError;
+use crate::extension::{ExtensionError, NUMBERED_FROM};
 use crate::issuer::Issuer;
 use crate::refusal::Refusal;
 use crate::secret::sha256;
@@ -119,8 +119,7 @@ fn plan_list(
     if let Some(list) = held.filter(|list| list.content_sha256 == content_sha256 && list.until >= until) {
         return Ok((ListIssued { list: list.clone(), named, again: true }, None));
     }
-    // Above the last one even if its key was revoked since: devices that have it keep the higher number.
-    let version = view.latest.as_ref().map_or(0, |list| list.version).saturating_add(1);
+    let version = next_version(view, answering.now);
     let claims = RevocationsClaims {
         ver: CLAIMS_VERSION,
         iss: answering.issuer.name.clone(),
@@ -145,6 +144,13 @@ fn plan_list(
     };
     let new = NewRevocations { list: list.clone(), note };
     Ok((ListIssued { list, named, again: false }, Some(new)))
+}
+
+/// Above the last one even if its key was revoked since: devices that have it keep the higher number. And no lower than the
+/// seconds since numbers are counted: a database that was restored has lost the newest, and devices keep theirs.
+fn next_version(view: &RevocationsView, now: UnixSeconds) -> u64 {
+    let next = view.latest.as_ref().map_or(0, |list| list.version).saturating_add(1);
+    next.max(u64::try_from(now.since(NUMBERED_FROM)).unwrap_or(0))
 }
 
 fn is_compromised(keyset: &Keyset, list: &RevocationList) -> bool {

@@ -9,6 +9,7 @@ use crate::retirement::check_reason;
 use crate::storage::{
     Actor, Anew, AuditNote, DeviceStatus, DeviceView, EpochEnd, ExchangeState, NewAnew, PastEpoch,
 };
+use brink_license::token::NoticeKind;
 use brink_license::{DeviceId, UnixSeconds};
 use serde::Serialize;
 
@@ -190,5 +191,10 @@ pub(crate) fn begun_anew(view: &DeviceView, anew: Anew) -> (DeviceView, EpochEnd
     (next.seats_held, next.quota_ppm_held) = (0, 0);
     (next.latest, next.mints_began) = (None, None);
     (next.answered, next.reactions) = (Vec::new(), Vec::new());
+    // A device refuses an answer with a notice for another key than its own.
+    next.notices.retain(|notice| match notice.kind {
+        NoticeKind::Revocations => true,
+        NoticeKind::Extension => false,
+    });
     (next, end)
 }

@@ -19,7 +19,7 @@ pub enum Refusal {
     #[error("the device key: {0}")]
     Key(#[from] KeyError),
     /// The proof does not verify.
-    #[error("the request's proof: {0}")]
+    #[error("the request's proof: {0}{mend}", mend = other_door(.0))]
     Proof(#[from] TokenError),
     /// An activation where an exchange is expected, or the other way round.
     #[error("the body asks for something else than its proof and path; build the request anew")]
@@ -139,6 +139,14 @@ pub enum Refusal {
     /// Random numbers.
     #[error(transparent)]
     Random(#[from] NoRandom),
+}
+
+/// A file that came to the wrong verb: which of them answers what.
+fn other_door(error: &TokenError) -> &'static str {
+    if matches!(error, TokenError::WrongProof("htu")) {
+        return "; `brink-issuer exchange` answers activations and exchanges, `brink-issuer device clock-reset` clock challenges";
+    }
+    ""
 }
 
 impl Refusal {

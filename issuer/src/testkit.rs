@@ -17,8 +17,8 @@ use brink_license::exchange::{
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor};
 use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{
-    Authority, Enforce, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, RequestClaims, Seats,
-    VerifiedLicence, VerifiedReceipt, verify,
+    Authority, Enforce, LicenceClaims, LicenceExpected, Notices, ReceiptClaims, ReceiptExpected,
+    RequestClaims, Seats, VerifiedLicence, VerifiedReceipt, verify,
 };
 use brink_license::{CameraId, DeviceId, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
@@ -341,9 +341,18 @@ impl Edge {
             self.licence_seq = licence.claims().seq;
             self.licence = Some(licence);
         }
+        self.take_up_notices(&response, &keyset);
         self.keyset = Some(keyset);
         self.receipt = Some(receipt);
         response.licence.is_some()
+    }
+
+    /// A device refuses the whole answer for a notice that it cannot verify.
+    fn take_up_notices(&self, response: &ExchangeResponse, keyset: &Keyset) {
+        let Some(licence) = &self.licence else { return };
+        for (kind, token) in response.notices().unwrap() {
+            Notices::default().take_up(kind, token, keyset, licence.claims()).unwrap();
+        }
     }
 
     pub(crate) fn receipt(&self, keyset: &Keyset, response: &ExchangeResponse) -> VerifiedReceipt {

@@ -15,6 +15,7 @@ mod restored;
 mod retired;
 mod revocations;
 mod rotation;
+mod seams;
 mod seat_reports;
 mod seats;
 mod standing;

@@ -58,7 +58,7 @@ fn question() -> Command {
 
 fn activate(listener: &TcpListener, text: &str) -> Command {
     let issuer = IssuerUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    Command::ActivateOnline { code: Secret::new(text), issuer, ca_pem: None, again: false }
+    Command::ActivateOnline { code: Secret::new(text), issuer: Some(issuer), ca_pem: None, again: false }
 }
 
 /// Reads a request from its head to the end of its body.
@@ -163,7 +163,7 @@ fn what_waits_for_an_answer_is_sent_without_being_asked() {
     let Command::ActivateOnline { code: secret, issuer: url, .. } = activate(&issuer, "CODE") else {
         unreachable!()
     };
-    let export = Command::ActivateExport { code: secret, issuer: Some(url), again: false };
+    let export = Command::ActivateExport { code: secret, issuer: url, again: false };
     let exported = running.ask(&export).file.unwrap().0;
     let (mut stream, _) = issuer.accept().unwrap();
     assert_eq!(request_on(&mut stream), exported);

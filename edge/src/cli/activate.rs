@@ -20,8 +20,8 @@ pub(super) struct Arguments {
     /// The activation code from the issuer's admin
     #[arg(long, value_name = "CODE", required_unless_present = "import")]
     code: Option<Secret>,
-    /// The issuer's address, remembered for exchanges
-    #[arg(long, value_name = "URL", required_unless_present_any = ["export", "import"])]
+    /// The issuer's address, remembered for exchanges and for --again
+    #[arg(long, value_name = "URL", required_unless_present_any = ["export", "import", "again"])]
     issuer: Option<IssuerUrl>,
     /// Write the request to a file instead of sending it
     #[arg(long, value_name = "REQ")]
@@ -80,7 +80,6 @@ fn activate(arguments: &Arguments) -> Result<Reply, EdgeError> {
         let reply = agent_first::change(&layout, &Command::ActivateExport { code, issuer, again })?;
         return write_request(reply, path);
     }
-    let issuer = issuer.ok_or_else(|| usage("--issuer URL, --export REQ or --import RESP"))?;
     let ca_pem = arguments.ca.read()?;
     agent_first::change(&layout, &Command::ActivateOnline { code, issuer, ca_pem, again })
 }

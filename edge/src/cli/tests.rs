@@ -23,6 +23,7 @@ fn every_verb_is_taken_as_documented() {
         "brink-edge activate --data E --code C --export REQ",
         "brink-edge activate --data E --code C --export REQ --issuer https://issuer.example",
         "brink-edge activate --data E --code C --export REQ --again",
+        "brink-edge activate --data E --again --code C",
         "brink-edge activate --import RESP --data E",
         "brink-edge exchange --data E",
         "brink-edge exchange --data E --issuer http://127.0.0.1:8081 --json",

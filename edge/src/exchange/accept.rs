@@ -312,7 +312,8 @@ fn check_kept(before: &Before<'_>, receipt: &VerifiedReceipt, keyset: &Keyset) -
 }
 
 /// The notices of the answer that are newer than what is held. An issuer may send one again that the device has: it
-/// does not know what a file has brought meanwhile.
+/// does not know what a file has brought meanwhile. What is held counts as long as its key does: a thief may have numbered
+/// it far ahead.
 fn notices(
     before: &Before<'_>,
     response: &ExchangeResponse,
@@ -320,12 +321,16 @@ fn notices(
     licence: Option<&VerifiedLicence>,
 ) -> Result<Vec<(NoticeKind, String)>, Problem> {
     let Some(licence) = licence else { return Ok(Vec::new()) };
+    let mut held = Notices::default();
+    for notice in &before.held.notices {
+        // One that does not verify any more is passed over.
+        held.take_up(notice.kind, &notice.token, keyset, licence.claims()).ok();
+    }
     let mut newer = Vec::new();
     for (kind, token) in response.notices()? {
         let taken = Notices::default().take_up(kind, token, keyset, licence.claims());
         let notice = taken.map_err(|problem| Problem::Notice { kind, problem })?;
-        let held = before.held.notices.iter().find(|held| held.kind == kind);
-        if held.is_none_or(|held| held.number < notice.number) {
+        if held.number(kind).is_none_or(|held| held < notice.number) {
             newer.push((kind, notice.token));
         }
     }

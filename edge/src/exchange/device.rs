@@ -90,8 +90,9 @@ impl Device {
         {
             return Ok(outgoing(pending, true));
         }
-        let documents = self.store.documents();
-        let draft = plan::exchange(self.held(), self.key.public_key(), documents, report, nonce()?)?;
+        let notices = self.store.notices_that_count();
+        let shown = (self.store.documents(), &notices[..]);
+        let draft = plan::exchange(self.held(), self.key.public_key(), shown, report, nonce()?)?;
         self.store_draft(PendingKind::Exchange, &draft.ok_or(not_activated)?, reading)
     }
 

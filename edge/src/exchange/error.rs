@@ -47,7 +47,10 @@ pub enum DeviceError {
     #[error("the system gives no random numbers: {0}")]
     Random(String),
     /// A text that is no notice at all.
-    #[error("{0}")]
+    #[error(
+        "this is no document that the issuer makes by itself: {0}; take the file that `brink-issuer license revocations`, \
+         `license extend` or `device clock-reset` wrote; the answer to a request goes to `exchange --import`"
+    )]
     NoNotice(TokenError),
     /// A notice was refused; what was accepted before stays in force.
     #[error("refused: {0}")]

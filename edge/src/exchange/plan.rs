@@ -5,7 +5,7 @@ use brink_license::exchange::{
     NoticesHeld, RequestBody, RequestKind, Section, body_sha256, ratchet_mac,
 };
 use brink_license::seating::SEATS_SECTION;
-use brink_license::token::{CLAIMS_VERSION, RequestClaims};
+use brink_license::token::{CLAIMS_VERSION, Notice, RequestClaims};
 use brink_license::{DeviceId, IdError, PublicKey, UnixSeconds};
 use brink_store::{Documents, Held, Pending, PendingKind};
 
@@ -56,17 +56,17 @@ pub fn activation(
     draft(ACTIVATE_PATH, held, key, &body, Sender { device: name, epoch: 0, nonce })
 }
 
-/// A request to report and be answered; `None` for a device without a name.
+/// A request to report and be answered, with the notices that count; `None` for a device without a name.
 pub fn exchange(
     held: &Held,
     key: &PublicKey,
-    documents: Option<&Documents>,
+    (documents, notices): (Option<&Documents>, &[Notice]),
     report: ClientReport,
     nonce: [u8; 32],
 ) -> Result<Option<Draft>, PlanError> {
     let Some(identity) = &held.identity else { return Ok(None) };
     let last_receipt = documents.and_then(|documents| documents.receipt.clone());
-    let mut sections: Vec<Section> = NoticesHeld::of(&held.notices).section()?.into_iter().collect();
+    let mut sections: Vec<Section> = NoticesHeld::of(notices).section()?.into_iter().collect();
     let seats = held.seats.as_ref();
     sections
         .extend(seats.map(|seats| Section { kind: SEATS_SECTION, bytes: seats.token.clone().into_bytes() }));

@@ -118,8 +118,12 @@ mod tests {
         };
         let online = |issuer, ca_pem| Command::ExchangeOnline { issuer, ca_pem };
         let pem = || Some("PEM".to_owned());
-        let activate =
-            |ca_pem, again| Command::ActivateOnline { code: code.clone(), issuer: url(), ca_pem, again };
+        let activate = |ca_pem, again| Command::ActivateOnline {
+            code: code.clone(),
+            issuer: Some(url()),
+            ca_pem,
+            again,
+        };
         vec![
             (Command::Check(question), true),
             (Command::Status, true),

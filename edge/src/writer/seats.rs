@@ -1,39 +1,36 @@
-//! The verbs about unnamed seats.
+//! The verbs about unnamed seats: carried out at once, since nobody has to be asked.
 
 use super::Writer;
-use crate::command::{Command, Reply};
+use crate::command::Reply;
 use crate::error::EdgeError;
+use crate::exchange::Device;
 use crate::seat::Seating;
+use brink_license::{CameraId, Slug};
 
 impl Writer {
-    /// Carries out a verb about seats: at once, since nobody has to be asked.
-    pub(super) fn seats(&mut self, command: &Command) -> Result<Reply, EdgeError> {
+    pub(super) fn assign_seat(
+        &mut self,
+        camera: &CameraId,
+        packs: Option<&[Slug]>,
+    ) -> Result<Reply, EdgeError> {
         let device = self.device()?;
-        let moved = match command {
-            Command::SeatAssign { camera, packs } => {
-                device.assign_seat(camera, packs.as_deref())?;
-                Some(camera)
-            }
-            Command::SeatRelease { camera } => {
-                device.release_seat(camera)?;
-                Some(camera)
-            }
-            Command::SeatList
-            | Command::Init { .. }
-            | Command::ActivateOnline { .. }
-            | Command::ActivateExport { .. }
-            | Command::ActivateImport { .. }
-            | Command::ExchangeOnline { .. }
-            | Command::ExchangeExport
-            | Command::ExchangeImport { .. }
-            | Command::Accept { .. }
-            | Command::AcceptTyped { .. }
-            | Command::ClockChallenge
-            | Command::Check(_)
-            | Command::Status => None,
-        };
-        let (licence, seats) = device.seating()?;
-        let seating = Seating { licence, seats: &seats, held: device.store().held() };
-        Ok(moved.map_or_else(|| seating.list(), |camera| seating.moved(camera)))
+        device.assign_seat(camera, packs)?;
+        shown(device, Some(camera))
     }
+
+    pub(super) fn release_seat(&mut self, camera: &CameraId) -> Result<Reply, EdgeError> {
+        let device = self.device()?;
+        device.release_seat(camera)?;
+        shown(device, Some(camera))
+    }
+
+    pub(super) fn list_seats(&mut self) -> Result<Reply, EdgeError> {
+        shown(self.device()?, None)
+    }
+}
+
+fn shown(device: &Device, moved: Option<&CameraId>) -> Result<Reply, EdgeError> {
+    let (licence, seats) = device.seating()?;
+    let seating = Seating { licence, seats: &seats, held: device.store().held() };
+    Ok(moved.map_or_else(|| seating.list(), |camera| seating.moved(camera)))
 }

@@ -184,8 +184,9 @@ pub(super) fn prepared(
     let document = serde_json::json!({ "version": payload.version, "manifest": out, "published": false });
     let lines = format!(
         "version {} is prepared in {}; nothing has changed yet\nsign it where the root keys are: brink-issuer keys \
-         ceremony sign --manifest M.unsigned --root-key F --out M.sig",
+         ceremony sign --manifest {} --root-key F --out M.sig",
         payload.version,
+        out.display(),
         out.display()
     );
     Ok(output.result(json, &document, &lines)?)

@@ -41,7 +41,7 @@ pub struct RevokedRow {
 /// A signed list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationList {
-    /// Rises by one.
+    /// Rises.
     pub version: u64,
     /// The key that signed.
     pub kid: Kid,
@@ -73,7 +73,7 @@ pub struct ExtensionView {
     pub revived: Share,
     /// What it holds as it is.
     pub held: Share,
-    /// What the tenant's other devices hold.
+    /// What the tenant's other devices hold, and keys of epochs that are over.
     pub held_elsewhere: Share,
     /// Its extensions, oldest first.
     pub earlier: Vec<Extension>,

@@ -164,6 +164,22 @@ fn a_lost_response_is_answered_again_and_is_no_copys_under_any_policy() {
     }
 }
 
+/// A disk that loses what it said it had synced takes a request with it that was answered. The device makes it anew, with
+/// the same counter and body, and only the nonce tells the two apart. The old answer would be of no use to it.
+#[test]
+fn a_request_that_was_answered_and_then_lost_is_refused_when_it_is_made_anew_and_the_next_one_is_answered() {
+    for policy in POLICIES {
+        let (bench, mut edge) = scene(policy);
+        let mut before = edge.clone();
+        bench.issuer.answer(&edge.request(RequestKind::Exchange), None).unwrap();
+        before.nonce = [9; 32];
+        let anew = bench.issuer.answer(&before.request(RequestKind::Exchange), None);
+        assert_eq!(anew.unwrap_err().code(), "CLONE_SUSPECTED", "and not the answer that its nonce refuses");
+        // That no ends the request, and the next one has a number of its own and the ratchet of a lost answer.
+        assert_consequence(&bench, policy, &mut before, "CLONE_SUSPECTED");
+    }
+}
+
 #[test]
 fn a_request_that_is_carried_here_once_more_is_evidence_and_no_ground_to_act() {
     for policy in POLICIES {

@@ -1,7 +1,7 @@
 //! Keysets with a long history: more versions than one answer may carry.
 
 use crate::keys::KEYS_SECONDS;
-use crate::testkit::Bench;
+use crate::testkit::{Bench, Edge};
 use brink_license::exchange::{ExchangeResponse, RequestKind};
 use brink_license::keyset::{Keyset, ManifestPayload, RootKeys, WALK_MAX};
 use brink_signing::{KeyFile, KeyUse, Protection, Signer, sign_manifest};
@@ -48,12 +48,20 @@ fn a_device_that_was_away_for_long_walks_every_version_and_then_gets_its_licence
     let mut edge = bench.activated();
     rotate(&mut bench, WALK_MAX + 6);
     bench.subscribe(20, &[]);
-    assert!(
-        !edge.exchange(&bench.issuer).unwrap(),
-        "its licence may need keys that come with the next answer"
+    bench.extend(&edge.id(), 1).unwrap();
+    let notices = |edge: &mut Edge| {
+        let request = edge.request(RequestKind::Exchange);
+        let answer = bench.issuer.answer(&request, None).unwrap();
+        let count = ExchangeResponse::decode(&answer).unwrap().notices().unwrap().len();
+        (edge.accept(&answer), count)
+    };
+    assert_eq!(
+        notices(&mut edge),
+        (false, 0),
+        "its licence and its notices may need keys that come with the next answer"
     );
     assert!(edge.receipt.as_ref().unwrap().claims().next_after < 60, "it is asked to come again soon");
-    assert!(edge.exchange(&bench.issuer).unwrap());
+    assert_eq!(notices(&mut edge), (true, 1));
     assert_eq!(edge.keyset.as_ref().unwrap().version(), WALK_MAX as u64 + 7);
     assert_eq!(edge.seats(), (0, 20));
 }

@@ -9,7 +9,7 @@ use brink_license::keyset::TrustAnchor;
 use serde_json::Value;
 
 use super::job::{Job, jobs};
-use super::seen::{CAMERA, through_a_gate, told};
+use super::seen::{CAMERA, SPARE, through_a_gate, told};
 use crate::{Device, Issuer, World};
 
 const TENANT: &str = "tenant-123";
@@ -39,7 +39,7 @@ pub(super) fn text(path: &Path) -> &str {
 
 impl Bench {
     /// Makes the directories: an issuer, a device on its way, one that waits for a renewal under a rotated keyset or for
-    /// a suspension, one that has the renewal, and one from another boot.
+    /// a suspension, one that has the renewal, one from another boot, and those that something was carried to by hand.
     #[allow(clippy::new_without_default, reason = "it starts processes, which a default should not")]
     pub fn new() -> Bench {
         let world = World::in_memory();
@@ -68,6 +68,8 @@ impl Bench {
         bench.issuer.exchange_file(&request, &bench.path("activation.resp")).ok();
         let active = bench.following("waiting", "active");
         active.run(&["activate", "--import", text(&bench.path("activation.resp"))]).ok();
+
+        bench.make_by_hand(&offer.device);
 
         let asked = bench.following("active", "asked");
         let request = bench.path("exchange.req");
@@ -126,6 +128,27 @@ impl Bench {
         let keys = shown["keys"].as_array().expect("keys");
         let signs = |key: &&Value| key["use"] == "license" && key["signs"] == true;
         keys.iter().find(signs).and_then(|key| key["kid"].as_str()).expect("a signing key").to_owned()
+    }
+
+    /// What is carried to the active device, each document by an issuer of its own, and what becomes of it there.
+    fn make_by_hand(&self, device: &str) {
+        let carried = |issuer: &str, verb: &[&str], file: &str| {
+            let issuer = self.other_issuer(issuer);
+            if file == "list" {
+                issuer.run(&["license", "revoke", "--device", device, "--reason", "a test"]).ok();
+            }
+            issuer.run(&[verb, &["--out", text(&self.path(file))]].concat()).ok();
+        };
+        carried("revoking", &["license", "revocations", "--tenant", TENANT], "list");
+        carried("extending", &["license", "extend", "--device", device, "--days", "3"], "extension");
+        for (name, file) in [("listed", "list"), ("extended", "extension")] {
+            self.following("active", name).run(&["accept", text(&self.path(file))]).ok();
+        }
+        let challenge = self.path("challenge");
+        let challenged = self.following("active", "challenged");
+        challenged.run(&["clock", "challenge", "--out", text(&challenge)]).ok();
+        carried("resetting", &["device", "clock-reset", "--challenge", text(&challenge)], "reset");
+        self.following("active", "seated").run(&["seat", "assign", SPARE]).ok();
     }
 
     /// The renewed device as another boot of the machine left it: that boot's id is mounted over this one's, for one

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::bench::{Bench, text};
-use super::seen::Seen;
+use super::seen::{SPARE, Seen};
 use crate::{Device, Ran};
 
 /// One verb on one directory.
@@ -14,7 +14,7 @@ pub(super) struct Job {
     pub(super) name: &'static str,
     /// What a round's directory is a copy of.
     pub(super) template: PathBuf,
-    /// The verb; `OUT` stands for a file beside the round's directory.
+    /// The verb; `OUT` stands for a file beside the round's directory, and `NEW` for one that is another each time.
     arguments: Vec<String>,
     /// By `status` and through a gate, before and after.
     pub(super) before: (Seen, Seen),
@@ -26,12 +26,14 @@ pub(super) struct Job {
 impl Job {
     /// The verb in this directory.
     pub(super) fn command(&self, directory: &Path) -> Command {
-        let out = directory.with_extension("out");
-        let arguments: Vec<&str> = self
-            .arguments
-            .iter()
-            .map(|argument| if argument == "OUT" { text(&out) } else { argument.as_str() })
-            .collect();
+        let (out, new) = (directory.with_extension("out"), directory.with_extension("new"));
+        let spelled = |argument: &String| match argument.as_str() {
+            "OUT" => text(&out).to_owned(),
+            "NEW" => text(&new).to_owned(),
+            other => other.to_owned(),
+        };
+        let arguments: Vec<String> = self.arguments.iter().map(spelled).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         Device::at(directory.to_owned()).command(&arguments)
     }
 
@@ -58,7 +60,7 @@ impl Job {
 }
 
 /// A verb before it is known what it changes: name, where it starts, where it leads to, arguments, how a repetition ends.
-type Line<'l> = (&'static str, &'static str, &'static str, Vec<&'l str>, &'static [&'static str]);
+type Line<'l> = (&'static str, &'l str, &'l str, Vec<&'l str>, &'static [&'static str]);
 
 /// Every verb that writes, and the first one of a boot.
 pub(super) fn jobs(bench: &Bench) -> Vec<Job> {
@@ -92,14 +94,29 @@ pub(super) fn jobs(bench: &Bench) -> Vec<Job> {
         ("the first verb of a boot", "elsewhere", "renewed", vec!["status"], &[]),
     ];
     let made = lines.into_iter().filter(|(_, from, ..)| bench.has(from));
-    made.map(|(name, from, to, arguments, done)| {
-        let (template, reached) = (bench.path(from), bench.path(to));
-        let mut arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
-        arguments.push("--json".to_owned());
-        let after = bench.in_force(&reached);
-        // Nobody has looked yet, so a gate still sees another boot's presence.
-        let before = if from == "elsewhere" { after.clone() } else { bench.in_force(&template) };
-        Job { name, template, arguments, before, after, done }
-    })
-    .collect()
+    made.map(|line| job(bench, line)).chain(by_hand(bench)).collect()
+}
+
+/// What is carried to a device, or done on it, without an exchange.
+fn by_hand(bench: &Bench) -> Vec<Job> {
+    let (list, extension, reset) = (bench.path("list"), bench.path("extension"), bench.path("reset"));
+    let lines: [Line<'_>; 6] = [
+        ("accept a list", "active", "listed", vec!["accept", text(&list)], &[]),
+        ("accept an extension", "active", "extended", vec!["accept", text(&extension)], &[]),
+        ("clock challenge", "active", "active", vec!["clock", "challenge", "--out", "NEW"], &[]),
+        ("accept a clock reset", "challenged", "active", vec!["accept", text(&reset)], &["WRONG_NONCE"]),
+        ("seat assign", "active", "seated", vec!["seat", "assign", SPARE], &["CAMERA_SEATED"]),
+        ("seat release", "seated", "active", vec!["seat", "release", SPARE], &["CAMERA_NOT_SEATED"]),
+    ];
+    lines.into_iter().map(|line| job(bench, line)).collect()
+}
+
+fn job(bench: &Bench, (name, from, to, arguments, done): Line<'_>) -> Job {
+    let (template, reached) = (bench.path(from), bench.path(to));
+    let mut arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+    arguments.push("--json".to_owned());
+    let after = bench.in_force(&reached);
+    // Nobody has looked yet, so a gate still sees another boot's presence.
+    let before = if from == "elsewhere" { after.clone() } else { bench.in_force(&template) };
+    Job { name, template, arguments, before, after, done }
 }

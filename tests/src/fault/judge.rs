@@ -129,6 +129,18 @@ fn kept(directory: &Path, acknowledged: bool) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    /// A verb whose outcome nobody sees could lose it, and every round would be sound.
+    #[test]
+    fn what_a_verb_changes_is_seen() {
+        let bench = Bench::new();
+        let unseen = ["activate --export", "exchange --export", "activate --again", "clock challenge"];
+        let others = ["accept a clock reset", "the first verb of a boot"];
+        for job in &bench.jobs {
+            let is_seen = job.before != job.after;
+            assert_eq!(is_seen, ![&unseen[..], &others].concat().contains(&job.name), "{job:?}");
+        }
+    }
+
     #[test]
     fn the_judge_bites() {
         let bench = Bench::new();

@@ -12,6 +12,8 @@ use crate::{Device, Ran};
 /// The camera and the feature that every round asks for.
 pub(super) const CAMERA: &str = "cam-1";
 pub(super) const FEATURE: &str = "analytics/near_miss";
+/// The camera that a verb puts on an unnamed seat.
+pub(super) const SPARE: &str = "cam-spare";
 
 /// Every state that a device may say it is in.
 const STATES: [State; 9] = [
@@ -44,6 +46,8 @@ pub(super) struct Seen {
     pub(super) state: String,
     /// What is in force.
     pub(super) numbers: Numbers,
+    /// What has no number of its own: seats and extensions, as far as this way shows them.
+    pub(super) beside: String,
 }
 
 /// What `status` says, and the whole document for whoever looks closer.
@@ -80,7 +84,8 @@ pub(super) fn told(device: &Device) -> Result<Told, String> {
     let ran = device.run(&["status", "--json"]);
     unharmed(&ran)?;
     if ran.code != Some(0) {
-        let seen = Seen { state: refusal(&ran)?, numbers: Numbers::default() };
+        let beside = String::new();
+        let seen = Seen { state: refusal(&ran)?, numbers: Numbers::default(), beside };
         return Ok(Told { seen, document: Value::Null });
     }
     let document: Value = serde_json::from_str(&ran.stdout).map_err(|error| format!("{error}\n{ran}"))?;
@@ -94,7 +99,11 @@ pub(super) fn told(device: &Device) -> Result<Told, String> {
         receipt: number("receipt", "seq"),
         keyset: number("keyset", "version"),
     };
-    Ok(Told { seen: Seen { state, numbers }, document })
+    let beside = format!(
+        "{} seats taken, extended until {}",
+        document["seats"]["taken"], document["deadlines"]["extended_until"]
+    );
+    Ok(Told { seen: Seen { state, numbers, beside }, document })
 }
 
 /// What a host that starts now sees: numbers, and the reason of its answer.
@@ -111,5 +120,6 @@ pub(super) fn of_gate(gate: &Gate) -> Seen {
         receipt: bundle.receipt().map_or(0, |receipt| receipt.claims().seq),
         keyset: bundle.keyset().version(),
     });
-    Seen { state: gate.check(CAMERA, FEATURE).reason.as_str().to_owned(), numbers }
+    let reason = |camera| gate.check(camera, FEATURE).reason.as_str().to_owned();
+    Seen { state: reason(CAMERA), numbers, beside: reason(SPARE) }
 }

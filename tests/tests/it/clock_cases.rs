@@ -2,7 +2,7 @@
 
 use brink_license::Flags;
 use brink_license::UnixSeconds;
-use brink_license::clock::{BootId, Guarded, Marks, Reading};
+use brink_license::clock::{BootId, Guarded, Marks, Reading, ReceiptMark};
 
 const START: i64 = 1_800_000_000;
 const HOUR: i64 = 3600;
@@ -87,4 +87,44 @@ fn walls_beyond_all_years_are_flags_and_no_panic() {
         assert_eq!(look(&mut marks, wall, 1, 20).flags, flag, "{wall}");
     }
     assert_eq!(look(&mut marks, START + 10, 1, 20).flags, Flags::NONE);
+}
+
+fn receipt(server_time: i64) -> ReceiptMark {
+    ReceiptMark { device: [1; 32], epoch: 1, seq: 1, server_time: UnixSeconds::new(server_time) }
+}
+
+#[test]
+fn a_receipt_that_was_delayed_is_a_floor_and_no_more() {
+    // Signed at one hour, delivered at three.
+    let mut honest = marks();
+    look(&mut honest, START + 3 * HOUR, 1, 10 + 3 * HOUR);
+    honest.receipt(receipt(START + HOUR));
+    let guarded = look(&mut honest, START + 3 * HOUR, 1, 10 + 3 * HOUR);
+    assert_eq!((guarded.now, guarded.ran), (UnixSeconds::new(START + 3 * HOUR), 0), "it takes nothing back");
+
+    let mut unset = marks();
+    unset.receipt(receipt(START + HOUR));
+    let guarded = look(&mut unset, 0, 2, 0);
+    assert_eq!(guarded.now, UnixSeconds::new(START + HOUR), "it is at least that late");
+
+    let mut ahead = marks();
+    for boottime in [20, 20 + 12 * HOUR, 20 + 25 * HOUR] {
+        look(&mut ahead, START + 3650 * DAY, 1, boottime);
+    }
+    ahead.receipt(receipt(START + 25 * HOUR));
+    let guarded = look(&mut ahead, START + 27 * HOUR, 1, 20 + 27 * HOUR);
+    assert!(
+        guarded.now > UnixSeconds::new(START + 3650 * DAY),
+        "an error that was believed stays until a reset"
+    );
+
+    let mut back = marks();
+    for boottime in [20, 20 + 12 * HOUR, 20 + 25 * HOUR] {
+        look(&mut back, START - 30 * DAY, 1, boottime);
+    }
+    back.receipt(receipt(START + 25 * HOUR));
+    assert!(
+        look(&mut back, START + 27 * HOUR, 1, 20 + 27 * HOUR).tampered,
+        "and so does what was held against it"
+    );
 }

@@ -140,6 +140,24 @@ fn what_a_revoked_key_listed_is_a_thiefs_word() {
 }
 
 #[test]
+fn a_list_that_a_stolen_key_numbered_far_ahead_keeps_no_later_list_away() {
+    let licence = forge::licence(2);
+    let next = LicenceClaims { seq: 2, jti: "tok-2".parse().unwrap(), ks: 2, ..licence.clone() };
+    let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);
+    let mut site = Site::with(&licence);
+    let stolen = forge::revocations(forge::LICENSE, 1 << 40, &[]);
+    let bundle = forge::bundle(&licence, &receipt, site.boot);
+    site.publish(&forge::with_notice(&bundle, NoticeKind::Revocations, &stolen).encode().unwrap());
+    assert!(site.check("cam-000", NEAR_MISS).allowed);
+    let manifests = vec![forge::manifest(), forge::next_manifest(KeyState::Revoked)];
+    let token = forge::LICENSE_NEXT.document(brink_license::Typ::License, &next.to_json_bytes().unwrap());
+    let bundle = Bundle { manifests, licence: token, presence: None, ..bundle };
+    let list = forge::revocations(forge::LICENSE_NEXT, 2, &[&next]);
+    site.publish(&forge::with_notice(&bundle, NoticeKind::Revocations, &list).encode().unwrap());
+    assert_eq!(site.check("cam-000", NEAR_MISS).state, State::Revoked, "{:?}", site.refusal());
+}
+
+#[test]
 fn a_bundle_with_a_notice_that_does_not_verify_is_refused_whole() {
     let licence = forge::licence(2);
     let receipt = forge::receipt(&licence, 1, 0, LicenceStanding::Active);

@@ -9,8 +9,8 @@ use brink_license::exchange::{
 };
 use brink_license::keyset::{KeyUse, TrustAnchor};
 use brink_license::token::{
-    Authority, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceStanding, RequestClaims, SeqMark,
-    TypedExtension, verify,
+    Authority, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceStanding, NoticeKind, RequestClaims,
+    SeqMark, TypedExtension, verify,
 };
 use brink_license::usage::{Entry, Genesis, Moment, Record, Recovery, Usage};
 use brink_license::{DeviceId, Typ, UnixSeconds, b64};
@@ -27,15 +27,21 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
         "token" => inputs(|document| document.ends_with("+jwt")),
         "licence_payload" => payloads(inputs(|document| document == "brink-license+jwt")),
+        "strict_json" => small_payloads(),
         "manifest" => inputs(|document| document == "next-manifest"),
         "manifest_payload" => manifest_payloads(),
-        "bundle" => [inputs(|document| document == "bundle"), vec![bundle(0), bundle(3)]].concat(),
+        "bundle" => {
+            [inputs(|document| document == "bundle"), vec![bundle(0), bundle(3)], bundles_with_more()]
+                .concat()
+        }
         "anchor" => vec![slot(0), slot(3), slot(0)[9..slot(0).len() - 64].to_vec(), slot(3)[9..].to_vec()],
         "exchange_request" => vec![request(b""), request(&[7; 300]), body(b"").encode().unwrap()],
         "exchange_response" => vec![response(None), response(Some(forge::licence_token(&forge::licence(2))))],
         "notice_payload" => notice_payloads(),
         "trust" => vec![anchor(&forge::anchor()), anchor(&three_roots())],
-        "marks" => vec![kept_marks(&[]), kept_marks(&[(1_800_000_100, 100), (1_799_000_000, 4000)])],
+        "marks" => {
+            vec![kept_marks(&[]), kept_marks(&[(1_800_000_100, 100), (1_799_000_000, 4000)]), first_marks()]
+        }
         "vault_record" => vault_contents(),
         "seats" => seat_payloads(),
         "typed_extension" => typed_extensions(),
@@ -89,6 +95,16 @@ fn payloads(tokens: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     tokens.into_iter().filter_map(payload).collect()
 }
 
+/// Payloads of receipts and of a request.
+fn small_payloads() -> Vec<Vec<u8>> {
+    let receipt = |seq| {
+        let claims = forge::receipt(&forge::licence(1), seq, 60, LicenceStanding::Active);
+        claims.to_json_bytes().unwrap()
+    };
+    let proof = ExchangeRequest::decode(&request(b"")).unwrap().proof;
+    [vec![receipt(1), receipt(9)], payloads(vec![proof.into_bytes()])].concat()
+}
+
 fn notice_payloads() -> Vec<Vec<u8>> {
     let (one, none) = (forge::licence(1), forge::licence(0));
     let lists: [&[&LicenceClaims]; 3] = [&[], &[&one], &[&one, &none]];
@@ -112,6 +128,14 @@ fn kept_marks(seen: &[(i64, i64)]) -> Vec<u8> {
         marks.advance(&Reading { wall: UnixSeconds::new(*wall), boot, boottime: *boottime });
     }
     [[0; 32].to_vec(), marks.to_bytes()].concat()
+}
+
+/// Marks of the first version, which had no number of resets at their end.
+fn first_marks() -> Vec<u8> {
+    let mut marks = kept_marks(&[(1_800_000_100, 100)]);
+    assert_eq!(marks.pop(), Some(0));
+    marks[32] = 1;
+    marks
 }
 
 fn vault_contents() -> Vec<Vec<u8>> {
@@ -157,12 +181,31 @@ fn slot(notices: u16) -> Vec<u8> {
     anchor.seal(&[1; 32]).unwrap()
 }
 
+/// Bundles with a list, an extension, both, and seats.
+fn bundles_with_more() -> Vec<Vec<u8>> {
+    let licence = forge::licence_with_seats(2, 2, 1);
+    let receipt = forge::receipt(&licence, 1, 60, LicenceStanding::Active);
+    let boot = BootId::parse("00000000-0000-4000-8000-000000000001").unwrap();
+    let bare = forge::bundle(&licence, &receipt, boot);
+    let list = forge::revocations(forge::LICENSE, 3, &[&licence]);
+    let extension = forge::extension(forge::LICENSE, &licence, 1, (90, 48));
+    let listed = forge::with_notice(&bare, NoticeKind::Revocations, &list);
+    let extended = forge::with_notice(&bare, NoticeKind::Extension, &extension);
+    let both = forge::with_notice(&listed, NoticeKind::Extension, &extension);
+    let seats = forge::seats(&licence, 1, 1, &[("base", &["cam-8", "cam-9"])]);
+    let seated = forge::with_seats(&both, &licence, &seats);
+    [listed, extended, both, seated].map(|bundle| bundle.encode().unwrap()).to_vec()
+}
+
 fn body(section: &[u8]) -> RequestBody {
     RequestBody {
         kind: RequestKind::Exchange,
         report: ClientReport { licence_seq: 1, boot_id: "boot".into(), ..ClientReport::default() },
         last_receipt: Some("receipt".into()),
-        sections: vec![Section { kind: 9, bytes: section.to_vec() }],
+        sections: vec![
+            Section { kind: 9, bytes: section.to_vec() },
+            Section { kind: 1, bytes: vec![1, 1, 7] },
+        ],
     }
 }
 

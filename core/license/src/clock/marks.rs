@@ -1,6 +1,6 @@
 //! What is remembered of time, and how a reading moves it.
 
-use super::{DAY, HOUR};
+use super::{BootId, DAY, HOUR};
 use crate::decision::Flags;
 use crate::time::UnixSeconds;
 use core::cmp::Ordering;
@@ -22,34 +22,6 @@ const MARKS_VERSION: u8 = 2;
 const MARKS_VERSION_WITHOUT_RESETS: u8 = 1;
 /// A jump that held for this long is believed.
 const JUMP_HELD: i64 = DAY;
-
-/// The kernel's boot id: the same value means the same boot of the same machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct BootId(u128);
-
-impl BootId {
-    /// Reads the 36 characters of `/proc/sys/kernel/random/boot_id`, with or without the final newline.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim_end_matches('\n');
-        let dashes = text.bytes().enumerate().filter(|(_, b)| *b == b'-').map(|(at, _)| at);
-        if text.len() != 36 || !dashes.eq([8, 13, 18, 23]) {
-            return None;
-        }
-        let digits: String = text.chars().filter(|c| *c != '-').collect();
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return None;
-        }
-        u128::from_str_radix(&digits, 16).ok().map(Self)
-    }
-}
-
-impl std::fmt::Display for BootId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hex = format!("{:032x}", self.0);
-        write!(f, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-    }
-}
 
 /// One look at the machine's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +160,12 @@ impl Marks {
     pub fn join(&mut self, other: &Marks) {
         let mut theirs = other.clone();
         self.catch_up_with(&mut theirs);
-        self.floor = self.floor.max(theirs.floor);
+        // A reset leaves of the floor what documents vouch for; one from before it may be what somebody made up.
+        self.floor = match self.resets.cmp(&theirs.resets) {
+            Ordering::Less => theirs.floor,
+            Ordering::Equal => self.floor.max(theirs.floor),
+            Ordering::Greater => self.floor,
+        };
         match self.order().cmp(&theirs.order()) {
             Ordering::Less => {
                 (self.hwm, self.back_for, self.anchored) = (theirs.hwm, theirs.back_for, theirs.anchored);
@@ -231,6 +208,12 @@ impl Marks {
     /// By what the clock was set last: what was known before it does not count after it.
     fn order(&self) -> (u64, Option<UnixSeconds>) {
         (self.resets, self.anchored.map(|anchored| anchored.server_time))
+    }
+
+    /// Seconds run since the last receipt.
+    #[must_use]
+    pub const fn ran(&self) -> i64 {
+        self.ran
     }
 
     /// Whether these marks know where this boot stands.
@@ -286,6 +269,32 @@ impl Marks {
         self.jump_for = 0;
     }
 
+    /// Leaves of what is kept where others may write only what the documents in force vouch for: no later floor, and no
+    /// later receipt. What was run stays charged.
+    pub fn vouched(&mut self, floor: UnixSeconds, receipt: Option<ReceiptMark>) {
+        self.floor = floor.max(super::BUILD_TIME);
+        if receipt.zip(self.since).is_some_and(|(receipt, since)| since.is_after(&receipt)) {
+            self.since = receipt;
+        }
+    }
+
+    /// These marks know of so much at least: of marks that others may write, what their reader counted itself.
+    pub fn at_least(&mut self, hwm: UnixSeconds, ran: i64) {
+        self.hwm = self.hwm.max(hwm);
+        self.ran = self.ran.max(ran);
+    }
+
+    /// A reading of this boot that is still to come was made up, and would stop the count until then. The kept one may be
+    /// later than this by as long as a process was stopped between its look at the clock and its turn.
+    pub fn not_read_after(&mut self, reading: &Reading) {
+        if let Some((boot, boottime)) = &mut self.last
+            && *boot == reading.boot
+            && boottime.saturating_sub(reading.boottime) > HOUR
+        {
+            *boottime = reading.boottime;
+        }
+    }
+
     /// The issuer answered a challenge of this device: its time counts from then on, once, however often this is heard.
     /// What has been run since the last receipt stays charged, and documents are not unsaid.
     pub fn reset(&mut self, mark: &ResetMark) {
@@ -299,6 +308,7 @@ impl Marks {
         };
         self.hwm = self.floor.max(mark.server_time.saturating_add(since));
         (self.back_for, self.jump_for) = (0, 0);
+        self.anchored = None;
         // Its token may have been on its way for days: the next catch-up is the first one again.
         self.settled = false;
         self.resets = mark.number;
@@ -392,7 +402,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const BOOT: BootId = BootId(1);
+    const BOOT: BootId = BootId::of(1);
     const START: i64 = 1_800_000_000;
 
     fn reading(wall: i64, boottime: i64) -> Reading {
@@ -405,17 +415,6 @@ mod tests {
 
     fn marks() -> Marks {
         Marks::new(UnixSeconds::new(START))
-    }
-
-    #[test]
-    fn boot_ids_are_read_as_the_kernel_writes_them() {
-        let text = "0a1b2c3d-0000-4000-8000-00000000ff01";
-        assert_eq!(BootId::parse(&format!("{text}\n")).map(|id| id.to_string()), Some(text.to_owned()));
-        for bad in
-            ["", "0a1b2c3d", "0a1b2c3d-0000-4000-8000-00000000ff0g", "0a1b2c3d00000-4000-8000-00000000ff01"]
-        {
-            assert_eq!(BootId::parse(bad), None, "{bad}");
-        }
     }
 
     #[test]
@@ -717,7 +716,7 @@ mod tests {
             let mut marks = marks();
             for (wall, boot, boottime) in steps {
                 let before = marks.hwm.max(marks.floor);
-                let reading = Reading { wall: UnixSeconds::new(wall), boot: BootId(boot), boottime };
+                let reading = Reading { wall: UnixSeconds::new(wall), boot: BootId::of(boot), boottime };
                 let guarded = marks.advance(&reading);
                 prop_assert!(guarded.now >= before);
                 prop_assert!(marks.hwm >= before);

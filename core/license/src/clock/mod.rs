@@ -3,10 +3,12 @@
 //! [`Marks::advance`] turns a reading into a guarded `now` that never falls; [`evaluate`] turns that and the licence's
 //! terms into a [`Standing`]. Nothing else in the workspace decides what time it is.
 
+mod boot;
 mod marks;
 mod standing;
 
-pub use marks::{Anchored, BootId, Guarded, Marks, Reading, ReceiptMark, ResetMark};
+pub use boot::BootId;
+pub use marks::{Anchored, Guarded, Marks, Reading, ReceiptMark, ResetMark};
 pub use standing::{Hold, Standing, State, Terms, Window, evaluate};
 
 use crate::time::UnixSeconds;

@@ -89,7 +89,7 @@ impl DeviceStore {
         let challenge = self.held.challenge.ok_or(ResetError::Refused(TokenError::WrongChallenge))?;
         check_age(&challenge.created, reading)?;
         let known = self.held.clock_reset.map_or(0, |reset| reset.number);
-        if number.saturating_sub(known) > RESETS_JUMP_MAX {
+        if self.claims_resets(number) {
             return Err(ResetError::Jump { found: number });
         }
         let mark = ResetMark {
@@ -107,10 +107,15 @@ impl DeviceStore {
     /// A correction under a number that follows the one before; none where somebody made up the kept marks' number, which a
     /// challenge names.
     pub(super) fn counted(&self, mark: Option<ResetMark>) -> Option<ResetMark> {
-        let mark = mark?;
+        let mark = mark.filter(|mark| !self.claims_resets(mark.number))?;
         let known = self.held.clock_reset.map_or(0, |reset| reset.number);
-        let number = mark.number.max(known.saturating_add(1));
-        (number.saturating_sub(known) <= RESETS_JUMP_MAX).then_some(ResetMark { number, ..mark })
+        Some(ResetMark { number: mark.number.max(known.saturating_add(1)), ..mark })
+    }
+
+    /// Whether this many resets can only have been made up.
+    pub(super) fn claims_resets(&self, number: u64) -> bool {
+        let known = self.held.clock_reset.map_or(0, |reset| reset.number);
+        number.saturating_sub(known) > RESETS_JUMP_MAX
     }
 
     fn examine_reset(&self, token: &str) -> Result<VerifiedClockReset, ResetError> {

@@ -149,11 +149,17 @@ impl DeviceStore {
         verified
     }
 
-    pub(super) fn notices_to_publish(&self, in_force: &InForce) -> Vec<(u16, Vec<u8>)> {
-        let verified = self.notices_in_force(in_force);
+    /// Those in force as they were received: what the issuer need not send again.
+    #[must_use]
+    pub fn notices_that_count(&self) -> Vec<Notice> {
+        let verified = self.notices();
         let counts = |notice: &&Notice| verified.number(notice.kind) == Some(notice.number);
-        let section = |notice: &Notice| (notice.kind.number(), notice.token.clone().into_bytes());
-        self.held.notices.iter().filter(counts).map(section).collect()
+        self.held.notices.iter().filter(counts).cloned().collect()
+    }
+
+    pub(super) fn notices_to_publish(&self) -> Vec<(u16, Vec<u8>)> {
+        let section = |notice: Notice| (notice.kind.number(), notice.token.into_bytes());
+        self.notices_that_count().into_iter().map(section).collect()
     }
 
     /// A bundle may hold a newer notice than a state that was put back: what has arrived stays.

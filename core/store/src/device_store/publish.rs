@@ -66,7 +66,7 @@ impl DeviceStore {
     fn bundle_bytes(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(in_force) = &self.in_force else { return Ok(None) };
         let presence = in_force.fitting_presence(self.held.presence.as_deref(), &self.device_key);
-        let mut sections = self.notices_to_publish(in_force);
+        let mut sections = self.notices_to_publish();
         sections.extend(self.seats_to_publish(in_force));
         let bundle = Bundle {
             manifests: in_force.documents.manifests.clone(),

@@ -155,7 +155,10 @@ impl DeviceStore {
             .iter()
             .filter_map(|kind| Some((kind.number(), in_force.number(*kind)?)))
             .collect();
-        if self.memory.answered {
+        // An answer that was accepted since the anchor was written has brought whatever counts.
+        let written = slots.newest().and_then(|newest| newest.accepted.receipt).map(|mark| mark.number);
+        let in_force = self.in_force.as_ref().and_then(|in_force| in_force.marks.receipt);
+        if self.memory.answered || in_force.map(|mark| mark.number) > written {
             return notices;
         }
         for (kind, number) in slots.newest().map(|newest| newest.notices.as_slice()).unwrap_or_default() {
@@ -168,8 +171,18 @@ impl DeviceStore {
         notices
     }
 
+    /// Hosts may write the journal, and what they make up is not to outlive its removal in the anchor.
+    fn believable(&self, mut kept: Marks) -> Option<Marks> {
+        if self.claims_resets(kept.resets()) {
+            return None;
+        }
+        let learned = self.learned();
+        kept.vouched(learned.floor, learned.receipt);
+        Some(kept)
+    }
+
     fn clock_to_remember(&self) -> Option<Marks> {
-        let kept = Journal::glimpse(&self.layout().journal());
+        let kept = Journal::glimpse(&self.layout().journal()).and_then(|kept| self.believable(kept));
         match (kept, &self.memory.clock) {
             (Some(mut kept), Some(remembered)) => {
                 kept.join(remembered);

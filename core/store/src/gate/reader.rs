@@ -229,8 +229,9 @@ impl BundleReader {
         if other_seats || held.is_none_or(|held| held.mark != mark) {
             self.table = Arc::new(Table::build(verified.licence(), self.seats.in_force.as_deref()));
         }
+        // A thief may have numbered his far ahead: that keeps away nothing that is signed by a key that stands.
         let earlier = std::mem::replace(&mut self.notices, verified.notices().clone());
-        self.notices.remember(earlier);
+        self.notices.remember(earlier.standing_under(verified.keyset()));
         self.in_force = Some(InForce { bundle: Arc::new(verified), mark });
         Ok(())
     }

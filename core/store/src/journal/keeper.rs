@@ -57,6 +57,8 @@ pub struct ClockKeeper {
     shared: Option<Marks>,
     /// What the anchor remembers, until it has gone into the kept ones.
     anchored: Option<Marks>,
+    /// What this process counted itself.
+    own: Option<Own>,
     learned: Learned,
     kept_at: Option<(BootId, i64)>,
     kept: Kept,
@@ -80,6 +82,7 @@ impl ClockKeeper {
             marks: None,
             shared: None,
             anchored: None,
+            own: None,
             learned: Learned::default(),
             kept_at: None,
             kept: Kept::Alone,
@@ -121,13 +124,26 @@ impl ClockKeeper {
             self.learned = *learned;
             self.kept_at = Some((reading.boot, reading.boottime));
             match self.share(reading) {
-                Ok(guarded) => return guarded,
+                Ok(guarded) => {
+                    self.count(learned, reading);
+                    return guarded;
+                }
                 Err(fault) => self.go_on_alone(fault),
             }
         }
         let anchored = self.anchored.as_ref();
         let first = || anchored.cloned().unwrap_or_else(|| Marks::new(learned.floor));
-        step(self.marks.get_or_insert_with(first), learned, reading)
+        let marks = self.marks.get_or_insert_with(first);
+        let guarded = step(marks, learned, reading);
+        let guarded = insist(marks, self.own.as_ref(), (learned, reading), guarded);
+        self.count(learned, reading);
+        guarded
+    }
+
+    fn count(&mut self, learned: &Learned, reading: &Reading) {
+        if let Some(marks) = &self.marks {
+            self.own = Some(Own::after(self.own.as_ref(), marks, (learned, reading)));
+        }
     }
 
     fn share(&mut self, reading: &Reading) -> Result<Guarded, JournalFault> {
@@ -138,11 +154,16 @@ impl ClockKeeper {
             return Err(JournalFault::Unusable("it is not open".into()));
         };
         let (mine, shared, learned) = (self.marks.as_ref(), self.shared.as_ref(), &self.learned);
-        let anchored = self.anchored.as_ref();
+        let (anchored, own) = (self.anchored.as_ref(), self.own.as_ref());
         let ((marks, guarded), fault) = journal.change_marks(|kept| {
+            let kept = kept.map(|mut kept| {
+                kept.not_read_after(reading);
+                kept
+            });
             let known = joined(base(kept, mine, shared), anchored, reading);
             let mut marks = known.unwrap_or_else(|| Marks::new(learned.floor));
             let guarded = step(&mut marks, learned, reading);
+            let guarded = insist(&mut marks, own, (learned, reading), guarded);
             (marks.clone(), (marks, guarded))
         })?;
         self.kept = fault.map_or(Kept::Shared, |fault| Kept::Damaged(fault.to_string()));
@@ -187,6 +208,73 @@ fn joined(kept: Option<Marks>, anchored: Option<&Marks>, reading: &Reading) -> O
     Some(kept)
 }
 
+/// Processes count by clocks that were read up to a second apart, and a kept count may be that much ahead.
+const RACE_SECONDS: i64 = 2;
+
+/// What a process has counted by its own readings, whatever stands in the row: who may write there could take the row's
+/// seconds back at every turn, or count them from a receipt that nobody gave.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    receipt: Option<ReceiptMark>,
+    resets: u64,
+    hwm: UnixSeconds,
+    ran: i64,
+    boot: BootId,
+    boottime: i64,
+}
+
+impl Own {
+    /// The least that has been run by now since the receipt in force, and the least time by it; `None` where something
+    /// signed has begun the count anew.
+    fn least(
+        &self,
+        marks: &Marks,
+        (learned, reading): (&Learned, &Reading),
+    ) -> (Option<UnixSeconds>, Option<i64>) {
+        let elapsed = reading.boottime.saturating_sub(self.boottime).max(0);
+        let same_boot = self.boot == reading.boot;
+        let hwm = self.hwm.saturating_add(elapsed);
+        let ran = self.ran.saturating_add(elapsed);
+        (
+            (same_boot && self.resets == marks.resets()).then_some(hwm),
+            (same_boot && self.receipt == learned.receipt).then_some(ran),
+        )
+    }
+
+    fn after(own: Option<&Self>, marks: &Marks, (learned, reading): (&Learned, &Reading)) -> Self {
+        let (hwm, ran) = own.map_or((None, None), |own| own.least(marks, (learned, reading)));
+        let seen = marks.lower_bound().saturating_add(-RACE_SECONDS);
+        let counted = marks.ran().saturating_sub(RACE_SECONDS);
+        Self {
+            receipt: learned.receipt,
+            resets: marks.resets(),
+            hwm: hwm.map_or(seen, |hwm| hwm.max(seen)),
+            ran: ran.map_or(counted, |ran| ran.max(counted)),
+            boot: reading.boot,
+            // An earlier one is a glitch, and would count the same seconds twice.
+            boottime: own
+                .filter(|own| own.boot == reading.boot)
+                .map_or(reading.boottime, |own| own.boottime.max(reading.boottime)),
+        }
+    }
+}
+
+/// Holds marks that others may write to what this process counted.
+fn insist(
+    marks: &mut Marks,
+    own: Option<&Own>,
+    (learned, reading): (&Learned, &Reading),
+    guarded: Guarded,
+) -> Guarded {
+    let Some(own) = own else { return guarded };
+    let (hwm, ran) = own.least(marks, (learned, reading));
+    let (hwm, ran) = (hwm.unwrap_or_default(), ran.unwrap_or_default());
+    // A row that counts from a later receipt may be right, and the bundle with it is still to be taken up.
+    let same = marks.since() == learned.receipt;
+    marks.at_least(hwm, if same { ran } else { 0 });
+    Guarded { now: guarded.now.max(hwm), ran: guarded.ran.max(ran), ..guarded }
+}
+
 fn step(marks: &mut Marks, learned: &Learned, reading: &Reading) -> Guarded {
     marks.advance(reading);
     marks.raise_floor(learned.floor);
@@ -194,6 +282,9 @@ fn step(marks: &mut Marks, learned: &Learned, reading: &Reading) -> Guarded {
         marks.receipt(receipt);
     }
     if let Some(reset) = &learned.reset {
+        if marks.resets() < reset.number {
+            marks.vouched(learned.floor, learned.receipt);
+        }
         marks.reset(reset);
     }
     marks.advance(reading)

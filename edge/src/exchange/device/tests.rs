@@ -535,4 +535,6 @@ fn a_device_without_a_name_makes_no_challenge() {
 }
 
 mod corrected;
+mod made_up;
+mod notices;
 mod seats;

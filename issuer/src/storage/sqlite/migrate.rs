@@ -145,6 +145,75 @@ mod tests {
         assert_eq!(connection.query_row(kept, [], |row| row.get::<_, i64>(0)).unwrap(), 7);
     }
 
+    /// What a program of `version` would have written of a database: the columns that it had.
+    fn as_of(version: usize, database: &std::path::Path, older: &std::path::Path) {
+        let mut connection = Connection::open(older).unwrap();
+        let known = MIGRATIONS[..version].iter().map(|(name, sql)| Migration::unapplied(name, sql).unwrap());
+        let known: Vec<_> = known.collect();
+        Runner::new(&known).set_grouped(true).run(&mut Migratable(&mut connection)).unwrap();
+        connection.pragma_update(None, "foreign_keys", "off").unwrap();
+        connection.execute("ATTACH ?1 AS newer", [database.to_str().unwrap()]).unwrap();
+        let copies = "SELECT format('INSERT INTO main.%s (%s) SELECT %s FROM newer.%s', t.name, c.all_of, c.all_of, t.name)
+                      FROM sqlite_schema t, (SELECT x.name AS of, group_concat(i.name) AS all_of
+                                             FROM sqlite_schema x, pragma_table_info(x.name) i GROUP BY x.name) c
+                      WHERE t.type = 'table' AND c.of = t.name AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE 'refinery_%'";
+        let copies: Vec<String> = {
+            let mut statement = connection.prepare(copies).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert!(copies.len() > 10);
+        for copy in copies {
+            connection.execute(&copy, []).unwrap();
+        }
+    }
+
+    #[test]
+    fn devices_of_every_earlier_version_go_on_with_all_that_later_ones_brought() {
+        use crate::extension::ExtensionOrder;
+        use crate::reactivation::ReactivationOrder;
+        use crate::standing::{StandingOrder, Turn};
+        use crate::storage::Actor;
+        use crate::testkit::{Bench, TENANT, names};
+        for version in 4..MIGRATIONS.len() {
+            let mut bench = Bench::with(20, &[]);
+            let (mut edge, gone) = (bench.activated(), bench.activated());
+            bench.assign(&edge.id(), &names("cam", 0..3), &[]);
+            for _ in 0..3 {
+                edge.exchange(&bench.issuer).unwrap();
+            }
+            bench
+                .admin
+                .turn_licence(&gone.id(), &StandingOrder { turn: Turn::Revoke, reason: None })
+                .unwrap();
+            let older = bench.data.database().with_extension("older");
+            as_of(version, &bench.data.database(), &older);
+            bench.put_back(&older);
+            let mut copy = edge.copied(9);
+            assert!(bench.view(&edge.id()).seats_held > 0, "of version {version}");
+            edge.exchange(&bench.issuer).unwrap();
+            assert_eq!(copy.exchange(&bench.issuer).unwrap_err().code(), "CLONE_SUSPECTED");
+            let actor = Actor("test".into());
+            assert_eq!(bench.issuer.list_revoked(&TENANT.parse().unwrap(), &actor).unwrap().named, 1);
+            let order = ExtensionOrder { device: edge.id(), days: 14, reason: None };
+            bench.issuer.extend(&order, &actor).unwrap();
+            edge.exchange(&bench.issuer).unwrap();
+            let held = bench.view(&edge.id()).seats_held;
+            let order = ReactivationOrder {
+                device: edge.id(),
+                expires_hours: 1,
+                accept_overlap: false,
+                by: None,
+                reason: None,
+            };
+            let (_, made) = bench.admin.reactivate(&order).unwrap();
+            let mut anew = bench.device();
+            anew.activate(&bench.issuer, made.code.reveal()).unwrap();
+            anew.exchange(&bench.issuer).unwrap();
+            let past = bench.view(&edge.id()).past;
+            assert_eq!((past.len(), past[0].seats), (1, held), "of version {version}");
+        }
+    }
+
     #[test]
     fn ledger_tables_refuse_to_be_edited() {
         let mut connection = Connection::open_in_memory().unwrap();

@@ -78,9 +78,14 @@ fn answers_for_others_and_challenges_of_nobody_are_refused() {
     other.run(&["accept", &file]).coded(1).says("WRONG_DEVICE");
     let request = scene.world.path("request").to_str().unwrap().to_owned();
     scene.device.run(&["exchange", "--export", &request]).ok();
-    answer(&scene, &request).0.coded(3).says("WRONG_PROOF");
+    answer(&scene, &request).0.coded(3).says("WRONG_PROOF").says("`brink-issuer exchange` answers");
     let refused = scene.world.path("response");
-    scene.issuer.exchange_file(asked.as_ref(), &refused).coded(3).says("WRONG_PROOF");
+    scene
+        .issuer
+        .exchange_file(asked.as_ref(), &refused)
+        .coded(3)
+        .says("WRONG_PROOF")
+        .says("device clock-reset");
     scene.issuer.run(&["device", "retire", "--device", &scene.offer.device]).ok();
     answer(&scene, &asked).0.coded(3).says("RETIRED");
 }

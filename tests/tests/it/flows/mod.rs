@@ -11,6 +11,7 @@ mod host;
 mod keys;
 mod losses;
 mod offline;
+mod pages;
 mod permission;
 mod refusals;
 mod replace;

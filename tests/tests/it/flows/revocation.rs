@@ -153,7 +153,8 @@ fn what_is_no_list_for_this_device_is_refused_and_changes_nothing() {
         ("{}".to_owned(), "MALFORMED"),
     ] {
         std::fs::write(&spoilt, text).unwrap();
-        scene.device.run(&["accept", spoilt.to_str().unwrap()]).coded(1).says(code);
+        let refused = scene.device.run(&["accept", spoilt.to_str().unwrap()]);
+        refused.coded(1).says(code).says("exchange --import");
     }
     assert_eq!(scene.device.verdict("cam-1", NEAR_MISS).1, "granted");
     let never = scene.world.device("never", &scene.issuer);

@@ -10,7 +10,7 @@ mod tree;
 mod words;
 
 pub(crate) use promises::test_exists;
-pub(crate) use tree::rust_files;
+pub(crate) use tree::{root, rust_files};
 
 use std::fmt::Display;
 

@@ -2,6 +2,7 @@
 //! file, checked in, and read by anything that verifies: these tests, hosts in other languages, and the fuzzers as seeds.
 
 mod bundle;
+mod cases;
 mod claims;
 mod envelope;
 mod files;

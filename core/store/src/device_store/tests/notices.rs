@@ -143,10 +143,12 @@ fn a_notice_whose_key_was_revoked_is_no_tampering_at_any_kill() {
     store.accept_notice(LIST, &scene.list(9)).unwrap();
     scene.issuer.rotate(KeyState::Revoked);
     let mut answering = Scene { dir: tempfile::tempdir().unwrap(), issuer: scene.issuer.clone() };
+    // The honest list of the next key has a lower number, and comes with the same answer.
+    let honest = scene.list(2);
     let copies = killed_at_every_point(&scene, || {
         answering.issuer.seq += 1;
         let acceptance = answering.answered(&mut store);
-        store.accept(acceptance).unwrap();
+        store.accept(Acceptance { notices: vec![(LIST, honest)], ..acceptance }).unwrap();
     });
     drop(store);
     assert_eq!(told(&scene), State::Active);
