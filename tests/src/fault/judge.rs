@@ -134,7 +134,7 @@ mod tests {
     fn what_a_verb_changes_is_seen() {
         let bench = Bench::new();
         let unseen = ["activate --export", "exchange --export", "activate --again", "clock challenge"];
-        let others = ["accept a clock reset", "the first verb of a boot"];
+        let others = ["accept a clock reset", "the first verb of a boot", "usage record"];
         for job in &bench.jobs {
             let is_seen = job.before != job.after;
             assert_eq!(is_seen, ![&unseen[..], &others].concat().contains(&job.name), "{job:?}");
