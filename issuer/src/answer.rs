@@ -15,7 +15,7 @@ use crate::storage::{
     Actor, Answer, AuditNote, DeviceStatus, DeviceView, LicenceRow, Posting, Reaction, Report,
 };
 use brink_license::exchange::ExchangeResponse;
-use brink_license::keyset::{KeyRecord, MANIFESTS_BYTES_MAX, WALK_MAX};
+use brink_license::keyset::{MANIFESTS_BYTES_MAX, WALK_MAX};
 use brink_license::token::{
     AUDIENCE_EDGE, CLAIMS_VERSION, LicenceStanding, ReceiptClaims, ReceiptLicence, SEQ_JUMP_MAX,
 };
@@ -205,7 +205,7 @@ impl Answering<'_> {
 
     /// Whether no device would take this licence any more.
     fn is_compromised(&self, licence: &LicenceRow) -> bool {
-        self.in_force.keyset.key(&licence.kid).is_some_and(KeyRecord::is_revoked)
+        self.in_force.keyset.has_revoked(&licence.kid)
     }
 
     fn has_minted_enough(&self, view: &DeviceView) -> bool {

@@ -11,7 +11,6 @@ use crate::storage::{
 use brink_license::exchange::{
     ACTIVATION_BODY_BYTES_MAX, CLOCK_RESET_PATH, ExchangeRequest, RequestBody, RequestKind,
 };
-use brink_license::keyset::KeyRecord;
 use brink_license::token::{AUDIENCE_EDGE, CLAIMS_VERSION, ClockResetClaims, RequestClaims};
 use brink_license::{DeviceId, PublicKey, Typ, UnixSeconds};
 use brink_signing::sign_document;
@@ -113,7 +112,7 @@ fn plan(
     if let Some(reset) = view.answered.clone() {
         // One that no device takes any more is not given anew: the challenge is spent.
         let keyset = &answering.in_force.keyset;
-        if keyset.key(&reset.kid).is_some_and(KeyRecord::is_revoked) {
+        if keyset.has_revoked(&reset.kid) {
             return Err(Refusal::ChallengeSpent(device.id.clone()));
         }
         return Ok((ClockAnswered { challenge, reset, again: true }, None));

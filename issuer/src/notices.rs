@@ -11,7 +11,7 @@ use crate::storage::{
     Actor, AuditNote, IssuedNotice, NewRevocations, RevocationList, RevocationsView, StorageError,
 };
 use brink_license::exchange::{NoticesHeld, Section};
-use brink_license::keyset::{KeyRecord, Keyset};
+use brink_license::keyset::Keyset;
 use brink_license::token::{
     AUDIENCE_EDGE, CLAIMS_VERSION, NoticeKind, REVOKED_MAX, RevocationsClaims, RevokedLicence,
 };
@@ -115,7 +115,7 @@ fn plan_list(
     let revoked: Vec<RevokedLicence> = view.revoked.iter().map(|row| row.licence.clone()).collect();
     let content_sha256 = content_of(&revoked)?;
     let keyset = &answering.in_force.keyset;
-    let held = view.latest.as_ref().filter(|list| !is_compromised(keyset, list));
+    let held = view.latest.as_ref().filter(|list| !keyset.has_revoked(&list.kid));
     if let Some(list) = held.filter(|list| list.content_sha256 == content_sha256 && list.until >= until) {
         return Ok((ListIssued { list: list.clone(), named, again: true }, None));
     }
@@ -153,10 +153,6 @@ fn next_version(view: &RevocationsView, now: UnixSeconds) -> u64 {
     next.max(u64::try_from(now.since(NUMBERED_FROM)).unwrap_or(0))
 }
 
-fn is_compromised(keyset: &Keyset, list: &RevocationList) -> bool {
-    keyset.key(&list.kid).is_some_and(KeyRecord::is_revoked)
-}
-
 fn content_of(revoked: &[RevokedLicence]) -> Result<[u8; 32], IssueError> {
     let content = serde_json::to_vec(revoked).map_err(|e| IssueError::Claims(e.to_string()))?;
     Ok(sha256(&content))
@@ -164,7 +160,7 @@ fn content_of(revoked: &[RevokedLicence]) -> Result<[u8; 32], IssueError> {
 
 /// What an answer brings along: the notices for this device that are newer than those it holds.
 pub(crate) fn sections(notices: &[IssuedNotice], held: &NoticesHeld, keyset: &Keyset) -> Vec<Section> {
-    let counts = |notice: &&IssuedNotice| !keyset.key(&notice.kid).is_some_and(KeyRecord::is_revoked);
+    let counts = |notice: &&IssuedNotice| !keyset.has_revoked(&notice.kid);
     let is_newer = |notice: &&IssuedNotice| held.number(notice.kind).is_none_or(|held| held < notice.number);
     let wanted = notices.iter().filter(counts).filter(is_newer);
     let section = |notice: &IssuedNotice| Section {

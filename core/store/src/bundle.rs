@@ -210,16 +210,8 @@ impl Bundle {
 
     /// The notices that it carries, as texts. A second one of a kind, or one that is no text, is no bundle of ours.
     pub fn notices(&self) -> Result<Vec<(NoticeKind, &str)>, BundleError> {
-        let mut notices: Vec<(NoticeKind, &str)> = Vec::new();
-        for (number, bytes) in &self.sections {
-            let Some(kind) = NoticeKind::from_number(*number) else { continue };
-            let token = std::str::from_utf8(bytes).map_err(|_| BundleError::Damaged)?;
-            if notices.iter().any(|(seen, _)| *seen == kind) {
-                return Err(BundleError::Damaged);
-            }
-            notices.push((kind, token));
-        }
-        Ok(notices)
+        let sections = self.sections.iter().map(|(number, bytes)| (*number, bytes.as_slice()));
+        NoticeKind::in_sections(sections).ok_or(BundleError::Damaged)
     }
 
     /// The seats that it carries, as text; an error where there are two, or what is there is no text.

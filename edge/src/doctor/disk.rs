@@ -2,6 +2,7 @@
 
 use super::facts::{Disk, Sight};
 use super::{Check, Facts, Finding};
+use brink_store::journal::BLOCK_BYTES_MIN;
 
 /// Accepting an answer writes at most two bundles of 2 MiB beside each other and a log of 4 MiB: with less free, the next
 /// one may not fit.
@@ -10,9 +11,6 @@ const FREE_BYTES_MIN: u64 = 8 * MIB;
 const FREE_BYTES_LOW: u64 = 64 * MIB;
 /// Names that an acceptance may add: temporaries, logs, pieces of the vault.
 const FREE_FILES_MIN: u64 = 16;
-/// A page of SQLite's. Where blocks are smaller, a full disk can take away a part of a page that is mapped, and whoever
-/// touches it is killed (SIGBUS, seen on ext4 with blocks of 1 KiB).
-pub(super) const BLOCK_BYTES_MIN: u64 = 4096;
 const MIB: u64 = 1024 * 1024;
 
 pub(super) fn space(facts: &Facts) -> Finding {

@@ -1,10 +1,9 @@
 //! What outlives everything else: the journal's marks of the clock, and the anchor.
 
-use super::disk::BLOCK_BYTES_MIN;
 use super::facts::{Sight, StateSeen};
 use super::{Check, Facts, Finding};
 use brink_license::clock::State;
-use brink_store::journal::JournalFault;
+use brink_store::journal::{BLOCK_BYTES_MIN, JournalFault};
 use brink_store::{AcceptedMarks, Held};
 
 pub(super) fn journal(facts: &Facts) -> Finding {

@@ -46,17 +46,8 @@ impl ExchangeResponse {
 
     /// The notices that it brings, as texts. A second one of a kind, or one that is no text, is damage.
     pub fn notices(&self) -> Result<Vec<(NoticeKind, &str)>, ExchangeError> {
-        let damaged = || ExchangeError::Damaged(FRAME.document);
-        let mut notices: Vec<(NoticeKind, &str)> = Vec::new();
-        for Section { kind, bytes } in &self.sections {
-            let Some(kind) = NoticeKind::from_number(*kind) else { continue };
-            let token = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-            if notices.iter().any(|(seen, _)| *seen == kind) {
-                return Err(damaged());
-            }
-            notices.push((kind, token));
-        }
-        Ok(notices)
+        let sections = self.sections.iter().map(|section| (section.kind, section.bytes.as_slice()));
+        NoticeKind::in_sections(sections).ok_or(ExchangeError::Damaged(FRAME.document))
     }
 
     /// Whether the ratchet is the one that the receipt signed.

@@ -141,6 +141,12 @@ impl Keyset {
         self.payload.keys.iter().find(|record| record.kid() == *kid)
     }
 
+    /// Whether this key was revoked: nothing that it signed counts. A key that is not listed was not.
+    #[must_use]
+    pub fn has_revoked(&self, kid: &Kid) -> bool {
+        self.key(kid).is_some_and(KeyRecord::is_revoked)
+    }
+
     /// Every key, in the order of the manifest.
     #[must_use]
     pub fn keys(&self) -> &[KeyRecord] {

@@ -5,7 +5,7 @@ use super::extension::{ExtensionClaims, ExtensionExpected};
 use super::revocations::{RevocationsClaims, RevocationsExpected};
 use super::{Authority, Document, LicenceClaims, TokenError, UnverifiedToken, Verified, verify};
 use crate::jws::Typ;
-use crate::keyset::{KeyRecord, KeyUse, Keyset};
+use crate::keyset::{KeyUse, Keyset};
 use crate::time::UnixSeconds;
 
 /// A kind of notice.
@@ -43,6 +43,23 @@ impl NoticeKind {
             NoticeKind::Revocations => Typ::Revocations,
             NoticeKind::Extension => Typ::Extension,
         }
+    }
+
+    /// The notices among the sections of a bundle or an answer, as texts; those of kinds that this program does not know
+    /// are passed over. `None` where one is no text, or there are two of a kind: no program of ours writes that.
+    pub fn in_sections<'s>(
+        sections: impl Iterator<Item = (u16, &'s [u8])>,
+    ) -> Option<Vec<(NoticeKind, &'s str)>> {
+        let mut notices: Vec<(NoticeKind, &str)> = Vec::new();
+        for (number, bytes) in sections {
+            let Some(kind) = Self::from_number(number) else { continue };
+            let token = std::str::from_utf8(bytes).ok()?;
+            if notices.iter().any(|(seen, _)| *seen == kind) {
+                return None;
+            }
+            notices.push((kind, token));
+        }
+        Some(notices)
     }
 
     /// What people call it.
@@ -154,8 +171,8 @@ impl Notices {
     /// Drops what a revoked key signed: a thief's word.
     #[must_use]
     pub fn standing_under(mut self, keyset: &Keyset) -> Self {
-        self.revocations = self.revocations.filter(|list| stands(list, keyset));
-        self.extension = self.extension.filter(|extension| stands(extension, keyset));
+        self.revocations = self.revocations.filter(|list| !keyset.has_revoked(&list.kid()));
+        self.extension = self.extension.filter(|extension| !keyset.has_revoked(&extension.kid()));
         self
     }
 
@@ -186,8 +203,4 @@ fn by_issuer<D: Document>(
     expected: &D::Expected,
 ) -> Result<Verified<D>, TokenError> {
     verify::<D>(token.as_bytes(), Authority::Issuer(keyset, key_use), expected)
-}
-
-fn stands<D>(notice: &Verified<D>, keyset: &Keyset) -> bool {
-    !keyset.key(&notice.kid()).is_some_and(KeyRecord::is_revoked)
 }

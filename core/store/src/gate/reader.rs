@@ -8,7 +8,7 @@ use crate::durable::directory_of;
 use crate::journal::{ClockKeeper, Kept};
 use crate::layout::JOURNAL_DIRECTORY;
 use brink_license::clock::{Guarded, Hold, Reading, Standing, State, Terms, evaluate};
-use brink_license::keyset::{KeyRecord, Keyset, ManifestError, TrustAnchor};
+use brink_license::keyset::{Keyset, ManifestError, TrustAnchor};
 use brink_license::seating::VerifiedSeats;
 use brink_license::token::{Notices, SeqMark, TokenError};
 use brink_license::{Decision, Flags, Kid, Reason, Table, UnixSeconds};
@@ -212,6 +212,8 @@ impl BundleReader {
         // A keyset counts even where the rest of its bundle is refused: it may be the one that revokes a key.
         let keyset = bundle.keyset(&self.anchor)?;
         check_keyset(self.keyset.as_ref(), &keyset)?;
+        // And what its revoked keys signed before counts no more: a thief may have numbered his far ahead.
+        self.notices = std::mem::take(&mut self.notices).standing_under(&keyset);
         self.keyset = Some(keyset.clone());
         let verified = bundle.verify_under(keyset)?;
         let held = self.in_force.as_ref();
@@ -229,9 +231,8 @@ impl BundleReader {
         if other_seats || held.is_none_or(|held| held.mark != mark) {
             self.table = Arc::new(Table::build(verified.licence(), self.seats.in_force.as_deref()));
         }
-        // A thief may have numbered his far ahead: that keeps away nothing that is signed by a key that stands.
         let earlier = std::mem::replace(&mut self.notices, verified.notices().clone());
-        self.notices.remember(earlier.standing_under(verified.keyset()));
+        self.notices.remember(earlier);
         self.in_force = Some(InForce { bundle: Arc::new(verified), mark });
         Ok(())
     }
@@ -263,13 +264,13 @@ impl BundleReader {
         }
         let licence = held.bundle.licence().claims();
         let receipt = held.bundle.receipt();
-        let notices = self.notices.clone().standing_under(keyset);
-        let mut terms = Terms::of(licence, receipt.map(|receipt| receipt.claims())).under(&notices, licence);
-        if receipt.and_then(|receipt| keyset.key(&receipt.kid())).is_some_and(KeyRecord::is_revoked) {
+        let mut terms =
+            Terms::of(licence, receipt.map(|receipt| receipt.claims())).under(&self.notices, licence);
+        if receipt.is_some_and(|receipt| keyset.has_revoked(&receipt.kid())) {
             // What a receipt of a lost key says of time is nobody's word; what it forbids stays forbidden.
             terms.last_contact = licence.iat;
         }
-        if keyset.key(&held.mark.kid).is_some_and(KeyRecord::is_revoked) {
+        if keyset.has_revoked(&held.mark.kid) {
             terms.hold = Some(KEY_COMPROMISE);
         }
         if self.watch.is_tampered() {

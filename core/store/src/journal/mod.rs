@@ -33,7 +33,7 @@ const BUSY: Duration = Duration::from_millis(200);
 const SYNCHRONOUS_FULL: i64 = 2;
 /// A page of SQLite's. Where blocks are smaller, a full disk can take away a part of the page of its index that is mapped, and
 /// whoever touches it is killed (SIGBUS, seen on ext4 with blocks of 1 KiB). Nothing is kept there rather.
-const BLOCK_BYTES_MIN: u64 = 4096;
+pub const BLOCK_BYTES_MIN: u64 = 4096;
 const CLOCK_LABEL: &[u8] = b"brink/clock/v1\0";
 
 /// Why the journal could not be used. Checks go on from memory.
