@@ -265,6 +265,7 @@ impl Answering<'_> {
             ks: self.in_force.keyset.version(),
             lic: ReceiptLicence { seq: given.licence_seq, jti: newest.jti.clone(), state },
             next_after: if soon { CONFIRM_SECONDS } else { REFRESH_SECONDS },
+            usage: None,
         };
         let payload = claims.to_json_bytes().map_err(|e| Refusal::Encode(e.to_string()))?;
         Ok(sign_document(&*self.in_force.keys.receipt, Typ::Receipt, &payload)?)

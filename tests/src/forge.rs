@@ -206,6 +206,7 @@ pub fn receipt(licence: &LicenceClaims, seq: u64, seconds: i64, state: LicenceSt
         ks: 1,
         lic: ReceiptLicence { seq: licence.seq, jti: licence.jti.clone(), state },
         next_after: 300,
+        usage: None,
     }
 }
 

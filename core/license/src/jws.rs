@@ -33,11 +33,13 @@ pub enum Typ {
     Extension,
     /// A device may set its mark of time back. Signed by a `receipt` key.
     ClockReset,
+    /// Where a chain of usage stands, and a batch of it. Signed by the device.
+    Checkpoint,
 }
 
 impl Typ {
     /// Every kind.
-    pub const ALL: [Typ; 8] = [
+    pub const ALL: [Typ; 9] = [
         Typ::License,
         Typ::Receipt,
         Typ::Request,
@@ -46,6 +48,7 @@ impl Typ {
         Typ::Extension,
         Typ::ClockReset,
         Typ::Seats,
+        Typ::Checkpoint,
     ];
 
     /// The text in the header.
@@ -60,6 +63,7 @@ impl Typ {
             Typ::Seats => "brink-seats+jwt",
             Typ::Extension => "brink-extension+jwt",
             Typ::ClockReset => "brink-clockreset+jwt",
+            Typ::Checkpoint => "brink-checkpoint+jwt",
         }
     }
 
@@ -75,7 +79,8 @@ impl Typ {
             | Typ::Presence
             | Typ::Revocations
             | Typ::Extension
-            | Typ::ClockReset => 64 * 1024,
+            | Typ::ClockReset
+            | Typ::Checkpoint => 64 * 1024,
         }
     }
 
@@ -90,7 +95,8 @@ impl Typ {
             | Typ::Revocations
             | Typ::Extension
             | Typ::ClockReset
-            | Typ::Seats => 4_096,
+            | Typ::Seats
+            | Typ::Checkpoint => 4_096,
         }
     }
 }

@@ -230,6 +230,7 @@ impl TestIssuer {
             ks: self.keyset().version(),
             lic: ReceiptLicence { seq: self.seq, jti: licence.jti.clone(), state: self.standing },
             next_after: 300,
+            usage: None,
         };
         let response = ExchangeResponse {
             receipt: String::new(),

@@ -72,7 +72,7 @@ fn standing_of(
     let Some(trusted) = trusted else {
         return Standing::Unchecked("no roots to check it with: give --trust trust.json".to_owned());
     };
-    if matches!(typ, Typ::Request | Typ::Presence | Typ::Seats) {
+    if matches!(typ, Typ::Request | Typ::Presence | Typ::Seats | Typ::Checkpoint) {
         return by_device(typ, bytes, trusted);
     }
     let keyset = match trusted.keyset(&[]) {
@@ -125,7 +125,9 @@ pub(super) fn check(
             let expected = ClockResetExpected { issuer, challenged: None };
             verify::<ClockResetClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &expected).map(drop)
         }
-        Typ::Request | Typ::Presence | Typ::Seats => Err(TokenError::WrongTyp { expected: Typ::License }),
+        Typ::Request | Typ::Presence | Typ::Seats | Typ::Checkpoint => {
+            Err(TokenError::WrongTyp { expected: Typ::License })
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use brink_license::token::{
     Authority, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceStanding, NoticeKind, RequestClaims,
     SeqMark, TypedExtension, verify,
 };
-use brink_license::usage::{Entry, Genesis, Moment, Record, Recovery, Usage};
+use brink_license::usage::{
+    Entry, Fold, FoldMeter, FoldSum, Genesis, Head, MeterTotal, Moment, Record, Recovery, Usage,
+};
 use brink_license::{DeviceId, Typ, UnixSeconds, b64};
 use brink_store::anchor::Anchor;
 use brink_store::{AcceptedMarks, LogEntry, NumberMark};
@@ -60,11 +62,17 @@ fn usage_records() -> Vec<Vec<u8>> {
         count: 3,
         total: "0.25".parse().unwrap(),
     };
+    let (quantity, count) = ("0.25".parse().unwrap(), 3);
+    let after = MeterTotal { total: quantity, records: 1, count, first_ms: 5, last_ms: 5 };
+    let meter = FoldMeter { meter: "api_call".parse().unwrap(), after };
+    let resource = Some("cam-1".parse().unwrap());
+    let sum = FoldSum { meter: 0, resource, quarter: 2_000_000, quantity, count, records: 1 };
     let entries = [
         Entry::Usage(usage(None)),
         Entry::Usage(usage(Some("cam-1"))),
-        Entry::Recover(Recovery { good: 3, seen: 9 }),
+        Entry::Recover(Recovery { good: Head { seq: 3, hash: [9; 32] }, seen: 9 }),
         Entry::Close,
+        Entry::Fold(Fold { from: 1, last: [4; 32], meters: vec![meter], sums: vec![sum] }),
     ];
     let device: DeviceId = "device-1".parse().unwrap();
     let licence = Some("licence-1".parse().unwrap());

@@ -84,13 +84,13 @@ impl Frame {
     }
 }
 
-pub(super) fn to_postcard<T: Serialize>(document: &'static str, value: &T) -> Result<Vec<u8>, ExchangeError> {
+pub(crate) fn to_postcard<T: Serialize>(document: &'static str, value: &T) -> Result<Vec<u8>, ExchangeError> {
     postcard::to_allocvec(value).map_err(|_| ExchangeError::Damaged(document))
 }
 
 /// Reads a value that is spelled the one way that we spell it. postcard by itself ignores what follows the value and
 /// takes over-long varints, so the value is written again and compared, byte by byte and without a second copy.
-pub(super) fn from_postcard<T: DeserializeOwned + Serialize>(
+pub(crate) fn from_postcard<T: DeserializeOwned + Serialize>(
     document: &'static str,
     bytes: &[u8],
 ) -> Result<T, ExchangeError> {

@@ -12,6 +12,7 @@ mod response;
 
 pub use body::{ClientReport, RequestBody, RequestKind, Section};
 pub use codec::ExchangeError;
+pub(crate) use codec::{from_postcard, to_postcard};
 pub use held::NoticesHeld;
 pub use request::{ExchangeRequest, body_sha256, ratchet_mac};
 pub use response::ExchangeResponse;

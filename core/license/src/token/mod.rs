@@ -3,6 +3,7 @@
 //! The ten verification steps of docs/TOKEN.md carry their numbers here: 1 to 4 in [`UnverifiedToken::parse`],
 //! 5 to 8 in [`UnverifiedToken::verify`], 9 in [`SeqMark::admit`], 10 in [`crate::clock`].
 
+mod checkpoint;
 mod clock_reset;
 mod device;
 mod error;
@@ -16,6 +17,7 @@ mod seats;
 mod seq;
 mod typed;
 
+pub use checkpoint::{CheckpointClaims, CheckpointExpected};
 pub use clock_reset::{CHALLENGE_SECONDS_MAX, Challenged, ClockResetClaims, ClockResetExpected};
 pub use device::{PresenceClaims, PresenceExpected, RequestClaims, RequestExpected};
 pub use error::TokenError;
@@ -28,7 +30,10 @@ pub use licence::{
 };
 pub use licence_parse::{GRACE_SECONDS_MAX, LIFETIME_SECONDS_MAX, OFFLINE_SECONDS_MAX};
 pub use notice::{Notice, NoticeKind, Notices};
-pub use receipt::{LicenceStanding, NEXT_AFTER_SECONDS_MAX, ReceiptClaims, ReceiptExpected, ReceiptLicence};
+pub use receipt::{
+    BatchVerdict, Cursor, LicenceStanding, NEXT_AFTER_SECONDS_MAX, ReceiptClaims, ReceiptExpected,
+    ReceiptLicence, ReceiptUsage,
+};
 pub use revocations::{REVOKED_MAX, RevocationsClaims, RevocationsExpected, RevokedLicence};
 pub use seats::{Seated, SeatsClaims, SeatsExpected};
 pub use seq::{SEQ_JUMP_MAX, SeqMark};

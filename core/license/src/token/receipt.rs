@@ -2,8 +2,9 @@
 
 use super::licence::{check_audience, check_issuer, check_same};
 use super::{Document, Payload, TokenError, check_version};
-use crate::fields::Fields;
+use crate::fields::{ClaimError, Fields};
 use crate::id::{DeviceId, IssuerName, TenantId, TokenId};
+use crate::json::Json;
 use crate::jws::Typ;
 use crate::time::UnixSeconds;
 use serde::Serialize;
@@ -48,6 +49,48 @@ pub struct ReceiptClaims {
     pub lic: ReceiptLicence,
     /// Seconds until the next exchange is welcome.
     pub next_after: u64,
+    /// What the issuer has of the device's usage; absent where the request said nothing of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<ReceiptUsage>,
+}
+
+/// What the issuer has of a device's usage, once this answer is on record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceiptUsage {
+    /// Where it stands in each chain that the request reported, in that order.
+    pub cursors: Vec<Cursor>,
+    /// What came of the batch.
+    pub batch: BatchVerdict,
+    /// How many of its records are acknowledged and set aside for a person to look at.
+    pub quarantined: u64,
+}
+
+/// Up to here the issuer has a chain. What is behind it has to be sent, again if need be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Cursor {
+    /// The activation that began the chain.
+    pub epoch: u32,
+    /// The number of the last record that is on record; 0 for none.
+    pub seq: u64,
+    /// Its hash; the genesis for none.
+    #[serde(serialize_with = "crate::b64::serialize")]
+    pub hash: [u8; 32],
+}
+
+/// What came of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchVerdict {
+    /// There was none.
+    None,
+    /// On record, now or before.
+    Taken,
+    /// It begins behind the cursor: send from there.
+    Gap,
+    /// It contradicts what is on record. Nothing more of this chain is taken until the device was activated anew.
+    Fork,
+    /// Its checkpoint or its chain does not verify.
+    Bad,
 }
 
 /// The device's licence, as a receipt reports it.
@@ -117,6 +160,7 @@ impl Document for ReceiptClaims {
             ks: fields.uint("ks")?,
             lic: read_lic(&mut fields)?,
             next_after: fields.uint_max("next_after", NEXT_AFTER_SECONDS_MAX)?,
+            usage: fields.take("usage").map(read_usage).transpose()?,
         })
     }
 
@@ -134,6 +178,27 @@ impl Document for ReceiptClaims {
     fn issued_at(&self) -> Option<UnixSeconds> {
         Some(self.iat)
     }
+}
+
+fn read_usage(value: Json<'_>) -> Result<ReceiptUsage, TokenError> {
+    const VERDICTS: [(&str, BatchVerdict); 5] = [
+        ("none", BatchVerdict::None),
+        ("taken", BatchVerdict::Taken),
+        ("gap", BatchVerdict::Gap),
+        ("fork", BatchVerdict::Fork),
+        ("bad", BatchVerdict::Bad),
+    ];
+    let mut fields = Fields::of("usage", value)?;
+    Ok(ReceiptUsage {
+        cursors: fields.list("cursors")?.into_iter().map(read_cursor).collect::<Result<_, _>>()?,
+        batch: fields.choice("batch", &VERDICTS)?,
+        quarantined: fields.uint("quarantined")?,
+    })
+}
+
+fn read_cursor(value: Json<'_>) -> Result<Cursor, ClaimError> {
+    let mut fields = Fields::of("usage.cursors[]", value)?;
+    Ok(Cursor { epoch: fields.u32("epoch")?, seq: fields.uint("seq")?, hash: fields.bytes32("hash")? })
 }
 
 fn read_lic(fields: &mut Fields<'_>) -> Result<ReceiptLicence, TokenError> {

@@ -1,6 +1,6 @@
 //! Whether a sequence of records is whole: nothing edited, removed, reordered, duplicated or left out.
 
-use super::{Entry, Hash, MeterTotal, Record, RecordError, hash_of};
+use super::{Entry, Hash, MeterTotal, Record, RecordError};
 use crate::{Code, DeviceId, Kid, Slug};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -160,14 +160,7 @@ impl Chain {
         if seq <= self.head.seq {
             return Err(ChainFault::Duplicated { seq });
         }
-        let is_recovery = matches!(record.entry, Entry::Recover(_));
-        if seq > next && !(is_recovery && record.prev == self.head.hash) {
-            return Err(ChainFault::Removed { from: next, to: seq - 1 });
-        }
-        if record.prev != self.head.hash {
-            // The record before is not the one that this one followed; the first has only itself to blame.
-            return Err(ChainFault::Edited { seq: self.head.seq.max(1) });
-        }
+        self.check_place(&record)?;
         if self.is_closed {
             return Err(ChainFault::AfterClose { seq });
         }
@@ -177,11 +170,38 @@ impl Chain {
                 let total = MeterTotal::with_usage(before, usage, record.at.est_ms);
                 self.totals.insert(usage.meter.clone(), total.ok_or(ChainFault::Edited { seq })?);
             }
+            Entry::Fold(fold) => {
+                let after = fold.totals_after(|meter| self.totals.get(meter).cloned());
+                self.totals.extend(after.ok_or(ChainFault::Edited { seq })?);
+            }
             Entry::Recover(_) => self.recoveries += 1,
             Entry::Close => self.is_closed = true,
         }
-        self.head = Head { seq, hash: hash_of(bytes) };
+        self.head = Head { seq, hash: record.link(bytes) };
         Ok(record)
+    }
+
+    /// Whether the record stands right behind the last one.
+    fn check_place(&self, record: &Record) -> Result<(), ChainFault> {
+        let next = self.head.seq.saturating_add(1);
+        let (from, follows) = match &record.entry {
+            // It says itself what it follows; the record before it may be one that is not there any more.
+            Entry::Recover(recovery) => (next, recovery.good == self.head),
+            Entry::Fold(fold) => (fold.from, record.prev == self.head.hash),
+            Entry::Usage(_) | Entry::Close => (record.seq, record.prev == self.head.hash),
+        };
+        if from <= self.head.seq {
+            return Err(ChainFault::Duplicated { seq: from });
+        }
+        let is_recovery = matches!(record.entry, Entry::Recover(_));
+        if from > next || (is_recovery && !follows && record.seq > next) {
+            return Err(ChainFault::Removed {
+                from: next,
+                to: if is_recovery { record.seq } else { from } - 1,
+            });
+        }
+        // The record before is not the one that this one followed; the first has only itself to blame.
+        if follows { Ok(()) } else { Err(ChainFault::Edited { seq: self.head.seq.max(1) }) }
     }
 
     /// Whether this is where the chain should end.
@@ -250,7 +270,7 @@ fn stands_in<B: AsRef<[u8]>>(records: &[B], seq: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::record::tests::{record, usage};
-    use super::super::{Quantity, Recovery};
+    use super::super::{Quantity, Recovery, hash_of};
     use super::*;
     use proptest::prelude::*;
 
@@ -270,7 +290,7 @@ mod tests {
                     *total = total.plus(Quantity::whole(*quantity)).unwrap();
                     (head.seq + 1, usage(&format!("m{meter}"), Quantity::whole(*quantity), *total))
                 }
-                None => (head.seq + 7, Entry::Recover(Recovery { good: head.seq, seen: head.seq + 3 })),
+                None => (head.seq + 7, Entry::Recover(Recovery { good: head, seen: head.seq + 3 })),
             };
             let bytes = record(seq, entry, head.hash).to_bytes();
             head = Head { seq, hash: hash_of(&bytes) };

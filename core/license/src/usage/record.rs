@@ -1,6 +1,6 @@
 //! One record, and its one form of bytes: a version, then postcard. It is never encoded twice.
 
-use super::Quantity;
+use super::{Fold, Head, Quantity};
 use crate::clock::BootId;
 use crate::{Code, DeviceId, ResourceId, Slug, TokenId};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 const RECORD_VERSION: u8 = 1;
 /// Longest record: every name at its bound, every number at its longest, and room for what versions add.
 pub const RECORD_BYTES_MAX: usize = 1024;
+/// Longest record of a fold, which stands for thousands: [`super::FOLD_SUMS_MAX`] sums with every name at its bound.
+pub const FOLD_BYTES_MAX: usize = 256 * 1024;
 const RECORD_LABEL: &[u8] = b"brink/rec/v1\0";
 
 /// The hash of a record, or what stands in its place before the first.
@@ -43,12 +45,13 @@ pub struct Usage {
     pub total: Quantity,
 }
 
-/// A journal that was damaged goes on from here. What lies between `good` and this record is lost, and said to be.
+/// A journal that was damaged, lost or put back goes on from here. What lies between `good` and this record is lost, and
+/// said to be. The record before it in the chain may be one that is known to have been and is not there any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
-    /// The last record that was still whole; 0 for none.
-    pub good: u64,
-    /// The highest number that the damaged file still showed; 0 for none.
+    /// The last record that is still whole; number 0 and the genesis for none.
+    pub good: Head,
+    /// The highest number that is known to have been given; 0 for none.
     pub seen: u64,
 }
 
@@ -61,6 +64,8 @@ pub enum Entry {
     Recover(Recovery),
     /// Nothing follows: the device was activated anew.
     Close,
+    /// Sums in the place of many records.
+    Fold(Fold),
 }
 
 /// One link of a device's chain.
@@ -70,7 +75,7 @@ pub struct Record {
     pub device: DeviceId,
     /// In which of its activations.
     pub epoch: u32,
-    /// From 1, without gaps but by a recovery.
+    /// From 1, without gaps but by a recovery. Of sums, the number of their last record.
     pub seq: u64,
     /// When.
     pub at: Moment,
@@ -86,7 +91,7 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// More bytes than a record has.
-    #[error("{0} bytes, and a record has at most {RECORD_BYTES_MAX}")]
+    #[error("{0} bytes, and a record has at most {RECORD_BYTES_MAX}, one of sums {FOLD_BYTES_MAX}")]
     TooLarge(usize),
     /// Another version.
     #[error("version {0}, which this program does not know: update it")]
@@ -116,7 +121,7 @@ impl Record {
 
     /// Reads the bytes that [`Record::to_bytes`] wrote, and no others.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
-        if bytes.len() > RECORD_BYTES_MAX {
+        if bytes.len() > FOLD_BYTES_MAX {
             return Err(RecordError::TooLarge(bytes.len()));
         }
         let (version, content) = bytes.split_first().ok_or(RecordError::Malformed)?;
@@ -124,7 +129,19 @@ impl Record {
             return Err(RecordError::Version(*version));
         }
         let record: Self = postcard::from_bytes(content).map_err(|_| RecordError::Malformed)?;
+        if !matches!(record.entry, Entry::Fold(_)) && bytes.len() > RECORD_BYTES_MAX {
+            return Err(RecordError::TooLarge(bytes.len()));
+        }
         if record.to_bytes() == bytes { Ok(record) } else { Err(RecordError::Malformed) }
+    }
+
+    /// The hash that the next record has before it. Sums end where the last of their records did.
+    #[must_use]
+    pub fn link(&self, bytes: &[u8]) -> Hash {
+        match &self.entry {
+            Entry::Fold(fold) => fold.last,
+            Entry::Usage(_) | Entry::Recover(_) | Entry::Close => hash_of(bytes),
+        }
     }
 }
 
@@ -185,8 +202,8 @@ pub(super) mod tests {
         let bytes = longest.to_bytes();
         assert!(bytes.len() <= RECORD_BYTES_MAX, "{}", bytes.len());
         assert_eq!(Record::from_bytes(&bytes), Ok(longest));
-        let error = Record::from_bytes(&[1; RECORD_BYTES_MAX + 1]);
-        assert_eq!(error, Err(RecordError::TooLarge(RECORD_BYTES_MAX + 1)));
+        let error = Record::from_bytes(&[1; FOLD_BYTES_MAX + 1]);
+        assert_eq!(error, Err(RecordError::TooLarge(FOLD_BYTES_MAX + 1)));
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl<'c> Appender<'c> {
     /// Goes on after damage, with a number that no record of this chain can have had: above every one that was seen, and
     /// above the milliseconds since 1970, for no device writes a thousand records a second from then on.
     pub(super) fn recover(&mut self, seen: u64) -> Result<(), JournalFault> {
-        let recovery = Recovery { good: self.tip.head.seq, seen };
+        let recovery = Recovery { good: self.tip.head, seen };
         let clock = u64::try_from(self.at.est_ms).unwrap_or_default();
         let seq = seen.max(self.tip.head.seq).saturating_add(1).max(clock);
         self.tip.recoveries = self.tip.recoveries.saturating_add(1);
