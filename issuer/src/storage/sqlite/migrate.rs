@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V7__seats", include_str!("../../../../migrations/issuer/sqlite/V7__seats.sql")),
     ("V8__extensions", include_str!("../../../../migrations/issuer/sqlite/V8__extensions.sql")),
     ("V9__clock_resets", include_str!("../../../../migrations/issuer/sqlite/V9__clock_resets.sql")),
+    ("V10__usage", include_str!("../../../../migrations/issuer/sqlite/V10__usage.sql")),
 ];
 
 /// What a refused or failed migration says.
