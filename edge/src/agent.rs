@@ -7,12 +7,14 @@ mod recent;
 
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
+use crate::exchange::Device;
 use crate::local::{LocalServer, Peer};
 use crate::look::{self, Look};
 use crate::schedule;
 use crate::status::{AgentSeen, Sources, StateSeen, status};
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
+use brink_license::UnixSeconds;
 use brink_license::clock::Reading;
 use brink_store::{DeviceStore, Held, Layout, Snapshot};
 use recent::Recent;
@@ -24,6 +26,9 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_secs(1);
 /// How long a repair that did not help is waited for before the next, in seconds of boottime.
 const REPAIR_PAUSE_SECONDS: i64 = 30;
+/// Usage that is this old and not settled does not wait for the next turn: with the half minute in which that is noticed it
+/// is settled within five minutes.
+const LAG_SECONDS: i64 = 240;
 /// How many failures a definite "no" counts for: asking again soon cannot help.
 const REFUSED_FAILURES: u32 = 11;
 
@@ -243,7 +248,11 @@ impl Agent {
         let snapshot = self.look.at(reading);
         let Some(bundle) = snapshot.bundle() else { return };
         let next_after = bundle.receipt().map(|receipt| receipt.claims().next_after);
-        let pause = schedule::interval(bundle.licence().claims().refresh, next_after, random());
+        let pause = if self.writer.resident().is_some_and(Device::has_more) {
+            Duration::ZERO
+        } else {
+            schedule::interval(bundle.licence().claims().refresh, next_after, random())
+        };
         self.schedule = Schedule { due: Some(later(reading, pause)), failures: 0 };
         tracing::info!(seq = bundle.licence().claims().seq, next_in_seconds = pause.as_secs(), "exchanged");
     }
@@ -265,7 +274,9 @@ impl Agent {
         }
         self.report(&snapshot);
         self.writer.remember_clock(reading);
-        self.writer.mind_journal(reading);
+        if self.writer.mind_journal(reading) {
+            self.mind_lag(&snapshot, reading);
+        }
         if !self.writer.held().is_some_and(has_something_to_ask) {
             self.schedule = Schedule::default();
         } else if self.schedule.due.is_none() {
@@ -273,6 +284,23 @@ impl Agent {
         }
         if self.in_flight.is_none() && self.schedule.due.is_some_and(|due| reading.boottime >= due) {
             self.exchange(reading);
+        }
+    }
+
+    /// Usage that gets old brings the next exchange forward, unless the issuer asked for a longer pause or does not answer.
+    fn mind_lag(&mut self, snapshot: &Snapshot, reading: &Reading) {
+        let Some(device) = self.writer.resident().filter(|_| self.schedule.failures == 0) else { return };
+        let now = snapshot.standing().now;
+        let asked = device.store().held().next_exchange_after;
+        let receipt = snapshot.bundle().and_then(|bundle| bundle.receipt()).map(|receipt| receipt.claims());
+        let refresh = snapshot.bundle().map_or(0, |bundle| bundle.licence().claims().refresh);
+        let is_slowed = receipt.is_some_and(|receipt| receipt.next_after > refresh);
+        if is_slowed && asked.is_some_and(|asked| now < asked) {
+            return;
+        }
+        let oldest = device.backlog(1).oldest_ms.map(|at| UnixSeconds::new(at.div_euclid(1000)));
+        if oldest.is_some_and(|oldest| now.since(oldest) >= LAG_SECONDS) {
+            self.schedule.due = self.schedule.due.map(|due| due.min(reading.boottime));
         }
     }
 

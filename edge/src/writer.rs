@@ -144,10 +144,29 @@ impl Writer {
         }
     }
 
-    /// Mends the journal if that is needed, every half minute.
-    pub fn mind_journal(&mut self, reading: &Reading) {
-        if let Occupant::Device(device) = &mut self.occupant {
-            device.mind_journal(reading);
+    /// Mends the journal if that is needed, and makes room in it, every half minute. Says whether it did so now.
+    pub fn mind_journal(&mut self, reading: &Reading) -> bool {
+        match &mut self.occupant {
+            Occupant::Device(device) => device.mind_journal(reading),
+            Occupant::Nobody { .. } | Occupant::Closed => false,
+        }
+    }
+
+    /// The device, if one lives here.
+    #[must_use]
+    pub fn resident(&self) -> Option<&Device> {
+        match &self.occupant {
+            Occupant::Device(device) => Some(device),
+            Occupant::Nobody { .. } | Occupant::Closed => None,
+        }
+    }
+
+    /// Sets how many bytes the journal may have; without a device there is none.
+    pub fn limit_journal(&mut self, bytes_max: u64) {
+        if let Occupant::Device(device) = &mut self.occupant
+            && let Err(error) = device.limit_journal(bytes_max)
+        {
+            tracing::warn!(code = error.code(), %error, "the size of the journal is not set");
         }
     }
 
@@ -160,10 +179,7 @@ impl Writer {
     /// The store, if a device lives here.
     #[must_use]
     pub fn store(&self) -> Option<&DeviceStore> {
-        match &self.occupant {
-            Occupant::Device(device) => Some(device.store()),
-            Occupant::Nobody { .. } | Occupant::Closed => None,
-        }
+        self.resident().map(Device::store)
     }
 
     /// The exchange state, if a device lives here.
@@ -256,8 +272,11 @@ impl Writer {
             }
             Ok(Delivery::Carried) => Err(EdgeError::Overtaken),
             Err(error) => {
-                if let (true, Occupant::Device(device)) = (error.is_definite(), &mut self.occupant) {
-                    device.refused_by_issuer(error.code(), &error.to_string(), reading)?;
+                if let Occupant::Device(device) = &mut self.occupant {
+                    device.not_delivered(error.is_too_large())?;
+                    if error.is_definite() {
+                        device.refused_by_issuer(error.code(), &error.to_string(), reading)?;
+                    }
                 }
                 Err(error.into())
             }
