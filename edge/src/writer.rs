@@ -12,6 +12,7 @@ use crate::exchange::{Device, Outgoing, plan};
 use crate::uplink::{Delivery, HttpsUplink, IssuerUrl, Uplink, UplinkError};
 use brink_license::clock::Reading;
 use brink_license::exchange::{ACTIVATE_PATH, RequestKind};
+use brink_store::journal::Shrunk;
 use brink_store::{DeviceStore, Finding, Held, Installation, Layout, PendingKind, WriterLock, machine};
 use replies::{accepted, exported};
 use serde_json::json;
@@ -144,11 +145,11 @@ impl Writer {
         }
     }
 
-    /// Mends the journal if that is needed, and makes room in it, every half minute. Says whether it did so now.
-    pub fn mind_journal(&mut self, reading: &Reading) -> bool {
+    /// Mends the journal if that is needed, and makes room in it, every half minute. `None` in between.
+    pub fn mind_journal(&mut self, reading: &Reading) -> Option<Shrunk> {
         match &mut self.occupant {
             Occupant::Device(device) => device.mind_journal(reading),
-            Occupant::Nobody { .. } | Occupant::Closed => false,
+            Occupant::Nobody { .. } | Occupant::Closed => None,
         }
     }
 

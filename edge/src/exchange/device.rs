@@ -16,7 +16,7 @@ use brink_license::exchange::{ClientReport, RequestKind};
 use brink_license::token::{CLAIMS_VERSION, LicenceClaims, PresenceClaims, VerifiedLicence, VerifiedReceipt};
 use brink_license::{Flags, PublicKey, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
-use brink_store::journal::{Backlog, ClockKeeper, Unsent, UsageError};
+use brink_store::journal::{Backlog, ClockKeeper, Shrunk, Unsent, UsageError};
 use brink_store::{Acceptance, DeviceStore, Held, LogEntry, Pending, PendingKind, Refused};
 
 /// An answer within this many seconds of its request sets the clock: it was signed in between (shorter than any lease, and
@@ -287,20 +287,20 @@ impl Device {
         self.store.remember_at_the_end();
     }
 
-    /// Mends the journal if that is needed, and makes room in it, every half minute. Says whether it did so now.
-    pub fn mind_journal(&mut self, reading: &Reading) -> bool {
-        let minded = self.store.mind_journal(reading);
-        if minded {
-            let now_ms = self.guarded(reading).now.as_i64().saturating_mul(1000);
-            match self.store.shrink_journal(now_ms) {
-                Ok(shrunk) if shrunk.pruned + shrunk.folded > 0 => {
-                    tracing::info!(?shrunk, "room in the journal")
-                }
-                Ok(_) => {}
-                Err(error) => tracing::debug!(code = error.code(), %error, "no room made in the journal"),
-            }
+    /// Mends the journal if that is needed, and makes room in it, every half minute. `None` in between.
+    pub fn mind_journal(&mut self, reading: &Reading) -> Option<Shrunk> {
+        if !self.store.mind_journal(reading) {
+            return None;
         }
-        minded
+        let now_ms = self.guarded(reading).now.as_i64().saturating_mul(1000);
+        let shrunk = self.store.shrink_journal(now_ms).unwrap_or_else(|error| {
+            tracing::debug!(code = error.code(), %error, "no room made in the journal");
+            Shrunk::default()
+        });
+        if shrunk.pruned + shrunk.folded > 0 {
+            tracing::info!(?shrunk, "room in the journal");
+        }
+        Some(shrunk)
     }
 
     /// How much usage is not settled, counted up to `count_max`.
