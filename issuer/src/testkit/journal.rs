@@ -171,8 +171,13 @@ impl Journal {
     /// What a receipt says.
     pub(crate) fn take(&mut self, usage: &ReceiptUsage) {
         for cursor in &usage.cursors {
-            let chain = self.chains.iter_mut().find(|chain| chain.genesis.epoch == cursor.epoch);
-            chain.unwrap().settled = cursor.seq;
+            let chain = self.chains.iter_mut().find(|chain| chain.genesis.epoch == cursor.epoch).unwrap();
+            // A word about another history settles nothing of this one.
+            let own = chain.kept.iter().find(|kept| kept.record.seq >= cursor.seq);
+            let is_own = own.is_none_or(|own| own.record.seq != cursor.seq || own.hash() == cursor.hash);
+            if is_own && cursor.seq <= chain.head.seq {
+                chain.settled = cursor.seq;
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Usage of devices, from their journals into the books.
 
 mod flows;
+mod refused;
 
 use crate::testkit::{Bench, Edge};
 use brink_license::usage::Entry;
