@@ -1,5 +1,7 @@
 //! Usage of devices, from their journals into the books.
 
+mod aside;
+mod epochs;
 mod flows;
 mod refused;
 
