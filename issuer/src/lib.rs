@@ -45,6 +45,7 @@ pub mod standing;
 pub mod storage;
 pub mod subscription;
 mod suspicion;
+pub mod usage;
 
 pub use issuer::{Issuer, OpenError};
 pub use refusal::Refusal;

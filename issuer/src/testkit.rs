@@ -1,5 +1,9 @@
 //! A whole issuer in a temporary directory, with a clock that tests turn, and devices with real keys.
 
+mod journal;
+
+pub(crate) use journal::{Journal, boot};
+
 use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
 use crate::assignment::AssignmentOrder;
 use crate::catalog::Catalog;
@@ -18,8 +22,9 @@ use brink_license::keyset::{KeyUse, Keyset, TrustAnchor};
 use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{
     Authority, Enforce, LicenceClaims, LicenceExpected, Notices, ReceiptClaims, ReceiptExpected,
-    RequestClaims, Seats, VerifiedLicence, VerifiedReceipt, verify,
+    ReceiptUsage, RequestClaims, Seats, VerifiedLicence, VerifiedReceipt, verify,
 };
+use brink_license::usage::UsageSection;
 use brink_license::{CameraId, DeviceId, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
 use std::path::{Path, PathBuf};
@@ -47,6 +52,7 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) data: DataDir,
     pub(crate) anchor: TrustAnchor,
+    catalog: String,
     folder: TempDir,
 }
 
@@ -56,7 +62,8 @@ impl Bench {
         let data = DataDir::new(folder.path().join("issuer"));
         let clock = Arc::new(ManualClock(AtomicI64::new(START)));
         let founded = found(&data, "dev-test".parse().unwrap(), (true, None), clock.now()).unwrap();
-        let (issuer, admin) = open(&data, &clock);
+        let catalog = crate::catalog::DEFAULT.to_owned();
+        let (issuer, admin) = open(&data, (&clock, &catalog));
         let order = TenantOrder {
             id: TENANT.parse().unwrap(),
             name: "Acme".into(),
@@ -64,7 +71,7 @@ impl Bench {
             currency: "EUR".into(),
         };
         admin.create_tenant(order).unwrap();
-        Self { issuer, admin, clock, data, anchor: founded.anchor, folder }
+        Self { issuer, admin, clock, data, anchor: founded.anchor, catalog, folder }
     }
 
     /// An issuer with this many cameras subscribed and these packs.
@@ -74,9 +81,17 @@ impl Bench {
         bench
     }
 
+    /// The same with another catalogue, made of the one that the program carries.
+    pub(crate) fn with_catalog(cameras: u32, change: impl FnOnce(&str) -> String) -> Self {
+        let mut bench = Self::with(cameras, &[]);
+        bench.catalog = change(crate::catalog::DEFAULT);
+        bench.restart();
+        bench
+    }
+
     /// Everything in memory is lost; the database and the keys stay.
     pub(crate) fn restart(&mut self) {
-        (self.issuer, self.admin) = open(&self.data, &self.clock);
+        (self.issuer, self.admin) = open(&self.data, (&self.clock, &self.catalog));
     }
 
     /// The database as a backup keeps it.
@@ -118,7 +133,7 @@ impl Bench {
 
     /// An issuer on a copy of the directory, with the same clock.
     pub(crate) fn opened(&self, data: &DataDir) -> Arc<Issuer> {
-        open(data, &self.clock).0
+        open(data, (&self.clock, &self.catalog)).0
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -172,7 +187,24 @@ impl Bench {
             nonce: [7; 32],
             boot_id: "boot-1".into(),
             seats: None,
+            journal: None,
+            usage: None,
         }
+    }
+
+    /// An activated device that meters.
+    pub(crate) fn metering(&self) -> Edge {
+        let mut edge = self.activated();
+        let mut journal = Journal::new(self.clock.now().as_i64() * 1000);
+        journal.begin(&edge.id(), edge.epoch, edge.key.kid());
+        edge.journal = Some(journal);
+        edge
+    }
+
+    /// Time goes on here and there.
+    pub(crate) fn pass_with(&self, edge: &mut Edge, seconds: i64) {
+        self.pass(seconds);
+        edge.journal().pass(seconds * 1000);
     }
 
     /// A device activated by a code of its own.
@@ -183,12 +215,12 @@ impl Bench {
     }
 }
 
-fn open(data: &DataDir, clock: &Arc<ManualClock>) -> (Arc<Issuer>, Admin) {
+fn open(data: &DataDir, (clock, catalog): (&Arc<ManualClock>, &str)) -> (Arc<Issuer>, Admin) {
     let storage: Arc<dyn crate::storage::Storage> = Arc::new(SqliteStorage::open(&data.database()).unwrap());
     let shared: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let parts = (Arc::clone(&storage), Arc::clone(&shared));
-    let issuer = Issuer::open(data, parts, Catalog::embedded().unwrap(), None).unwrap();
-    let catalog = Catalog::embedded().unwrap();
+    let issuer = Issuer::open(data, parts, Catalog::parse(catalog).unwrap(), None).unwrap();
+    let catalog = Catalog::parse(catalog).unwrap();
     (Arc::new(issuer), Admin { storage, catalog, clock: shared, actor: Actor("test".into()) })
 }
 
@@ -230,6 +262,10 @@ pub(crate) struct Edge {
     pub(crate) boot_id: String,
     /// The document of its unnamed seats that it reports.
     pub(crate) seats: Option<String>,
+    /// Its usage, if it meters.
+    pub(crate) journal: Option<Journal>,
+    /// What it says of usage in its next request, in place of what its journal says.
+    pub(crate) usage: Option<UsageSection>,
 }
 
 impl Edge {
@@ -268,9 +304,29 @@ impl Edge {
         };
         let seats =
             self.seats.clone().map(|token| Section { kind: SEATS_SECTION, bytes: token.into_bytes() });
-        let sections = seats.into_iter().collect();
+        let usage = match &kind {
+            RequestKind::Activate { .. } | RequestKind::ClockReset { .. } => None,
+            RequestKind::Exchange => self.usage.take().or_else(|| self.says_of_usage()),
+        };
+        let usage = usage.map(|usage| usage.section().unwrap());
+        let sections = seats.into_iter().chain(usage).collect();
         let body = RequestBody { kind, report, last_receipt, sections }.encode().unwrap();
         self.signed(htu, body, |_| {})
+    }
+
+    pub(crate) fn journal(&mut self) -> &mut Journal {
+        self.journal.as_mut().unwrap()
+    }
+
+    /// What its journal says now.
+    pub(crate) fn says_of_usage(&mut self) -> Option<UsageSection> {
+        let (key, issuer) = (Arc::clone(&self.key), self.anchor.issuer().clone());
+        self.journal.as_mut().map(|journal| journal.section(&key, &issuer))
+    }
+
+    /// What the receipt of its last answer says of usage.
+    pub(crate) fn told(&self) -> ReceiptUsage {
+        self.receipt.as_ref().unwrap().claims().usage.clone().unwrap()
     }
 
     /// Signs a body, after `twist` has had its way with the proof.
@@ -315,6 +371,11 @@ impl Edge {
 
     /// Verifies everything as a device does, and takes it.
     pub(crate) fn accept(&mut self, answer: &[u8]) -> bool {
+        self.accept_of(TENANT, answer)
+    }
+
+    /// The same of another customer's device.
+    pub(crate) fn accept_of(&mut self, tenant: &str, answer: &[u8]) -> bool {
         let response = ExchangeResponse::decode(answer).unwrap();
         let keyset = match self.keyset.take() {
             None => Keyset::bootstrap(&self.anchor, &response.manifests).unwrap(),
@@ -331,7 +392,7 @@ impl Edge {
         self.epoch = receipt.claims().epoch;
         self.ratchet = Some(response.next_ratchet);
         if let Some(token) = &response.licence {
-            let licence = self.verified(&keyset, token);
+            let licence = self.verified(&keyset, (tenant, token));
             assert!(licence.claims().seq > self.licence_seq, "a licence never goes back");
             assert!(licence.claims().ks <= keyset.version(), "its keys are known");
             assert_eq!(
@@ -343,6 +404,9 @@ impl Edge {
         }
         self.take_up_notices(&response, &keyset);
         self.keyset = Some(keyset);
+        if let (Some(journal), Some(usage)) = (&mut self.journal, &receipt.claims().usage) {
+            journal.take(usage);
+        }
         self.receipt = Some(receipt);
         response.licence.is_some()
     }
@@ -366,10 +430,10 @@ impl Edge {
         verify::<ReceiptClaims>(response.receipt.as_bytes(), authority, &expected).unwrap()
     }
 
-    fn verified(&self, keyset: &Keyset, token: &str) -> VerifiedLicence {
+    fn verified(&self, keyset: &Keyset, (tenant, token): (&str, &str)) -> VerifiedLicence {
         let expected = LicenceExpected {
             issuer: self.anchor.issuer().clone(),
-            tenant: Some(TENANT.parse().unwrap()),
+            tenant: Some(tenant.parse().unwrap()),
             device: self.device.clone(),
             epoch: Some(self.epoch),
             jkt: Some(self.key.kid()),
