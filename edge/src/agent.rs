@@ -4,18 +4,18 @@
 //! speak to it by events, so that no slow network keeps a verb waiting.
 
 mod recent;
+mod usage;
 
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
 use crate::exchange::Device;
 use crate::local::{LocalServer, Peer};
 use crate::look::{self, Look};
-use crate::metrics::{self, Counters};
+use crate::metrics::Counters;
 use crate::schedule;
-use crate::status::{AgentSeen, Sources, StateSeen, status};
+use crate::status::{AgentSeen, BACKLOG_MAX, Sources, StateSeen, status};
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
-use brink_license::UnixSeconds;
 use brink_license::clock::Reading;
 use brink_store::{DeviceStore, Held, Layout, Snapshot};
 use recent::Recent;
@@ -27,9 +27,6 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_secs(1);
 /// How long a repair that did not help is waited for before the next, in seconds of boottime.
 const REPAIR_PAUSE_SECONDS: i64 = 30;
-/// Usage that is this old and not settled does not wait for the next turn: with the half minute in which that is noticed it
-/// is settled within five minutes.
-const LAG_SECONDS: i64 = 240;
 /// How many failures a definite "no" counts for: asking again soon cannot help.
 const REFUSED_FAILURES: u32 = 11;
 
@@ -146,13 +143,6 @@ impl Agent {
             }
             Event::Shutdown => {}
         }
-    }
-
-    fn measure(&mut self, reading: &Reading) -> String {
-        let snapshot = self.look.at(reading);
-        self.counters.failures_in_a_row = self.schedule.failures;
-        let (look, writer, counters) = (&self.look, &self.writer, &self.counters);
-        metrics::text(&metrics::Sources { snapshot: &snapshot, look, writer, counters })
     }
 
     fn command(&mut self, command: &Command, (peer, reply_to): (Peer, Sender<Reply>), reading: &Reading) {
@@ -313,23 +303,6 @@ impl Agent {
         }
     }
 
-    /// Usage that gets old brings the next exchange forward, unless the issuer asked for a longer pause or does not answer.
-    fn mind_lag(&mut self, snapshot: &Snapshot, reading: &Reading) {
-        let Some(device) = self.writer.resident().filter(|_| self.schedule.failures == 0) else { return };
-        let now = snapshot.standing().now;
-        let asked = device.store().held().next_exchange_after;
-        let receipt = snapshot.bundle().and_then(|bundle| bundle.receipt()).map(|receipt| receipt.claims());
-        let refresh = snapshot.bundle().map_or(0, |bundle| bundle.licence().claims().refresh);
-        let is_slowed = receipt.is_some_and(|receipt| receipt.next_after > refresh);
-        if is_slowed && asked.is_some_and(|asked| now < asked) {
-            return;
-        }
-        let oldest = device.backlog(1).oldest_ms.map(|at| UnixSeconds::new(at.div_euclid(1000)));
-        if oldest.is_some_and(|oldest| now.since(oldest) >= LAG_SECONDS) {
-            self.schedule.due = self.schedule.due.map(|due| due.min(reading.boottime));
-        }
-    }
-
     /// Publishes a bundle that is gone, damaged or without presence in this boot. What did not help is not tried again
     /// at every tick.
     fn repair(&mut self, reading: &Reading) {
@@ -401,6 +374,7 @@ impl Agent {
             vault_is_gone: layout.vault_is_gone(),
             state: self.writer.held().map_or(StateSeen::Absent, StateSeen::Open),
             health: self.writer.store().map(DeviceStore::health),
+            backlog: self.writer.store().and_then(|store| store.backlog(BACKLOG_MAX).ok()),
             agent: AgentSeen::Running,
         })
     }

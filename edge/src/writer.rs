@@ -3,6 +3,7 @@
 //! A verb that needs the network is done in two steps, so that the agent can do other things in between: [`Writer::begin`]
 //! stores the request before it leaves, [`Writer::finish`] takes up what came back.
 
+mod journal;
 mod replies;
 mod seats;
 
@@ -12,7 +13,6 @@ use crate::exchange::{Device, Outgoing, plan};
 use crate::uplink::{Delivery, HttpsUplink, IssuerUrl, Uplink, UplinkError};
 use brink_license::clock::Reading;
 use brink_license::exchange::{ACTIVATE_PATH, RequestKind};
-use brink_store::journal::Shrunk;
 use brink_store::{DeviceStore, Finding, Held, Installation, Layout, PendingKind, WriterLock, machine};
 use replies::{accepted, exported};
 use serde_json::json;
@@ -145,29 +145,12 @@ impl Writer {
         }
     }
 
-    /// Mends the journal if that is needed, and makes room in it, every half minute. `None` in between.
-    pub fn mind_journal(&mut self, reading: &Reading) -> Option<Shrunk> {
-        match &mut self.occupant {
-            Occupant::Device(device) => device.mind_journal(reading),
-            Occupant::Nobody { .. } | Occupant::Closed => None,
-        }
-    }
-
     /// The device, if one lives here.
     #[must_use]
     pub fn resident(&self) -> Option<&Device> {
         match &self.occupant {
             Occupant::Device(device) => Some(device),
             Occupant::Nobody { .. } | Occupant::Closed => None,
-        }
-    }
-
-    /// Sets how many bytes the journal may have; without a device there is none.
-    pub fn limit_journal(&mut self, bytes_max: u64) {
-        if let Occupant::Device(device) = &mut self.occupant
-            && let Err(error) = device.limit_journal(bytes_max)
-        {
-            tracing::warn!(code = error.code(), %error, "the size of the journal is not set");
         }
     }
 

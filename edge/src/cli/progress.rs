@@ -1,40 +1,46 @@
 //! How far a long piece of work has come: one line on a terminal, nothing anywhere else.
 
+use brink_store::machine;
 use std::io::{IsTerminal, Write, stderr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The line is written at most this often.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE_MS: i64 = 200;
 const BAR_CHARS: u64 = 24;
 
 /// A line that is written over until it is done.
 pub(super) struct Progress {
-    begun: Instant,
-    written: Option<Instant>,
+    begun_ms: i64,
+    written_ms: Option<i64>,
     is_seen: bool,
 }
 
 impl Progress {
     pub(super) fn begin() -> Self {
-        Self { begun: Instant::now(), written: None, is_seen: stderr().is_terminal() }
+        Self { begun_ms: machine::boottime_millis(), written_ms: None, is_seen: stderr().is_terminal() }
     }
 
     /// `done` of `all` pieces.
     pub(super) fn show(&mut self, done: u64, all: u64) {
-        let is_recent = self.written.is_some_and(|written| written.elapsed() < PAUSE);
+        let now = machine::boottime_millis();
+        let is_recent = self.written_ms.is_some_and(|written| now - written < PAUSE_MS);
         if !self.is_seen || (is_recent && done < all) {
             return;
         }
-        self.written = Some(Instant::now());
+        self.written_ms = Some(now);
         // A terminal that is gone is no reason to stop.
-        let _ = write!(stderr(), "\r{}\x1b[K", line(done, all, self.begun.elapsed()));
+        let _ = write!(
+            stderr(),
+            "\r{}\x1b[K",
+            line(done, all, Duration::from_millis((now - self.begun_ms).unsigned_abs()))
+        );
         let _ = stderr().flush();
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.written.is_some() {
+        if self.written_ms.is_some() {
             let _ = writeln!(stderr());
         }
     }

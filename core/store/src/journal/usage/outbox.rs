@@ -70,7 +70,7 @@ impl Journal {
     }
 
     /// How much of this device is not settled; counts up to `count_max`.
-    pub(crate) fn backlog(
+    pub fn backlog(
         directory: &Path,
         (device, settled): (&DeviceId, &[Settled]),
         count_max: u64,
