@@ -2,7 +2,7 @@
 
 mod journal;
 
-pub(crate) use journal::{Journal, boot};
+pub(crate) use journal::{Chain, Journal, boot};
 
 use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
 use crate::assignment::AssignmentOrder;

@@ -3,6 +3,7 @@
 mod aside;
 mod epochs;
 mod flows;
+mod lives;
 mod refused;
 
 use crate::testkit::{Bench, Edge};

@@ -54,3 +54,6 @@ pub(crate) fn settle(
     }
     posting.usage = Some(usage);
 }
+
+#[cfg(test)]
+mod tests;
