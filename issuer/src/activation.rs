@@ -126,7 +126,7 @@ fn first_answer(
     view.device.status = DeviceStatus::Active;
     // A first answer that did arrive after all stays good: its ratchet is the previous one.
     let ratchet_used = view.device.exchange.ratchet_current.clone();
-    let mut posting = answering.compose(&view, proven, Admitted::by_ratchet(ratchet_used))?;
+    let mut posting = answering.compose(&view, proven, Admitted::by_ratchet(ratchet_used), None)?;
     // A code that is shown again changes nothing, however often.
     if before.device.status == DeviceStatus::Pending {
         let detail = serde_json::json!({ "jkt": proven.key.kid(), "epoch": view.device.epoch });

@@ -14,10 +14,11 @@ use crate::secret::{random, sha256};
 use crate::storage::{
     Actor, Answer, AuditNote, DeviceStatus, DeviceView, LicenceRow, Posting, Reaction, Report,
 };
+use crate::usage::Judged;
 use brink_license::exchange::ExchangeResponse;
 use brink_license::keyset::{MANIFESTS_BYTES_MAX, WALK_MAX};
 use brink_license::token::{
-    AUDIENCE_EDGE, CLAIMS_VERSION, LicenceStanding, ReceiptClaims, ReceiptLicence, SEQ_JUMP_MAX,
+    AUDIENCE_EDGE, CLAIMS_VERSION, LicenceStanding, ReceiptClaims, ReceiptLicence, ReceiptUsage, SEQ_JUMP_MAX,
 };
 use brink_license::{Typ, UnixSeconds};
 use brink_signing::sign_document;
@@ -67,21 +68,25 @@ struct Given<'v> {
     knows_keys: bool,
     ratchet: &'v [u8; 32],
     receipt_seq: u64,
+    usage: Option<ReceiptUsage>,
 }
 
 impl Answering<'_> {
-    /// What to record and what to send, for a device whose request was admitted.
+    /// What to record and what to send, for a device whose request was admitted. At activation there is no usage.
     pub(crate) fn compose(
         &self,
         view: &DeviceView,
         proven: &Proven,
         admitted: Admitted,
+        usage: Option<&Judged>,
     ) -> Result<Posting, Refusal> {
         let lost = admitted.lost();
         let licence_floor = lost.and_then(Lost::licence_floor);
         let allotted =
             licence_floor.map_or(view.device.licence_seq, |floor| floor.max(view.device.licence_seq));
-        let Minted { licence: minted, mut notes, reactions } = self.mint_if_needed(view, proven, allotted)?;
+        let renews = usage.is_none_or(|usage| usage.contiguous);
+        let Minted { licence: minted, mut notes, reactions } =
+            self.mint_if_needed(view, proven, (allotted, renews))?;
         let newest = minted.as_ref().or(view.latest.as_ref());
         let newest = newest.ok_or_else(|| self.unlicensable(view))?;
         let next = random::<32>()?;
@@ -98,6 +103,7 @@ impl Answering<'_> {
             knows_keys,
             ratchet: &next,
             receipt_seq: last.saturating_add(1),
+            usage: usage.and_then(|usage| usage.claim.clone()),
         };
         let receipt = self.receipt(view, proven, &given)?;
         let receipt_seq = given.receipt_seq;
@@ -107,7 +113,8 @@ impl Answering<'_> {
             true => notices::sections(&view.notices, &proven.notices, &self.in_force.keyset),
             false => Vec::new(),
         };
-        let response = ExchangeResponse { receipt, next_ratchet: *next, manifests, licence, sections };
+        let response =
+            ExchangeResponse { receipt: receipt.clone(), next_ratchet: *next, manifests, licence, sections };
         notes.extend(
             lost.and_then(|lost| lost.note(view, |detail| self.note(view, "database.restored", detail))),
         );
@@ -119,6 +126,7 @@ impl Answering<'_> {
             ratchet_next: next,
             restored_by: lost.map(Lost::receipt_seq),
             ratchet_used: admitted.ratchet,
+            receipt,
             bytes: response.encode()?,
         };
         let report = Some(self.report(view, proven));
@@ -136,11 +144,16 @@ impl Answering<'_> {
     }
 
     /// A new token if there is something to say. A device that has a licence keeps it when none can be minted now.
-    fn mint_if_needed(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Result<Minted, Refusal> {
+    fn mint_if_needed(
+        &self,
+        view: &DeviceView,
+        proven: &Proven,
+        terms: (u64, bool),
+    ) -> Result<Minted, Refusal> {
         if !view.device.status.may_be_licensed() {
             return Ok(Minted::default());
         }
-        match self.mint(view, proven, allotted) {
+        match self.mint(view, proven, terms) {
             Ok(minted) => Ok(minted),
             Err(error) if view.latest.is_some() => {
                 tracing::warn!(device = %view.device.id, %error, "no licence was minted");
@@ -150,11 +163,21 @@ impl Answering<'_> {
         }
     }
 
-    fn mint(&self, view: &DeviceView, proven: &Proven, allotted: u64) -> Result<Minted, MintError> {
+    /// `renews` is false for a device that keeps its usage back: what it has lasts as long as it lasts.
+    fn mint(
+        &self,
+        view: &DeviceView,
+        proven: &Proven,
+        (allotted, renews): (u64, bool),
+    ) -> Result<Minted, MintError> {
         let desired = desired(&self.mint_terms(), view)?;
         let why = match occasion(&desired.draft, view.latest.as_ref(), self.now)? {
             None if has_withdrawn_newest(view) => Some(Occasion::Resumed),
             None if holds_what_is_lost(view, proven, allotted) => Some(Occasion::Restored),
+            Some(Occasion::Renewal) if !renews => {
+                tracing::warn!(device = %view.device.id, "no licence is renewed while usage is kept back");
+                None
+            }
             why => why,
         };
         let claim = self.claim_ahead(view, proven, allotted);
@@ -265,7 +288,7 @@ impl Answering<'_> {
             ks: self.in_force.keyset.version(),
             lic: ReceiptLicence { seq: given.licence_seq, jti: newest.jti.clone(), state },
             next_after: if soon { CONFIRM_SECONDS } else { REFRESH_SECONDS },
-            usage: None,
+            usage: given.usage.clone(),
         };
         let payload = claims.to_json_bytes().map_err(|e| Refusal::Encode(e.to_string()))?;
         Ok(sign_document(&*self.in_force.keys.receipt, Typ::Receipt, &payload)?)

@@ -9,6 +9,7 @@ use crate::restored::Lost;
 use crate::seat_reports::{self, Reported};
 use crate::storage::{AnswerKind, DeviceStatus, DeviceView, Posting, StorageError};
 use crate::suspicion;
+use crate::usage::{self, Reading};
 
 /// What a request turns out to be.
 enum Admission {
@@ -57,9 +58,13 @@ fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Ref
     let answering = issuer.answering()?;
     let replayed = issuer.storage.was_answered(&proven.claims.dev, &proven.mark)?;
     let seats = seat_reports::read(&answering, proven).map_err(unknown_device)?;
+    let usage = usage::read(&answering, proven);
+    let mut asked = usage.as_ref().map(Reading::asked).unwrap_or_default();
+    asked.epochs.push(proven.claims.epoch);
+    let said = Said { seats: &seats, usage: usage.as_ref(), replayed };
     let mut outcome = None;
-    let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &mut |view| {
-        let (result, posting) = plan(&answering, (view, proven), (&seats, replayed));
+    let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &asked, &mut |view| {
+        let (result, posting) = plan(&answering, (view, proven), &said);
         outcome = Some(result);
         posting
     });
@@ -67,27 +72,36 @@ fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Ref
     Ok(ran(outcome)?)
 }
 
+/// What a request says that was read before the transaction.
+struct Said<'a> {
+    seats: &'a Reported,
+    usage: Option<&'a Reading>,
+    /// Whether it was answered before.
+    replayed: bool,
+}
+
 type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>);
 
-fn plan(
-    answering: &Answering<'_>,
-    (view, proven): (&DeviceView, &Proven),
-    (seats, replayed): (&Reported, bool),
-) -> Outcome {
+fn plan(answering: &Answering<'_>, (view, proven): (&DeviceView, &Proven), said: &Said<'_>) -> Outcome {
     match admit(answering, view, proven) {
         Admission::Repeated => (None, None),
         Admission::Refused(refusal) => {
-            let evidence = suspicion::posting(answering, view, (proven, replayed), &refusal);
+            let evidence = suspicion::posting(answering, view, (proven, said.replayed), &refusal);
             (Some(Err(refusal)), evidence)
         }
-        Admission::New(admitted) => match answering.compose(view, proven, admitted) {
-            Ok(mut posting) => {
-                seat_reports::settle(answering, (view, proven), seats, &mut posting);
-                let bytes = posting.answer.as_ref().map(|answer| answer.bytes.clone()).unwrap_or_default();
-                (Some(Ok(bytes)), Some(posting))
+        Admission::New(admitted) => {
+            let judged = usage::judge(answering, (view, proven), said.usage);
+            match answering.compose(view, proven, admitted, Some(&judged)) {
+                Ok(mut posting) => {
+                    seat_reports::settle(answering, (view, proven), said.seats, &mut posting);
+                    usage::settle(answering, (view, proven), judged, &mut posting);
+                    let bytes =
+                        posting.answer.as_ref().map(|answer| answer.bytes.clone()).unwrap_or_default();
+                    (Some(Ok(bytes)), Some(posting))
+                }
+                Err(refusal) => (Some(Err(refusal)), None),
             }
-            Err(refusal) => (Some(Err(refusal)), None),
-        },
+        }
     }
 }
 

@@ -47,6 +47,7 @@ pub mod standing;
 pub mod storage;
 pub mod subscription;
 mod suspicion;
+pub mod usage;
 
 pub use issuer::{Issuer, OpenError};
 pub use refusal::Refusal;

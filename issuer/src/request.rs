@@ -10,6 +10,7 @@ use brink_license::exchange::{
     NoticesHeld, RequestBody, RequestKind, body_sha256,
 };
 use brink_license::token::{RequestClaims, TokenError};
+use brink_license::usage::UsageSection;
 use brink_license::{IssuerName, PublicKey};
 
 /// A request whose proof verified under the key that it carries. Its body is covered by the proof and still closed.
@@ -37,6 +38,8 @@ pub(crate) struct Proven {
     pub(crate) notices: NoticesHeld,
     /// What it says of its unnamed seats, as it came.
     pub(crate) seats: Option<Vec<u8>>,
+    /// What it says of usage.
+    pub(crate) usage: Option<UsageSection>,
     pub(crate) mark: AnswerMark,
     pub(crate) sent: ExchangeRequest,
 }
@@ -78,6 +81,10 @@ impl Signed {
             }
         };
         let notices = NoticesHeld::read(&body.sections)?;
+        let usage = match self.kind {
+            AnswerKind::Activate => None,
+            AnswerKind::Exchange => UsageSection::read(&body.sections)?,
+        };
         let body_sha256 = body_sha256(&self.sent.body);
         let (kind, ctr) = (self.kind, self.claims.ctr);
         let mark = AnswerMark { kind, ctr, body_sha256, nonce: Some(self.claims.nonce) };
@@ -88,6 +95,7 @@ impl Signed {
             last_receipt: body.last_receipt,
             notices,
             seats: seat_reports::section(body.sections),
+            usage,
             mark,
             sent: self.sent,
         };

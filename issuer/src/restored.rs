@@ -8,7 +8,9 @@ use crate::answer::Answering;
 use crate::request::Proven;
 use crate::storage::{AuditNote, DeviceView};
 use brink_license::keyset::KeyUse;
-use brink_license::token::{Authority, ReceiptClaims, ReceiptExpected, SEQ_JUMP_MAX, verify};
+use brink_license::token::{
+    Authority, Cursor, ReceiptClaims, ReceiptExpected, SEQ_JUMP_MAX, Verified, verify,
+};
 
 /// Most lost answers that are believed: a device that counts further ahead would skip numbers beyond what it can take.
 const LOST_ANSWERS_MAX: u64 = SEQ_JUMP_MAX / 2;
@@ -23,18 +25,30 @@ pub(crate) struct Lost {
     answers: u64,
 }
 
+/// The receipt in a request, if it is one of ours for that device and epoch.
+fn receipt(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Option<Verified<ReceiptClaims>> {
+    let expected = ReceiptExpected {
+        issuer: answering.issuer.name.clone(),
+        device: Some(view.device.id.clone()),
+        epoch: Some(view.device.epoch),
+        pending: None,
+    };
+    let token = proven.last_receipt.as_ref()?;
+    let authority = Authority::Issuer(&answering.in_force.keyset, KeyUse::Receipt);
+    verify::<ReceiptClaims>(token.as_bytes(), authority, &expected).ok()
+}
+
+/// How far the receipt in a request had each chain of usage on record.
+pub(crate) fn acknowledged(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Vec<Cursor> {
+    let receipt = receipt(answering, view, proven);
+    let ours = receipt.as_ref().map(Verified::claims).filter(|receipt| receipt.tenant == view.tenant.id);
+    ours.and_then(|receipt| receipt.usage.as_ref()).map(|usage| usage.cursors.clone()).unwrap_or_default()
+}
+
 impl Lost {
     /// The evidence in this request, if there is any.
     pub(crate) fn shown_by(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Option<Self> {
-        let expected = ReceiptExpected {
-            issuer: answering.issuer.name.clone(),
-            device: Some(view.device.id.clone()),
-            epoch: Some(view.device.epoch),
-            pending: None,
-        };
-        let token = proven.last_receipt.as_ref()?;
-        let authority = Authority::Issuer(&answering.in_force.keyset, KeyUse::Receipt);
-        let receipt = verify::<ReceiptClaims>(token.as_bytes(), authority, &expected).ok()?;
+        let receipt = receipt(answering, view, proven)?;
         let receipt = receipt.claims();
         let exchange = &view.device.exchange;
         let repeated = exchange.restored_by == Some(receipt.seq);

@@ -94,7 +94,12 @@ fn of_answered(answered: &Answered) -> serde_json::Value {
     })
 }
 
-fn consequence(answering: &Answering<'_>, view: &DeviceView, code: &'static str) -> Option<Consequence> {
+/// What the tenant's policy does about two histories of one device, if that is not done already.
+pub(crate) fn consequence(
+    answering: &Answering<'_>,
+    view: &DeviceView,
+    code: &'static str,
+) -> Option<Consequence> {
     let (device, policy) = (&view.device, view.tenant.clones);
     let note = |action, detail| AuditNote {
         at: answering.now,

@@ -1,5 +1,9 @@
 //! A whole issuer in a temporary directory, with a clock that tests turn, and devices with real keys.
 
+mod journal;
+
+pub(crate) use journal::Journal;
+
 use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
 use crate::assignment::AssignmentOrder;
 use crate::catalog::Catalog;
@@ -18,8 +22,9 @@ use brink_license::keyset::{KeyUse, Keyset, TrustAnchor};
 use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{
     Authority, Enforce, LicenceClaims, LicenceExpected, Notices, ReceiptClaims, ReceiptExpected,
-    RequestClaims, Seats, VerifiedLicence, VerifiedReceipt, verify,
+    ReceiptUsage, RequestClaims, Seats, VerifiedLicence, VerifiedReceipt, verify,
 };
+use brink_license::usage::UsageSection;
 use brink_license::{CameraId, DeviceId, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
 use std::path::{Path, PathBuf};
@@ -172,7 +177,24 @@ impl Bench {
             nonce: [7; 32],
             boot_id: "boot-1".into(),
             seats: None,
+            journal: None,
+            usage: None,
         }
+    }
+
+    /// An activated device that meters.
+    pub(crate) fn metering(&self) -> Edge {
+        let mut edge = self.activated();
+        let mut journal = Journal::new(self.clock.now().as_i64() * 1000);
+        journal.begin(&edge.id(), edge.epoch, edge.key.kid());
+        edge.journal = Some(journal);
+        edge
+    }
+
+    /// Time goes on here and there.
+    pub(crate) fn pass_with(&self, edge: &mut Edge, seconds: i64) {
+        self.pass(seconds);
+        edge.journal().pass(seconds * 1000);
     }
 
     /// A device activated by a code of its own.
@@ -230,6 +252,10 @@ pub(crate) struct Edge {
     pub(crate) boot_id: String,
     /// The document of its unnamed seats that it reports.
     pub(crate) seats: Option<String>,
+    /// Its usage, if it meters.
+    pub(crate) journal: Option<Journal>,
+    /// What it says of usage in its next request, in place of what its journal says.
+    pub(crate) usage: Option<UsageSection>,
 }
 
 impl Edge {
@@ -268,9 +294,29 @@ impl Edge {
         };
         let seats =
             self.seats.clone().map(|token| Section { kind: SEATS_SECTION, bytes: token.into_bytes() });
-        let sections = seats.into_iter().collect();
+        let usage = match &kind {
+            RequestKind::Activate { .. } | RequestKind::ClockReset { .. } => None,
+            RequestKind::Exchange => self.usage.take().or_else(|| self.says_of_usage()),
+        };
+        let usage = usage.map(|usage| usage.section().unwrap());
+        let sections = seats.into_iter().chain(usage).collect();
         let body = RequestBody { kind, report, last_receipt, sections }.encode().unwrap();
         self.signed(htu, body, |_| {})
+    }
+
+    pub(crate) fn journal(&mut self) -> &mut Journal {
+        self.journal.as_mut().unwrap()
+    }
+
+    /// What its journal says now.
+    pub(crate) fn says_of_usage(&mut self) -> Option<UsageSection> {
+        let (key, issuer) = (Arc::clone(&self.key), self.anchor.issuer().clone());
+        self.journal.as_mut().map(|journal| journal.section(&key, &issuer))
+    }
+
+    /// What the receipt of its last answer says of usage.
+    pub(crate) fn told(&self) -> ReceiptUsage {
+        self.receipt.as_ref().unwrap().claims().usage.clone().unwrap()
     }
 
     /// Signs a body, after `twist` has had its way with the proof.
@@ -343,6 +389,9 @@ impl Edge {
         }
         self.take_up_notices(&response, &keyset);
         self.keyset = Some(keyset);
+        if let (Some(journal), Some(usage)) = (&mut self.journal, &receipt.claims().usage) {
+            journal.take(usage);
+        }
         self.receipt = Some(receipt);
         response.licence.is_some()
     }

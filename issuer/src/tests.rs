@@ -20,3 +20,4 @@ mod seat_reports;
 mod seats;
 mod standing;
 mod suspended;
+mod usage;

@@ -12,10 +12,28 @@ pub(super) struct CatalogFile {
     pub(super) trial: TrialFile,
     #[serde(default)]
     pub(super) quotas: BTreeMap<String, BTreeMap<String, QuotaFile>>,
-    pub(super) meters: BTreeMap<String, String>,
+    pub(super) meters: BTreeMap<String, MeterFile>,
     #[serde(default)]
     pub(super) meter_aliases: BTreeMap<String, String>,
     pub(super) packs: BTreeMap<String, PackFile>,
+}
+
+/// `sms = "messages"`, or `sms = { unit = "messages", cap = "1000" }`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum MeterFile {
+    /// What it counts.
+    Unit(#[allow(dead_code, reason = "it has to be there, and nobody shows it yet")] String),
+    /// The same, and more.
+    Terms(MeterTermsFile),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MeterTermsFile {
+    #[serde(rename = "unit")]
+    _unit: String,
+    pub(super) cap: String,
 }
 
 #[derive(Deserialize)]

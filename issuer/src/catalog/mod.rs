@@ -1,8 +1,10 @@
 //! The catalogue: packs and their features, catalogue prices, trial terms, quotas and meters. Immutable once read.
 
 mod file;
+mod meters;
 
 pub use file::{Every, PackKind, Scope};
+pub use meters::Meters;
 
 use crate::currency::Currency;
 use crate::price::Price;
@@ -129,6 +131,8 @@ pub struct Catalog {
     pub currency: Currency,
     /// Trial terms.
     pub trial: TrialTerms,
+    /// What is known of meters.
+    pub meters: Meters,
     prices: BTreeMap<Slug, CatalogPrice>,
     quotas: BTreeMap<Slug, Vec<QuotaTerm>>,
     packs: BTreeMap<Slug, Pack>,
@@ -153,12 +157,12 @@ impl Catalog {
         if file.trial.cameras == 0 || !(1..=24).contains(&file.trial.months) {
             return Err(invalid("trial", "needs at least one camera and 1 to 24 months"));
         }
-        check_meter_aliases(&file)?;
         let packs = read_packs(&file)?;
         Ok(Self {
             version: file.version,
             currency: file.currency.parse().map_err(|e| invalid("currency", e))?,
             trial: TrialTerms { cameras: file.trial.cameras, months: file.trial.months },
+            meters: Meters::read(&file)?,
             prices: read_prices(&file)?,
             quotas: read_quotas(&file, &packs)?,
             packs,
@@ -205,18 +209,6 @@ fn folded(name: &str) -> String {
 
 fn slug(place: &str, text: &str) -> Result<Slug, CatalogError> {
     Slug::parse(text).map_err(|e| invalid(place, e))
-}
-
-fn check_meter_aliases(file: &file::CatalogFile) -> Result<(), CatalogError> {
-    for (alias, meter) in &file.meter_aliases {
-        if file.meters.contains_key(alias) || !file.meters.contains_key(meter) {
-            return Err(invalid(
-                format!("meter_aliases.{alias}"),
-                "must lead from an unused name to a known meter",
-            ));
-        }
-    }
-    file.meters.keys().try_for_each(|meter| slug("meters", meter).map(drop))
 }
 
 fn read_packs(file: &file::CatalogFile) -> Result<BTreeMap<Slug, Pack>, CatalogError> {
@@ -376,6 +368,7 @@ mod tests {
             ("\"near_miss\", ", "\"near_miss\", \"near_miss\", ", "packs.advanced_analytics"),
             ("\"near_miss\", ", "\"Near Miss\", ", "packs.advanced_analytics"),
             ("llm_tokens = \"llm_token\"", "llm_token = \"llm_token\"", "meter_aliases.llm_token"),
+            ("sms = \"messages\"", "sms = { unit = \"messages\", cap = \"-1\" }", "meters.sms.cap"),
         ] {
             let message = refused(from, to);
             assert!(message.contains(place), "{to}: {message}");

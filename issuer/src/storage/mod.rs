@@ -13,6 +13,7 @@ mod plans;
 mod rows;
 mod seats;
 pub mod sqlite;
+mod usage;
 
 pub use books::{
     ChainRow, ChainStanding, CorrectionPlace, CorrectionRow, CorrectionView, Held, LossRow, NewCorrection,
@@ -35,6 +36,10 @@ pub use rows::{
 };
 
 pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
+pub use usage::{
+    ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage, Quarantine,
+    QuarantineReason, RecountedRecord, StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
+};
 
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::path::PathBuf;
@@ -235,11 +240,19 @@ pub trait Storage: UsageBooks {
         plan: Plan<'_, ActivationView, Activation>,
     ) -> Result<(), StorageError>;
 
-    /// Records what one device brings and gets: report, licence, answer, notes.
+    /// Records what one device brings and gets: report, licence, answer, usage, notes. The plan sees of usage what is asked.
     fn settle(
         &self,
         device: &DeviceId,
         now: UnixSeconds,
+        asked: &UsageAsked,
         plan: Plan<'_, DeviceView, Posting>,
     ) -> Result<(), StorageError>;
+
+    /// Every sum of a device's usage, while `visit` sees every record that is in them.
+    fn recount(
+        &self,
+        device: &DeviceId,
+        visit: &mut dyn FnMut(&RecountedRecord),
+    ) -> Result<Vec<SumRow>, StorageError>;
 }

@@ -7,6 +7,7 @@ use super::rows::{
     Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow,
 };
 use super::seats::{NewSeatReport, SeatReport};
+use super::usage::{NewUsage, UsageView};
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -108,6 +109,8 @@ pub struct DeviceView {
     pub notices: Vec<IssuedNotice>,
     /// What it said last of its unnamed seats.
     pub seats: Option<SeatReport>,
+    /// Its usage, as far as the request that is settled speaks of it.
+    pub usage: UsageView,
 }
 
 /// Which request a stored answer answers.
@@ -289,6 +292,8 @@ pub struct Answer {
     pub ratchet_used: Option<Zeroizing<[u8; 32]>>,
     /// The receipt that authenticated it instead, after a part of the database was lost.
     pub restored_by: Option<u64>,
+    /// Its receipt, which the answer itself carries.
+    pub receipt: String,
     /// The answer itself.
     pub bytes: Vec<u8>,
 }
@@ -321,6 +326,8 @@ pub struct Posting {
     pub consequence: Option<Consequence>,
     /// What it said of its unnamed seats, if that is new.
     pub seats: Option<NewSeatReport>,
+    /// What it brought of usage.
+    pub usage: Option<NewUsage>,
 }
 
 /// A manifest to add.

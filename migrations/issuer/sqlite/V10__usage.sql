@@ -14,8 +14,13 @@ CREATE TABLE usage_cursors (
   -- The moment of the last record whose own clock was believed: no later one is dated before it.
   event_ms      INTEGER NOT NULL,
   closed        INTEGER NOT NULL CHECK (closed IN (0, 1)),
+  -- Records of it are lost: what a meter without a row in usage_totals has come to is not known.
+  incomplete    INTEGER NOT NULL CHECK (incomplete IN (0, 1)),
   -- Nothing more of it is taken: it contradicted what is on record.
   forked_at     INTEGER,
+  -- Up to where a receipt of ours had it that went with a part of this database.
+  acknowledged_seq  INTEGER,
+  acknowledged_hash BLOB CHECK (length(acknowledged_hash) = 32),
   -- What the device said last of it.
   reported_seq  INTEGER NOT NULL,
   reported_hash BLOB NOT NULL CHECK (length(reported_hash) = 32),
@@ -42,6 +47,8 @@ CREATE TABLE usage_records (
   tenant      TEXT NOT NULL,
   received_at INTEGER NOT NULL,
   event_ms    INTEGER NOT NULL,
+  -- Of sums: none of their quarters is before that of this moment, and none behind that of `received_at`.
+  floor_ms    INTEGER,
   -- Set aside: it is in no sum until somebody replays it.
   quarantined INTEGER NOT NULL CHECK (quarantined IN (0, 1)),
   bytes       BLOB NOT NULL,
@@ -128,8 +135,11 @@ CREATE TABLE usage_corrections (
 
 CREATE INDEX usage_corrections_by_tenant ON usage_corrections (tenant, quarter);
 
+-- The key of an activation that is over, by its device alone.
+CREATE INDEX past_epochs_by_device ON past_epochs (device, epoch);
+
 -- Records are never edited; quarantine alone is lifted.
-CREATE TRIGGER usage_records_kept_1 BEFORE UPDATE OF device, epoch, seq, from_seq, tenant, received_at, event_ms, bytes ON usage_records
+CREATE TRIGGER usage_records_kept_1 BEFORE UPDATE OF device, epoch, seq, from_seq, tenant, received_at, event_ms, floor_ms, bytes ON usage_records
   BEGIN SELECT RAISE(ABORT, 'usage_records is insert-only'); END;
 CREATE TRIGGER usage_records_kept_2 BEFORE DELETE ON usage_records BEGIN SELECT RAISE(ABORT, 'usage_records is insert-only'); END;
 CREATE TRIGGER usage_losses_kept_1 BEFORE UPDATE ON usage_losses BEGIN SELECT RAISE(ABORT, 'usage_losses is insert-only'); END;

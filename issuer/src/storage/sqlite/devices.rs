@@ -8,7 +8,9 @@ use super::{
     StorageError, cameras, extensions, past, postings, retirement, revocations, seats, standing, tenants,
 };
 use crate::minting::MINTS_MAX;
-use crate::storage::{DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow};
+use crate::storage::{
+    DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow, UsageView,
+};
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
 use rusqlite::{Row, Transaction, params};
 
@@ -47,6 +49,7 @@ pub(super) fn view(
         reactions: postings::reactions(tx, id)?,
         notices: notices(tx, &device, now)?,
         seats: seats::last(tx, id)?,
+        usage: UsageView::default(),
         device,
     })
 }

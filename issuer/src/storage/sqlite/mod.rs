@@ -16,13 +16,15 @@ mod revocations;
 mod seats;
 mod standing;
 mod tenants;
+mod usage;
 
 use super::{
     Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, AuditNote, CameraChange,
     ClockResetView, DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow,
     LicenceRow, NewAnew, NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations,
-    NewSubscription, Plan, Posting, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown,
-    StandingChange, Storage, StorageError, SubscriptionView, TenantRow,
+    NewSubscription, Plan, Posting, RecountedRecord, Retirement, RetirementView, RevocationsView,
+    SeatConflict, SeatsKnown, StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow,
+    UsageAsked,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -349,13 +351,23 @@ impl Storage for SqliteStorage {
         &self,
         device: &DeviceId,
         now: UnixSeconds,
+        asked: &UsageAsked,
         plan: Plan<'_, DeviceView, Posting>,
     ) -> Result<(), StorageError> {
         self.write(|tx| {
-            let view = devices::view(tx, device, now)?;
+            let mut view = devices::view(tx, device, now)?;
+            view.usage = usage::view(tx, &view.device, asked)?;
             let Some(posting) = plan(&view) else { return Ok(()) };
             postings::record(tx, (device, view.device.epoch), now, &posting)
         })
+    }
+
+    fn recount(
+        &self,
+        device: &DeviceId,
+        visit: &mut dyn FnMut(&RecountedRecord),
+    ) -> Result<Vec<SumRow>, StorageError> {
+        self.read(|tx| usage::recount(tx, device, visit))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What settling with a device records, in the order in which it depends on itself.
 
 use super::columns::{self, bytes32, column, int, kind_text, optional_seconds, seconds, uint};
-use super::{StorageError, devices, note, past, seats, standing};
+use super::{StorageError, devices, note, past, seats, standing, usage};
 use crate::storage::{
     Answer, AnswerKind, AnswerMark, Answered, Consequence, LicenceRow, Posting, Reaction, Report, Seen,
 };
@@ -32,6 +32,9 @@ pub(super) fn record(
     }
     if let Some(report) = &posting.seats {
         seats::record(tx, device, report)?;
+    }
+    if let Some(brought) = &posting.usage {
+        usage::record(tx, device, brought)?;
     }
     posting.reactions.iter().try_for_each(|reaction| remember(tx, device, reaction))?;
     posting.notes.iter().try_for_each(|line| note(tx, line))?;

@@ -108,7 +108,9 @@ fn a_plan_that_panics_leaves_the_database_as_it_was() {
     let edge = bench.activated();
     let storage = &bench.admin.storage;
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        storage.settle(&edge.id(), UnixSeconds::new(0), &mut |_| panic!("a plan with a fault"))
+        storage.settle(&edge.id(), UnixSeconds::new(0), &Default::default(), &mut |_| {
+            panic!("a plan with a fault")
+        })
     }));
     assert!(panicked.is_err());
     assert_eq!(bench.view(&edge.id()).device.status, DeviceStatus::Active);

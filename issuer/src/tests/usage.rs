@@ -1,0 +1,62 @@
+//! Usage of devices, from their journals into the books.
+
+mod flows;
+
+use crate::testkit::{Bench, Edge};
+use brink_license::usage::Entry;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+
+/// What is on record, by meter and resource.
+type Sums = BTreeMap<(String, String), u128>;
+
+fn sums(bench: &Bench) -> Sums {
+    let connection = Connection::open(bench.data.database()).unwrap();
+    let mut statement = connection.prepare("SELECT meter, resource, quantity FROM usage_rollups").unwrap();
+    let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, [u8; 16]>(2)?)));
+    let mut sums = Sums::new();
+    for row in rows.unwrap() {
+        let (key, quantity) = row.unwrap();
+        *sums.entry(key).or_default() += u128::from_be_bytes(quantity);
+    }
+    sums
+}
+
+/// One number out of the database.
+fn number(bench: &Bench, sql: &str) -> i64 {
+    Connection::open(bench.data.database()).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// Every text of a column.
+fn texts(bench: &Bench, sql: &str) -> Vec<String> {
+    let connection = Connection::open(bench.data.database()).unwrap();
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// What stands in the journal, by meter and resource, as far as it is kept.
+fn recorded(edge: &Edge) -> Sums {
+    let mut sums = Sums::new();
+    let chains = &edge.journal.as_ref().unwrap().chains;
+    for kept in chains.iter().flat_map(|chain| &chain.kept) {
+        let mut add = |meter: &str, resource: Option<&brink_license::ResourceId>, quantity| {
+            let resource = resource.map(ToString::to_string).unwrap_or_default();
+            *sums.entry((meter.to_owned(), resource)).or_default() += u128::from(quantity);
+        };
+        match &kept.record.entry {
+            Entry::Usage(usage) => add(usage.meter.as_str(), usage.resource.as_ref(), usage.quantity),
+            Entry::Fold(fold) => {
+                fold.named().for_each(|(meter, sum)| add(meter.as_str(), sum.resource.as_ref(), sum.quantity))
+            }
+            Entry::Recover(_) | Entry::Close => {}
+        }
+    }
+    sums
+}
+
+/// The sums that are kept are those of the records that are kept.
+fn agrees(bench: &Bench, edge: &Edge) {
+    let meters = &bench.issuer.catalog.meters;
+    let differing = crate::usage::recount(&*bench.admin.storage, &edge.id(), meters).unwrap();
+    assert_eq!(differing, []);
+}

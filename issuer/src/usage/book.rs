@@ -1,0 +1,218 @@
+//! What the records of a batch add to the sums of their customer, and which of them are set aside.
+
+use super::links::Link;
+use super::moment::Timeline;
+use crate::catalog::Meters;
+use crate::storage::{NewRecord, Quarantine, QuarantineReason, Sum, SumKey};
+use brink_license::usage::{Entry, Fold, MeterTotal, Quantity, Record, Usage};
+use brink_license::{ResourceId, Slug};
+use std::collections::BTreeMap;
+
+/// One use, or the sum of many.
+pub(crate) type Part = (SumKey, Sum);
+
+/// The sums that a record stands for, by the catalogue's names of its meters; `bounds` are the moments that no sum of
+/// sums lies outside of.
+pub(crate) fn parts(record: &Record, event_ms: i64, bounds: (i64, i64), meters: &Meters) -> Vec<Part> {
+    let key = |quarter, meter: &Slug, resource: &Option<ResourceId>| SumKey {
+        quarter,
+        meter: meters.meant(meter).clone(),
+        resource: resource.clone(),
+    };
+    match &record.entry {
+        Entry::Usage(usage) => {
+            let sum = Sum { quantity: usage.quantity.into(), count: i64::from(usage.count), records: 1 };
+            vec![(key(Timeline::quarter(event_ms), &usage.meter, &usage.resource), sum)]
+        }
+        Entry::Fold(fold) => {
+            let named = fold.named().map(|(meter, sum)| {
+                let quarter = Timeline::quarter_of_sum(sum.quarter, bounds);
+                let count = i64::try_from(sum.count).unwrap_or(i64::MAX);
+                let of = Sum { quantity: sum.quantity.into(), count, records: i64::from(sum.records) };
+                (key(quarter, meter, &sum.resource), of)
+            });
+            named.collect()
+        }
+        Entry::Recover(_) | Entry::Close => Vec::new(),
+    }
+}
+
+/// The books of one chain, while a batch is entered.
+#[derive(Debug)]
+pub(crate) struct Books<'a> {
+    meters: &'a Meters,
+    line: Timeline,
+    totals: BTreeMap<Slug, Quantity>,
+    incomplete: bool,
+    forgot: bool,
+    entered: BTreeMap<Slug, Quantity>,
+    sums: BTreeMap<SumKey, Sum>,
+    records: Vec<NewRecord>,
+}
+
+/// What came of a batch.
+#[derive(Debug)]
+pub(crate) struct Booked {
+    /// The records, each with when it was and why it is set aside.
+    pub(crate) records: Vec<NewRecord>,
+    /// What they add.
+    pub(crate) sums: BTreeMap<SumKey, Sum>,
+    /// What meters have come to.
+    pub(crate) totals: BTreeMap<Slug, Quantity>,
+    /// Whether what they had come to before is forgotten.
+    pub(crate) totals_lost: bool,
+    /// Whether what a meter has come to may be unknown.
+    pub(crate) incomplete: bool,
+    /// The last moment that was believed.
+    pub(crate) event_ms: i64,
+}
+
+impl<'a> Books<'a> {
+    /// As they are on record.
+    pub(crate) fn open(
+        meters: &'a Meters,
+        line: Timeline,
+        totals: BTreeMap<Slug, Quantity>,
+        incomplete: bool,
+    ) -> Self {
+        let (entered, sums) = (BTreeMap::new(), BTreeMap::new());
+        Self { meters, line, totals, incomplete, forgot: false, entered, sums, records: Vec::new() }
+    }
+
+    /// Records are lost, or cannot be read: what meters have come to is what the next record of each says.
+    pub(crate) fn forget(&mut self) {
+        self.totals.clear();
+        self.entered.clear();
+        (self.incomplete, self.forgot) = (true, true);
+    }
+
+    /// Enters the next record.
+    pub(crate) fn enter(&mut self, link: &Link) {
+        let floor_ms = self.line.floor_ms;
+        let (event_ms, is_sums, quarantine) = match &link.record {
+            Ok(record) => {
+                let event_ms = self.line.date(&record.at);
+                let is_sums = matches!(record.entry, Entry::Fold(_));
+                (event_ms, is_sums, self.enter_read(record, (event_ms, floor_ms)).err())
+            }
+            Err(error) => {
+                self.forget();
+                let detail = error.to_string();
+                (floor_ms, false, Some(Quarantine { reason: QuarantineReason::Unreadable, detail }))
+            }
+        };
+        let floor_ms = is_sums.then_some(floor_ms);
+        let (seq, from, bytes) = (link.seq, link.from, link.bytes.clone());
+        self.records.push(NewRecord { seq, from, event_ms, floor_ms, bytes, quarantine });
+    }
+
+    /// What is set aside counts towards the totals all the same, or all that follows would be as well.
+    fn enter_read(&mut self, record: &Record, (event_ms, floor_ms): (i64, i64)) -> Result<(), Quarantine> {
+        match &record.entry {
+            Entry::Recover(_) => self.forget(),
+            Entry::Close => {}
+            Entry::Usage(usage) => self.continues(usage)?,
+            Entry::Fold(fold) => self.continues_by_sums(record.seq, fold)?,
+        }
+        self.check_caps(record)?;
+        let bounds = (floor_ms, self.line.received_ms);
+        let parts = parts(record, event_ms, bounds, self.meters);
+        if let Some((late, _)) = parts.iter().find(|(key, _)| self.line.is_late(key.quarter)) {
+            let detail = format!("{} of quarter {} comes too late", late.meter, late.quarter);
+            return Err(Quarantine { reason: QuarantineReason::Late, detail });
+        }
+        for (key, sum) in parts {
+            let entry = self.sums.entry(key).or_default();
+            *entry = entry.plus(sum);
+        }
+        Ok(())
+    }
+
+    fn before(&self, meter: &Slug) -> Option<Quantity> {
+        let unknown = (!self.incomplete).then_some(Quantity::ZERO);
+        self.totals.get(meter).copied().or(unknown)
+    }
+
+    fn now_at(&mut self, meter: &Slug, total: Quantity) {
+        self.totals.insert(meter.clone(), total);
+        self.entered.insert(meter.clone(), total);
+    }
+
+    fn continues(&mut self, usage: &Usage) -> Result<(), Quarantine> {
+        let (meter, total, quantity) = (&usage.meter, usage.total, usage.quantity);
+        let before = self.before(meter);
+        self.now_at(meter, total);
+        let is_sound = match before {
+            Some(before) => before.plus(quantity) == Ok(total),
+            None => total >= quantity,
+        };
+        if is_sound {
+            return Ok(());
+        }
+        let known = before.map_or_else(|| "what is not known".to_owned(), |before| before.to_string());
+        let detail = format!("{meter}: {known} and {quantity} are not {total}");
+        Err(Quarantine { reason: QuarantineReason::Total, detail })
+    }
+
+    fn continues_by_sums(&mut self, seq: u64, fold: &Fold) -> Result<(), Quarantine> {
+        let records: u64 = fold.sums.iter().map(|sum| u64::from(sum.records)).sum();
+        let stands_for = (seq - fold.from).saturating_add(1);
+        let is_sound =
+            records == stands_for && fold.totals_after(|meter| self.total_before(fold, meter)).is_some();
+        for after in &fold.meters {
+            self.now_at(&after.meter, after.after.total);
+        }
+        if is_sound {
+            return Ok(());
+        }
+        let detail = format!("the sums of records {} to {seq} do not continue those before", fold.from);
+        Err(Quarantine { reason: QuarantineReason::Total, detail })
+    }
+
+    /// What a meter had come to before a fold. Only the quantity is on record; the rest is as the fold implies.
+    fn total_before(&self, fold: &Fold, meter: &Slug) -> Option<MeterTotal> {
+        let after = fold.meters.iter().find(|known| known.meter == *meter)?.after.clone();
+        let of_meter = || fold.named().filter(|(name, _)| *name == meter).map(|(_, sum)| sum);
+        let (mut quantity, mut records, mut count) = (0_u128, 0_u64, 0_u64);
+        for sum in of_meter() {
+            quantity = quantity.saturating_add(sum.quantity.into());
+            records = records.saturating_add(u64::from(sum.records));
+            count = count.saturating_add(sum.count);
+        }
+        let implied = u128::from(after.total).checked_sub(quantity);
+        let implied = implied.and_then(|units| Quantity::try_from(units).ok());
+        Some(MeterTotal {
+            total: self.before(meter).or(implied).unwrap_or_default(),
+            records: after.records.saturating_sub(records),
+            count: after.count.saturating_sub(count),
+            ..after
+        })
+    }
+
+    fn check_caps(&self, record: &Record) -> Result<(), Quarantine> {
+        let above = |meter: &Slug, quantity: Quantity, count: u64| {
+            let cap = self.meters.cap(meter)?;
+            let most = u128::from(cap).saturating_mul(u128::from(count));
+            let detail = || format!("{meter}: {quantity} in {count} uses, and one is at most {cap}");
+            (u128::from(quantity) > most).then(detail)
+        };
+        let found = match &record.entry {
+            Entry::Usage(usage) => above(&usage.meter, usage.quantity, u64::from(usage.count)),
+            Entry::Fold(fold) => fold.named().find_map(|(meter, sum)| above(meter, sum.quantity, sum.count)),
+            Entry::Recover(_) | Entry::Close => None,
+        };
+        found.map_or(Ok(()), |detail| Err(Quarantine { reason: QuarantineReason::Cap, detail }))
+    }
+
+    /// What is to be recorded.
+    pub(crate) fn close(self) -> Booked {
+        Booked {
+            records: self.records,
+            sums: self.sums,
+            totals: self.entered,
+            totals_lost: self.forgot,
+            incomplete: self.incomplete,
+            event_ms: self.line.floor_ms,
+        }
+    }
+}
