@@ -50,6 +50,18 @@ impl Amount {
         self.0.checked_add(other.0).and_then(Self::of_units).ok_or(TooLarge)
     }
 
+    /// Both together, or the largest: for what is counted until it is full.
+    #[must_use]
+    pub fn saturating_plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0).clamp(-UNITS_MAX, UNITS_MAX))
+    }
+
+    /// Of this many units, or the largest.
+    #[must_use]
+    pub fn saturating_of(units: u128) -> Self {
+        Self(i128::try_from(units).unwrap_or(UNITS_MAX).min(UNITS_MAX))
+    }
+
     /// As a column holds it: 16 bytes with the highest first, two's complement. Of what is not negative these are the
     /// bytes of a quantity too.
     #[must_use]
@@ -67,7 +79,7 @@ impl Amount {
 impl From<Quantity> for Amount {
     /// A quantity is below 10^38, which is below 2^127.
     fn from(quantity: Quantity) -> Self {
-        Self(i128::try_from(u128::from(quantity)).unwrap_or(UNITS_MAX))
+        Self::saturating_of(quantity.into())
     }
 }
 

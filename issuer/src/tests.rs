@@ -11,6 +11,7 @@ mod keys;
 mod ledger;
 mod licence;
 mod reactivated;
+mod reports;
 mod restored;
 mod retired;
 mod revocations;

@@ -59,15 +59,13 @@ mod tests {
     #[test]
     fn the_hour_that_clocks_go_through_twice_is_two() {
         let berlin = chrono_tz::Europe::Berlin;
-        let hours =
-            ["2026-10-25T00:45:00Z", "2026-10-25T01:45:00Z"].map(|at| label(Grain::Hour, at, berlin));
+        let hours = ["2026-10-25T00:45:00Z", "2026-10-25T01:45:00Z"].map(|at| label(Grain::Hour, at, berlin));
         assert_eq!(hours, ["2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00"]);
         let adelaide = chrono_tz::Australia::Adelaide;
         assert_eq!(label(Grain::Hour, "2026-04-04T14:15:00Z", adelaide), "2026-04-05T00:00:00+10:30");
         // On Lord Howe Island clocks go back by half an hour.
         let island = chrono_tz::Australia::Lord_Howe;
-        let hours =
-            ["2026-04-04T14:45:00Z", "2026-04-04T15:00:00Z"].map(|at| label(Grain::Hour, at, island));
+        let hours = ["2026-04-04T14:45:00Z", "2026-04-04T15:00:00Z"].map(|at| label(Grain::Hour, at, island));
         assert_eq!(hours, ["2026-04-05T01:00:00+11:00", "2026-04-05T01:00:00+10:30"]);
     }
 

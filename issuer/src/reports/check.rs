@@ -49,7 +49,9 @@ pub enum Difference {
         to: u64,
     },
     /// A cursor that is not where its records end.
-    #[error("device {device}, activation {epoch}: the records end at {found}, and the cursor stands at {cursor} or has another hash")]
+    #[error(
+        "device {device}, activation {epoch}: the records end at {found}, and the cursor stands at {cursor} or has another hash"
+    )]
     Cursor {
         /// The device.
         device: DeviceId,
@@ -71,7 +73,9 @@ pub enum Difference {
         seq: u64,
     },
     /// What a meter has come to is not what its records say.
-    #[error("device {device}, activation {epoch}: {meter} has come to {kept} in the books, and to {counted} by its records")]
+    #[error(
+        "device {device}, activation {epoch}: {meter} has come to {kept} in the books, and to {counted} by its records"
+    )]
     Total {
         /// The device.
         device: DeviceId,
@@ -85,7 +89,9 @@ pub enum Difference {
         counted: Amount,
     },
     /// A sum is not what its records say.
-    #[error("device {device}: {meter} of {resource:?} in quarter {quarter} is {kept} in the books, and {counted} by its records")]
+    #[error(
+        "device {device}: {meter} of {resource:?} in quarter {quarter} is {kept} in the books, and {counted} by its records"
+    )]
     Sum {
         /// The device.
         device: DeviceId,
@@ -109,6 +115,14 @@ pub struct Tally {
     pub amount: Amount,
     /// How many uses.
     pub uses: u64,
+}
+
+impl Tally {
+    /// Full is full, in whatever order it came.
+    fn add(&mut self, amount: Amount, uses: u64) {
+        self.amount = self.amount.saturating_plus(amount);
+        self.uses = self.uses.saturating_add(uses);
+    }
 }
 
 impl std::fmt::Display for Tally {
@@ -148,14 +162,15 @@ struct Check<'m> {
     meters: &'m Meters,
     device: Option<DeviceId>,
     chain: Option<ChainCheck>,
-    counted: BTreeMap<SumKey, Tally>,
+    /// As they are kept, and as the records say.
+    sums: BTreeMap<SumKey, (Tally, Tally)>,
     sound: Sound,
 }
 
 impl<'m> Check<'m> {
     fn new(issuer: IssuerName, meters: &'m Meters) -> Self {
         let sound = Sound::default();
-        Self { issuer, meters, device: None, chain: None, counted: BTreeMap::new(), sound }
+        Self { issuer, meters, device: None, chain: None, sums: BTreeMap::new(), sound }
     }
 
     fn take(&mut self, held: Held) -> Result<(), BooksError> {
@@ -176,13 +191,11 @@ impl<'m> Check<'m> {
             Held::Record(record) => {
                 self.in_chain(|chain| chain.record(&record))?;
                 self.sound.records += 1;
-                for row in rows(record, self.meters) {
-                    self.count(row)?;
-                }
+                rows(record, self.meters).into_iter().for_each(|row| self.count(row));
             }
             Held::Sum(sum) => {
                 self.end_chain()?;
-                self.compare(sum)?;
+                self.keep(sum);
             }
         }
         Ok(())
@@ -200,34 +213,31 @@ impl<'m> Check<'m> {
         self.chain.take().map_or(Ok(()), ChainCheck::end).map_err(BooksError::Differs)
     }
 
-    fn count(&mut self, row: RawRow) -> Result<(), BooksError> {
-        let (None, Some(used)) = (&row.quarantined, row.used) else { return Ok(()) };
+    fn count(&mut self, row: RawRow) {
+        let (None, Some(used)) = (&row.quarantined, row.used) else { return };
         let resource = used.resource.map_or_else(String::new, |resource| resource.to_string());
-        let tally = self.counted.entry((row.tenant, row.quarter, used.meter, resource)).or_default();
-        tally.amount = tally.amount.plus(used.quantity)?;
-        tally.uses = tally.uses.saturating_add(u64::try_from(used.count).unwrap_or_default());
-        Ok(())
+        let key = (row.tenant, row.quarter, used.meter, resource);
+        let uses = u64::try_from(used.count).unwrap_or_default();
+        self.sums.entry(key).or_default().1.add(used.quantity, uses);
     }
 
-    fn compare(&mut self, sum: UsageSum) -> Result<(), BooksError> {
+    /// By the name that the meter has now: the catalogue may have learnt another of it since.
+    fn keep(&mut self, sum: UsageSum) {
         self.sound.sums += 1;
-        let key = (sum.tenant, sum.quarter, sum.meter, sum.resource);
-        let counted = self.counted.remove(&key).unwrap_or_default();
-        let kept = Tally { amount: sum.amount, uses: sum.count };
-        if kept == counted { Ok(()) } else { Err(differs(sum.device, key, (kept, counted))) }
+        let meter = self.meters.meant(&sum.meter).clone();
+        let key = (sum.tenant, sum.quarter, meter, sum.resource);
+        self.sums.entry(key).or_default().0.add(sum.amount, sum.count);
     }
 
-    /// What no sum holds differs as well.
     fn end_device(&mut self) -> Result<(), BooksError> {
         self.end_chain()?;
-        match (self.device.take(), std::mem::take(&mut self.counted).pop_first()) {
-            (Some(device), Some((key, counted))) => Err(differs(device, key, (Tally::default(), counted))),
-            (Some(_) | None, _) => Ok(()),
+        let sums = std::mem::take(&mut self.sums);
+        let Some(device) = self.device.take() else { return Ok(()) };
+        match sums.into_iter().find(|(_, (kept, counted))| kept != counted) {
+            None => Ok(()),
+            Some(((_, quarter, meter, resource), (kept, counted))) => {
+                Err(BooksError::Differs(Difference::Sum { device, meter, resource, quarter, kept, counted }))
+            }
         }
     }
-}
-
-fn differs(device: DeviceId, key: SumKey, (kept, counted): (Tally, Tally)) -> BooksError {
-    let (_, quarter, meter, resource) = key;
-    BooksError::Differs(Difference::Sum { device, meter, resource, quarter, kept, counted })
 }

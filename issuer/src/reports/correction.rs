@@ -6,7 +6,9 @@ use super::{BooksError, REASON_CHARS_MAX};
 use crate::admin::{Admin, ran};
 use crate::amount::Amount;
 use crate::calendar::{local_midnight, rfc3339};
-use crate::storage::{AuditNote, CorrectionPlace, CorrectionRow, CorrectionView, NewCorrection, StorageError};
+use crate::storage::{
+    AuditNote, CorrectionPlace, CorrectionRow, CorrectionView, NewCorrection, StorageError,
+};
 use brink_license::usage::QUARTER_MS;
 use brink_license::{DeviceId, ResourceId, Slug, TenantId, UnixSeconds};
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
@@ -86,7 +88,8 @@ impl Admin {
 
 fn check_order(order: &CorrectionOrder, now: UnixSeconds) -> Result<(), BooksError> {
     let reason = order.reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control)
+    {
         return Err(BooksError::Reason);
     }
     if order.quantity == Amount::ZERO {

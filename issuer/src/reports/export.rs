@@ -39,8 +39,21 @@ pub enum Format {
 
 /// What the columns are called, in their order, in either form.
 const COLUMNS: [&str; 15] = [
-    "tenant", "device", "epoch", "seq", "from_seq", "kind", "meter", "resource", "quantity", "count", "event_time",
-    "received_at", "quarter", "quarantined", "reason",
+    "tenant",
+    "device",
+    "epoch",
+    "seq",
+    "from_seq",
+    "kind",
+    "meter",
+    "resource",
+    "quantity",
+    "count",
+    "event_time",
+    "received_at",
+    "quarter",
+    "quarantined",
+    "reason",
 ];
 
 /// Takes rows and ends the file.

@@ -33,13 +33,17 @@ pub enum BooksError {
     #[error("a correction of 0 corrects nothing; give --quantity what is to be added or taken away")]
     Nothing,
     /// A reason that is no line.
-    #[error("a reason has 1 to {REASON_CHARS_MAX} characters, and no control characters; give --reason another text")]
+    #[error(
+        "a reason has 1 to {REASON_CHARS_MAX} characters, and no control characters; give --reason another text"
+    )]
     Reason,
     /// A correction of what is to come.
     #[error("{0} has not been yet; give --at an instant in the past")]
     Future(String),
     /// A device of somebody else.
-    #[error("device {device} is not of tenant {tenant}, nor was it; `device list --tenant {tenant}` names its devices")]
+    #[error(
+        "device {device} is not of tenant {tenant}, nor was it; `device list --tenant {tenant}` names its devices"
+    )]
     OtherTenant {
         /// The device.
         device: DeviceId,
@@ -47,7 +51,9 @@ pub enum BooksError {
         tenant: TenantId,
     },
     /// A meter that is neither in the catalogue nor in any sum.
-    #[error("tenant {tenant} has never used the meter {meter} and the catalogue does not know it; `usage report` names the meters")]
+    #[error(
+        "tenant {tenant} has never used the meter {meter} and the catalogue does not know it; `usage report` names the meters"
+    )]
     UnknownMeter {
         /// The tenant.
         tenant: TenantId,
@@ -67,6 +73,29 @@ pub enum BooksError {
         month: String,
         /// What there is.
         net: Amount,
+    },
+    /// Nothing is in quarantine under this number.
+    #[error("nothing in quarantine has number {0}; `usage quarantine list` names what is")]
+    NotInQuarantine(i64),
+    /// It left the quarantine before.
+    #[error("number {id} left the quarantine at {at}; it is in the sums")]
+    Replayed {
+        /// The number.
+        id: i64,
+        /// When.
+        at: String,
+    },
+    /// It does not pass by the rules of today either.
+    #[error(
+        "number {id} stays in quarantine: {reason}: {detail}; raise the cap in the catalogue, or put it right with `usage correct`"
+    )]
+    StillAside {
+        /// The number.
+        id: i64,
+        /// Why, in one word for scripts.
+        reason: &'static str,
+        /// Why, in words.
+        detail: String,
     },
     /// Something in the books contradicts something else.
     #[error("{0}; keep a copy of the database, and restore it from its backup")]
@@ -92,6 +121,9 @@ impl BooksError {
             Self::OtherTenant { .. } => "OTHER_TENANT",
             Self::UnknownMeter { .. } => "UNKNOWN_METER",
             Self::BelowZero { .. } => "CORRECTION_BELOW_ZERO",
+            Self::NotInQuarantine(_) => "NOT_IN_QUARANTINE",
+            Self::Replayed { .. } => "REPLAYED",
+            Self::StillAside { .. } => "STILL_IN_QUARANTINE",
             Self::Differs(_) => "USAGE_DIFFERS",
             Self::Write(_) => "FILE",
             Self::Storage(_) => "DATABASE",
@@ -106,6 +138,9 @@ impl BooksError {
             | Self::UnknownMeter { .. }
             | Self::BelowZero { .. }
             | Self::Future(_)
+            | Self::NotInQuarantine(_)
+            | Self::Replayed { .. }
+            | Self::StillAside { .. }
             | Self::Differs(_) => true,
             Self::Period(_)
             | Self::TooLarge(_)
@@ -128,6 +163,9 @@ impl BooksError {
             | Self::OtherTenant { .. }
             | Self::UnknownMeter { .. }
             | Self::BelowZero { .. }
+            | Self::NotInQuarantine(_)
+            | Self::Replayed { .. }
+            | Self::StillAside { .. }
             | Self::Differs(_) => false,
         }
     }

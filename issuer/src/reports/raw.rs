@@ -38,7 +38,8 @@ pub(super) struct Used {
 pub(super) fn rows(stored: BookedRecord, meters: &Meters) -> Vec<RawRow> {
     let record = Record::from_bytes(&stored.bytes).ok();
     let bounds = (stored.floor_ms.unwrap_or(stored.event_ms), stored.received_ms);
-    let parts = record.as_ref().map(|record| parts(record, stored.event_ms, bounds, meters)).unwrap_or_default();
+    let parts =
+        record.as_ref().map(|record| parts(record, stored.event_ms, bounds, meters)).unwrap_or_default();
     let row = RawRow {
         kind: record.as_ref().map_or("unreadable", |record| kind(&record.entry)),
         tenant: stored.tenant,
@@ -50,13 +51,13 @@ pub(super) fn rows(stored: BookedRecord, meters: &Meters) -> Vec<RawRow> {
         event_ms: stored.event_ms,
         received_ms: stored.received_ms,
         quarter: quarter_of(stored.event_ms),
-        quarantined: stored.quarantined,
+        quarantined: stored.reason.filter(|_| stored.quarantined),
     };
     if parts.is_empty() {
         return vec![row];
     }
     let of_part = |(key, sum): crate::usage::Part| {
-        let quantity = i128::try_from(sum.quantity).ok().and_then(Amount::of_units).unwrap_or_default();
+        let quantity = Amount::saturating_of(sum.quantity);
         let used = Used { meter: key.meter, resource: key.resource, quantity, count: sum.count };
         RawRow { used: Some(used), quarter: key.quarter, ..row.clone() }
     };

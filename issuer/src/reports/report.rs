@@ -5,7 +5,7 @@ use super::period::{Bound, begins, quarters};
 use super::{BooksError, walk};
 use crate::admin::Admin;
 use crate::amount::{Amount, TooLarge};
-use crate::storage::{Origin, Lacks, SumScope, UsageSum};
+use crate::storage::{Lacks, Origin, SumScope, UsageSum};
 use brink_license::{DeviceId, Slug, TenantId, UnixSeconds};
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
@@ -162,11 +162,15 @@ impl Admin {
         let scope = SumScope { tenant, quarters, meter, device };
         let mut by: Vec<By> = order.by.iter().copied().filter(|by| *by != By::Meter).collect();
         let mut seen = Vec::new();
-        by.retain(|one| !seen.contains(one) && { seen.push(*one); true });
+        by.retain(|one| {
+            !seen.contains(one) && {
+                seen.push(*one);
+                true
+            }
+        });
         let mut adding = Adding { zone, by: &by, lines: BTreeMap::new(), totals: BTreeMap::new() };
         let heard_since = to.min(now.saturating_add(-SILENCE_SECONDS));
-        let lacks =
-            walk(|sum| adding.add(&sum), |take| self.storage.usage_sums(&scope, heard_since, take))?;
+        let lacks = walk(|sum| adding.add(&sum), |take| self.storage.usage_sums(&scope, heard_since, take))?;
         let (lines, totals) = adding.done();
         let is_over = to <= now;
         Ok(Report { tenant: scope.tenant, zone, from, to, by, lines, totals, lacks, is_over })

@@ -3,7 +3,7 @@
 //! What may be long is handed over row by row while the transaction is open, so that memory does not grow with it. A
 //! taker that breaks off ends the transaction without harm.
 
-use super::{AuditNote, Plan, StorageError};
+use super::{AuditNote, Plan, StorageError, Sum, SumKey};
 use crate::amount::Amount;
 use brink_license::usage::Hash;
 use brink_license::{DeviceId, Slug, TenantId, UnixSeconds};
@@ -130,6 +130,17 @@ pub enum QuarantineScope {
     Tenant(TenantId),
     /// Of a device.
     Device(DeviceId),
+    /// Of everybody.
+    All,
+}
+
+/// A record that leaves the quarantine.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// What it adds to the sums.
+    pub sums: Vec<(SumKey, Sum)>,
+    /// What the audit says.
+    pub note: AuditNote,
 }
 
 /// A record as it is stored.
@@ -151,8 +162,10 @@ pub struct BookedRecord {
     pub event_ms: i64,
     /// Of sums, the moment that none of their quarters is before.
     pub floor_ms: Option<i64>,
-    /// Why it is in no sum; `None` where it is.
-    pub quarantined: Option<String>,
+    /// Whether it is in no sum.
+    pub quarantined: bool,
+    /// Why it is set aside, or was.
+    pub reason: Option<String>,
     /// As they were hashed and sent.
     pub bytes: Vec<u8>,
 }
@@ -319,6 +332,13 @@ pub trait UsageBooks: Send + Sync {
 
     /// What is set aside, the oldest first; with `lifted`, also what was.
     fn quarantine(&self, scope: &QuarantineScope, lifted: bool) -> Result<Vec<QuarantineRow>, StorageError>;
+
+    /// Lifts one from the quarantine; the plan sees it, or `None` where there is no such number.
+    fn replay_usage(
+        &self,
+        id: i64,
+        plan: Plan<'_, Option<QuarantineRow>, Replay>,
+    ) -> Result<(), StorageError>;
 
     /// Records by device, activation and number.
     fn usage_records(&self, scope: &RecordScope, take: Take<'_, BookedRecord>) -> Result<(), StorageError>;

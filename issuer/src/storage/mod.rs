@@ -16,9 +16,9 @@ pub mod sqlite;
 mod usage;
 
 pub use books::{
-    ChainRow, ChainStanding, CorrectionPlace, CorrectionRow, CorrectionView, Held, LossRow, NewCorrection,
-    Origin, QuarantineRow, QuarantineScope, RecordScope, Lacks, SignedRow, Statement, BookedRecord, SumScope, Take,
-    UsageBooks, UsageSum,
+    BookedRecord, ChainRow, ChainStanding, CorrectionPlace, CorrectionRow, CorrectionView, Held, Lacks,
+    LossRow, NewCorrection, Origin, QuarantineRow, QuarantineScope, RecordScope, Replay, SignedRow,
+    Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
 pub use notices::{

@@ -83,7 +83,14 @@ impl Correct {
         });
         let text = format!(
             "{:+} {} of device {} in the quarter from {quarter}\nthe {} of tenant {} in {} come to {}, and were {}",
-            order.quantity, done.meter, order.device, done.meter, order.tenant, done.month, done.after, done.before
+            order.quantity,
+            done.meter,
+            order.device,
+            done.meter,
+            order.tenant,
+            done.month,
+            done.after,
+            done.before
         );
         Ok(output.result(self.target.json, &document, &text)?)
     }

@@ -40,7 +40,10 @@ impl Export {
             Some("csv") => Format::Csv,
             Some("parquet") => Format::Parquet,
             Some(_) | None => {
-                let problem = format!("--out {}: the name says no format; end it with .csv or .parquet", path.display());
+                let problem = format!(
+                    "--out {}: the name says no format; end it with .csv or .parquet",
+                    path.display()
+                );
                 return Err(CliError::usage(problem));
             }
         };

@@ -160,7 +160,9 @@ fn lacks(report: &Sums) -> Vec<String> {
         silent.map(|chain| format!("{} since {}", chain.device, rfc3339(chain.received_at))).collect();
     if !silent.is_empty() {
         let (count, of) = (silent.len(), named(silent.into_iter()));
-        lines.push(format!("incomplete: {count} devices were not heard of since, and may have more to tell: {of}"));
+        lines.push(format!(
+            "incomplete: {count} devices were not heard of since, and may have more to tell: {of}"
+        ));
     }
     if !unheard.is_empty() {
         let of = named(unheard.iter().map(ToString::to_string));
@@ -182,9 +184,11 @@ fn lacks(report: &Sums) -> Vec<String> {
 
 fn of_losses(losses: &[LossRow]) -> Option<String> {
     let lost: u64 = losses.iter().map(|loss| loss.to_seq - loss.from_seq + 1).sum();
-    let of = named(losses.iter().map(|loss| {
-        format!("{} {} to {} ({})", loss.device, loss.from_seq, loss.to_seq, loss.reason)
-    }));
+    let of = named(
+        losses
+            .iter()
+            .map(|loss| format!("{} {} to {} ({})", loss.device, loss.from_seq, loss.to_seq, loss.reason)),
+    );
     (lost > 0).then(|| format!("incomplete: {lost} records are lost and may be of this period: {of}"))
 }
 
@@ -194,7 +198,9 @@ fn of_quarantine(quarantined: &[QuarantineRow]) -> Option<String> {
     let of = named(reasons.iter().map(|(reason, count)| format!("{count} {reason}")));
     let count = quarantined.len();
     (count > 0).then(|| {
-        format!("incomplete: {count} records of this period are in quarantine: {of}; see usage quarantine list")
+        format!(
+            "incomplete: {count} records of this period are in quarantine: {of}; see usage quarantine list"
+        )
     })
 }
 

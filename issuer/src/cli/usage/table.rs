@@ -42,7 +42,7 @@ mod tests {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let rows = vec![row(["sms", "12.5"]), row(["=cmd,\"x\"", "-7"])];
         let table = Table { heading: row(["meter", "net"]), rows, numbers_from: 1 };
-        assert_eq!(table.lines(), ["meter       net", "sms        12.5", "=cmd,\"x\"     -7"]);
+        assert_eq!(table.lines(), ["meter      net", "sms       12.5", "=cmd,\"x\"    -7"]);
         assert_eq!(table.csv(), "meter,net\r\nsms,12.5\r\n\"'=cmd,\"\"x\"\"\",-7\r\n");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Difference;
 use crate::amount::Amount;
-use crate::storage::{BookedRecord, ChainRow, LossRow, SignedRow};
+use crate::storage::{BookedRecord, ChainRow, LossRow, QuarantineReason, SignedRow};
 use brink_license::token::{Authority, CheckpointClaims, CheckpointExpected, verify};
 use brink_license::usage::{Entry, Genesis, Hash, Record, hash_of};
 use brink_license::{IssuerName, PublicKey, Slug};
@@ -66,15 +66,16 @@ impl ChainCheck {
     }
 
     pub(super) fn record(&mut self, stored: &BookedRecord) -> Result<(), Difference> {
-        let record = Record::from_bytes(&stored.bytes).ok();
+        // A newer program may read what was taken for unreadable; its place and its hash stay what they were.
+        let was_unreadable = stored.reason.as_deref() == Some(QuarantineReason::Unreadable.as_str());
+        let record = Record::from_bytes(&stored.bytes).ok().filter(|_| !was_unreadable);
         if let Some(record) = &record {
             self.check_name(stored, record)?;
         }
         self.check_place(stored, record.as_ref())?;
         let hash = match &record {
             Some(record) => record.link(&stored.bytes),
-            None if stored.quarantined.is_some() => hash_of(&stored.bytes),
-            // It was read once, or it would be in quarantine.
+            None if was_unreadable => hash_of(&stored.bytes),
             None => return Err(self.edited(stored.seq)),
         };
         if self.signed.get(&stored.seq).is_some_and(|signed| *signed != hash) {
@@ -111,7 +112,8 @@ impl ChainCheck {
             self.counted.clear();
         }
         // A recovery says itself what it follows, which may be gone.
-        let prev = record.filter(|record| !matches!(record.entry, Entry::Recover(_))).map(|record| record.prev);
+        let prev =
+            record.filter(|record| !matches!(record.entry, Entry::Recover(_))).map(|record| record.prev);
         match (prev, self.hash) {
             (Some(prev), Some(hash)) if prev != hash => Err(self.edited(self.last.max(1))),
             (Some(_) | None, _) => Ok(()),

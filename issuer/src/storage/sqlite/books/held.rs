@@ -9,8 +9,10 @@ use rusqlite::{Rows, Transaction, params};
 use std::ops::ControlFlow;
 
 /// Sums are sorted by tenant and time in their table; here by device, which SQLite does on disk.
-const SUMS: &str = "SELECT * FROM usage_rollups WHERE ?1 IS NULL OR device = ?1 ORDER BY device, tenant, quarter";
-const DEVICES: &str = "SELECT device FROM (SELECT device FROM usage_cursors UNION SELECT device FROM usage_rollups
+const SUMS: &str =
+    "SELECT * FROM usage_rollups WHERE ?1 IS NULL OR device = ?1 ORDER BY device, tenant, quarter";
+const DEVICES: &str =
+    "SELECT device FROM (SELECT device FROM usage_cursors UNION SELECT device FROM usage_rollups
        UNION SELECT device FROM usage_records)
      WHERE ?1 IS NULL OR device = ?1 ORDER BY device";
 

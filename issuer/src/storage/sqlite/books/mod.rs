@@ -2,6 +2,7 @@
 
 mod corrections;
 mod held;
+mod quarantine;
 mod standing;
 mod statements;
 mod sums;
@@ -10,8 +11,8 @@ use super::columns::{column, damaged, parsed, uint, uint32};
 use super::{SqliteStorage, StorageError};
 use crate::amount::Amount;
 use crate::storage::{
-    CorrectionPlace, CorrectionRow, CorrectionView, Held, NewCorrection, Plan, QuarantineRow,
-    QuarantineScope, RecordScope, Lacks, Statement, BookedRecord, SumScope, Take, UsageBooks, UsageSum,
+    BookedRecord, CorrectionPlace, CorrectionRow, CorrectionView, Held, Lacks, NewCorrection, Plan,
+    QuarantineRow, QuarantineScope, RecordScope, Replay, Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use rusqlite::{Row, Transaction, params};
@@ -46,7 +47,19 @@ impl UsageBooks for SqliteStorage {
     }
 
     fn quarantine(&self, scope: &QuarantineScope, lifted: bool) -> Result<Vec<QuarantineRow>, StorageError> {
-        self.read(|tx| standing::quarantine(tx, scope, lifted))
+        self.read(|tx| quarantine::list(tx, scope, lifted))
+    }
+
+    fn replay_usage(
+        &self,
+        id: i64,
+        plan: Plan<'_, Option<QuarantineRow>, Replay>,
+    ) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let row = quarantine::one(tx, id)?;
+            let Some(replay) = plan(&row) else { return Ok(()) };
+            row.map_or(Ok(()), |row| quarantine::lift(tx, &row, &replay))
+        })
     }
 
     fn usage_records(&self, scope: &RecordScope, take: Take<'_, BookedRecord>) -> Result<(), StorageError> {
@@ -65,7 +78,7 @@ impl UsageBooks for SqliteStorage {
 /// What the quarantine says of a record, beside it.
 const RECORDS: &str = "SELECT r.*, q.reason FROM usage_records r
      LEFT JOIN usage_quarantine q
-       ON r.quarantined = 1 AND q.device = r.device AND q.epoch = r.epoch AND q.seq = r.seq";
+       ON q.device = r.device AND q.epoch = r.epoch AND q.seq = r.seq";
 
 fn records(
     tx: &Transaction<'_>,
@@ -89,8 +102,6 @@ fn records(
 
 /// A record, with the reason of its quarantine where it is in it.
 fn record(row: &Row<'_>) -> Result<BookedRecord, StorageError> {
-    let quarantined = uint(row, "quarantined")? > 0;
-    let reason = column::<Option<String>>(row, "reason")?;
     Ok(BookedRecord {
         device: parsed(row, "device")?,
         epoch: uint32(row, "epoch")?,
@@ -100,7 +111,8 @@ fn record(row: &Row<'_>) -> Result<BookedRecord, StorageError> {
         received_ms: column(row, "received_at")?,
         event_ms: column(row, "event_ms")?,
         floor_ms: column(row, "floor_ms")?,
-        quarantined: quarantined.then(|| reason.unwrap_or_default()),
+        quarantined: column(row, "quarantined")?,
+        reason: column(row, "reason")?,
         bytes: column(row, "bytes")?,
     })
 }

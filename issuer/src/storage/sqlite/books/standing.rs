@@ -1,10 +1,8 @@
 //! What sums of a period may lack: losses, quarantine, and what devices have not sent yet.
 
 use super::super::columns::{column, parsed, uint, uint32};
-use super::{moment, record};
-use crate::storage::{
-    ChainStanding, LossRow, QuarantineRow, QuarantineScope, Lacks, StorageError, SumScope,
-};
+use super::{moment, quarantine};
+use crate::storage::{ChainStanding, Lacks, LossRow, QuarantineRow, QuarantineScope, StorageError, SumScope};
 use brink_license::usage::{Entry, QUARTER_MS, Record, quarter_of};
 use brink_license::{DeviceId, UnixSeconds};
 use rusqlite::{Row, Transaction, params};
@@ -14,14 +12,14 @@ pub(super) fn of(
     scope: &SumScope,
     heard_since: UnixSeconds,
 ) -> Result<Lacks, StorageError> {
-    let quarantined = match &scope.device {
-        Some(device) => quarantine(tx, &QuarantineScope::Device(device.clone()), false)?,
-        None => quarantine(tx, &QuarantineScope::Tenant(scope.tenant.clone()), false)?,
+    let aside = match &scope.device {
+        Some(device) => quarantine::list(tx, &QuarantineScope::Device(device.clone()), false)?,
+        None => quarantine::list(tx, &QuarantineScope::Tenant(scope.tenant.clone()), false)?,
     };
     Ok(Lacks {
         chains: chains(tx, scope, heard_since)?,
         losses: losses(tx, scope)?,
-        quarantined: quarantined.into_iter().filter(|row| may_lie_in(row, scope)).collect(),
+        quarantined: aside.into_iter().filter(|row| may_lie_in(row, scope)).collect(),
         unheard: unheard(tx, scope)?,
     })
 }
@@ -72,7 +70,8 @@ fn losses(tx: &Transaction<'_>, scope: &SumScope) -> Result<Vec<LossRow>, Storag
                WHERE l.tenant = ?1 AND (?2 IS NULL OR l.device = ?2)
                ORDER BY l.device, l.epoch, l.from_seq";
     let mut statement = tx.prepare(sql)?;
-    let mut rows = statement.query(params![scope.tenant.as_str(), scope.device.as_ref().map(DeviceId::as_str)])?;
+    let mut rows =
+        statement.query(params![scope.tenant.as_str(), scope.device.as_ref().map(DeviceId::as_str)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let after = column::<Option<i64>>(row, "after_ms")?.map_or(i64::MIN, quarter_of);
@@ -128,40 +127,4 @@ fn unheard(tx: &Transaction<'_>, scope: &SumScope) -> Result<Vec<DeviceId>, Stor
         found.push(parsed(row, "id")?);
     }
     Ok(found)
-}
-
-pub(super) fn quarantine(
-    tx: &Transaction<'_>,
-    scope: &QuarantineScope,
-    lifted: bool,
-) -> Result<Vec<QuarantineRow>, StorageError> {
-    let (tenant, device) = match scope {
-        QuarantineScope::Tenant(tenant) => (Some(tenant.as_str()), None),
-        QuarantineScope::Device(device) => (None, Some(device.as_str())),
-    };
-    let sql = "SELECT r.*, q.id, q.reason, q.detail, q.at, q.replayed_at
-               FROM usage_quarantine q
-               JOIN usage_records r ON r.device = q.device AND r.epoch = q.epoch AND r.seq = q.seq
-               WHERE (?1 IS NULL OR q.tenant = ?1) AND (?2 IS NULL OR q.device = ?2)
-                 AND (?3 OR q.replayed_at IS NULL)
-               ORDER BY q.id";
-    let mut statement = tx.prepare(sql)?;
-    let mut rows = statement.query(params![tenant, device, lifted])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(quarantined(row)?);
-    }
-    Ok(found)
-}
-
-fn quarantined(row: &Row<'_>) -> Result<QuarantineRow, StorageError> {
-    let replayed_at = column::<Option<i64>>(row, "replayed_at")?;
-    Ok(QuarantineRow {
-        id: column(row, "id")?,
-        record: record(row)?,
-        reason: column(row, "reason")?,
-        detail: column(row, "detail")?,
-        at: moment(row, "at")?,
-        replayed_at: replayed_at.map(|at| UnixSeconds::new(at.div_euclid(1000))),
-    })
 }

@@ -47,6 +47,7 @@ fn records(
                ORDER BY seq";
     let mut statement = tx.prepare_cached(sql)?;
     let int = super::super::columns::int;
-    let rows = statement.query_map(params![device.as_str(), epoch, int(after), int(upto)], |row| row.get(0))?;
+    let rows =
+        statement.query_map(params![device.as_str(), epoch, int(after), int(upto)], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -2,6 +2,7 @@
 
 use super::super::columns::{column, parsed, uint};
 use super::amount;
+use crate::amount::Amount;
 use crate::storage::{Origin, StorageError, SumScope, Take, UsageSum};
 use brink_license::{DeviceId, Slug};
 use rusqlite::{Row, Transaction, params};
@@ -37,7 +38,8 @@ fn each(
     take: Take<'_, UsageSum>,
 ) -> Result<(), StorageError> {
     let mut statement = tx.prepare(sql)?;
-    let (meter, device) = (scope.meter.as_ref().map(Slug::as_str), scope.device.as_ref().map(DeviceId::as_str));
+    let (meter, device) =
+        (scope.meter.as_ref().map(Slug::as_str), scope.device.as_ref().map(DeviceId::as_str));
     let values = params![scope.tenant.as_str(), scope.quarters.start, scope.quarters.end, meter, device];
     let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {
@@ -58,8 +60,13 @@ pub(super) fn sum(row: &Row<'_>) -> Result<UsageSum, StorageError> {
         meter: parsed(row, "meter")?,
         resource: column(row, "resource")?,
         origin: if is_recorded { Origin::Recorded } else { Origin::Corrected },
-        amount: amount(row, "quantity")?,
+        amount: if is_recorded { counted(row)? } else { amount(row, "quantity")? },
         count: if is_recorded { uint(row, "count")? } else { 0 },
         records: if is_recorded { uint(row, "records")? } else { 0 },
     })
+}
+
+/// What is counted stays at the largest number when it is full.
+fn counted(row: &Row<'_>) -> Result<Amount, StorageError> {
+    Ok(Amount::saturating_of(u128::from_be_bytes(column(row, "quantity")?)))
 }
