@@ -51,7 +51,7 @@ pub(super) fn rows(stored: BookedRecord, meters: &Meters) -> Vec<RawRow> {
         event_ms: stored.event_ms,
         received_ms: stored.received_ms,
         quarter: quarter_of(stored.event_ms),
-        quarantined: stored.reason.filter(|_| stored.quarantined),
+        quarantined: stored.quarantined.then(|| stored.reason.unwrap_or_default()),
     };
     if parts.is_empty() {
         return vec![row];
