@@ -75,10 +75,10 @@ pub(crate) enum CliError {
 impl CliError {
     /// What went wrong with a file that was being written, by the file's name.
     pub(crate) fn of_file(path: &Path, error: BooksError) -> Self {
-        match error {
-            BooksError::Write(error) => Self::File { path: path.to_owned(), error },
-            error => Self::Books(error),
+        if let BooksError::Write(error) = error {
+            return Self::File { path: path.to_owned(), error };
         }
+        Self::Books(error)
     }
 
     pub(crate) fn usage(problem: impl Into<String>) -> Self {

@@ -89,23 +89,28 @@ pub enum Difference {
         counted: Amount,
     },
     /// A sum is not what its records say.
-    #[error(
-        "device {device}: {meter} of {resource:?} in quarter {quarter} is {kept} in the books, and {counted} by its records"
-    )]
-    Sum {
-        /// The device.
-        device: DeviceId,
-        /// The meter.
-        meter: Slug,
-        /// The camera, or what else.
-        resource: String,
-        /// The quarter of an hour.
-        quarter: i64,
-        /// In the books, with uses.
-        kept: Tally,
-        /// By the records.
-        counted: Tally,
-    },
+    #[error(transparent)]
+    Sum(Box<SumDifference>),
+}
+
+/// A sum that is not what its records say.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "device {device}: {meter} of {resource:?} in quarter {quarter} is {kept} in the books, and {counted} by its records"
+)]
+pub struct SumDifference {
+    /// The device.
+    pub device: DeviceId,
+    /// The meter.
+    pub meter: Slug,
+    /// The camera, or what else.
+    pub resource: String,
+    /// The quarter of an hour.
+    pub quarter: i64,
+    /// In the books.
+    pub kept: Tally,
+    /// By the records.
+    pub counted: Tally,
 }
 
 /// How much, in how many uses.
@@ -185,8 +190,8 @@ impl<'m> Check<'m> {
                 self.chain = Some(ChainCheck::begin(row, self.issuer.clone()));
                 self.sound.chains += 1;
             }
-            Held::Loss(loss) => self.in_chain(|chain| Ok(chain.loss(&loss)))?,
-            Held::Total(meter, total) => self.in_chain(|chain| Ok(chain.total(meter, total)))?,
+            Held::Loss(loss) => self.with_chain(|chain| chain.loss(&loss)),
+            Held::Total(meter, total) => self.with_chain(|chain| chain.total(meter, total)),
             Held::Signed(signed) => self.in_chain(|chain| chain.signed(&signed))?,
             Held::Record(record) => {
                 self.in_chain(|chain| chain.record(&record))?;
@@ -206,11 +211,17 @@ impl<'m> Check<'m> {
         &mut self,
         take: impl FnOnce(&mut ChainCheck) -> Result<(), Difference>,
     ) -> Result<(), BooksError> {
-        self.chain.as_mut().map_or(Ok(()), take).map_err(BooksError::Differs)
+        self.chain.as_mut().map_or(Ok(()), take).map_err(BooksError::from)
+    }
+
+    fn with_chain(&mut self, take: impl FnOnce(&mut ChainCheck)) {
+        if let Some(chain) = &mut self.chain {
+            take(chain);
+        }
     }
 
     fn end_chain(&mut self) -> Result<(), BooksError> {
-        self.chain.take().map_or(Ok(()), ChainCheck::end).map_err(BooksError::Differs)
+        self.chain.take().map_or(Ok(()), ChainCheck::end).map_err(BooksError::from)
     }
 
     fn count(&mut self, row: RawRow) {
@@ -236,7 +247,8 @@ impl<'m> Check<'m> {
         match sums.into_iter().find(|(_, (kept, counted))| kept != counted) {
             None => Ok(()),
             Some(((_, quarter, meter, resource), (kept, counted))) => {
-                Err(BooksError::Differs(Difference::Sum { device, meter, resource, quarter, kept, counted }))
+                let difference = SumDifference { device, meter, resource, quarter, kept, counted };
+                Err(Difference::Sum(Box::new(difference)).into())
             }
         }
     }

@@ -99,7 +99,7 @@ pub enum BooksError {
     },
     /// Something in the books contradicts something else.
     #[error("{0}; keep a copy of the database, and restore it from its backup")]
-    Differs(check::Difference),
+    Differs(Box<check::Difference>),
     /// What was to be written could not be.
     #[error("the result could not be written: {0}; check the room on the disk")]
     Write(#[from] std::io::Error),
@@ -168,6 +168,12 @@ impl BooksError {
             | Self::StillAside { .. }
             | Self::Differs(_) => false,
         }
+    }
+}
+
+impl From<check::Difference> for BooksError {
+    fn from(difference: check::Difference) -> Self {
+        Self::Differs(Box::new(difference))
     }
 }
 

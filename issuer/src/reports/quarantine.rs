@@ -4,8 +4,8 @@ use super::BooksError;
 use super::period::begins;
 use crate::admin::{Admin, ran};
 use crate::calendar::rfc3339;
-use crate::storage::{AuditNote, QuarantineRow, QuarantineScope, Replay, StorageError, Sum, SumKey};
-use crate::usage::rejudge;
+use crate::storage::{AuditNote, QuarantineRow, QuarantineScope, Replay, StorageError};
+use crate::usage::{Part, rejudge};
 use brink_license::UnixSeconds;
 use serde_json::json;
 
@@ -54,7 +54,7 @@ impl Admin {
         &self,
         id: i64,
         row: Option<&'r QuarantineRow>,
-    ) -> Result<(&'r QuarantineRow, Vec<(SumKey, Sum)>), BooksError> {
+    ) -> Result<(&'r QuarantineRow, Vec<Part>), BooksError> {
         let row = row.ok_or(BooksError::NotInQuarantine(id))?;
         if let Some(at) = row.replayed_at {
             return Err(BooksError::Replayed { id, at: rfc3339(at) });
@@ -65,7 +65,7 @@ impl Admin {
         }
     }
 
-    fn replay(&self, row: &QuarantineRow, sums: Vec<(SumKey, Sum)>, now: UnixSeconds) -> Replay {
+    fn replay(&self, row: &QuarantineRow, sums: Vec<Part>, now: UnixSeconds) -> Replay {
         let record = &row.record;
         let added = sums.iter().map(|(key, sum)| {
             json!({

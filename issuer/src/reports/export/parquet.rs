@@ -37,13 +37,13 @@ const SCHEMA: &str = "message usage {
 
 impl From<ParquetError> for BooksError {
     fn from(error: ParquetError) -> Self {
-        match error {
-            ParquetError::External(error) => match error.downcast::<std::io::Error>() {
+        if let ParquetError::External(error) = error {
+            return match error.downcast::<std::io::Error>() {
                 Ok(error) => Self::Write(*error),
                 Err(other) => Self::Write(std::io::Error::other(other)),
-            },
-            other => Self::Write(std::io::Error::other(other)),
+            };
         }
+        Self::Write(std::io::Error::other(error))
     }
 }
 
