@@ -4,13 +4,16 @@
 //! speak to it by events, so that no slow network keeps a verb waiting.
 
 mod recent;
+mod usage;
 
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
+use crate::exchange::Device;
 use crate::local::{LocalServer, Peer};
 use crate::look::{self, Look};
+use crate::metrics::Counters;
 use crate::schedule;
-use crate::status::{AgentSeen, Sources, StateSeen, status};
+use crate::status::{AgentSeen, BACKLOG_MAX, Sources, StateSeen, status};
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
 use brink_license::clock::Reading;
@@ -36,6 +39,8 @@ pub enum Event {
     Command(Command, Peer, Sender<Reply>),
     /// What the network brought.
     Came(Box<Departure>, Result<Delivery, UplinkError>),
+    /// A scrape, and where the page goes.
+    Measure(Sender<String>),
     /// Somebody wants it to end.
     Shutdown,
 }
@@ -54,6 +59,7 @@ pub struct Agent {
     vain_repair_at: Option<i64>,
     seen: Option<Arc<Snapshot>>,
     recent: Recent,
+    counters: Counters,
 }
 
 /// The request that is on its way, and who waits for its answer.
@@ -73,8 +79,15 @@ struct Schedule {
 
 impl Agent {
     /// Takes the lock and opens the store. Until [`Agent::run`] nobody is answered.
-    pub fn open(layout: &Layout, ca_pem: Option<String>) -> Result<Self, EdgeError> {
-        let writer = Writer::open(layout)?;
+    pub fn open(
+        layout: &Layout,
+        ca_pem: Option<String>,
+        journal_mib: Option<u32>,
+    ) -> Result<Self, EdgeError> {
+        let mut writer = Writer::open(layout)?;
+        if let Some(mib) = journal_mib {
+            writer.limit_journal(u64::from(mib) << 20);
+        }
         let (events, inbox) = channel();
         let mut agent = Self {
             look: Look::new(layout)?,
@@ -87,6 +100,7 @@ impl Agent {
             vain_repair_at: None,
             seen: None,
             recent: Recent::default(),
+            counters: Counters::default(),
         };
         agent.tick(&reading()?);
         Ok(agent)
@@ -123,6 +137,10 @@ impl Agent {
             Event::Tick => self.tick(reading),
             Event::Command(command, peer, reply_to) => self.command(&command, (peer, reply_to), reading),
             Event::Came(departure, came) => self.came(&departure, came, reading),
+            Event::Measure(page_to) => {
+                // A scraper that went away does not want its page any more.
+                let _ = page_to.send(self.measure(reading));
+            }
             Event::Shutdown => {}
         }
     }
@@ -243,13 +261,19 @@ impl Agent {
         let snapshot = self.look.at(reading);
         let Some(bundle) = snapshot.bundle() else { return };
         let next_after = bundle.receipt().map(|receipt| receipt.claims().next_after);
-        let pause = schedule::interval(bundle.licence().claims().refresh, next_after, random());
+        let pause = if self.writer.resident().is_some_and(Device::has_more) {
+            Duration::ZERO
+        } else {
+            schedule::interval(bundle.licence().claims().refresh, next_after, random())
+        };
         self.schedule = Schedule { due: Some(later(reading, pause)), failures: 0 };
+        self.counters.exchanges_accepted += 1;
         tracing::info!(seq = bundle.licence().claims().seq, next_in_seconds = pause.as_secs(), "exchanged");
     }
 
     fn failed(&mut self, retry_after: Option<Duration>, definite: bool, reading: &Reading) {
         let failures = self.schedule.failures.saturating_add(1);
+        self.counters.exchanges_failed += 1;
         let failures = if definite { failures.max(REFUSED_FAILURES) } else { failures };
         let pause = schedule::backoff(failures, random(), retry_after);
         tracing::info!(failures, next_in_seconds = pause.as_secs(), "trying again later");
@@ -265,7 +289,10 @@ impl Agent {
         }
         self.report(&snapshot);
         self.writer.remember_clock(reading);
-        self.writer.mind_journal(reading);
+        if let Some(room) = self.writer.mind_journal(reading) {
+            self.counters.shrunk(room);
+            self.mind_lag(&snapshot, reading);
+        }
         if !self.writer.held().is_some_and(has_something_to_ask) {
             self.schedule = Schedule::default();
         } else if self.schedule.due.is_none() {
@@ -347,6 +374,7 @@ impl Agent {
             vault_is_gone: layout.vault_is_gone(),
             state: self.writer.held().map_or(StateSeen::Absent, StateSeen::Open),
             health: self.writer.store().map(DeviceStore::health),
+            backlog: self.writer.store().and_then(|store| store.backlog(BACKLOG_MAX).ok()),
             agent: AgentSeen::Running,
         })
     }

@@ -6,6 +6,7 @@
 //! Look                    reads the published bundle like any host: check and status, without the lock
 //! uplink                  carries requests: HTTPS, or a file that a person carries
 //! usage                   writes to and reads from the journal like any host, without the lock
+//! metrics                 what the agent counts, for a scraper on this machine
 //! doctor                  examines everything without changing anything
 //! inspect                 reads any document for a person and says whether it verified
 //! ```
@@ -19,6 +20,7 @@ pub mod exchange;
 pub mod inspect;
 pub mod local;
 pub mod look;
+pub mod metrics;
 pub mod output;
 pub mod panics;
 pub mod schedule;

@@ -2,6 +2,7 @@
 
 use crate::command::{Reply, Report};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// Where a verb's answer goes.
@@ -32,12 +33,17 @@ impl<'w> Output<'w> {
     }
 
     /// Says at once that an agent is ready, for a reader that waits for it. That is all that an agent prints.
-    pub fn ready(&mut self, socket: &Path) -> io::Result<()> {
+    pub fn ready(&mut self, socket: &Path, metrics: Option<SocketAddr>) -> io::Result<()> {
+        let metrics = metrics.map(|address| format!("http://{address}/metrics"));
         if self.json {
-            let document = serde_json::json!({ "agent": "ready", "socket": socket });
+            let mut document = serde_json::json!({ "agent": "ready", "socket": socket });
+            if let Some(metrics) = metrics {
+                document["metrics"] = metrics.into();
+            }
             writeln!(self.out, "{document}")?;
         } else {
-            writeln!(self.out, "agent ready on {}", socket.display())?;
+            let shown = metrics.map(|metrics| format!(", metrics on {metrics}")).unwrap_or_default();
+            writeln!(self.out, "agent ready on {}{shown}", socket.display())?;
         }
         self.out.flush()
     }
@@ -90,7 +96,7 @@ mod tests {
         ] {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let mut output = Output::new(&mut out, &mut err, json);
-            output.ready(Path::new("E/agent.sock")).unwrap();
+            output.ready(Path::new("E/agent.sock"), None).unwrap();
             output.reply(&Reply::done(serde_json::Value::Null, "")).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }

@@ -1,6 +1,7 @@
 //! What `status` says: the licence in force, its deadlines, and how the store is.
 
 mod store;
+mod usage;
 
 use crate::command::Reply;
 use crate::words::{rfc3339, span};
@@ -9,9 +10,13 @@ use brink_license::keyset::{KeyRecord, Keyset};
 use brink_license::seating::unnamed;
 use brink_license::token::{LicenceClaims, ReceiptClaims};
 use brink_license::{CameraId, IssuerName, Kid, Slug, UnixSeconds};
+use brink_store::journal::Backlog;
 use brink_store::{BundleError, Health, Held, PendingKind, Snapshot, VerifiedBundle};
 use serde::Serialize;
 use store::Store;
+
+/// Counting unsettled records ends here: a status is asked for often.
+pub const BACKLOG_MAX: u64 = 1_000_000;
 
 /// Everything that a status is made of.
 pub struct Sources<'s> {
@@ -29,6 +34,8 @@ pub struct Sources<'s> {
     pub vault_is_gone: bool,
     /// How the store is, where this process holds it.
     pub health: Option<&'s Health>,
+    /// What of usage is not settled, where the journal can be read.
+    pub backlog: Option<Backlog>,
     /// What is known of the agent.
     pub agent: AgentSeen,
 }
@@ -80,6 +87,7 @@ struct Status {
     keyset: Option<KeysetSeen>,
     receipt: Option<Receipt>,
     exchange: Option<Exchange>,
+    usage: Option<usage::Usage>,
     store: Store,
     flags: Vec<&'static str>,
     version: &'static str,
@@ -200,6 +208,7 @@ impl Status {
                 StateSeen::Open(held) => Some(Exchange::of(held)),
                 StateSeen::Absent | StateSeen::Closed(_) => None,
             },
+            usage: usage::Usage::of(sources),
             store: Store::of(sources),
             flags: standing.flags.names().collect(),
             version: env!("CARGO_PKG_VERSION"),
@@ -230,6 +239,7 @@ impl Status {
         if let Some(exchange) = &self.exchange {
             lines.extend(exchange.lines());
         }
+        lines.extend(self.usage.iter().flat_map(usage::Usage::lines));
         let Store { vault, bundle, state, documents, journal, anchor, agent } = &self.store;
         lines
             .push(format!("store:     bundle {bundle}; state {state}; vault {vault}; documents {documents}; journal {journal}; anchor {anchor}"));

@@ -3,6 +3,7 @@
 //! A verb that needs the network is done in two steps, so that the agent can do other things in between: [`Writer::begin`]
 //! stores the request before it leaves, [`Writer::finish`] takes up what came back.
 
+mod journal;
 mod replies;
 mod seats;
 
@@ -144,10 +145,12 @@ impl Writer {
         }
     }
 
-    /// Mends the journal if that is needed, every half minute.
-    pub fn mind_journal(&mut self, reading: &Reading) {
-        if let Occupant::Device(device) = &mut self.occupant {
-            device.mind_journal(reading);
+    /// The device, if one lives here.
+    #[must_use]
+    pub fn resident(&self) -> Option<&Device> {
+        match &self.occupant {
+            Occupant::Device(device) => Some(device),
+            Occupant::Nobody { .. } | Occupant::Closed => None,
         }
     }
 
@@ -160,10 +163,7 @@ impl Writer {
     /// The store, if a device lives here.
     #[must_use]
     pub fn store(&self) -> Option<&DeviceStore> {
-        match &self.occupant {
-            Occupant::Device(device) => Some(device.store()),
-            Occupant::Nobody { .. } | Occupant::Closed => None,
-        }
+        self.resident().map(Device::store)
     }
 
     /// The exchange state, if a device lives here.
@@ -256,8 +256,11 @@ impl Writer {
             }
             Ok(Delivery::Carried) => Err(EdgeError::Overtaken),
             Err(error) => {
-                if let (true, Occupant::Device(device)) = (error.is_definite(), &mut self.occupant) {
-                    device.refused_by_issuer(error.code(), &error.to_string(), reading)?;
+                if let Occupant::Device(device) = &mut self.occupant {
+                    device.not_delivered(error.is_too_large())?;
+                    if error.is_definite() {
+                        device.refused_by_issuer(error.code(), &error.to_string(), reading)?;
+                    }
                 }
                 Err(error.into())
             }

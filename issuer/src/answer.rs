@@ -52,6 +52,11 @@ impl Admitted {
         Self { ratchet: None, lost: Some(lost) }
     }
 
+    /// Whether the database has lost what the device was answered last.
+    pub(crate) const fn is_restored(&self) -> bool {
+        self.lost.is_some()
+    }
+
     fn lost(&self) -> Option<&Lost> {
         self.lost.as_ref()
     }

@@ -2,7 +2,7 @@
 
 use brink_license::UnixSeconds;
 use brink_license::token::ZoneOffset;
-use chrono::{DateTime, Months, NaiveDate, Offset, SecondsFormat, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, Offset, SecondsFormat, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 /// Steps in which a zone's offset is sampled: no zone has changed its offset and back within so short a time.
@@ -41,6 +41,13 @@ pub fn months_later(start: UnixSeconds, months: u32, zone: Tz) -> UnixSeconds {
     let first_day = instant(start).with_timezone(&zone).date_naive();
     let end = first_day.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX);
     local_midnight(end, zone)
+}
+
+/// The first instant of the local calendar month that an instant lies in.
+#[must_use]
+pub fn month_start(at: UnixSeconds, zone: Tz) -> UnixSeconds {
+    let day = instant(at).with_timezone(&zone).date_naive();
+    local_midnight(day.with_day(1).unwrap_or(day), zone)
 }
 
 /// The first instant of a local day. Where the clocks skip midnight, the day begins when they land.

@@ -90,7 +90,8 @@ fn plan(answering: &Answering<'_>, (view, proven): (&DeviceView, &Proven), said:
             (Some(Err(refusal)), evidence)
         }
         Admission::New(admitted) => {
-            let judged = usage::judge(answering, (view, proven), said.usage);
+            let restored = admitted.is_restored() || view.device.exchange.restored_by.is_some();
+            let judged = usage::judge(answering, (view, proven), (said.usage, restored));
             match answering.compose(view, proven, admitted, Some(&judged)) {
                 Ok(mut posting) => {
                     seat_reports::settle(answering, (view, proven), said.seats, &mut posting);

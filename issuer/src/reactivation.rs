@@ -186,9 +186,9 @@ pub(crate) fn begun_anew(view: &DeviceView, anew: Anew) -> (DeviceView, EpochEnd
         next.elsewhere.overlapping = overlapping(view);
     } else {
         next.elsewhere.reserved = next.elsewhere.reserved.saturating_add(view.seats_held);
-        next.elsewhere.quota_ppm = next.elsewhere.quota_ppm.saturating_add(view.quota_ppm_held);
+        next.elsewhere.quota_ppm = next.elsewhere.quota_ppm.saturating_add(view.quota_ppm_month);
     }
-    (next.seats_held, next.quota_ppm_held) = (0, 0);
+    (next.seats_held, next.quota_ppm_held, next.quota_ppm_month) = (0, 0, 0);
     (next.latest, next.mints_began) = (None, None);
     (next.answered, next.reactions) = (Vec::new(), Vec::new());
     // A device refuses an answer with a notice for another key than its own.

@@ -6,7 +6,8 @@
 
 use crate::answer::Answering;
 use crate::request::Proven;
-use crate::storage::{AuditNote, DeviceView};
+use crate::secret::sha256;
+use crate::storage::{AnswerKind, AuditNote, DeviceView};
 use brink_license::keyset::KeyUse;
 use brink_license::token::{
     Authority, Cursor, ReceiptClaims, ReceiptExpected, SEQ_JUMP_MAX, Verified, verify,
@@ -45,6 +46,18 @@ pub(crate) fn acknowledged(answering: &Answering<'_>, view: &DeviceView, proven:
     ours.and_then(|receipt| receipt.usage.as_ref()).map(|usage| usage.cursors.clone()).unwrap_or_default()
 }
 
+/// Another answer of ours to the very request that was answered last: that request came once before the database was put
+/// back and once after, and the device took up the answer of before.
+fn is_twin(view: &DeviceView, receipt: &ReceiptClaims) -> bool {
+    let exchange = &view.device.exchange;
+    let last = view.answered.iter().find(|answered| answered.mark.kind == AnswerKind::Exchange);
+    let same_request = last.is_some_and(|answered| {
+        answered.mark.ctr == receipt.ctr && answered.mark.nonce == Some(receipt.nonce)
+    });
+    let held = exchange.ratchet_current.as_ref().map(|ratchet| sha256(&**ratchet));
+    same_request && held.is_some_and(|held| held != receipt.ratchet_sha256)
+}
+
 impl Lost {
     /// The evidence in this request, if there is any.
     pub(crate) fn shown_by(answering: &Answering<'_>, view: &DeviceView, proven: &Proven) -> Option<Self> {
@@ -58,7 +71,7 @@ impl Lost {
         // others are older than that, whatever their numbers.
         let newer = exchange.exchanged_at.is_none_or(|last| receipt.iat >= last);
         let ahead = receipt.seq > exchange.receipt_seq && newer;
-        let ours = receipt.tenant == view.tenant.id && (ahead || repeated);
+        let ours = receipt.tenant == view.tenant.id && (ahead || repeated || is_twin(view, receipt));
         ours.then(|| Self {
             receipt: Box::new(receipt.clone()),
             repeated,

@@ -2,7 +2,7 @@
 
 mod journal;
 
-pub(crate) use journal::Journal;
+pub(crate) use journal::{Chain, Journal, boot};
 
 use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
 use crate::assignment::AssignmentOrder;
@@ -52,6 +52,7 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) data: DataDir,
     pub(crate) anchor: TrustAnchor,
+    catalog: String,
     folder: TempDir,
 }
 
@@ -61,7 +62,8 @@ impl Bench {
         let data = DataDir::new(folder.path().join("issuer"));
         let clock = Arc::new(ManualClock(AtomicI64::new(START)));
         let founded = found(&data, "dev-test".parse().unwrap(), (true, None), clock.now()).unwrap();
-        let (issuer, admin) = open(&data, &clock);
+        let catalog = crate::catalog::DEFAULT.to_owned();
+        let (issuer, admin) = open(&data, (&clock, &catalog));
         let order = TenantOrder {
             id: TENANT.parse().unwrap(),
             name: "Acme".into(),
@@ -69,7 +71,7 @@ impl Bench {
             currency: "EUR".into(),
         };
         admin.create_tenant(order).unwrap();
-        Self { issuer, admin, clock, data, anchor: founded.anchor, folder }
+        Self { issuer, admin, clock, data, anchor: founded.anchor, catalog, folder }
     }
 
     /// An issuer with this many cameras subscribed and these packs.
@@ -79,9 +81,17 @@ impl Bench {
         bench
     }
 
+    /// The same with another catalogue, made of the one that the program carries.
+    pub(crate) fn with_catalog(cameras: u32, change: impl FnOnce(&str) -> String) -> Self {
+        let mut bench = Self::with(cameras, &[]);
+        bench.catalog = change(crate::catalog::DEFAULT);
+        bench.restart();
+        bench
+    }
+
     /// Everything in memory is lost; the database and the keys stay.
     pub(crate) fn restart(&mut self) {
-        (self.issuer, self.admin) = open(&self.data, &self.clock);
+        (self.issuer, self.admin) = open(&self.data, (&self.clock, &self.catalog));
     }
 
     /// The database as a backup keeps it.
@@ -123,7 +133,7 @@ impl Bench {
 
     /// An issuer on a copy of the directory, with the same clock.
     pub(crate) fn opened(&self, data: &DataDir) -> Arc<Issuer> {
-        open(data, &self.clock).0
+        open(data, (&self.clock, &self.catalog)).0
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -205,12 +215,12 @@ impl Bench {
     }
 }
 
-fn open(data: &DataDir, clock: &Arc<ManualClock>) -> (Arc<Issuer>, Admin) {
+fn open(data: &DataDir, (clock, catalog): (&Arc<ManualClock>, &str)) -> (Arc<Issuer>, Admin) {
     let storage: Arc<dyn crate::storage::Storage> = Arc::new(SqliteStorage::open(&data.database()).unwrap());
     let shared: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let parts = (Arc::clone(&storage), Arc::clone(&shared));
-    let issuer = Issuer::open(data, parts, Catalog::embedded().unwrap(), None).unwrap();
-    let catalog = Catalog::embedded().unwrap();
+    let issuer = Issuer::open(data, parts, Catalog::parse(catalog).unwrap(), None).unwrap();
+    let catalog = Catalog::parse(catalog).unwrap();
     (Arc::new(issuer), Admin { storage, catalog, clock: shared, actor: Actor("test".into()) })
 }
 
@@ -361,6 +371,11 @@ impl Edge {
 
     /// Verifies everything as a device does, and takes it.
     pub(crate) fn accept(&mut self, answer: &[u8]) -> bool {
+        self.accept_of(TENANT, answer)
+    }
+
+    /// The same of another customer's device.
+    pub(crate) fn accept_of(&mut self, tenant: &str, answer: &[u8]) -> bool {
         let response = ExchangeResponse::decode(answer).unwrap();
         let keyset = match self.keyset.take() {
             None => Keyset::bootstrap(&self.anchor, &response.manifests).unwrap(),
@@ -377,7 +392,7 @@ impl Edge {
         self.epoch = receipt.claims().epoch;
         self.ratchet = Some(response.next_ratchet);
         if let Some(token) = &response.licence {
-            let licence = self.verified(&keyset, token);
+            let licence = self.verified(&keyset, (tenant, token));
             assert!(licence.claims().seq > self.licence_seq, "a licence never goes back");
             assert!(licence.claims().ks <= keyset.version(), "its keys are known");
             assert_eq!(
@@ -415,10 +430,10 @@ impl Edge {
         verify::<ReceiptClaims>(response.receipt.as_bytes(), authority, &expected).unwrap()
     }
 
-    fn verified(&self, keyset: &Keyset, token: &str) -> VerifiedLicence {
+    fn verified(&self, keyset: &Keyset, (tenant, token): (&str, &str)) -> VerifiedLicence {
         let expected = LicenceExpected {
             issuer: self.anchor.issuer().clone(),
-            tenant: Some(TENANT.parse().unwrap()),
+            tenant: Some(tenant.parse().unwrap()),
             device: self.device.clone(),
             epoch: Some(self.epoch),
             jkt: Some(self.key.kid()),

@@ -10,6 +10,7 @@ mod http;
 mod keys;
 mod ledger;
 mod licence;
+mod quotas;
 mod reactivated;
 mod reports;
 mod restored;

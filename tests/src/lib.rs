@@ -27,6 +27,7 @@ mod issuer;
 mod pinned;
 pub mod probe;
 mod running;
+pub mod settlement_sim;
 mod wait;
 mod world;
 

@@ -21,7 +21,7 @@ mod vault;
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
 pub use device_store::{
     Acceptance, AnchorHealth, BundleHealth, DeviceStore, DocumentsHealth, Health, NoticeError, ResetError,
-    SealKeys, VaultHealth,
+    SealKeys, UsageHealth, VaultHealth,
 };
 pub use documents::{Documents, publish_also};
 pub use durable::write_atomically;
@@ -31,6 +31,6 @@ pub use layout::{Finding, Installation, Layout};
 pub use lock::WriterLock;
 pub use state::{
     AcceptedMarks, Challenge, Glimpse, Held, HeldSeats, Identity, NumberMark, Pending, PendingKind, Ratchet,
-    Refused,
+    Refused, Settled,
 };
 pub use vault::{LogEntry, VaultDamage, probe_value};

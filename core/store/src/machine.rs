@@ -44,7 +44,7 @@ pub(crate) fn read_millis() -> io::Result<(Reading, i64, i64)> {
 }
 
 /// Milliseconds since boot, suspend included.
-pub(crate) fn boottime_millis() -> i64 {
+pub fn boottime_millis() -> i64 {
     millis(clock_gettime(ClockId::Boottime))
 }
 

@@ -25,7 +25,7 @@ impl Running {
         let roots = vec![Kid::from_digest([1; 32])];
         let anchor = TrustAnchor::new(IssuerName::parse("dev-acme").unwrap(), 1, roots).unwrap();
         layout.init(anchor.to_json().unwrap().as_bytes()).unwrap();
-        let agent = Agent::open(&layout, None).unwrap();
+        let agent = Agent::open(&layout, None, None).unwrap();
         let events = agent.events();
         let server = LocalServer::bind(&layout.socket(), None, agent.events()).unwrap();
         let ended = std::thread::spawn(move || agent.run(server));
@@ -213,7 +213,7 @@ fn the_next_agent_takes_up_the_directory_of_the_last() {
     let trust = std::fs::read_to_string(running.socket.with_file_name("trust.json")).unwrap();
     assert_eq!(running.ask(&Command::Init { trust }).exit_code, 0, "pinning the same again changes nothing");
     let layout = Layout::new(running.socket.parent().unwrap());
-    assert!(Agent::open(&layout, None).is_err(), "one writer");
+    assert!(Agent::open(&layout, None, None).is_err(), "one writer");
     let _dir = running.stop();
-    assert!(Agent::open(&layout, None).is_ok());
+    assert!(Agent::open(&layout, None, None).is_ok());
 }

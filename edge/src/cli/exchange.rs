@@ -1,5 +1,6 @@
 //! `brink-edge exchange`
 
+use super::progress::Progress;
 use super::{CaFile, DataDirectory, agent_first};
 use crate::command::{Command, EXIT_NOT_ALLOWED, Payload, Reply};
 use crate::error::EdgeError;
@@ -44,7 +45,36 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
         return write_request(reply, path);
     }
     let ca_pem = arguments.ca.read()?;
-    agent_first::change(&layout, &Command::ExchangeOnline { issuer: arguments.issuer.clone(), ca_pem })
+    settle(&layout, &Command::ExchangeOnline { issuer: arguments.issuer.clone(), ca_pem })
+}
+
+/// One exchange, and the next as long as one could not carry everything that there was to settle.
+fn settle(layout: &Layout, command: &Command) -> Result<Reply, EdgeError> {
+    let mut progress = Progress::begin();
+    let mut reply = agent_first::change(layout, command)?;
+    let begun = backlog(&reply);
+    let mut exchanges: u64 = 1;
+    while reply.document["usage"]["more"] == true {
+        progress.show(begun.saturating_sub(backlog(&reply)), begun);
+        let next = agent_first::change(layout, command)?;
+        // Hosts that ask in a row are answered what the last exchange came to.
+        if next.document["receipt"] == reply.document["receipt"] || next.error.is_some() {
+            reply = next;
+            break;
+        }
+        reply = next;
+        exchanges += 1;
+    }
+    progress.show(begun.saturating_sub(backlog(&reply)), begun);
+    if exchanges > 1 {
+        reply.document["exchanges"] = json!(exchanges);
+        reply.text.push_str(&format!(" ({exchanges} exchanges)"));
+    }
+    Ok(reply)
+}
+
+fn backlog(reply: &Reply) -> u64 {
+    reply.document["usage"]["backlog"].as_u64().unwrap_or_default()
 }
 
 /// Reads a response file with the permissions of whoever asks, and has it taken up.

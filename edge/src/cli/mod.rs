@@ -8,6 +8,7 @@ mod clock;
 mod doctor;
 mod exchange;
 mod init;
+mod progress;
 mod run;
 mod seat;
 mod status;

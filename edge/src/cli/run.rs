@@ -6,11 +6,13 @@ use crate::agent::{Agent, Event};
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
 use crate::local::{GLANCE_TIMEOUT, LocalServer, ask};
+use crate::metrics::{Listening, MetricsServer};
 use brink_store::Layout;
 use clap::Args;
 use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::Sender;
 
@@ -20,6 +22,12 @@ pub(super) struct Arguments {
     data: DataDirectory,
     #[command(flatten)]
     ca: CaFile,
+    /// Show metrics as Prometheus text on this address of this machine; port 0 for a free one
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+    /// Most MiB that the usage journal may have; what is not settled becomes sums before it is full
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    journal_mib: Option<u32>,
 }
 
 pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Result<Reply, EdgeError> {
@@ -31,11 +39,16 @@ pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Resul
         if !matches!(ask(&socket, &Command::Status, GLANCE_TIMEOUT), Ok(None)) {
             return Err(EdgeError::AgentRuns { socket: socket.clone() });
         }
-        Agent::open(&layout, ca_pem.clone())
+        Agent::open(&layout, ca_pem.clone(), arguments.journal_mib)
     })?;
     end_on_signals(agent.events())?;
     let server = LocalServer::bind(&socket, hosts_group(&layout), agent.events())?;
-    output.ready(server.path()).map_err(cannot_print)?;
+    let metrics = arguments.metrics.map(Listening::on).transpose()?;
+    let address = metrics.as_ref().map(Listening::address);
+    if let Some(listening) = metrics {
+        MetricsServer::start(listening, agent.events())?;
+    }
+    output.ready(server.path(), address).map_err(cannot_print)?;
     tracing::info!(socket = %server.path().display(), "ready");
     agent.run(server)?;
     Ok(Reply::done(Value::Null, ""))

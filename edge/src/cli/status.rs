@@ -3,8 +3,9 @@
 use super::{DataDirectory, agent_first};
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
-use crate::status::{Sources, StateSeen, status};
-use brink_store::{DeviceStore, Held};
+use crate::status::{BACKLOG_MAX, Sources, StateSeen, status};
+use brink_store::journal::{Backlog, Journal};
+use brink_store::{DeviceStore, Held, Layout};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -27,7 +28,12 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
         // The bundle speaks for itself; what else is wrong is said beside it.
         Err(error) => StateSeen::Closed(error.to_string()),
     };
+    let backlog = match &held {
+        Ok(Some(held)) => backlog_of(&layout, held),
+        Ok(None) | Err(_) => None,
+    };
     Ok(status(&Sources {
+        backlog,
         issuer: look.anchor().issuer(),
         snapshot: &snapshot,
         refused: look.refused(),
@@ -37,4 +43,10 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
         health: writer.as_ref().and_then(|writer| writer.store()).map(DeviceStore::health),
         agent,
     }))
+}
+
+/// The journal may be another user's, or damaged: then nothing is said of it here.
+fn backlog_of(layout: &Layout, held: &Held) -> Option<Backlog> {
+    let identity = held.identity.as_ref()?;
+    Journal::backlog(&layout.journal(), (&identity.device, &held.settled), BACKLOG_MAX).ok()
 }

@@ -189,6 +189,7 @@ fn healthy_held(kid: Kid) -> Held {
         seats: None,
         challenge: None,
         clock_reset: None,
+        settled: Vec::new(),
     }
 }
 
@@ -239,6 +240,7 @@ impl Facts {
                     accepted: brink_store::AcceptedMarks::default(),
                     notices: Vec::new(),
                     clock: None,
+                    journal: None,
                 }),
             },
             bundle: Sight::Seen(None),

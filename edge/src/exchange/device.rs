@@ -3,8 +3,10 @@
 mod documents;
 mod opening;
 mod seats;
+mod usage;
 
 pub use documents::{Challenge, Taken};
+pub use usage::Settlement;
 
 use super::accept::{Accepted, Before, accept};
 use super::plan::{self, Draft};
@@ -14,7 +16,7 @@ use brink_license::exchange::{ClientReport, RequestKind};
 use brink_license::token::{CLAIMS_VERSION, LicenceClaims, PresenceClaims, VerifiedLicence, VerifiedReceipt};
 use brink_license::{Flags, PublicKey, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
-use brink_store::journal::ClockKeeper;
+use brink_store::journal::{Backlog, ClockKeeper, Shrunk, Unsent, UsageError};
 use brink_store::{Acceptance, DeviceStore, Held, LogEntry, Pending, PendingKind, Refused};
 
 /// An answer within this many seconds of its request sets the clock: it was signed in between (shorter than any lease, and
@@ -27,6 +29,7 @@ pub struct Device {
     key: DeviceKey,
     store: DeviceStore,
     clock: ClockKeeper,
+    pace: usage::Pace,
 }
 
 /// A request that may leave: by network or by file, the same bytes.
@@ -53,6 +56,8 @@ pub struct Outcome {
     pub new_licence: bool,
     /// When the issuer wants to hear of the device again, in guarded time.
     pub next_exchange_after: UnixSeconds,
+    /// What it settled of usage; `None` from an issuer that says nothing of it.
+    pub settlement: Option<Settlement>,
 }
 
 /// Exchanging.
@@ -70,7 +75,7 @@ impl Device {
         }
         let report = self.report(Vec::new(), reading.boot);
         let draft = plan::activation(self.held(), self.key.public_key(), code, report, nonce()?)?;
-        self.store_draft(PendingKind::Activate, &draft, reading)
+        self.store_draft((PendingKind::Activate, None), &draft, reading)
     }
 
     /// The request of an exchange, stored before it is handed out: the same bytes until they are answered.
@@ -90,10 +95,13 @@ impl Device {
         {
             return Ok(outgoing(pending, true));
         }
+        let carried = self.usage()?;
         let notices = self.store.notices_that_count();
-        let shown = (self.store.documents(), &notices[..]);
-        let draft = plan::exchange(self.held(), self.key.public_key(), shown, report, nonce()?)?;
-        self.store_draft(PendingKind::Exchange, &draft.ok_or(not_activated)?, reading)
+        let usage = carried.as_ref().map(|carried| &carried.section);
+        let said = plan::Said { documents: self.store.documents(), notices: &notices, usage };
+        let draft = plan::exchange(self.held(), self.key.public_key(), &said, report, nonce()?)?;
+        let batch = carried.as_ref().and_then(|carried| carried.batch.as_ref());
+        self.store_draft((PendingKind::Exchange, batch), &draft.ok_or(not_activated)?, reading)
     }
 
     fn report(&self, clock_flags: Vec<String>, boot: BootId) -> ClientReport {
@@ -105,7 +113,7 @@ impl Device {
 
     fn store_draft(
         &mut self,
-        kind: PendingKind,
+        (kind, carried): (PendingKind, Option<&Unsent>),
         draft: &Draft,
         reading: &Reading,
     ) -> Result<Outgoing, DeviceError> {
@@ -119,7 +127,7 @@ impl Device {
             created: *reading,
         };
         let request = outgoing(&pending, false);
-        self.store.store_pending(pending)?;
+        self.store.store_pending(pending, carried)?;
         Ok(request)
     }
 
@@ -188,6 +196,7 @@ impl Device {
             keyset_version: keyset.version(),
             new_licence: new_licence.is_some(),
             next_exchange_after,
+            settlement: self.settlement(),
         })
     }
 
@@ -278,9 +287,31 @@ impl Device {
         self.store.remember_at_the_end();
     }
 
-    /// Mends the journal if that is needed, every half minute.
-    pub fn mind_journal(&mut self, reading: &Reading) {
-        self.store.mind_journal(reading);
+    /// Mends the journal if that is needed, and makes room in it, every half minute. `None` in between.
+    pub fn mind_journal(&mut self, reading: &Reading) -> Option<Shrunk> {
+        if !self.store.mind_journal(reading) {
+            return None;
+        }
+        let now_ms = self.guarded(reading).now.as_i64().saturating_mul(1000);
+        let shrunk = self.store.shrink_journal(now_ms).unwrap_or_else(|error| {
+            tracing::debug!(code = error.code(), %error, "no room made in the journal");
+            Shrunk::default()
+        });
+        if shrunk.pruned + shrunk.folded > 0 {
+            tracing::info!(?shrunk, "room in the journal");
+        }
+        Some(shrunk)
+    }
+
+    /// How much usage is not settled, counted up to `count_max`.
+    #[must_use]
+    pub fn backlog(&self, count_max: u64) -> Backlog {
+        self.store.backlog(count_max).unwrap_or_default()
+    }
+
+    /// Sets how many bytes the journal may have.
+    pub fn limit_journal(&mut self, bytes_max: u64) -> Result<(), UsageError> {
+        self.store.limit_journal(bytes_max)
     }
 
     /// The store.

@@ -9,7 +9,7 @@ mod error;
 pub mod plan;
 
 pub use accept::{Accepted, Problem, Refusal};
-pub use device::{Challenge, Device, Outcome, Outgoing, Taken};
+pub use device::{Challenge, Device, Outcome, Outgoing, Settlement, Taken};
 pub use error::DeviceError;
 
 // The store's tests and these need the same issuer, and neither crate may see the other's tests.

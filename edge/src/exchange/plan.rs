@@ -6,6 +6,7 @@ use brink_license::exchange::{
 };
 use brink_license::seating::SEATS_SECTION;
 use brink_license::token::{CLAIMS_VERSION, Notice, RequestClaims};
+use brink_license::usage::UsageSection;
 use brink_license::{DeviceId, IdError, PublicKey, UnixSeconds};
 use brink_store::{Documents, Held, Pending, PendingKind};
 
@@ -56,17 +57,29 @@ pub fn activation(
     draft(ACTIVATE_PATH, held, key, &body, Sender { device: name, epoch: 0, nonce })
 }
 
-/// A request to report and be answered, with the notices that count; `None` for a device without a name.
+/// What a report shows of what is held.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'s> {
+    /// The documents in force.
+    pub documents: Option<&'s Documents>,
+    /// The notices that count.
+    pub notices: &'s [Notice],
+    /// Where usage stands.
+    pub usage: Option<&'s UsageSection>,
+}
+
+/// A request to report and be answered; `None` for a device without a name.
 pub fn exchange(
     held: &Held,
     key: &PublicKey,
-    (documents, notices): (Option<&Documents>, &[Notice]),
+    said: &Said<'_>,
     report: ClientReport,
     nonce: [u8; 32],
 ) -> Result<Option<Draft>, PlanError> {
     let Some(identity) = &held.identity else { return Ok(None) };
-    let last_receipt = documents.and_then(|documents| documents.receipt.clone());
-    let mut sections: Vec<Section> = NoticesHeld::of(notices).section()?.into_iter().collect();
+    let last_receipt = said.documents.and_then(|documents| documents.receipt.clone());
+    let mut sections: Vec<Section> = NoticesHeld::of(said.notices).section()?.into_iter().collect();
+    sections.extend(said.usage.map(UsageSection::section).transpose()?);
     let seats = held.seats.as_ref();
     sections
         .extend(seats.map(|seats| Section { kind: SEATS_SECTION, bytes: seats.token.clone().into_bytes() }));

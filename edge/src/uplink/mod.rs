@@ -130,6 +130,12 @@ impl UplinkError {
         }
     }
 
+    /// Whether somebody on the way finds the request too large.
+    #[must_use]
+    pub const fn is_too_large(&self) -> bool {
+        matches!(self, UplinkError::Refused { status: 413, .. })
+    }
+
     /// Whether the issuer understood the request and answered "no": sending the same bytes again cannot help.
     /// 408, 425 and 429 mean "later", and so does everything above 499; a proxy's word (407) is not the issuer's.
     #[must_use]

@@ -1,10 +1,11 @@
 //! What verbs that are done say.
 
 use crate::command::Reply;
-use crate::exchange::{Challenge, Outcome, Outgoing, Taken};
+use crate::exchange::{Challenge, Outcome, Outgoing, Settlement, Taken};
 use crate::words::rfc3339;
+use brink_license::UnixSeconds;
 use brink_license::clock::Guarded;
-use brink_license::token::{ClockResetClaims, NoticeKind};
+use brink_license::token::{BatchVerdict, ClockResetClaims, NoticeKind};
 use serde_json::json;
 
 pub(super) fn exported(outgoing: Outgoing, kind: &str) -> Reply {
@@ -39,6 +40,7 @@ pub(super) fn accepted(outcome: &Outcome) -> Reply {
         "receipt": { "seq": receipt.seq, "server_time": rfc3339(receipt.server_time) },
         "keyset_version": outcome.keyset_version,
         "next_exchange_after": rfc3339(outcome.next_exchange_after),
+        "usage": outcome.settlement.as_ref().map(settlement),
     });
     let said = match licence {
         Some(licence) => {
@@ -48,7 +50,44 @@ pub(super) fn accepted(outcome: &Outcome) -> Reply {
         }
         None => "no licence: the key that signed it was revoked".to_owned(),
     };
-    Reply::done(document, format!("device {} of tenant {}: {said}", receipt.dev, receipt.tenant))
+    let mut text = format!("device {} of tenant {}: {said}", receipt.dev, receipt.tenant);
+    if let Some(settlement) = &outcome.settlement {
+        text.push_str(&format!("\nusage: {}", settled(settlement)));
+    }
+    Reply::done(document, text)
+}
+
+fn settlement(settlement: &Settlement) -> serde_json::Value {
+    let Settlement { said, backlog, more } = settlement;
+    json!({
+        "batch": said.batch,
+        "quarantined": said.quarantined,
+        "cursors": said.cursors,
+        "backlog": backlog.records,
+        "oldest_unsettled": backlog.oldest_ms.and_then(|at| rfc3339(UnixSeconds::new(at.div_euclid(1000)))),
+        "more": more,
+    })
+}
+
+fn settled(Settlement { said, backlog, .. }: &Settlement) -> String {
+    let left = match (backlog.records, backlog.or_more) {
+        (0, _) => "everything is settled".to_owned(),
+        (records, false) => format!("{records} records are not settled yet"),
+        (records, true) => format!("more than {records} records are not settled yet"),
+    };
+    let verdict = match said.batch {
+        BatchVerdict::None | BatchVerdict::Taken => "",
+        BatchVerdict::Gap => "; the issuer wants some of it again",
+        BatchVerdict::Fork => {
+            "; the issuer has other usage of this device: its admin activates the device anew (brink-issuer device reactivate)"
+        }
+        BatchVerdict::Bad => "; the issuer does not believe it: ask its admin",
+    };
+    let aside = match said.quarantined {
+        0 => String::new(),
+        aside => format!("; {aside} records wait for a person at the issuer"),
+    };
+    format!("{left}{verdict}{aside}")
 }
 
 /// A document that came by itself.

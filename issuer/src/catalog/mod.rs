@@ -13,7 +13,7 @@ use brink_license::{Feature, Slug};
 use std::collections::BTreeMap;
 
 /// The catalogue that the program carries.
-const DEFAULT: &str = include_str!("../../catalog/default.toml");
+pub(crate) const DEFAULT: &str = include_str!("../../catalog/default.toml");
 
 /// The pack that every paid camera is granted.
 pub const PACK_BASE: &str = "base";

@@ -53,7 +53,8 @@ pub struct Elsewhere {
     /// Seats that other devices hold or are to hold: the larger of named and held, each. And those that the keys of
     /// earlier epochs may still use, this device's too: whoever has such a key is somebody else now.
     pub reserved: u64,
-    /// Parts per million of the tenant's quotas that these hold.
+    /// Parts per million of the tenant's quotas that these hold, or held since the month began: what a device gives back of a
+    /// month it may have used up before.
     pub quota_ppm: u64,
     /// Seats that may run twice now, because somebody accepted it.
     pub overlapping: u64,
@@ -97,6 +98,8 @@ pub struct DeviceView {
     pub seats_held: u64,
     /// Their parts per million of the tenant's quotas.
     pub quota_ppm_held: u64,
+    /// The largest part that it could use since its customer's month began.
+    pub quota_ppm_month: u64,
     /// When the last of them ends for good.
     pub held_until: UnixSeconds,
     /// Its earlier epochs, oldest first.

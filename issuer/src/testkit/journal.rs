@@ -4,7 +4,7 @@ use brink_license::clock::BootId;
 use brink_license::token::{CheckpointClaims, ReceiptUsage};
 use brink_license::usage::{
     Batch, ChainReport, Entry, Folding, Genesis, Hash, Head, MeterTotal, Moment, Quantity, Record, Recovery,
-    Usage, UsageSection, batch_sha256,
+    Usage, UsageSection, batch_sha256, hash_of,
 };
 use brink_license::{DeviceId, IssuerName, Kid, ResourceId, Slug, Typ};
 use brink_signing::{DeviceKey, sign_document};
@@ -31,7 +31,10 @@ impl Kept {
     }
 
     pub(crate) fn hash(&self) -> Hash {
-        self.record.link(&self.bytes)
+        match Record::from_bytes(&self.bytes) {
+            Ok(record) => record.link(&self.bytes),
+            Err(_) => hash_of(&self.bytes),
+        }
     }
 }
 
@@ -171,8 +174,13 @@ impl Journal {
     /// What a receipt says.
     pub(crate) fn take(&mut self, usage: &ReceiptUsage) {
         for cursor in &usage.cursors {
-            let chain = self.chains.iter_mut().find(|chain| chain.genesis.epoch == cursor.epoch);
-            chain.unwrap().settled = cursor.seq;
+            let chain = self.chains.iter_mut().find(|chain| chain.genesis.epoch == cursor.epoch).unwrap();
+            // A word about another history settles nothing of this one.
+            let own = chain.kept.iter().find(|kept| kept.record.seq >= cursor.seq);
+            let is_own = own.is_none_or(|own| own.record.seq != cursor.seq || own.hash() == cursor.hash);
+            if is_own && cursor.seq <= chain.head.seq {
+                chain.settled = cursor.seq;
+            }
         }
     }
 }
@@ -188,6 +196,13 @@ impl Chain {
         let bytes = record.to_bytes();
         self.head = Head { seq: record.seq, hash: record.link(&bytes) };
         self.kept.push(Kept { record, bytes, after: self.totals.clone() });
+    }
+
+    /// The last record in other bytes, as another version of the program would have written it.
+    pub(crate) fn rewrite_last(&mut self, rewrite: impl FnOnce(&mut Vec<u8>)) {
+        let last = self.kept.last_mut().unwrap();
+        rewrite(&mut last.bytes);
+        self.head.hash = hash_of(&last.bytes);
     }
 
     pub(crate) fn report(&self) -> ChainReport {

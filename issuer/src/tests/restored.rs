@@ -99,14 +99,17 @@ fn of_several_copies_one_goes_on_and_the_others_are_evidence() {
         edge.exchange(&bench.issuer).unwrap();
         let backup = bench.backup();
         let mut copies = Vec::new();
-        for _ in 0..3 {
+        for copy in 1..=3 {
             bench.pass(3600);
+            // Every request has a nonce of its own.
+            edge.nonce = [copy; 32];
             edge.exchange(&bench.issuer).unwrap();
             copies.push(edge.clone());
         }
         bench.pass(3600);
         bench.put_back(&backup);
         let mut winner = copies.remove(first);
+        winner.nonce = [9; 32];
         winner.exchange(&bench.issuer).unwrap();
         for copy in &mut copies {
             bench.pass(60);
@@ -118,6 +121,24 @@ fn of_several_copies_one_goes_on_and_the_others_are_evidence() {
         let noted = (audit(&bench, "database.restored").len(), audit(&bench, "device.clone_suspected").len());
         assert_eq!(noted, (1, 1), "{first}: one evidence a day is enough");
     }
+}
+
+#[test]
+fn an_answer_of_before_to_a_request_that_came_again_afterwards_is_believed() {
+    let mut bench = Bench::with(100, &[]);
+    let mut edge = bench.activated();
+    edge.exchange(&bench.issuer).unwrap();
+    let backup = bench.backup();
+    edge.nonce = [8; 32];
+    // The copy is what the device would be had the answer been lost: it sends the very same request once more.
+    let (mut again, mut before) = (edge.clone(), edge);
+    before.exchange(&bench.issuer).unwrap();
+    bench.put_back(&backup);
+    again.exchange(&bench.issuer).unwrap();
+    before.nonce = [9; 32];
+    before.exchange(&bench.issuer).unwrap();
+    before.exchange(&bench.issuer).unwrap();
+    assert_eq!(audit(&bench, "device.clone_suspected").len(), 0);
 }
 
 #[test]

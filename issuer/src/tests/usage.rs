@@ -1,6 +1,10 @@
 //! Usage of devices, from their journals into the books.
 
+mod aside;
+mod epochs;
 mod flows;
+mod lives;
+mod refused;
 
 use crate::testkit::{Bench, Edge};
 use brink_license::usage::Entry;

@@ -4,7 +4,7 @@ use super::links::Link;
 use super::moment::{Timeline, is_late};
 use crate::catalog::Meters;
 use crate::storage::{NewRecord, Quarantine, QuarantineReason, Sum, SumKey};
-use brink_license::usage::{Entry, Fold, MeterTotal, Quantity, Record, Usage};
+use brink_license::usage::{Entry, Fold, FoldMeter, Quantity, Record, Usage};
 use brink_license::{ResourceId, Slug};
 use std::collections::BTreeMap;
 
@@ -35,6 +35,33 @@ pub(crate) fn parts(record: &Record, event_ms: i64, bounds: (i64, i64), meters: 
         }
         Entry::Recover(_) | Entry::Close => Vec::new(),
     }
+}
+
+/// Whether sums stand in the one order that they have, each with a meter.
+fn is_spelled(fold: &Fold) -> bool {
+    fold.meters.is_sorted_by(|one, next| one.meter < next.meter)
+        && fold.sums.is_sorted_by(|one, next| {
+            (one.meter, &one.resource, one.quarter) < (next.meter, &next.resource, next.quarter)
+        })
+        && fold.sums.iter().all(|sum| usize::from(sum.meter) < fold.meters.len())
+}
+
+/// Whether sums are those of as many records as they stand for, and lead from what each meter had come to, where that is
+/// known, to what they say it has.
+fn adds_up(fold: &Fold, seq: u64, before: impl Fn(&Slug) -> Option<Quantity>) -> bool {
+    let mut added = vec![0_u128; fold.meters.len()];
+    let mut records = 0_u64;
+    for sum in &fold.sums {
+        records += u64::from(sum.records);
+        if let Some(added) = added.get_mut(usize::from(sum.meter)) {
+            *added = added.saturating_add(sum.quantity.into());
+        }
+    }
+    let leads = |(after, added): (&FoldMeter, &u128)| {
+        let had = u128::from(after.after.total).checked_sub(*added);
+        had.is_some_and(|had| before(&after.meter).is_none_or(|before| u128::from(before) == had))
+    };
+    Some(records) == (seq - fold.from).checked_add(1) && fold.meters.iter().zip(&added).all(leads)
 }
 
 /// The books of one chain, while a batch is entered.
@@ -152,10 +179,7 @@ impl<'a> Books<'a> {
     }
 
     fn continues_by_sums(&mut self, seq: u64, fold: &Fold) -> Result<(), Quarantine> {
-        let records: u64 = fold.sums.iter().map(|sum| u64::from(sum.records)).sum();
-        let stands_for = (seq - fold.from).saturating_add(1);
-        let is_sound =
-            records == stands_for && fold.totals_after(|meter| self.total_before(fold, meter)).is_some();
+        let is_sound = is_spelled(fold) && adds_up(fold, seq, |meter| self.before(meter));
         for after in &fold.meters {
             self.now_at(&after.meter, after.after.total);
         }
@@ -164,26 +188,6 @@ impl<'a> Books<'a> {
         }
         let detail = format!("the sums of records {} to {seq} do not continue those before", fold.from);
         Err(Quarantine { reason: QuarantineReason::Total, detail })
-    }
-
-    /// What a meter had come to before a fold. Only the quantity is on record; the rest is as the fold implies.
-    fn total_before(&self, fold: &Fold, meter: &Slug) -> Option<MeterTotal> {
-        let after = fold.meters.iter().find(|known| known.meter == *meter)?.after.clone();
-        let of_meter = || fold.named().filter(|(name, _)| *name == meter).map(|(_, sum)| sum);
-        let (mut quantity, mut records, mut count) = (0_u128, 0_u64, 0_u64);
-        for sum in of_meter() {
-            quantity = quantity.saturating_add(sum.quantity.into());
-            records = records.saturating_add(u64::from(sum.records));
-            count = count.saturating_add(sum.count);
-        }
-        let implied = u128::from(after.total).checked_sub(quantity);
-        let implied = implied.and_then(|units| Quantity::try_from(units).ok());
-        Some(MeterTotal {
-            total: self.before(meter).or(implied).unwrap_or_default(),
-            records: after.records.saturating_sub(records),
-            count: after.count.saturating_sub(count),
-            ..after
-        })
     }
 
     /// What is to be recorded.

@@ -53,15 +53,15 @@ impl Outcome {
     }
 }
 
-/// Judges what a request says of usage, beside what is on record.
+/// Judges what a request says of usage, beside what is on record. `restored` is a database that lost something lately.
 pub(crate) fn judge(
     answering: &Answering<'_>,
     (view, proven): (&DeviceView, &Proven),
-    reading: Option<&Reading>,
+    (reading, restored): (Option<&Reading>, bool),
 ) -> Judged {
     let received_ms = last_ms(answering.now);
     let (cursors, notes) = (BTreeMap::new(), Vec::new());
-    let mut case = Case { answering, view, proven, reading, received_ms, cursors, notes };
+    let mut case = Case { answering, view, proven, reading, restored, received_ms, cursors, notes };
     case.take_reports();
     case.take_acknowledged();
     let outcome = match reading.and_then(|reading| reading.batch.as_ref().map(|batch| (reading, batch))) {
@@ -81,6 +81,7 @@ struct Case<'a> {
     view: &'a DeviceView,
     proven: &'a Proven,
     reading: Option<&'a Reading>,
+    restored: bool,
     received_ms: i64,
     /// The chains whose key is the one on record, as they are from now on.
     cursors: BTreeMap<u32, CursorRow>,
@@ -163,6 +164,7 @@ impl Case<'_> {
             closed: cursor.closed,
             forked: cursor.forked_at.is_some(),
             acknowledged: cursor.acknowledged,
+            restored: self.restored,
             reached: self.view.usage.reached.as_ref(),
         };
         match place(&standing, report, links) {

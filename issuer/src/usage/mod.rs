@@ -57,3 +57,6 @@ pub(crate) fn settle(
     }
     posting.usage = Some(usage);
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) forked: bool,
     /// Up to where a receipt of ours had it that is not on record any more.
     pub(crate) acknowledged: Option<Head>,
+    /// Whether the database lost something lately, by a receipt of ours.
+    pub(crate) restored: bool,
     /// The record with the highest number that the batch reaches.
     pub(crate) reached: Option<&'a StoredRecord>,
 }
@@ -81,16 +83,18 @@ fn beside(standing: &Standing<'_>, report: &ChainReport, next: &Link, new: usize
             (false, true) => Place::Fork(next.from, "it follows another record"),
         };
     }
-    match standing.acknowledged {
-        // Sums of records on both sides cannot be divided, and a device makes none of what waits.
-        _ if next.from < expected => Place::Gap,
-        Some(gone) if next.from == report.kept_from && gone.seq >= next.from - 1 => {
-            match gone.seq == next.from - 1 && differs(gone.hash) {
-                true => Place::Fork(next.from, "it follows another record than a receipt says"),
-                false => Place::Next { new, loss: loss(LossReason::Restored) },
-            }
+    // Sums of records on both sides cannot be divided, and a device makes none of what waits.
+    if next.from < expected || next.from != report.kept_from {
+        return Place::Gap;
+    }
+    match standing.acknowledged.filter(|gone| gone.seq >= next.from - 1) {
+        Some(gone) if gone.seq == next.from - 1 && differs(gone.hash) => {
+            Place::Fork(next.from, "it follows another record than a receipt says")
         }
-        Some(_) | None => Place::Gap,
+        Some(_) => Place::Next { new, loss: loss(LossReason::Restored) },
+        // The receipt that said so may be one that a later one has replaced at the device.
+        None if standing.restored => Place::Next { new, loss: loss(LossReason::Restored) },
+        None => Place::Gap,
     }
 }
 

@@ -5,7 +5,10 @@ use crate::answer::Answering;
 use crate::request::Proven;
 use crate::storage::UsageAsked;
 use brink_license::token::{Authority, CheckpointClaims, CheckpointExpected, TokenError, Verified, verify};
-use brink_license::usage::{Batch, ChainReport, Moment, batch_sha256};
+use brink_license::usage::{BATCH_BYTES_MAX, Batch, ChainReport, FOLD_BYTES_MAX, Moment, batch_sha256};
+
+/// Most bytes of all records of a batch: a device stops below, wherever the last of them ends.
+const BYTES_MAX: usize = BATCH_BYTES_MAX + FOLD_BYTES_MAX;
 
 /// What a request says of usage.
 pub(crate) struct Reading {
@@ -48,10 +51,10 @@ pub(crate) fn read(answering: &Answering<'_>, proven: &Proven) -> Option<Reading
     let section = proven.usage.as_ref()?;
     let chains = section.chains.clone();
     let batch = section.batch.as_ref().map(|batch| {
-        let report = chains.iter().find(|chain| chain.epoch == batch.epoch);
-        let content = match report {
-            Some(report) => content(answering, (proven, report), batch),
-            None => Err("it belongs to a chain that the request does not speak of".to_owned()),
+        let mut reports = chains.iter().filter(|chain| chain.epoch == batch.epoch);
+        let content = match (reports.next(), reports.next()) {
+            (Some(report), None) => content(answering, (proven, report), batch),
+            (Some(_) | None, _) => Err("the request does not speak once of its chain".to_owned()),
         };
         ReadBatch { epoch: batch.epoch, checkpoint: batch.checkpoint.clone(), content }
     });
@@ -63,6 +66,9 @@ fn content(
     (proven, report): (&Proven, &ChainReport),
     batch: &Batch,
 ) -> Result<Vec<Link>, String> {
+    if batch.records.iter().map(Vec::len).sum::<usize>() > BYTES_MAX {
+        return Err("its records have more bytes than those of a batch".to_owned());
+    }
     let checkpoint = checkpoint(answering, proven, batch);
     let checkpoint = checkpoint.map_err(|error| format!("its checkpoint is refused: {error}"))?;
     let claims = checkpoint.claims();

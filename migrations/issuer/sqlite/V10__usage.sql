@@ -135,6 +135,18 @@ CREATE TABLE usage_corrections (
 
 CREATE INDEX usage_corrections_by_tenant ON usage_corrections (tenant, quarter);
 
+-- The largest part of the quotas that a device could use in a month of its customer's, which began then: what it gives back
+-- it may have used up before, so that nobody else gets it until the next one.
+ALTER TABLE devices ADD COLUMN quota_month INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN quota_month_ppm INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE past_epochs ADD COLUMN quota_month INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE past_epochs ADD COLUMN quota_month_ppm INTEGER NOT NULL DEFAULT 0;
+
+DROP INDEX devices_by_tenant;
+CREATE INDEX devices_by_tenant ON devices
+  (tenant, id, status, code_expires_at, cameras_named, seats_held, quota_ppm_held, held_until, retired_at, overlap_from,
+   quota_month, quota_month_ppm);
+
 -- The key of an activation that is over, by its device alone.
 CREATE INDEX past_epochs_by_device ON past_epochs (device, epoch);
 

@@ -20,5 +20,6 @@ mod gate_memory;
 mod gate_seats;
 mod hot_path;
 mod probes;
+mod settlement;
 mod tidy;
 mod vectors;

@@ -185,6 +185,7 @@ fn slot(notices: u16) -> Vec<u8> {
         accepted: AcceptedMarks { licence: Some(licence), keyset: Some(mark), receipt: Some(mark) },
         notices: (0..notices).map(|kind| (kind, 1000)).collect(),
         clock: (notices > 0).then_some(clock),
+        journal: (notices > 0).then_some((1, Head { seq: 70, hash: [6; 32] })),
     };
     anchor.seal(&[1; 32]).unwrap()
 }

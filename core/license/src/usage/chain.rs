@@ -137,6 +137,8 @@ pub struct Chain {
     genesis: Genesis,
     head: Head,
     totals: BTreeMap<Slug, MeterTotal>,
+    /// Every meter that is not among the totals has come to nothing yet.
+    has_all_totals: bool,
     recoveries: u64,
     is_closed: bool,
 }
@@ -146,7 +148,23 @@ impl Chain {
     #[must_use]
     pub fn begin(genesis: Genesis) -> Self {
         let head = Head { seq: 0, hash: genesis.prev() };
-        Self { genesis, head, totals: BTreeMap::new(), recoveries: 0, is_closed: false }
+        let totals = BTreeMap::new();
+        Self { genesis, head, totals, has_all_totals: true, recoveries: 0, is_closed: false }
+    }
+
+    /// Behind records that were settled and are gone, where each meter had come to these sums. `None` where that is not
+    /// known any more: the next record of each meter is then believed.
+    #[must_use]
+    pub fn resume(genesis: Genesis, head: Head, totals: Option<BTreeMap<Slug, MeterTotal>>) -> Self {
+        let has_all_totals = totals.is_some();
+        Self {
+            genesis,
+            head,
+            totals: totals.unwrap_or_default(),
+            has_all_totals,
+            recoveries: 0,
+            is_closed: false,
+        }
     }
 
     /// Takes the next record. After a fault the chain is as it was.
@@ -166,12 +184,13 @@ impl Chain {
         }
         match &record.entry {
             Entry::Usage(usage) => {
-                let before = self.totals.get(&usage.meter);
-                let total = MeterTotal::with_usage(before, usage, record.at.est_ms);
+                let before = self.before(&usage.meter, || MeterTotal::before_usage(usage, record.at.est_ms));
+                let total = MeterTotal::with_usage(before.as_ref(), usage, record.at.est_ms);
                 self.totals.insert(usage.meter.clone(), total.ok_or(ChainFault::Edited { seq })?);
             }
             Entry::Fold(fold) => {
-                let after = fold.totals_after(|meter| self.totals.get(meter).cloned());
+                let after =
+                    fold.totals_after(|meter| self.before(meter, || fold.before(meter)), self.has_all_totals);
                 self.totals.extend(after.ok_or(ChainFault::Edited { seq })?);
             }
             Entry::Recover(_) => self.recoveries += 1,
@@ -179,6 +198,14 @@ impl Chain {
         }
         self.head = Head { seq, hash: record.link(bytes) };
         Ok(record)
+    }
+
+    /// What a meter had come to; where that is not known, what its next record says.
+    fn before(&self, meter: &Slug, said: impl FnOnce() -> Option<MeterTotal>) -> Option<MeterTotal> {
+        match self.totals.get(meter) {
+            None if !self.has_all_totals => said(),
+            known => known.cloned(),
+        }
     }
 
     /// Whether the record stands right behind the last one.
@@ -231,6 +258,12 @@ impl Chain {
     #[must_use]
     pub const fn totals(&self) -> &BTreeMap<Slug, MeterTotal> {
         &self.totals
+    }
+
+    /// Whether a meter that is not among the totals has come to nothing; otherwise that is not known of it.
+    #[must_use]
+    pub const fn has_all_totals(&self) -> bool {
+        self.has_all_totals
     }
 
     /// How often a damaged journal went on.

@@ -36,6 +36,13 @@ impl MeterTotal {
         })
     }
 
+    /// What it must have been before a record; `None` when the record says less than it adds.
+    pub(super) fn before_usage(usage: &Usage, est_ms: i64) -> Option<Self> {
+        let total = u128::from(usage.total).checked_sub(u128::from(usage.quantity))?;
+        let total = Quantity::try_from(total).ok()?;
+        Some(Self { total, records: 0, count: 0, first_ms: est_ms, last_ms: est_ms })
+    }
+
     /// The same from a record; `None` when its own total is another.
     pub(super) fn with_usage(before: Option<&Self>, usage: &Usage, est_ms: i64) -> Option<Self> {
         let after = Self::with(before, (usage.quantity, usage.count), est_ms).ok()?;

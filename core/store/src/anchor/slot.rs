@@ -3,6 +3,7 @@
 use crate::state::{AcceptedMarks, NumberMark};
 use brink_license::clock::Marks;
 use brink_license::token::SeqMark;
+use brink_license::usage::Head;
 use brink_license::{Kid, bounded};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -10,13 +11,13 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 const MAGIC: &[u8] = b"BRINKANC";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const DIGEST_BYTES: usize = 32;
 const MAC_BYTES: usize = 32;
 /// Separates this digest and this MAC from every other use of the same functions.
 const DIGEST_LABEL: &[u8] = b"brink/anchor/v1\0";
 const MAC_LABEL: &[u8] = b"brink/anchor-mac/v1\0";
-/// Largest slot: within one block of any file system. With every number at its largest it has 837 bytes, usually 350.
+/// Largest slot: within one block of any file system. With every number at its largest it has 885 bytes, usually 350.
 pub const SLOT_BYTES_MAX: usize = 1024;
 /// Most notices: one for each kind that an issuer will ever publish, and far below what fits.
 pub const NOTICES_MAX: usize = 32;
@@ -36,6 +37,8 @@ pub struct Anchor {
     pub notices: Vec<(u16, u64)>,
     /// The clock's marks when it was written.
     pub clock: Option<Marks>,
+    /// Where the usage chain of an activation, by its epoch, stood when it was written.
+    pub journal: Option<(u32, Head)>,
 }
 
 /// A slot whose digest is sound. Only the holder of the device key can say whether its own agent wrote it.
@@ -57,7 +60,7 @@ pub enum SlotFault {
     #[error("it is damaged")]
     Damaged,
     /// Written by a newer program.
-    #[error("it has version {0}, this program reads version 1")]
+    #[error("it has version {0}, this program reads version {VERSION}")]
     Version(u8),
     /// Its digest is sound and its MAC is not: another than this device's agent wrote it.
     #[error("it was not written by this device's agent")]
@@ -80,6 +83,7 @@ struct Record {
     /// [`Marks::to_bytes`]; empty for none.
     #[serde(deserialize_with = "bounded::list::<_, _, CLOCK_BYTES_MAX>")]
     clock: Vec<u8>,
+    journal: Option<(u32, Head)>,
 }
 
 impl Anchor {
@@ -151,6 +155,7 @@ impl Record {
             receipt: anchor.accepted.receipt.map(number),
             notices: anchor.notices.clone(),
             clock: anchor.clock.as_ref().map(Marks::to_bytes).unwrap_or_default(),
+            journal: anchor.journal,
         }
     }
 
@@ -169,6 +174,7 @@ impl Record {
             },
             notices: self.notices,
             clock,
+            journal: self.journal,
         })
     }
 }

@@ -3,6 +3,7 @@ use crate::state::{AcceptedMarks, NumberMark};
 use brink_license::Kid;
 use brink_license::clock::{BootId, Marks, Reading, ReceiptMark};
 use brink_license::token::SeqMark;
+use brink_license::usage::Head;
 use proptest::prelude::*;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -37,6 +38,7 @@ fn anchor(number: u64) -> Anchor {
         accepted: marks(number),
         notices: vec![(1, number)],
         clock: None,
+        journal: Some((1, Head { seq: number, hash: [5; 32] })),
     }
 }
 
@@ -159,6 +161,7 @@ fn the_largest_anchor_fits_and_a_larger_one_is_not_written() {
         },
         notices: vec![(u16::MAX, u64::MAX); NOTICES_MAX],
         clock: Some(clock()),
+        journal: Some((u32::MAX, Head { seq: u64::MAX, hash: [255; 32] })),
     };
     let bytes = largest.seal(&KEY).unwrap();
     println!("the largest anchor has {} bytes", bytes.len());
@@ -170,7 +173,7 @@ fn the_largest_anchor_fits_and_a_larger_one_is_not_written() {
 #[test]
 fn another_version_is_told_from_damage() {
     let mut bytes = anchor(1).seal(&KEY).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     assert_eq!(Slot::decode(&bytes), Err(SlotFault::Damaged), "one flipped bit is no version");
 }
 

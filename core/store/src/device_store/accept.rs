@@ -51,6 +51,7 @@ impl DeviceStore {
             .map_err(|unfit| StoreError::Unstorable { what: "the answer", problem: unfit.to_string() })?;
         let notices = self.newer_notices(&in_force, &acceptance.notices)?;
         let seats = self.acceptable_seats(&in_force, acceptance.seats);
+        let settled = self.settled_by(in_force.receipt.as_ref());
         let inbox = Inbox {
             documents: in_force.documents.clone(),
             licence: in_force.marks.licence.map_or((0, 0), |mark| (mark.epoch, mark.seq)),
@@ -69,6 +70,7 @@ impl DeviceStore {
                 notices: &notices,
                 clock: self.counted(acceptance.clock),
                 seats: seats.as_ref(),
+                settled: &settled,
             },
         )?;
         reached(Point::StateCommitted);

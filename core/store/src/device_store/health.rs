@@ -13,11 +13,24 @@ pub struct Health {
     pub documents: DocumentsHealth,
     /// What was wrong with the journal when the store was opened; `None` when it was in order or there was none yet.
     pub journal: Option<JournalFault>,
+    /// What is recorded of usage, beside what is known of it.
+    pub usage: UsageHealth,
     /// The anchor.
     pub anchor: AnchorHealth,
     /// The marks in `state.db` were older than documents that verify, or than the anchor, and were moved forward: the
     /// state was put back to an earlier copy.
     pub marks_moved_forward: bool,
+}
+
+/// The usage in the journal, compared with what receipts and the anchor say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageHealth {
+    /// Nobody knows more than it says.
+    Sound,
+    /// An earlier copy was put back: it goes on behind what is known, and what was between is reported as lost.
+    WasShorter,
+    /// It has other records than the issuer, or than the anchor remembers: an admin activates the device anew.
+    Differs,
 }
 
 /// The vault.

@@ -17,14 +17,14 @@ mod usage;
 
 pub use accept::Acceptance;
 pub use clock_reset::ResetError;
-pub use health::{AnchorHealth, BundleHealth, DocumentsHealth, Health, VaultHealth};
+pub use health::{AnchorHealth, BundleHealth, DocumentsHealth, Health, UsageHealth, VaultHealth};
 pub use notices::NoticeError;
 
 use crate::crash::{Point, reached};
 use crate::documents::Documents;
 use crate::durable::remove_stale_temporaries;
-use crate::journal::Learned;
-use crate::state::{Held, Pending, Refused, StateDb, trust_sha256};
+use crate::journal::{Learned, Unsent};
+use crate::state::{Held, Pending, Refused, Settled, StateDb, trust_sha256};
 use crate::vault::{LogEntry, Vault};
 use crate::{Installation, Layout, StoreError, WriterLock};
 use brink_license::clock::BootId;
@@ -86,7 +86,6 @@ impl DeviceStore {
         if held.jkt != device_key.kid() {
             return Err(StoreError::AnotherKey { path: layout.state_db() });
         }
-        let journal = usage::ensure_journal(lock.layout(), &held);
         let mut store = Self {
             anchor,
             device_key: device_key.clone(),
@@ -99,7 +98,8 @@ impl DeviceStore {
                 vault: VaultHealth::Sound,
                 bundle: BundleHealth::Sound,
                 documents: DocumentsHealth::Never,
-                journal,
+                journal: None,
+                usage: UsageHealth::Sound,
                 anchor: AnchorHealth::Sound,
                 marks_moved_forward: false,
             },
@@ -108,6 +108,7 @@ impl DeviceStore {
             lock,
         };
         store.recall()?;
+        store.health.journal = store.ensure_journal();
         store.recover()?;
         store.bear_usage();
         store.settle_anchor();
@@ -117,12 +118,15 @@ impl DeviceStore {
 
 /// Requests, refusals and what can be asked.
 impl DeviceStore {
-    /// Stores a request before it leaves, in place of one that was never answered.
-    pub fn store_pending(&mut self, pending: Pending) -> Result<(), StoreError> {
-        self.state.store_pending(&pending)?;
+    /// Stores a request before it leaves, in place of one that was never answered. `carried` is the usage that it carries.
+    pub fn store_pending(&mut self, pending: Pending, carried: Option<&Unsent>) -> Result<(), StoreError> {
+        let sent = carried.map(|carried| {
+            let settled = Settled::of(&carried.genesis, &self.held.settled);
+            Settled { sent: settled.sent.max(carried.head.seq), ..settled }
+        });
+        self.state.store_pending(&pending, sent.as_ref())?;
         reached(Point::PendingStored);
-        self.held.ctr = pending.ctr;
-        self.held.pending = Some(pending);
+        self.held = self.state.held()?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::journal::Journal;
 use crate::state::AcceptedMarks;
 use brink_license::clock::{BootId, Marks, Reading};
 use brink_license::token::NoticeKind;
+use brink_license::usage::Head;
 
 /// The clock's marks are copied at most this often: a device that loses its journal forgets an hour at most, and a
 /// slot is written over 4,400 times a year, far below what the cheapest flash bears.
@@ -18,6 +19,8 @@ pub(super) struct Memory {
     /// The clock's marks as they were written last.
     clock: Option<Marks>,
     copied_at: Option<(BootId, i64)>,
+    /// Where the usage chain of an activation stood, at the latest that is known.
+    pub(super) journal: Option<(u32, Head)>,
     /// An answer was accepted by this process: the issuer has sent what was missing, so what is in force is everything.
     pub(super) answered: bool,
 }
@@ -36,6 +39,7 @@ impl DeviceStore {
         };
         let Some(anchor) = slots.newest() else { return Ok(()) };
         self.memory.clock.clone_from(&anchor.clock);
+        self.memory.journal = anchor.journal;
         let marks = later(&self.held.marks, &anchor.accepted);
         if marks != self.held.marks {
             tracing::warn!("the state is older than the anchor");
@@ -129,6 +133,7 @@ impl DeviceStore {
             accepted: self.to_remember(slots),
             notices: self.notices_to_remember(slots),
             clock: self.clock_to_remember(),
+            journal: self.memory.journal,
         }
     }
 

@@ -81,7 +81,7 @@ impl Scene {
             bytes: vec![1, 2, 3],
             created: reading(),
         };
-        store.store_pending(pending).unwrap();
+        store.store_pending(pending, None).unwrap();
         let parts = self.issuer.parts(&asked, jkt());
         let response = ExchangeResponse::decode(&self.issuer.signed(&parts)).unwrap();
         acceptance(store, response, parts.receipt.lic.jti.as_str(), &self.issuer)

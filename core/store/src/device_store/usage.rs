@@ -1,59 +1,142 @@
-//! The journal as the agent minds it: made, migrated or mended, and its usage chain that of the device and licence in force.
+//! The journal as the agent minds it: made, migrated or mended, its usage chain that of the device and licence in force,
+//! read for requests, settled by receipts, and kept within its size.
 
-use super::DeviceStore;
-use crate::Layout;
-use crate::journal::{Bearer, Journal, JournalFault, UsageError};
-use crate::state::Held;
+use super::{DeviceStore, UsageHealth};
+use crate::journal::{Backlog, Bearer, Journal, JournalFault, Known, Outbox, Reached, Shrunk, UsageError};
+use crate::state::Settled;
 use brink_license::clock::{BootId, Reading};
-use brink_license::token::VerifiedLicence;
-use brink_license::usage::Genesis;
+use brink_license::exchange::{ExchangeRequest, RequestBody};
+use brink_license::token::{Cursor, VerifiedLicence, VerifiedReceipt};
+use brink_license::usage::{ChainReport, Genesis, Head, UsageSection};
 
 /// Hosts cannot mend a journal, and record nothing until somebody does.
 const MIND_SECONDS: i64 = 30;
 
-/// A device works without a journal: its clock is then kept by each process for itself, and nothing is recorded.
-pub(super) fn ensure_journal(layout: &Layout, held: &Held) -> Option<JournalFault> {
-    let known = genesis(held);
-    let fault = Journal::ensure(layout, known.as_ref())
-        .unwrap_or_else(|error| Some(JournalFault::Unusable(error.to_string())));
-    if let Some(fault) = &fault {
-        tracing::warn!(%fault, "the journal");
-    }
-    fault
-}
-
-fn genesis(held: &Held) -> Option<Genesis> {
-    let identity = held.identity.as_ref()?;
-    Some(Genesis::new(identity.device.clone(), identity.epoch, held.jkt))
-}
-
 impl DeviceStore {
-    /// Looks at the journal every half minute, mends it if it is damaged or gone, and makes its usage chain that of this
-    /// device.
-    pub fn mind_journal(&mut self, reading: &Reading) {
+    /// Looks at the journal every half minute, mends it if it is damaged or gone, makes its usage chain that of this
+    /// device, and makes room in it. Says whether it did so now.
+    pub fn mind_journal(&mut self, reading: &Reading) -> bool {
         let is_recent = |(boot, boottime): (BootId, i64)| {
             boot == reading.boot && reading.boottime.saturating_sub(boottime) < MIND_SECONDS
         };
         if self.journal_minded_at.is_some_and(is_recent) {
-            return;
+            return false;
         }
         self.journal_minded_at = Some((reading.boot, reading.boottime));
-        self.health.journal = ensure_journal(self.layout(), &self.held);
+        self.health.journal = self.ensure_journal();
         self.bear_usage();
+        true
     }
 
-    /// From here on usage is recorded for this activation, under the licence in force. Never fails: until it is done,
-    /// hosts go on under what was before, and every opening does it again.
+    /// A device works without a journal: its clock is then kept by each process for itself, and nothing is recorded.
+    pub(super) fn ensure_journal(&mut self) -> Option<JournalFault> {
+        let known = self.known();
+        let fault = Journal::ensure(self.layout(), known.as_ref())
+            .unwrap_or_else(|error| Some(JournalFault::Unusable(error.to_string())));
+        if let Some(fault) = &fault {
+            tracing::warn!(%fault, "the journal");
+        }
+        fault
+    }
+
+    fn genesis(&self) -> Option<Genesis> {
+        let identity = self.held.identity.as_ref()?;
+        Some(Genesis::new(identity.device.clone(), identity.epoch, self.held.jkt))
+    }
+
+    fn known(&self) -> Option<Known> {
+        let genesis = self.genesis()?;
+        let head = self.memory.journal.filter(|(epoch, _)| *epoch == genesis.epoch).map(|(_, head)| head);
+        Some(Known { genesis, settled: self.held.settled.clone(), head })
+    }
+
+    /// From here on usage is recorded for this activation, under the licence in force, behind everything that is known of
+    /// it. Never fails: until it is done, hosts go on under what was before, and every opening does it again.
     pub(super) fn bear_usage(&mut self) {
-        let Some(genesis) = genesis(&self.held) else { return };
+        let Some(known) = self.known() else { return };
         let licence = self.licence().map(VerifiedLicence::claims).map(|claims| claims.jti.clone());
-        match Journal::follow(&self.layout().journal(), &Bearer { genesis, licence }) {
-            Ok(()) => {}
+        let directory = self.layout().journal();
+        let bearer = Bearer { genesis: known.genesis.clone(), licence };
+        let reached = Journal::follow(&directory, &bearer).and_then(|()| Journal::reach(&directory, &known));
+        match reached {
+            Ok(Reached::Known) => {}
+            Ok(Reached::WasShorter) => {
+                tracing::warn!("an earlier copy of the journal was put back: usage is lost, and said to be");
+                self.health.usage = UsageHealth::WasShorter;
+            }
+            Ok(Reached::Differs) => self.health.usage = UsageHealth::Differs,
             // Said already by whoever made sure of the journal.
             Err(UsageError::Unusable(_) | UsageError::Damaged(_)) if self.health.journal.is_some() => {}
             Err(error) => {
-                tracing::warn!(code = error.code(), %error, "usage cannot be recorded for this licence")
+                tracing::warn!(code = error.code(), %error, "usage cannot be recorded for this licence");
+            }
+        }
+        if let Some(head) = Journal::head_of(&directory, &known.genesis) {
+            let is_later = known.head.is_none_or(|before| before.seq <= head.seq);
+            if is_later && self.health.usage != UsageHealth::Differs {
+                self.memory.journal = Some((known.genesis.epoch, head));
             }
         }
     }
+
+    /// What to say of usage in a request, with at most `records_max` records. A journal that turns out to be damaged is
+    /// mended on the way.
+    pub fn outbox(&mut self, records_max: usize) -> Result<Outbox, UsageError> {
+        let identity = self.held.identity.as_ref().ok_or(UsageError::NotActivated)?;
+        let read = || {
+            let of = (&identity.device, &self.held.settled[..]);
+            Journal::outbox(&self.layout().journal(), of, records_max)
+        };
+        match read() {
+            Err(UsageError::Damaged(problem)) => {
+                let fault = JournalFault::Damaged(problem);
+                let mended = Journal::set_aside(self.layout(), self.known().as_ref(), fault);
+                let fault = mended.map_err(|error| UsageError::Unusable(error.to_string()))?;
+                tracing::warn!(%fault, "the journal");
+                let outbox = read();
+                self.health.journal = Some(fault);
+                outbox
+            }
+            read => read,
+        }
+    }
+
+    /// How much is not settled, counted up to `count_max` records.
+    pub fn backlog(&self, count_max: u64) -> Result<Backlog, UsageError> {
+        let identity = self.held.identity.as_ref().ok_or(UsageError::NotActivated)?;
+        let of = (&identity.device, &self.held.settled[..]);
+        Journal::backlog(&self.layout().journal(), of, count_max)
+    }
+
+    /// Makes room in the journal: what was settled long ago leaves, and what is not becomes sums when it grows too large.
+    pub fn shrink_journal(&mut self, now_ms: i64) -> Result<Shrunk, UsageError> {
+        Journal::shrink(&self.layout().journal(), &self.held.settled, now_ms)
+    }
+
+    /// Sets how many bytes the journal may have.
+    pub fn limit_journal(&mut self, bytes_max: u64) -> Result<(), UsageError> {
+        Journal::limit(&self.layout().journal(), bytes_max)
+    }
+
+    /// How far the answer to the pending request settles its chains.
+    pub(super) fn settled_by(&self, receipt: Option<&VerifiedReceipt>) -> Vec<Settled> {
+        let usage = receipt.and_then(|receipt| receipt.claims().usage.as_ref());
+        let Some(usage) = usage else { return Vec::new() };
+        let chains =
+            self.held.pending.as_ref().and_then(|pending| reported(&pending.bytes)).unwrap_or_default();
+        let pairs = chains.iter().zip(&usage.cursors).filter(|(chain, cursor)| chain.epoch == cursor.epoch);
+        let settled = |(chain, cursor): (&ChainReport, &Cursor)| {
+            let known = self.held.settled.iter().find(|of| of.epoch == chain.epoch && of.jkt == chain.jkt);
+            let cursor = Head { seq: cursor.seq, hash: cursor.hash };
+            Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent: known.map_or(0, |known| known.sent) }
+        };
+        pairs.map(settled).collect()
+    }
+}
+
+/// The chains that a request of ours reports.
+fn reported(request: &[u8]) -> Option<Vec<ChainReport>> {
+    let request = ExchangeRequest::decode(request).ok()?;
+    let body = RequestBody::decode(&request.body).ok()?;
+    Some(UsageSection::read(&body.sections).ok()??.chains)
 }

@@ -1,10 +1,9 @@
 //! The file itself, which the agent alone makes, migrates, and replaces when it is damaged.
 
-use super::usage;
+use super::usage::{self, Known};
 use super::{Journal, JournalFault, MIGRATIONS, VERSION};
 use crate::durable::{exists, remove_if_there, rename};
 use crate::{Layout, StoreError};
-use brink_license::usage::Genesis;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -20,10 +19,7 @@ impl Journal {
     /// Makes the journal of a device that has none and brings an earlier one to this version; only the agent does. What a
     /// damaged one still has goes over into a new one, and itself is set aside. `known` is whom the device is already: a
     /// journal that is absent then was lost. Answers what was wrong with it.
-    pub(crate) fn ensure(
-        layout: &Layout,
-        known: Option<&Genesis>,
-    ) -> Result<Option<JournalFault>, StoreError> {
+    pub(crate) fn ensure(layout: &Layout, known: Option<&Known>) -> Result<Option<JournalFault>, StoreError> {
         let path = Self::path(&layout.journal());
         if !exists(&path)? {
             let mended = mended(&path);
@@ -47,11 +43,20 @@ impl Journal {
             Err(fault @ JournalFault::Damaged(_)) => replace(&path, known, fault).map(Some),
         }
     }
+
+    /// The same for one in which whoever read further has found damage.
+    pub(crate) fn set_aside(
+        layout: &Layout,
+        known: Option<&Known>,
+        fault: JournalFault,
+    ) -> Result<JournalFault, StoreError> {
+        replace(&Self::path(&layout.journal()), known, fault)
+    }
 }
 
 /// Puts a new journal in the place of a damaged one. Nobody can write to the damaged one meanwhile, and who waits for that
 /// finds another file under its name: nothing is acknowledged that is only in what was set aside.
-fn replace(path: &Path, known: Option<&Genesis>, fault: JournalFault) -> Result<JournalFault, StoreError> {
+fn replace(path: &Path, known: Option<&Known>, fault: JournalFault) -> Result<JournalFault, StoreError> {
     let old = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
     let old = old.or_else(|_| Connection::open_in_memory()).map_err(|error| unstorable(&error))?;
     let begun = old

@@ -8,8 +8,11 @@ mod keeper;
 mod usage;
 
 pub use keeper::{ClockKeeper, Kept, Learned};
-pub(crate) use usage::Bearer;
-pub use usage::{BookFault, ChainSummary, Recorded, UsageBook, UsageError, UsageWriter, Walked};
+pub use usage::{
+    Backlog, BookFault, ChainSummary, Outbox, Recorded, Shrunk, Unsent, UsageBook, UsageError, UsageWriter,
+    Walked,
+};
+pub(crate) use usage::{Bearer, Known, Reached};
 
 use crate::durable::directory_of;
 use brink_license::clock::Marks;
@@ -22,9 +25,10 @@ use std::time::Duration;
 
 const FILE: &str = "journal.db";
 /// In the order of their versions: the first makes version 1 out of nothing.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../../migrations/edge/journal/0001_clock.sql"),
     include_str!("../../../../migrations/edge/journal/0002_usage.sql"),
+    include_str!("../../../../migrations/edge/journal/0004_settlement.sql"),
 ];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 /// A ticker waits this long for another process's commit and then goes on from memory until its next turn.
@@ -101,7 +105,12 @@ impl Journal {
         let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0))?;
         let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match (mode.as_str(), synchronous, version) {
-            ("wal", SYNCHRONOUS_FULL, VERSION) => Ok(Self { conn, inode }),
+            ("wal", SYNCHRONOUS_FULL, VERSION) => {
+                // SQLite itself refuses to grow the file beyond its limit.
+                let pages = usage::bytes_max(&conn)? / BLOCK_BYTES_MIN;
+                conn.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX))?;
+                Ok(Self { conn, inode })
+            }
             ("wal", SYNCHRONOUS_FULL, newer) if newer > VERSION => Err(JournalFault::Unusable(format!(
                 "it has version {newer}, this program writes {VERSION}: update it"
             ))),

@@ -1,6 +1,6 @@
 //! What the device remembers of its exchanges: one consistent look at `state.db`.
 
-use super::HeldSeats;
+use super::{HeldSeats, Settled};
 use brink_license::clock::{Reading, ResetMark};
 use brink_license::token::{Notice, SeqMark};
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
@@ -40,6 +40,8 @@ pub struct Held {
     pub challenge: Option<Challenge>,
     /// The clock reset accepted last.
     pub clock_reset: Option<ResetMark>,
+    /// How far each chain of usage is settled; none for a chain of which nothing was ever sent.
+    pub settled: Vec<Settled>,
 }
 
 /// What a clock reset has to answer.

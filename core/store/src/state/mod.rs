@@ -11,11 +11,13 @@ mod rows;
 mod schema;
 mod seal;
 mod seats;
+mod settled;
 
 pub(crate) use inbox::Inbox;
 pub(crate) use schema::immutable_uri;
 
 pub use seats::HeldSeats;
+pub use settled::Settled;
 
 pub use held::{
     AcceptedMarks, Challenge, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused,
@@ -49,6 +51,7 @@ pub(crate) struct Transition<'t> {
     pub(crate) notices: &'t [Notice],
     pub(crate) clock: Option<ResetMark>,
     pub(crate) seats: Option<&'t HeldSeats>,
+    pub(crate) settled: &'t [Settled],
 }
 
 /// An open `state.db`.
@@ -102,8 +105,13 @@ impl StateDb {
         })
     }
 
-    /// Stores a request before it leaves, in place of one that was never answered. Its counter is the next one.
-    pub(crate) fn store_pending(&mut self, pending: &Pending) -> Result<(), StoreError> {
+    /// Stores a request before it leaves, in place of one that was never answered. Its counter is the next one. `sent` is
+    /// the chain that it carries records of, with the highest number among them.
+    pub(crate) fn store_pending(
+        &mut self,
+        pending: &Pending,
+        sent: Option<&Settled>,
+    ) -> Result<(), StoreError> {
         let Pending { kind, ctr, nonce, bytes, created } = pending;
         self.write("store the request", |transaction| {
             let counted =
@@ -124,7 +132,7 @@ impl StateDb {
                     created.boottime
                 ],
             )?;
-            Ok(())
+            sent.map_or(Ok(()), |sent| settled::write(transaction, sent))
         })
     }
 
@@ -152,6 +160,7 @@ impl StateDb {
             transaction.execute("INSERT OR REPLACE INTO inbox (one, documents) VALUES (1, ?1)", [&inbox])?;
             transition.notices.iter().try_for_each(|notice| notices::write(transaction, notice))?;
             transition.seats.map_or(Ok(()), |held| seats::write(transaction, held))?;
+            transition.settled.iter().try_for_each(|settled| settled::write(transaction, settled))?;
             if let Some(reset) = &transition.clock {
                 clock_reset::write(transaction, reset)?;
             }

@@ -2,7 +2,7 @@
 
 use super::fault::{Damage, Fault};
 use super::held::{AcceptedMarks, Held, Identity, NumberMark, Pending, PendingKind, Ratchet, Refused};
-use super::{Inbox, REFUSALS_KEPT, clock_reset, notices, schema, seats};
+use super::{Inbox, REFUSALS_KEPT, clock_reset, notices, schema, seats, settled};
 use brink_license::clock::{BootId, Reading};
 use brink_license::token::SeqMark;
 use brink_license::{DeviceId, IssuerName, Kid, TenantId, UnixSeconds};
@@ -14,6 +14,8 @@ const NOTICES_SINCE: i64 = 2;
 const SEATS_SINCE: i64 = 3;
 /// The version that brought clock resets.
 const CLOCK_RESETS_SINCE: i64 = 4;
+/// The version that brought what is settled of usage.
+const SETTLED_SINCE: i64 = 5;
 
 /// One consistent look: the caller holds a transaction.
 pub(super) fn read_held(conn: &Connection) -> Result<Held, Fault> {
@@ -42,6 +44,9 @@ pub(super) fn read_held(conn: &Connection) -> Result<Held, Fault> {
     if schema::version(conn)? >= CLOCK_RESETS_SINCE {
         held.challenge = clock_reset::read_challenge(conn)?;
         held.clock_reset = clock_reset::read_reset(conn)?;
+    }
+    if schema::version(conn)? >= SETTLED_SINCE {
+        held.settled = settled::read(conn)?;
     }
     Ok(held)
 }
@@ -74,6 +79,7 @@ fn read_install(row: &Row<'_>) -> Result<Held, Fault> {
         seats: None,
         challenge: None,
         clock_reset: None,
+        settled: Vec::new(),
     })
 }
 

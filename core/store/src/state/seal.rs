@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
 /// Each table with a query in a fixed order, and the version that brought it.
-const CONTENT: [(i64, &str); 10] = [
+const CONTENT: [(i64, &str); 11] = [
     (1, "SELECT * FROM install ORDER BY one"),
     (1, "SELECT * FROM marks ORDER BY one"),
     (1, "SELECT * FROM exchange ORDER BY one"),
@@ -22,6 +22,7 @@ const CONTENT: [(i64, &str); 10] = [
     (3, "SELECT * FROM seats ORDER BY one"),
     (4, "SELECT * FROM clock_challenge ORDER BY one"),
     (4, "SELECT * FROM clock_reset ORDER BY one"),
+    (5, "SELECT * FROM settled ORDER BY epoch, jkt"),
 ];
 
 /// Refuses content that no transaction of ours committed.

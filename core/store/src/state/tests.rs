@@ -2,6 +2,7 @@ use super::*;
 use crate::Documents;
 use crate::test_issuer::{TestIssuer, TestKey, at};
 use brink_license::clock::{BootId, Reading};
+use brink_license::usage::Head;
 use std::os::unix::fs::PermissionsExt;
 
 fn jkt() -> Kid {
@@ -41,6 +42,10 @@ fn marks(seq: u64) -> AcceptedMarks {
     AcceptedMarks { licence: Some(licence), keyset: Some(mark), receipt: Some(mark) }
 }
 
+fn settled(seq: u64) -> Settled {
+    Settled { epoch: 1, jkt: [6; 32], cursor: Head { seq, hash: [seq as u8; 32] }, sent: 0 }
+}
+
 fn accept(state: &mut StateDb, ctr: u64) -> Result<(), StoreError> {
     let transition = Transition {
         identity: &identity(),
@@ -51,6 +56,7 @@ fn accept(state: &mut StateDb, ctr: u64) -> Result<(), StoreError> {
         notices: &[],
         seats: None,
         clock: None,
+        settled: &[settled(ctr)],
         inbox: &inbox(),
     };
     state.accept(ctr, &transition)
@@ -60,9 +66,9 @@ fn accept(state: &mut StateDb, ctr: u64) -> Result<(), StoreError> {
 fn filled() -> (tempfile::TempDir, PathBuf, Held) {
     let (dir, path) = created();
     let mut state = StateDb::open(&path).unwrap();
-    state.store_pending(&pending(1)).unwrap();
+    state.store_pending(&pending(1), None).unwrap();
     accept(&mut state, 1).unwrap();
-    state.store_pending(&pending(2)).unwrap();
+    state.store_pending(&pending(2), Some(&Settled { sent: 9, ..settled(1) })).unwrap();
     state.set_issuer_url("https://issuer.example").unwrap();
     state.record_refusal(&Refused { at: at(1), code: "ROLLBACK".into(), what: "older".into() }).unwrap();
     let held = state.held().unwrap();
@@ -93,7 +99,7 @@ fn counters_are_spent_once_and_in_order() {
     for (ctr, fits) in
         [(0, false), (2, false), (1, true), (1, false), (2, true), (4, false), (u64::MAX, false)]
     {
-        assert_eq!(state.store_pending(&pending(ctr)).is_ok(), fits, "{ctr}");
+        assert_eq!(state.store_pending(&pending(ctr), None).is_ok(), fits, "{ctr}");
     }
     assert_eq!(accept(&mut state, 1), Err(StoreError::NothingPending));
     assert_eq!(state.held().unwrap().identity, None, "what was refused changed nothing");
@@ -274,9 +280,10 @@ fn a_glimpse_finds_a_path_of_any_letters() {
 
 #[test]
 fn a_state_of_an_earlier_version_is_seen_as_it_is_and_brought_up_to_date_by_the_next_writer() {
-    const LATER: [&str; 4] = ["notices", "seats", "clock_challenge", "clock_reset"];
-    for (version, later) in [(1, &LATER[..]), (2, &LATER[1..]), (3, &LATER[2..])] {
+    const LATER: [&str; 5] = ["notices", "seats", "clock_challenge", "clock_reset", "settled"];
+    for (version, later) in [(1, &LATER[..]), (2, &LATER[1..]), (3, &LATER[2..]), (4, &LATER[4..])] {
         let (_dir, path, held) = filled();
+        let held = Held { settled: Vec::new(), ..held };
         let conn = Connection::open(&path).unwrap();
         for table in later {
             conn.execute_batch(&format!("DROP TABLE {table}")).unwrap();

@@ -58,7 +58,7 @@ impl Device {
         let store = DeviceStore::open(lock, key.public_key(), keys)?;
         let mut clock = ClockKeeper::new(store.layout().journal());
         clock.remember(store.remembered_clock().cloned());
-        Ok(Self { key, store, clock })
+        Ok(Self { key, store, clock, pace: Default::default() })
     }
 }
 

@@ -7,6 +7,7 @@ use super::columns::{
 use super::{
     StorageError, cameras, extensions, past, postings, retirement, revocations, seats, standing, tenants,
 };
+use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
 use crate::storage::{
     DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow, UsageView,
@@ -34,15 +35,22 @@ pub(super) fn view(
     let device = device(row)?;
     let held_until = seconds(row, "held_until")?;
     let held = |name| if held_until > now { uint(row, name) } else { Ok(0) };
+    let (quota_month, quota_month_ppm) = (seconds(row, "quota_month")?, uint(row, "quota_month_ppm")?);
+    let tenant = tenants::row(tx, &device.tenant)?;
+    let month = month_start(now, tenant.zone);
     Ok(DeviceView {
-        tenant: tenants::row(tx, &device.tenant)?,
+        tenant,
         subscription: tenants::current(tx, &device.tenant)?,
         cameras: cameras::of_device(tx, id)?,
-        elsewhere: elsewhere(tx, &device.tenant, id, now)?,
+        elsewhere: elsewhere(tx, &device.tenant, id, (now, month))?,
         latest: latest(tx, &device)?,
         mints_began: mints_began(tx, &device)?,
         seats_held: held("seats_held")?,
         quota_ppm_held: held("quota_ppm_held")?,
+        quota_ppm_month: u64::max(
+            if held_until > month { uint(row, "quota_ppm_held")? } else { 0 },
+            if quota_month >= month { quota_month_ppm } else { 0 },
+        ),
         held_until,
         past: past::of_device(tx, id, now)?,
         answered: postings::answers(tx, id)?,
@@ -105,29 +113,33 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
 }
 
 /// One scan of `devices_by_tenant`. A device reserves the larger of what is assigned to it and what it still holds; one
-/// that is retired has nothing assigned, shares nothing, and holds nothing where somebody accepted the overlap.
+/// that is retired has nothing assigned, shares nothing, and holds nothing where somebody accepted the overlap. Of the
+/// quotas, which count by the month, it reserves the most that it held since the month began.
 fn elsewhere(
     tx: &Transaction<'_>,
     tenant: &TenantId,
     device: &DeviceId,
-    now: UnixSeconds,
+    (now, month): (UnixSeconds, UnixSeconds),
 ) -> Result<Elsewhere, StorageError> {
     let sql = "
         SELECT coalesce(sum(iif(other, cameras_named, 0)), 0) AS named,
                coalesce(sum(iif(other, max(cameras_named, iif(live, seats_held, 0)), 0)), 0) AS reserved,
-               coalesce(sum(iif(other AND live, quota_ppm_held, 0)), 0) AS quota_ppm,
+               coalesce(sum(iif(other, quota_ppm, 0)), 0) AS quota_ppm,
                coalesce(sum(shares), 0) AS sharers,
                coalesce(sum(iif(id < ?2, shares, 0)), 0) AS rank,
                coalesce(sum(iif(other, 0, shares)), 0) AS shares_itself
-        FROM (SELECT id, cameras_named, seats_held, quota_ppm_held, id <> ?2 AS other,
+        FROM (SELECT id, cameras_named, seats_held, id <> ?2 AS other,
                      held_until > ?3 AND overlap_from IS NULL AS live,
+                     iif(overlap_from IS NULL, max(iif(held_until > ?4, quota_ppm_held, 0),
+                                                   iif(quota_month >= ?4, quota_month_ppm, 0)), 0) AS quota_ppm,
                      retired_at IS NULL
                        AND (status = 'active' OR (status = 'pending' AND code_expires_at > ?3)) AS shares
               FROM devices WHERE tenant = ?1)";
     let mut statement = tx.prepare_cached(sql)?;
-    let mut rows = statement.query(params![tenant.as_str(), device.as_str(), now.as_i64()])?;
+    let values = params![tenant.as_str(), device.as_str(), now.as_i64(), month.as_i64()];
+    let mut rows = statement.query(values)?;
     let row = rows.next()?.ok_or_else(|| damaged("devices", "an aggregate gave no row"))?;
-    let (past_seats, past_quota_ppm, overlapping) = past::held(tx, tenant, now)?;
+    let (past_seats, past_quota_ppm, overlapping) = past::held(tx, tenant, (now, month))?;
     Ok(Elsewhere {
         named: uint(row, "named")?,
         reserved: uint(row, "reserved")?.saturating_add(past_seats),
@@ -206,13 +218,20 @@ pub(super) fn project_held(
     (device, epoch): (&DeviceId, u32),
     now: UnixSeconds,
 ) -> Result<(), StorageError> {
+    let zone = tenants::row(tx, &row(tx, device)?.tenant)?.zone;
     let sql = "
-        UPDATE devices SET (seats_held, quota_ppm_held, held_until) =
-          (SELECT coalesce(max(seats), 0), coalesce(max(quota_ppm), 0), coalesce(max(ends_at), 0)
-           FROM licence_ends
-           WHERE device = ?1 AND ends_at > ?3
-             AND epoch = ?2 AND seq >= min(devices.reported_seq, devices.licence_seq))
+        UPDATE devices SET
+          quota_month = ?4,
+          quota_month_ppm = max(iif(held_until > ?4, quota_ppm_held, 0), iif(quota_month >= ?4, quota_month_ppm, 0),
+                                held.quota_ppm),
+          seats_held = held.seats, quota_ppm_held = held.quota_ppm, held_until = held.until
+        FROM (SELECT coalesce(max(e.seats), 0) AS seats, coalesce(max(e.quota_ppm), 0) AS quota_ppm,
+                     coalesce(max(e.ends_at), 0) AS until
+              FROM devices d LEFT JOIN licence_ends e ON e.device = d.id AND e.ends_at > ?3
+                AND e.epoch = ?2 AND e.seq >= min(d.reported_seq, d.licence_seq)
+              WHERE d.id = ?1) AS held
         WHERE id = ?1";
-    tx.prepare_cached(sql)?.execute(params![device.as_str(), int(u64::from(epoch)), now.as_i64()])?;
+    let (epoch, month) = (int(u64::from(epoch)), month_start(now, zone).as_i64());
+    tx.prepare_cached(sql)?.execute(params![device.as_str(), epoch, now.as_i64(), month])?;
     Ok(())
 }

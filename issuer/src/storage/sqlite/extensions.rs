@@ -2,6 +2,7 @@
 
 use super::columns::{column, int, parsed, seconds, uint};
 use super::{StorageError, devices, note, past};
+use crate::calendar::month_start;
 use crate::storage::{Extension, ExtensionView, IssuedNotice, NewExtension, Share};
 use brink_license::token::NoticeKind;
 use brink_license::{DeviceId, UnixSeconds};
@@ -20,14 +21,15 @@ pub(super) fn view(
                    WHERE device = ?1 AND epoch = ?2 AND iat <= ?3 AND seq >= min(?4, ?5)";
     let held = "SELECT iif(held_until > ?2, seats_held, 0) AS seats, iif(held_until > ?2, quota_ppm_held, 0) AS quota_ppm
                 FROM devices WHERE id = ?1";
-    let elsewhere = "SELECT coalesce(sum(seats_held), 0) AS seats, coalesce(sum(quota_ppm_held), 0) AS quota_ppm FROM devices
+    let elsewhere = "SELECT coalesce(sum(seats_held), 0) AS seats, 0 AS quota_ppm FROM devices
                      WHERE tenant = ?1 AND id <> ?2 AND held_until > ?3 AND overlap_from IS NULL";
     let (id, at) = (device.as_str(), now.as_i64());
     let mut held_elsewhere = share(tx, elsewhere, params![row.tenant.as_str(), id, at])?;
     // What keys of before may still run on is held beside all that devices run now, this one's own too.
-    let (past_seats, past_quota_ppm, _) = past::held(tx, &row.tenant, now)?;
+    let month = month_start(now, seen.tenant.zone);
+    let (past_seats, _, _) = past::held(tx, &row.tenant, (now, month))?;
     held_elsewhere.seats = held_elsewhere.seats.saturating_add(past_seats);
-    held_elsewhere.quota_ppm = held_elsewhere.quota_ppm.saturating_add(past_quota_ppm);
+    held_elsewhere.quota_ppm = seen.elsewhere.quota_ppm;
     Ok(ExtensionView {
         revived: share(tx, revived, params![id, row.epoch, at, reported, allotted])?,
         held: share(tx, held, params![id, at])?,

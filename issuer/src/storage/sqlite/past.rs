@@ -34,22 +34,23 @@ pub(super) fn of_device(
     Ok(past)
 }
 
-/// Seats and quota that keys of earlier epochs of the tenant's devices keep from the others; then the seats that may run
+/// Seats, and quota of the month, that keys of earlier epochs of the tenant's devices keep from the others; then the seats that may run
 /// twice, of earlier epochs and of retired devices.
 pub(super) fn held(
     tx: &Transaction<'_>,
     tenant: &TenantId,
-    now: UnixSeconds,
+    (now, month): (UnixSeconds, UnixSeconds),
 ) -> Result<(u64, u64, u64), StorageError> {
     let sql = "
-        SELECT coalesce(sum(iif(overlap_from IS NULL, seats_held, 0)), 0) AS seats,
-               coalesce(sum(iif(overlap_from IS NULL, quota_ppm_held, 0)), 0) AS quota_ppm,
-               coalesce(sum(iif(overlap_from IS NULL, 0, seats_held)), 0)
+        SELECT coalesce(sum(iif(overlap_from IS NULL AND held_until > ?2, seats_held, 0)), 0) AS seats,
+               coalesce(sum(iif(overlap_from IS NULL, max(iif(held_until > ?3, quota_ppm_held, 0),
+                                                          iif(quota_month >= ?3, quota_month_ppm, 0)), 0)), 0) AS quota_ppm,
+               coalesce(sum(iif(overlap_from IS NULL OR held_until <= ?2, 0, seats_held)), 0)
                  + (SELECT coalesce(sum(seats_held), 0) FROM devices
                     WHERE tenant = ?1 AND overlap_from IS NOT NULL AND held_until > ?2) AS overlapping
-        FROM past_epochs WHERE tenant = ?1 AND held_until > ?2";
+        FROM past_epochs WHERE tenant = ?1 AND (held_until > ?3 OR quota_month >= ?3)";
     let mut statement = tx.prepare_cached(sql)?;
-    let mut rows = statement.query(params![tenant.as_str(), now.as_i64()])?;
+    let mut rows = statement.query(params![tenant.as_str(), now.as_i64(), month.as_i64()])?;
     let row =
         rows.next()?.ok_or_else(|| super::columns::damaged("past_epochs", "an aggregate gave no row"))?;
     Ok((uint(row, "seats")?, uint(row, "quota_ppm")?, uint(row, "overlapping")?))
@@ -101,15 +102,16 @@ pub(super) fn end_epoch(
 ) -> Result<(), StorageError> {
     let device = before.device.id.as_str();
     let sql = "INSERT INTO past_epochs (tenant, device, epoch, jkt, seats_held, quota_ppm_held, held_until, ended_at,
-                 overlap_from)
-               SELECT tenant, id, epoch, jkt, seats_held, quota_ppm_held, held_until, ?2, ?3 FROM devices WHERE id = ?1";
+                 overlap_from, quota_month, quota_month_ppm)
+               SELECT tenant, id, epoch, jkt, seats_held, quota_ppm_held, held_until, ?2, ?3, quota_month, quota_month_ppm
+               FROM devices WHERE id = ?1";
     let at = now.as_i64();
     tx.execute(sql, params![device, at, end.overlap.then_some(at)])?;
     let sql = "INSERT INTO reactivations (code_sha256, jkt, device, epoch, activated_at) VALUES (?1, ?2, ?3, ?4, ?5)";
     tx.execute(sql, params![code, activation.key.kid().to_string(), device, activation.epoch, at])?;
     let sql = "UPDATE devices SET reactivate_from = NULL, licence_seq = 0, reported_seq = 0, reported_keyset = 0, ctr = 0,
                  ratchet_current = NULL, ratchet_previous = NULL, exchanged_at = NULL, restored_by = NULL,
-                 seats_held = 0, quota_ppm_held = 0, held_until = 0
+                 seats_held = 0, quota_ppm_held = 0, held_until = 0, quota_month = 0, quota_month_ppm = 0
                WHERE id = ?1";
     tx.execute(sql, [device])?;
     for table in ["answers", "requests", "reactions"] {

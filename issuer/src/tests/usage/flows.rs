@@ -124,3 +124,44 @@ fn an_issuer_that_was_put_back_gets_again_what_the_device_still_has_and_names_th
         agrees(&bench, &edge);
     }
 }
+
+#[test]
+fn an_issuer_that_was_put_back_twice_has_forgotten_what_it_was_shown_and_goes_on_all_the_same() {
+    let mut bench = Bench::with(10, &[]);
+    let mut edge = bench.metering();
+    let first = bench.backup();
+    for _ in 0..3 {
+        edge.journal().record("api_call", "cam", 1000);
+    }
+    edge.journal().batch_max = 2;
+    edge.exchange(&bench.issuer).unwrap();
+    edge.journal().prune(1);
+    bench.pass_with(&mut edge, 1);
+    bench.put_back(&first);
+    // It is shown that two were on record, and tells the device to begin anew.
+    let second = bench.backup();
+    edge.exchange(&bench.issuer).unwrap();
+    assert_eq!((edge.told().batch, edge.told().cursors[0].seq), (BatchVerdict::Gap, 0));
+    bench.pass_with(&mut edge, 1);
+    bench.put_back(&second);
+    edge.exchange(&bench.issuer).unwrap();
+    assert_eq!((edge.told().batch, edge.told().cursors[0].seq), (BatchVerdict::Taken, 3));
+    let losses = texts(&bench, "SELECT from_seq || '-' || to_seq || ' ' || reason FROM usage_losses");
+    assert_eq!(losses, ["1-1 restored"]);
+}
+
+#[test]
+fn without_a_restoration_nothing_is_passed_over_because_the_device_says_it_is_gone() {
+    let bench = Bench::with(10, &[]);
+    let mut edge = bench.metering();
+    for _ in 0..3 {
+        edge.journal().record("api_call", "cam", 1000);
+    }
+    edge.journal().last_mut().kept.remove(0);
+    edge.journal().last_mut().settled = 1;
+    for _ in 0..3 {
+        edge.exchange(&bench.issuer).unwrap();
+        assert_eq!((edge.told().batch, edge.told().cursors[0].seq), (BatchVerdict::Gap, 0));
+    }
+    assert_eq!(number(&bench, "SELECT count(*) FROM usage_losses"), 0);
+}

@@ -18,6 +18,7 @@ mod replace;
 mod revocation;
 mod seats;
 mod secrets;
+mod settlement;
 mod thief;
 mod tls;
 mod usage;

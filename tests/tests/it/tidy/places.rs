@@ -43,6 +43,7 @@ const POWERS: [Power; 5] = [
             ("tests/examples/quickstart.rs", "starts itself again as the host process"),
             ("tests/src/bin/gate-host.rs", "the one look at the arguments"),
             ("tests/src/bin/clock-simulation.rs", "the one look at the arguments"),
+            ("tests/src/bin/settlement-simulation.rs", "the one look at the arguments"),
             ("tests/src/bin/hot-path.rs", "the one look at the arguments"),
             ("tests/src/bin/reliability.rs", "the one look at the arguments"),
             ("benches/", "a measurement takes its length from its caller"),

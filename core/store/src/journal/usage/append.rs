@@ -6,7 +6,9 @@ use super::writer::UsageError;
 use crate::machine;
 use brink_license::UnixSeconds;
 use brink_license::clock::Marks;
-use brink_license::usage::{Entry, Head, MeterTotal, Moment, QuantityError, Record, Recovery, Usage};
+use brink_license::usage::{
+    Entry, Head, MeterTotal, Moment, QUARTER_MS, QuantityError, Record, Recovery, Usage,
+};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -54,7 +56,7 @@ pub(super) struct Appender<'c> {
 impl<'c> Appender<'c> {
     /// Goes on with a chain, now.
     pub(super) fn new(conn: &'c Connection, chain: i64, tip: Tip) -> Result<Self, UsageError> {
-        Ok(Self { conn, chain, tip, at: now(conn)? })
+        Ok(Self { conn, chain, tip, at: now_in(conn)? })
     }
 
     /// Records a use: its number and what its meter has come to. A total that would overflow leaves no trace.
@@ -81,13 +83,40 @@ impl<'c> Appender<'c> {
     }
 
     /// Goes on after damage, with a number that no record of this chain can have had: above every one that was seen, and
-    /// above the milliseconds since 1970, for no device writes a thousand records a second from then on.
-    pub(super) fn recover(&mut self, seen: u64) -> Result<(), JournalFault> {
-        let recovery = Recovery { good: self.tip.head, seen };
+    /// above the milliseconds since 1970, for no device writes a thousand records a second from then on. `known` is the
+    /// last record that others know of; where the chain was shorter than that, it goes on from there.
+    pub(super) fn recover(&mut self, seen: u64, known: Option<Head>) -> Result<(), JournalFault> {
+        let good = self.tip.head;
+        let known = known.filter(|known| known.seq > good.seq);
+        let seen = known.map_or(seen, |known| seen.max(known.seq));
         let clock = u64::try_from(self.at.est_ms).unwrap_or_default();
-        let seq = seen.max(self.tip.head.seq).saturating_add(1).max(clock);
+        let seq = seen.max(good.seq).saturating_add(1).max(clock);
         self.tip.recoveries = self.tip.recoveries.saturating_add(1);
-        self.link(seq, Entry::Recover(recovery))
+        self.tip.head = known.unwrap_or(good);
+        self.link(seq, Entry::Recover(Recovery { good, seen }))
+    }
+
+    /// Records once more what is known to have been recorded and not to have been sent, with the moment of then.
+    pub(super) fn salvage(&mut self, record: &Record) -> Result<(), JournalFault> {
+        match &record.entry {
+            Entry::Usage(usage) => self.again(usage.clone(), record.at),
+            Entry::Fold(fold) => fold.named().try_for_each(|(meter, sum)| {
+                let then = sum.quarter.saturating_mul(QUARTER_MS);
+                let at = Moment { wall_ms: then, est_ms: then, ..record.at };
+                let count = u32::try_from(sum.count).unwrap_or(u32::MAX);
+                let (meter, resource) = (meter.clone(), sum.resource.clone());
+                self.again(Usage { meter, resource, quantity: sum.quantity, count, total: sum.quantity }, at)
+            }),
+            Entry::Recover(_) | Entry::Close => Ok(()),
+        }
+    }
+
+    fn again(&mut self, usage: Usage, at: Moment) -> Result<(), JournalFault> {
+        let now = std::mem::replace(&mut self.at, at);
+        let again = self.usage(usage);
+        self.at = now;
+        // A total beyond what can be counted is lost with the records before it.
+        again.map(drop)
     }
 
     fn link(&mut self, seq: u64, entry: Entry) -> Result<(), JournalFault> {
@@ -113,7 +142,7 @@ impl<'c> Appender<'c> {
 }
 
 /// Every clock now; the guarded time goes on from the marks that all processes share, without moving them.
-fn now(conn: &Connection) -> Result<Moment, UsageError> {
+pub(super) fn now_in(conn: &Connection) -> Result<Moment, UsageError> {
     let (reading, wall_ms, boottime_ms) =
         machine::read_millis().map_err(|e| UsageError::Clock(e.to_string()))?;
     let marks = kept_in(conn).map_err(JournalFault::from)?.0;

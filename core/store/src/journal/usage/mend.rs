@@ -1,13 +1,41 @@
 //! A damaged journal: what is whole goes over into a new file, and a record says what is lost.
 
-use super::super::{JournalFault, keep_marks, kept_in};
-use super::append::Appender;
+use super::super::{Journal, JournalFault, keep_marks, kept_in};
+use super::append::{Appender, begin};
+use super::base::{likely_beginning, put_base};
+use super::outbox::link_at;
 use super::rows::{self, Kept, Tip};
 use super::writer::UsageError;
-use brink_license::usage::{Chain, Genesis};
-use rusqlite::{Connection, OptionalExtension};
+use crate::state::Settled;
+use brink_license::usage::{Genesis, Head, Record};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::path::Path;
 
-/// Compares what is kept twice, in a time that does not grow with the chain: head and last record, and every total.
+/// Who the device is, and what the agent knows of its usage beside the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Its activation.
+    pub(crate) genesis: Genesis,
+    /// How far each chain is settled, and sent.
+    pub(crate) settled: Vec<Settled>,
+    /// Where its chain stood once, as the anchor remembers.
+    pub(crate) head: Option<Head>,
+}
+
+impl Known {
+    /// The last record of its chain that is known to have been: acknowledged by the issuer, or remembered.
+    fn last(&self) -> Option<Head> {
+        let settled = Settled::of(&self.genesis, &self.settled).cursor;
+        [Some(settled), self.head]
+            .into_iter()
+            .flatten()
+            .max_by_key(|head| head.seq)
+            .filter(|head| head.seq > 0)
+    }
+}
+
+/// Compares what is kept twice, in a time that does not grow with the chain: head and last record, where the chain
+/// begins, and every total.
 pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
     let Some((chain, tip)) = rows::tip(conn)? else {
         let stray: Option<i64> =
@@ -15,9 +43,14 @@ pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
         return stray
             .map_or(Ok(()), |chain| Err(JournalFault::Damaged(format!("usage chain {chain} has no head"))));
     };
+    let base = super::base::base(conn, chain)?;
     let is_end = match rows::last_record(conn, chain)? {
-        Some(last) => last.seq == tip.head.seq && last.is_whole() && last.hash == tip.head.hash,
-        None => tip.head.seq == 0,
+        Some(last) => {
+            last.seq == tip.head.seq
+                && last.is_whole()
+                && link_at(conn, chain, last.seq)? == Some(tip.head.hash)
+        }
+        None => tip.head.seq == 0 || base.is_some_and(|base| base.head == tip.head),
     };
     if !is_end {
         return Err(JournalFault::Damaged(format!("the end of usage chain {chain}")));
@@ -25,22 +58,73 @@ pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
     rows::totals(conn, chain).map(drop)
 }
 
+/// What came of comparing the journal with what is known beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// It has everything, or nobody knows more.
+    Known,
+    /// It was shorter: a record says so, and it goes on behind what is known.
+    WasShorter,
+    /// It has another record under a number that is known.
+    Differs,
+}
+
+impl Journal {
+    /// Where the journal is shorter than what is known of it, an earlier copy was put back: it goes on above.
+    pub(crate) fn reach(directory: &Path, known: &Known) -> Result<Reached, UsageError> {
+        let Some(last) = known.last() else { return Ok(Reached::Known) };
+        let journal = super::open(directory)?;
+        let look = |conn: &Connection| -> Result<Option<(i64, Tip)>, JournalFault> {
+            Ok(rows::tip(conn)?.filter(|(_, tip)| tip.genesis == known.genesis))
+        };
+        let Some((chain, tip)) = look(&journal.conn)? else { return Ok(Reached::Known) };
+        if tip.head.seq >= last.seq {
+            let found = link_at(&journal.conn, chain, last.seq)?;
+            let is_same = found.is_none_or(|found| found == last.hash);
+            return Ok(if is_same { Reached::Known } else { Reached::Differs });
+        }
+        let transaction = begin(&journal, directory)?;
+        let Some((chain, tip)) = look(&transaction)?.filter(|(_, tip)| tip.head.seq < last.seq) else {
+            return Ok(Reached::Known);
+        };
+        let mut appender = Appender::new(&transaction, chain, tip)?;
+        appender.recover(0, Some(last))?;
+        appender.finish()?;
+        transaction.commit().map_err(JournalFault::from)?;
+        Ok(Reached::WasShorter)
+    }
+
+    /// Where the chain of this activation stands, if the journal can be read.
+    pub(crate) fn head_of(directory: &Path, genesis: &Genesis) -> Option<Head> {
+        let journal = super::open(directory).ok()?;
+        check(&journal.conn).ok()?;
+        let (_, tip) = rows::tip(&journal.conn).ok()??;
+        (tip.genesis == *genesis).then_some(tip.head)
+    }
+}
+
 /// Fills a new journal with what an old one still has. `known` is whom the device is: where its own chain cannot be
 /// read to its end, a record says so.
 pub(in super::super) fn mend(
     old: &Connection,
     new: &Connection,
-    known: Option<&Genesis>,
+    known: Option<&Known>,
 ) -> Result<(), UsageError> {
     if let Ok((Some(marks), _)) = kept_in(old) {
         keep_marks(new, &marks).map_err(JournalFault::from)?;
     }
+    let limit = old.query_row("SELECT bytes_max FROM limits", [], |row| row.get::<_, i64>(0));
+    if let Ok(limit) = limit {
+        let put = new.execute("INSERT INTO limits (one, bytes_max) VALUES (1, ?1)", params![limit]);
+        put.map_err(JournalFault::from)?;
+    }
     let tips = rows::tips(old).unwrap_or_default();
     let readable: Vec<(i64, Tip)> = tips.into_iter().flatten().collect();
     let newest = readable.last().map(|(chain, _)| *chain);
-    let is_whole = readable.last().is_some_and(|(_, tip)| known.is_none_or(|known| tip.genesis == *known));
+    let is_whole =
+        readable.last().is_some_and(|(_, tip)| known.is_none_or(|known| tip.genesis == known.genesis));
     for (chain, tip) in readable {
-        carry_over(old, new, (chain, tip), newest == Some(chain))?;
+        Carrying { old, new, known }.over(chain, tip, newest == Some(chain))?;
     }
     match known {
         Some(known) if !is_whole => without_head(old, new, known),
@@ -49,75 +133,110 @@ pub(in super::super) fn mend(
 }
 
 /// A device that is activated and whose journal is gone, or whose head is: its chain goes on above everything.
-pub(in super::super) fn lost(new: &Connection, genesis: &Genesis) -> Result<(), UsageError> {
+pub(in super::super) fn lost(new: &Connection, known: &Known) -> Result<(), UsageError> {
     let chain = rows::tip(new)?.map_or(1, |(chain, _)| chain.saturating_add(1));
-    let mut appender = Appender::new(new, chain, Tip::begin(genesis.clone(), None))?;
-    appender.recover(0)?;
+    let mut appender = Appender::new(new, chain, Tip::begin(known.genesis.clone(), None))?;
+    appender.recover(0, known.last())?;
     Ok(appender.finish()?)
 }
 
 /// The head of the chain in use is what is damaged; its records may be whole.
-fn without_head(old: &Connection, new: &Connection, known: &Genesis) -> Result<(), UsageError> {
+fn without_head(old: &Connection, new: &Connection, known: &Known) -> Result<(), UsageError> {
     let newest = old.query_row("SELECT max(chain) FROM records", [], |row| row.get::<_, Option<i64>>(0));
     let taken = rows::tip(new)?.map_or(0, |(chain, _)| chain);
     match newest {
         Ok(Some(chain)) if chain > taken => {
-            carry_over(old, new, (chain, Tip::begin(known.clone(), None)), true)
+            let tip = Tip::begin(known.genesis.clone(), None);
+            Carrying { old, new, known: Some(known) }.over(chain, tip, true)
         }
         Ok(_) | Err(_) => lost(new, known),
     }
 }
 
-/// The records of one chain down to the first that is not whole. A chain that does not end where its head says goes on
-/// with a recovery, and one that is not in use any more ends with it.
-fn carry_over(
-    old: &Connection,
-    new: &Connection,
-    (chain, tip): (i64, Tip),
-    is_used: bool,
-) -> Result<(), UsageError> {
-    let mut walked = Chain::begin(tip.genesis.clone());
-    let mut seen = tip.head.seq;
-    let read = each_record(old, chain, |kept| {
-        seen = seen.max(kept.seq);
-        if kept.is_whole() && walked.admit(&kept.bytes).is_ok() {
-            rows::put_record(new, chain, kept.seq, &kept.bytes)?;
-            return Ok(true);
-        }
-        Ok(false)
-    });
-    match read {
-        // What cannot be written is no damage of the old one.
-        Err(fault @ (JournalFault::Unusable(_) | JournalFault::NotYet { .. })) => return Err(fault.into()),
-        Err(JournalFault::Damaged(_)) | Ok(()) => {}
-    }
-    for (meter, total) in walked.totals() {
-        rows::put_total(new, chain, meter, total)?;
-    }
-    let highest = old.query_row("SELECT max(seq) FROM records WHERE chain = ?1", [chain], |row| row.get(0));
-    seen = seen.max(highest.map_or(0, |highest: Option<i64>| highest.unwrap_or_default().unsigned_abs()));
-    let is_whole = walked.ends_at(tip.head).is_ok();
-    let recoveries = u32::try_from(walked.recoveries()).unwrap_or(u32::MAX);
-    let reached = Tip { head: walked.head(), recoveries, ..tip };
-    let mut appender = Appender::new(new, chain, reached)?;
-    if !is_whole && !walked.is_closed() {
-        appender.recover(seen)?;
-        if !is_used {
-            appender.close()?;
-        }
-    }
-    Ok(appender.finish()?)
+/// From one file into the other.
+#[derive(Clone, Copy)]
+struct Carrying<'c> {
+    old: &'c Connection,
+    new: &'c Connection,
+    known: Option<&'c Known>,
 }
 
+impl Carrying<'_> {
+    /// The records of one chain down to the first that is not whole. A chain that does not end where its head says goes on
+    /// with a recovery, and with every use behind the damage that can still be read; one that is not in use any more ends
+    /// with it.
+    fn over(self, chain: i64, tip: Tip, is_used: bool) -> Result<(), UsageError> {
+        let (mut walked, base) = likely_beginning(self.old, chain, &tip.genesis);
+        if let Some(base) = &base {
+            put_base(self.new, chain, base)?;
+        }
+        each_record(self.old, chain, 0, |kept| {
+            let is_whole = kept.is_whole() && walked.admit(&kept.bytes).is_ok();
+            if is_whole {
+                rows::put_record(self.new, chain, kept.seq, &kept.bytes)?;
+            }
+            Ok(is_whole)
+        })?;
+        if !walked.has_all_totals() {
+            // Those whose records are all gone go on from what is written beside them.
+            for (meter, total) in rows::totals(self.old, chain).unwrap_or_default() {
+                rows::put_total(self.new, chain, &meter, &total)?;
+            }
+        }
+        for (meter, total) in walked.totals() {
+            rows::put_total(self.new, chain, meter, total)?;
+        }
+        let ends = walked.ends_at(tip.head).is_ok();
+        let recoveries = base.map_or(0, |base| base.recoveries).saturating_add(walked.recoveries());
+        let recoveries = u32::try_from(recoveries).unwrap_or(u32::MAX);
+        let seen = tip.head.seq;
+        let reached = Tip { head: walked.head(), recoveries, ..tip };
+        let mut appender = Appender::new(self.new, chain, reached)?;
+        if !ends && !walked.is_closed() {
+            self.go_on(&mut appender, chain, seen)?;
+            if !is_used {
+                appender.close()?;
+            }
+        }
+        Ok(appender.finish()?)
+    }
+
+    /// A recovery, and every use behind the damage that can still be read and was never sent: the issuer cannot have it.
+    fn go_on(self, appender: &mut Appender<'_>, chain: i64, seen: u64) -> Result<(), UsageError> {
+        let genesis = appender.tip.genesis.clone();
+        let behind = appender.tip.head.seq;
+        let sent = self.known.map_or(0, |known| Settled::of(&genesis, &known.settled).sent);
+        let highest =
+            self.old.query_row("SELECT max(seq) FROM records WHERE chain = ?1", [chain], |row| row.get(0));
+        let highest = highest.map_or(0, |highest: Option<i64>| highest.unwrap_or_default().unsigned_abs());
+        let known = self.known.filter(|known| known.genesis == genesis).and_then(Known::last);
+        appender.recover(seen.max(highest), known)?;
+        each_record(self.old, chain, behind.max(sent), |kept| {
+            let record = Record::from_bytes(&kept.bytes).ok().filter(|_| kept.is_whole());
+            // A row under another number than its own was moved here, and would count twice.
+            record
+                .filter(|record| record.seq == kept.seq)
+                .map_or(Ok(()), |record| appender.salvage(&record))?;
+            Ok(true)
+        })?;
+        Ok(())
+    }
+}
+
+/// Hands out the records behind a number until `take` has enough, or the old file cannot be read any further.
 fn each_record(
     old: &Connection,
     chain: i64,
+    behind: u64,
     mut take: impl FnMut(Kept) -> Result<bool, JournalFault>,
-) -> Result<(), JournalFault> {
-    let mut found = old.prepare("SELECT seq, bytes, hash FROM records WHERE chain = ?1 ORDER BY seq")?;
-    let mut records = found.query([chain])?;
-    while let Some(row) = records.next()? {
-        if !take(Kept::of_row(row)?)? {
+) -> Result<(), UsageError> {
+    let text = "SELECT seq, bytes, hash FROM records WHERE chain = ?1 AND seq > ?2 ORDER BY seq";
+    let Ok(mut found) = old.prepare(text) else { return Ok(()) };
+    let Ok(mut records) = found.query(params![chain, rows::key_of(behind)?]) else { return Ok(()) };
+    while let Ok(Some(row)) = records.next() {
+        let Ok(kept) = Kept::of_row(row) else { return Ok(()) };
+        // What cannot be written is no damage of the old one.
+        if !take(kept)? {
             return Ok(());
         }
     }

@@ -1,18 +1,25 @@
 //! Usage in the journal: what hosts and agent record, durably, each record chained to the one before.
 //!
 //! Hosts call [`UsageWriter::record`], and [`UsageBook`] to look. The agent alone begins and ends chains (`follow`), makes
-//! the file, and sets a damaged one aside (`mend`). Everything that is kept twice is compared before it is believed.
+//! the file, sets a damaged one aside (`mend`), reads what is to be sent (`outbox`), and makes room (`shrink`). Everything that is kept twice is compared before it is believed.
 
 mod append;
+mod base;
 mod book;
 mod follow;
 mod mend;
+mod outbox;
 mod rows;
+mod shrink;
 mod writer;
 
 pub use book::{BookFault, ChainSummary, UsageBook, Walked};
 pub(crate) use follow::Bearer;
+pub(crate) use mend::{Known, Reached};
 pub(super) use mend::{check, lost, mend};
+pub use outbox::{Backlog, Outbox, Unsent};
+pub use shrink::Shrunk;
+pub(super) use shrink::bytes_max;
 pub use writer::{Recorded, UsageError, UsageWriter};
 
 use super::Journal;

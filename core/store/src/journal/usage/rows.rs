@@ -107,6 +107,46 @@ pub(super) fn last_record(conn: &Connection, chain: i64) -> Result<Option<Kept>,
     Ok(conn.query_row(text, [chain], Kept::of_row).optional()?)
 }
 
+/// The oldest record of a chain that is here.
+pub(super) fn first_record(conn: &Connection, chain: i64) -> Result<Option<Kept>, JournalFault> {
+    let text = "SELECT seq, bytes, hash FROM records WHERE chain = ?1 ORDER BY seq LIMIT 1";
+    Ok(conn.query_row(text, [chain], Kept::of_row).optional()?)
+}
+
+/// The records behind a number, at most so many.
+pub(super) fn after(
+    conn: &Connection,
+    chain: i64,
+    seq: u64,
+    records_max: usize,
+) -> Result<Vec<Kept>, JournalFault> {
+    let text = "SELECT seq, bytes, hash FROM records WHERE chain = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    let mut found = conn.prepare_cached(text)?;
+    let limit = i64::try_from(records_max).unwrap_or(i64::MAX);
+    let rows = found.query_map(params![chain, key_of(seq)?, limit], Kept::of_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many there are, counted up to a number.
+pub(super) fn count_after(
+    conn: &Connection,
+    chain: i64,
+    seq: u64,
+    count_max: u64,
+) -> Result<u64, JournalFault> {
+    let text = "SELECT count(*) FROM (SELECT 1 FROM records WHERE chain = ?1 AND seq > ?2 LIMIT ?3)";
+    let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
+    let count: i64 = conn.query_row(text, params![chain, key_of(seq)?, limit], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// Removes the records of a chain with these numbers.
+pub(super) fn remove(conn: &Connection, chain: i64, (from, to): (u64, u64)) -> Result<(), JournalFault> {
+    let mut remove = conn.prepare_cached("DELETE FROM records WHERE chain = ?1 AND seq BETWEEN ?2 AND ?3")?;
+    remove.execute(params![chain, key_of(from)?, key_of(to)?])?;
+    Ok(())
+}
+
 pub(super) fn put_record(
     conn: &Connection,
     chain: i64,

@@ -40,7 +40,8 @@ impl Device {
     }
 
     fn ensure(&self, epoch: Option<u32>) -> Option<JournalFault> {
-        Journal::ensure(&self.layout(), epoch.map(genesis).as_ref()).unwrap()
+        let known = |epoch| Known { genesis: genesis(epoch), settled: Vec::new(), head: None };
+        Journal::ensure(&self.layout(), epoch.map(known).as_ref()).unwrap()
     }
 
     fn follow(&self, epoch: u32, licence: &str) {
@@ -107,6 +108,8 @@ fn commits(device: &Device) -> usize {
     let page = u32::from_be_bytes(log[8..12].try_into().unwrap()) as usize;
     log[32..].chunks_exact(24 + page).filter(|frame| frame[4..8] != [0; 4]).count()
 }
+
+mod settlement;
 
 #[test]
 fn nobody_is_charged_before_the_activation_and_everybody_after_it() {

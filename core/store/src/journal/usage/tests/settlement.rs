@@ -1,0 +1,484 @@
+//! What leaves the journal: batches in their order, settled records, sums in the place of many; and what damage spares.
+
+use super::super::shrink::Shrunk;
+use super::*;
+use crate::state::Settled;
+use brink_license::usage::Head;
+
+/// The other end: takes each record once, in the order of the chain.
+struct Collector {
+    cursor: Head,
+    sums: BTreeMap<Slug, u128>,
+    losses: u64,
+}
+
+impl Collector {
+    fn new() -> Self {
+        Self { cursor: Head { seq: 0, hash: genesis(1).prev() }, sums: BTreeMap::new(), losses: 0 }
+    }
+
+    fn take(&mut self, records: &[Vec<u8>]) {
+        for bytes in records {
+            let record = Record::from_bytes(bytes).unwrap();
+            if record.seq <= self.cursor.seq {
+                continue;
+            }
+            let follows =
+                base::first_number(&record) == self.cursor.seq + 1 && record.prev == self.cursor.hash;
+            match &record.entry {
+                Entry::Recover(_) => self.losses += 1,
+                Entry::Usage(usage) => {
+                    assert!(follows, "record {} behind {}", record.seq, self.cursor.seq);
+                    self.add(&usage.meter, usage.quantity);
+                }
+                Entry::Fold(fold) => {
+                    assert!(follows, "sums up to {} behind {}", record.seq, self.cursor.seq);
+                    fold.named().for_each(|(meter, sum)| self.add(meter, sum.quantity));
+                }
+                Entry::Close => assert!(follows),
+            }
+            self.cursor = Head { seq: record.seq, hash: record.link(bytes) };
+        }
+    }
+
+    fn add(&mut self, meter: &Slug, quantity: Quantity) {
+        *self.sums.entry(meter.clone()).or_default() += u128::from(quantity);
+    }
+}
+
+/// The agent's side: what it keeps in its own state.
+struct Agent {
+    settled: Vec<Settled>,
+}
+
+impl Agent {
+    fn new() -> Self {
+        Self { settled: vec![Settled::none(&genesis(1))] }
+    }
+
+    fn outbox(&self, device: &Device, records_max: usize) -> Result<Outbox, UsageError> {
+        let name = DeviceId::parse("dev-1").unwrap();
+        Journal::outbox(&device.directory(), (&name, &self.settled), records_max)
+    }
+
+    /// A batch leaves; what it carries counts as sent from then on.
+    fn send(&mut self, device: &Device, records_max: usize) -> Option<Unsent> {
+        let batch = self.outbox(device, records_max).unwrap().batch?;
+        let sent = &mut self.settled[0].sent;
+        *sent = (*sent).max(batch.head.seq);
+        Some(batch)
+    }
+
+    fn settle(&mut self, cursor: Head) {
+        self.settled[0].cursor = cursor;
+    }
+
+    fn known(&self) -> Known {
+        Known { genesis: genesis(1), settled: self.settled.clone(), head: None }
+    }
+
+    /// Sends until nothing is left.
+    fn drain(&mut self, device: &Device, collector: &mut Collector) {
+        while let Some(batch) = self.send(device, 97) {
+            collector.take(&batch.records);
+            self.settle(collector.cursor);
+        }
+    }
+
+    fn shrink(&self, device: &Device, now_ms: i64) -> Shrunk {
+        Journal::shrink(&device.directory(), &self.settled, now_ms).unwrap()
+    }
+}
+
+fn use_many(device: &Device, count: u64) {
+    let writer = device.writer();
+    (0..count).for_each(|_| drop(use_one(&writer, "api_call")));
+}
+
+fn now_ms() -> i64 {
+    crate::machine::read_millis().unwrap().1
+}
+
+/// A long time from now: settled records leave.
+fn much_later() -> i64 {
+    now_ms() + 36 * 86_400_000
+}
+
+/// Small enough for a few thousand records.
+fn limit(device: &Device) {
+    Journal::limit(&device.directory(), 1 << 20).unwrap();
+}
+
+#[test]
+fn a_request_reports_each_chain_and_carries_the_oldest_that_is_not_settled() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    let empty = agent.outbox(&device, 10).unwrap();
+    assert_eq!((empty.chains.len(), empty.chains[0].kept_from, empty.batch), (1, 1, None));
+    use_many(&device, 5);
+    device.follow(2, "lic-2");
+    use_many(&device, 3);
+    let first = agent.outbox(&device, 4).unwrap();
+    let reported: Vec<_> =
+        first.chains.iter().map(|chain| (chain.epoch, chain.head.seq, chain.settled)).collect();
+    assert_eq!(reported, [(1, 6, 0), (2, 3, 0)], "the closing record is one more");
+    let batch = agent.send(&device, 4).unwrap();
+    assert_eq!((batch.genesis.epoch, batch.records.len(), batch.head.seq), (1, 4, 4));
+    collector.take(&batch.records);
+    agent.settle(collector.cursor);
+    let batch = agent.send(&device, 4).unwrap();
+    assert_eq!((batch.genesis.epoch, batch.head.seq), (1, 6));
+    collector.take(&batch.records);
+    agent.settle(collector.cursor);
+    let next = agent.outbox(&device, 4).unwrap();
+    assert_eq!((next.chains.len(), next.batch.unwrap().genesis.epoch), (1, 2));
+    let name = DeviceId::parse("dev-1").unwrap();
+    let backlog = |count| Journal::backlog(&device.directory(), (&name, &agent.settled), count).unwrap();
+    assert_eq!((backlog(10).records, backlog(10).or_more, backlog(2).or_more), (3, false, true));
+    let oldest = backlog(10).oldest_ms.unwrap();
+    assert_eq!(
+        oldest,
+        device.records().iter().rfind(|record| record.epoch == 2 && record.seq == 1).unwrap().at.est_ms
+    );
+    let other = DeviceId::parse("dev-2").unwrap();
+    let foreign = Journal::outbox(&device.directory(), (&other, &agent.settled), 10).unwrap();
+    assert_eq!(
+        (foreign.chains, foreign.batch),
+        (Vec::new(), None),
+        "another device's usage is not ours to settle"
+    );
+}
+
+#[test]
+fn settled_records_leave_after_a_while_and_the_rest_is_whole_without_them() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 20);
+    for _ in 0..2 {
+        let batch = agent.send(&device, 7).unwrap();
+        collector.take(&batch.records);
+        agent.settle(collector.cursor);
+    }
+    assert_eq!(
+        agent.shrink(&device, now_ms()).pruned,
+        0,
+        "an issuer whose database was put back may ask again"
+    );
+    assert_eq!(agent.shrink(&device, much_later()).pruned, 14);
+    assert_eq!(device.walk(), Ok(Walked { chains: 1, records: 6, recoveries: 0 }));
+    assert_eq!(device.summary()[0].meters[0].1.records, 20);
+    use_many(&device, 1);
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(21)));
+    assert_eq!(agent.shrink(&device, much_later()).pruned, 7);
+    assert_eq!((device.ensure(Some(1)), device.records().len()), (None, 0), "an empty chain is no damage");
+    use_many(&device, 1);
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(22)));
+    assert_eq!(device.walk(), Ok(Walked { chains: 1, records: 1, recoveries: 0 }));
+}
+
+#[test]
+fn a_journal_that_grows_too_large_becomes_sums_and_never_those_of_what_was_sent() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    limit(&device);
+    use_many(&device, 40);
+    let sent = agent.send(&device, 33).unwrap();
+    let writer = Arc::new(device.writer());
+    let names: Vec<String> = (0..8).map(|number| format!("cam-{number}")).collect();
+    let recorded: u64 = std::thread::scope(|scope| {
+        let threads: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let (writer, name) = (Arc::clone(&writer), ResourceId::parse(name).unwrap());
+                scope.spawn(move || {
+                    (0..600)
+                        .filter(|_| writer.record(&meter("sms"), Some(&name), Quantity::whole(2)).is_ok())
+                        .count()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap() as u64).sum()
+    });
+    let before = device.records().len();
+    let shrunk = agent.shrink(&device, now_ms());
+    assert!(shrunk.folded > 1000 && shrunk.pruned == 0, "{shrunk:?} of {before}");
+    assert!(shrunk.bytes < shrunk.bytes_max / 100 * 80, "{shrunk:?}");
+    let after = device.records();
+    assert!(
+        after.iter().take(33).all(|record| matches!(record.entry, Entry::Usage(_))),
+        "what was sent stays"
+    );
+    assert!(after.iter().any(|record| matches!(record.entry, Entry::Fold(_))));
+    assert!(device.walk().is_ok());
+    // The answer to the batch that was under way comes late.
+    collector.take(&sent.records);
+    agent.settle(collector.cursor);
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(40)));
+    assert_eq!(collector.sums[&meter("sms")], u128::from(Quantity::whole(2 * recorded)));
+    assert_eq!(collector.losses, 0);
+}
+
+#[test]
+fn a_journal_at_its_limit_refuses_more_and_loses_nothing() {
+    let device = Device::new();
+    limit(&device);
+    let writer = device.writer();
+    // Each its own resource and quarter of an hour cannot be folded; here nobody folds at all.
+    let long = |number: u32| ResourceId::parse(&format!("{number:0>200}")).unwrap();
+    let mut recorded = 0;
+    let refused = loop {
+        match writer.record(&meter("sms"), Some(&long(recorded)), Quantity::whole(1)) {
+            Ok(_) => recorded += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.code(), "JOURNAL_UNUSABLE", "{refused}");
+    assert!(recorded > 500, "{recorded}");
+    assert_eq!(device.walk().map(|walked| walked.records), Ok(u64::from(recorded)));
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("sms")], u128::from(Quantity::whole(u64::from(recorded))));
+    assert!(agent.shrink(&device, now_ms()).pruned > 0, "short of room, what is settled does not wait");
+    use_one(&writer, "sms");
+}
+
+#[test]
+fn damage_in_the_middle_costs_the_record_that_was_damaged_and_nothing_behind_it() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 30);
+    collector.take(&agent.send(&device, 10).unwrap().records);
+    agent.settle(collector.cursor);
+    device.conn().execute_batch("UPDATE records SET bytes = zeroblob(9) WHERE seq = 15").unwrap();
+    // What stands before it still leaves, and then it is found.
+    let batch = agent.send(&device, 100).unwrap();
+    assert_eq!(batch.head.seq, 14);
+    collector.take(&batch.records);
+    agent.settle(collector.cursor);
+    let Err(UsageError::Damaged(problem)) = agent.outbox(&device, 100) else { panic!("damage") };
+    Journal::set_aside(&device.layout(), Some(&agent.known()), JournalFault::Damaged(problem)).unwrap();
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(29)));
+    assert_eq!((collector.losses, device.walk().map(|walked| walked.recoveries)), (1, Ok(1)));
+}
+
+#[test]
+fn what_was_sent_before_the_damage_is_not_recorded_again() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 30);
+    // The answer to this one is lost: the issuer has 20.
+    collector.take(&agent.send(&device, 20).unwrap().records);
+    device.conn().execute_batch("UPDATE records SET bytes = zeroblob(9) WHERE seq = 5").unwrap();
+    let Ok(batch) = agent.outbox(&device, 100) else { panic!("the first four are whole") };
+    assert_eq!(batch.batch.unwrap().records.len(), 4);
+    let fault = JournalFault::Damaged("record 5".into());
+    Journal::set_aside(&device.layout(), Some(&agent.known()), fault).unwrap();
+    agent.settle(collector.cursor);
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(30)), "once each");
+}
+
+#[test]
+fn an_earlier_copy_that_is_put_back_goes_on_behind_what_is_known() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 10);
+    let copy = device.settled();
+    use_many(&device, 10);
+    agent.drain(&device, &mut collector);
+    device.put(&copy);
+    assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::WasShorter));
+    assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Known), "once");
+    use_many(&device, 3);
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(23)));
+    assert_eq!(device.walk().map(|walked| walked.recoveries), Ok(1));
+    // A copy that went on by itself has other records under the same numbers.
+    device.put(&copy);
+    use_many(&device, 30);
+    let mut known = agent.known();
+    known.settled[0].cursor = Head { seq: 20, hash: [9; 32] };
+    assert_eq!(Journal::reach(&device.directory(), &known), Ok(Reached::Differs));
+}
+
+#[test]
+fn a_lost_journal_goes_on_behind_what_was_settled() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 10);
+    agent.drain(&device, &mut collector);
+    std::fs::remove_file(device.file()).unwrap();
+    assert_eq!(Journal::ensure(&device.layout(), Some(&agent.known())), Ok(None));
+    device.follow(1, "lic-1");
+    use_many(&device, 2);
+    let batch = agent.outbox(&device, 100).unwrap().batch.unwrap();
+    let first = Record::from_bytes(&batch.records[0]).unwrap();
+    assert_eq!(first.prev, collector.cursor.hash, "behind the last record that the issuer has");
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(12)));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Use {
+        meter: u8,
+        resource: u8,
+        count: u8,
+    },
+    /// A batch leaves and arrives; whether its answer does.
+    Send {
+        records_max: usize,
+        answered: bool,
+    },
+    /// What was sent last arrives once more.
+    Again,
+    Shrink {
+        later: bool,
+    },
+    /// A record that was never sent is damaged, and the journal is mended.
+    Damage(prop::sample::Index),
+    /// Where the chain begins is damaged.
+    DamageBase,
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..3u8, 0..3u8, 1..40u8).prop_map(|(meter, resource, count)| Step::Use { meter, resource, count }),
+        4 => (1..60usize, any::<bool>()).prop_map(|(records_max, answered)| Step::Send { records_max, answered }),
+        1 => Just(Step::Again),
+        3 => any::<bool>().prop_map(|later| Step::Shrink { later }),
+        1 => any::<prop::sample::Index>().prop_map(Step::Damage),
+        1 => Just(Step::DamageBase),
+        1 => Just(Step::Restart),
+    ]
+}
+
+struct Life {
+    device: Device,
+    agent: Agent,
+    collector: Collector,
+    last: Vec<Vec<u8>>,
+    used: BTreeMap<Slug, u128>,
+    is_short: bool,
+}
+
+impl Life {
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Use { meter: name, resource, count } => {
+                let (writer, meter) = (self.device.writer(), meter(&format!("m{name}")));
+                let resource = ResourceId::parse(&format!("cam-{resource}")).unwrap();
+                for _ in 0..*count {
+                    writer.record(&meter, Some(&resource), Quantity::whole(3)).unwrap();
+                    *self.used.entry(meter.clone()).or_default() += u128::from(Quantity::whole(3));
+                }
+            }
+            Step::Send { records_max, answered } => {
+                let Some(batch) = self.agent.send(&self.device, *records_max) else { return };
+                self.collector.take(&batch.records);
+                if *answered {
+                    self.agent.settle(self.collector.cursor);
+                }
+                self.last = batch.records;
+            }
+            Step::Again => self.collector.take(&self.last),
+            Step::Shrink { later } => {
+                let shrunk = self.agent.shrink(&self.device, if *later { much_later() } else { now_ms() });
+                assert!(shrunk.bytes < shrunk.bytes_max / 100 * 80, "{shrunk:?}");
+            }
+            Step::Damage(at) => self.damage(*at),
+            Step::DamageBase => {
+                self.device.conn().execute_batch("UPDATE bases SET base = zeroblob(9)").unwrap();
+                self.restart();
+            }
+            Step::Restart => self.restart(),
+        }
+        // A long one at the end only.
+        if self.is_short {
+            assert!(self.device.walk().is_ok(), "{:?}", self.device.walk());
+        }
+    }
+
+    fn damage(&mut self, at: prop::sample::Index) {
+        let sent = self.agent.settled[0].sent;
+        let unsent: Vec<Record> =
+            self.device.records().into_iter().filter(|record| record.seq > sent).collect();
+        let usage: Vec<&Record> =
+            unsent.iter().filter(|record| matches!(record.entry, Entry::Usage(_))).collect();
+        if usage.is_empty() {
+            return;
+        }
+        let record = usage[at.index(usage.len())];
+        let Entry::Usage(lost) = &record.entry else { return };
+        *self.used.get_mut(&lost.meter).unwrap() -= u128::from(lost.quantity);
+        let seq = i64::try_from(record.seq).unwrap();
+        self.device.conn().execute("UPDATE records SET bytes = zeroblob(9) WHERE seq = ?1", [seq]).unwrap();
+        let fault = JournalFault::Damaged("a record".into());
+        Journal::set_aside(&self.device.layout(), Some(&self.agent.known()), fault).unwrap();
+    }
+
+    fn restart(&self) {
+        Journal::ensure(&self.device.layout(), Some(&self.agent.known())).unwrap();
+        self.device.follow(1, "lic-1");
+        assert_eq!(Journal::reach(&self.device.directory(), &self.agent.known()), Ok(Reached::Known));
+    }
+}
+
+/// A journal near its limit, and what was used in it: every turn makes room. Filled once for all cases.
+fn full() -> &'static (Vec<u8>, u128) {
+    static FULL: std::sync::OnceLock<(Vec<u8>, u128)> = std::sync::OnceLock::new();
+    FULL.get_or_init(|| {
+        let device = Device::new();
+        limit(&device);
+        let writer = device.writer();
+        let used = std::thread::scope(|scope| {
+            let of = |number: u32| {
+                let name = ResourceId::parse(&format!("cam-{number}")).unwrap();
+                let writer = &writer;
+                scope.spawn(move || {
+                    (0..600).for_each(|_| {
+                        writer.record(&meter("m0"), Some(&name), Quantity::whole(1)).unwrap();
+                    });
+                })
+            };
+            (0..8).map(of).collect::<Vec<_>>().len() as u64 * 600
+        });
+        (device.settled(), u128::from(Quantity::whole(used)))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn whatever_is_lost_repeated_folded_or_damaged_every_other_use_arrives_once(
+        small in any::<bool>(), steps in prop::collection::vec(step(), 1..40),
+    ) {
+        let device = Device::new();
+        let mut used = BTreeMap::new();
+        if small {
+            let (bytes, sum) = full();
+            device.put(bytes);
+            used.insert(meter("m0"), *sum);
+        }
+        let mut life = Life {
+            device,
+            agent: Agent::new(),
+            collector: Collector::new(),
+            last: Vec::new(),
+            used,
+            is_short: !small,
+        };
+        steps.iter().for_each(|step| life.step(step));
+        let Life { device, mut agent, mut collector, used, .. } = life;
+        agent.settle(collector.cursor);
+        agent.drain(&device, &mut collector);
+        prop_assert!(device.walk().is_ok(), "{:?}", device.walk());
+        let used: BTreeMap<_, _> = used.into_iter().filter(|(_, sum)| *sum > 0).collect();
+        prop_assert_eq!(collector.sums, used);
+    }
+}

@@ -1,0 +1,37 @@
+//! The agent's eye on usage: that it does not wait too long, and what a scraper is told.
+
+use super::Agent;
+use crate::metrics;
+use brink_license::UnixSeconds;
+use brink_license::clock::Reading;
+use brink_store::Snapshot;
+
+/// Usage that is this old and not settled does not wait for the next turn: with the half minute in which that is noticed it
+/// is settled within five minutes.
+const LAG_SECONDS: i64 = 240;
+impl Agent {
+    /// Usage that gets old brings the next exchange forward, unless the issuer asked for a longer pause or does not answer.
+    pub(super) fn mind_lag(&mut self, snapshot: &Snapshot, reading: &Reading) {
+        let Some(device) = self.writer.resident().filter(|_| self.schedule.failures == 0) else { return };
+        let now = snapshot.standing().now;
+        let asked = device.store().held().next_exchange_after;
+        let receipt = snapshot.bundle().and_then(|bundle| bundle.receipt()).map(|receipt| receipt.claims());
+        let refresh = snapshot.bundle().map_or(0, |bundle| bundle.licence().claims().refresh);
+        let is_slowed = receipt.is_some_and(|receipt| receipt.next_after > refresh);
+        if is_slowed && asked.is_some_and(|asked| now < asked) {
+            return;
+        }
+        let oldest = device.backlog(1).oldest_ms.map(|at| UnixSeconds::new(at.div_euclid(1000)));
+        if oldest.is_some_and(|oldest| now.since(oldest) >= LAG_SECONDS) {
+            self.schedule.due = self.schedule.due.map(|due| due.min(reading.boottime));
+        }
+    }
+
+    /// The page of a scrape.
+    pub(super) fn measure(&mut self, reading: &Reading) -> String {
+        let snapshot = self.look.at(reading);
+        self.counters.failures_in_a_row = self.schedule.failures;
+        let (look, writer, counters) = (&self.look, &self.writer, &self.counters);
+        metrics::text(&metrics::Sources { snapshot: &snapshot, look, writer, counters })
+    }
+}
