@@ -90,6 +90,21 @@ impl Quantity {
     pub fn plus(self, other: Self) -> Result<Self, QuantityError> {
         Self::try_from(self.0.saturating_add(other.0))
     }
+
+    /// What is left of it without `other`; nothing where that is more.
+    #[must_use]
+    pub const fn less(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// One of so many equal parts, rounded down; all of it for no parts.
+    #[must_use]
+    pub const fn part(self, of: u32) -> Self {
+        match self.0.checked_div(of as u128) {
+            Some(part) => Self(part),
+            None => self,
+        }
+    }
 }
 
 impl TryFrom<u128> for Quantity {
