@@ -13,6 +13,6 @@ mod total;
 
 pub use chain::{Chain, ChainFault, Genesis, Head, verify};
 pub use quantity::{PLACES_MAX, Quantity, QuantityError};
-pub use quota::{Allowance, Denial, DenialReason, Judged, Overage, Span, SpanKey, Spent};
+pub use quota::{Allowance, Denial, DenialReason, Judged, Overage, Quotas, Span, SpanKey, Spent};
 pub use record::{Entry, Hash, Moment, RECORD_BYTES_MAX, Record, RecordError, Recovery, Usage, hash_of};
 pub use total::MeterTotal;

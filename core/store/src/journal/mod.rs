@@ -8,8 +8,8 @@ mod keeper;
 mod usage;
 
 pub use keeper::{ClockKeeper, Kept, Learned};
-pub(crate) use usage::Bearer;
-pub use usage::{BookFault, ChainSummary, Recorded, UsageBook, UsageError, UsageWriter, Walked};
+pub(crate) use usage::{Act, Aside, Bearer, Came, Request, Terms, UsageWriter, held};
+pub use usage::{BookFault, ChainSummary, Recorded, UsageBook, UsageError, Walked};
 
 use crate::durable::directory_of;
 use brink_license::clock::Marks;
@@ -22,10 +22,13 @@ use std::time::Duration;
 
 const FILE: &str = "journal.db";
 /// In the order of their versions: the first makes version 1 out of nothing.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../../migrations/edge/journal/0001_clock.sql"),
     include_str!("../../../../migrations/edge/journal/0002_usage.sql"),
+    include_str!("../../../../migrations/edge/journal/0003_quotas.sql"),
 ];
+/// The version that brought quotas.
+const QUOTAS_SINCE: usize = 3;
 const VERSION: i64 = MIGRATIONS.len() as i64;
 /// A ticker waits this long for another process's commit and then goes on from memory until its next turn.
 const BUSY: Duration = Duration::from_millis(200);

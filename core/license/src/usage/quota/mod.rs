@@ -9,8 +9,8 @@ pub use span::{Span, SpanKey};
 
 use super::Quantity;
 use crate::clock::State;
-use crate::token::{Enforce, LicenceClaims, Over};
-use crate::{Slug, UnixSeconds};
+use crate::token::{Enforce, LicenceClaims, Over, Quota, VerifiedLicence, ZoneOffset};
+use crate::{Slug, TokenId, UnixSeconds};
 use std::fmt;
 
 /// What is counted against a quota: what was recorded, and what is set aside for work whose record comes later.
@@ -28,6 +28,15 @@ impl Spent {
     pub fn total(&self) -> Quantity {
         self.used.plus(self.aside).unwrap_or(Quantity::MAX)
     }
+}
+
+/// What a licence says of metered work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    licence: TokenId,
+    zone: Vec<ZoneOffset>,
+    quotas: Vec<Quota>,
+    enforce: Enforce,
 }
 
 /// What a licence allows of one meter now.
@@ -121,25 +130,39 @@ impl fmt::Display for Denial {
     }
 }
 
-impl Allowance {
-    /// What a licence allows of a meter at a guarded time and in a state; `None` for a meter that it does not limit.
+impl Quotas {
+    /// What a licence says. Only what is verified has quotas.
     #[must_use]
-    pub fn of(licence: &LicenceClaims, meter: &Slug, state: State, now: UnixSeconds) -> Option<Self> {
-        let quota = licence.quotas.iter().find(|quota| quota.meter == *meter)?;
-        let softens = match licence.enforce {
+    pub fn of(licence: &VerifiedLicence) -> Self {
+        let LicenceClaims { sub, zone, quotas, enforce, .. } = licence.claims();
+        Self { licence: sub.clone(), zone: zone.clone(), quotas: quotas.clone(), enforce: *enforce }
+    }
+
+    /// The meters that it limits.
+    pub fn meters(&self) -> impl Iterator<Item = &Slug> {
+        self.quotas.iter().map(|quota| &quota.meter)
+    }
+
+    /// What it allows of a meter at a guarded time and in a state; `None` for a meter that it does not limit.
+    #[must_use]
+    pub fn allowance(&self, meter: &Slug, state: State, now: UnixSeconds) -> Option<Allowance> {
+        let quota = self.quotas.iter().find(|quota| quota.meter == *meter)?;
+        let softens = match self.enforce {
             Enforce::Observe | Enforce::Warn => true,
             Enforce::Degrade | Enforce::Deny => false,
         };
-        Some(Self {
+        Some(Allowance {
             meter: meter.clone(),
             limit: Quantity::whole(quota.limit),
             over: quota.over,
-            span: Span::of(quota.period, &licence.sub, &licence.zone, now),
+            span: Span::of(quota.period, &self.licence, &self.zone, now),
             closed: (!state.permits()).then_some(state),
             is_lenient: softens && !state.always_denies(),
         })
     }
+}
 
+impl Allowance {
     /// Whether a use can be refused at all, so that what is left has to be known before it is allowed.
     #[must_use]
     pub fn is_firm(&self) -> bool {

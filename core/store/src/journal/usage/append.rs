@@ -2,7 +2,8 @@
 
 use super::super::{Journal, JournalFault, inode_of, kept_in};
 use super::rows::{self, Tip};
-use super::writer::UsageError;
+use super::error::UsageError;
+use super::settle::doubt;
 use crate::machine;
 use brink_license::UnixSeconds;
 use brink_license::clock::Marks;
@@ -57,6 +58,16 @@ impl<'c> Appender<'c> {
         Ok(Self { conn, chain, tip, at: now(conn)? })
     }
 
+    /// The clocks of what is recorded.
+    pub(super) const fn at(&self) -> Moment {
+        self.at
+    }
+
+    /// It is at least this late: somebody knows more than the kept marks.
+    pub(super) fn not_before(&mut self, known: UnixSeconds) {
+        self.at.est_ms = self.at.est_ms.max(known.as_i64().saturating_mul(1000));
+    }
+
     /// Records a use: its number and what its meter has come to. A total that would overflow leaves no trace.
     pub(super) fn usage(
         &mut self,
@@ -83,6 +94,7 @@ impl<'c> Appender<'c> {
     /// Goes on after damage, with a number that no record of this chain can have had: above every one that was seen, and
     /// above the milliseconds since 1970, for no device writes a thousand records a second from then on.
     pub(super) fn recover(&mut self, seen: u64) -> Result<(), JournalFault> {
+        doubt(self.conn)?;
         let recovery = Recovery { good: self.tip.head.seq, seen };
         let clock = u64::try_from(self.at.est_ms).unwrap_or_default();
         let seq = seen.max(self.tip.head.seq).saturating_add(1).max(clock);

@@ -2,7 +2,7 @@
 
 use super::super::{Journal, JournalFault};
 use super::rows::{self, Kept, Tip};
-use super::writer::UsageError;
+use super::error::UsageError;
 use brink_license::usage::{Chain, ChainFault, MeterTotal};
 use brink_license::{Code, DeviceId, Slug, TokenId};
 use rusqlite::{Connection, OptionalExtension};

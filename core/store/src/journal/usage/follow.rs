@@ -3,7 +3,7 @@
 use super::super::{Journal, JournalFault};
 use super::append::{Appender, begin};
 use super::rows::{self, Tip};
-use super::writer::UsageError;
+use super::error::UsageError;
 use brink_license::TokenId;
 use brink_license::usage::Genesis;
 use std::path::Path;

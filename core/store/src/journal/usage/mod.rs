@@ -1,19 +1,31 @@
 //! Usage in the journal: what hosts and agent record, durably, each record chained to the one before.
 //!
-//! Hosts call [`UsageWriter::record`], and [`UsageBook`] to look. The agent alone begins and ends chains (`follow`), makes
+//! Hosts record through a [`Meter`](crate::Meter), which knows the quotas in force, and look with [`UsageBook`]. `writer` gathers
+//! groups, `group` is the transaction of one, `tally` what it knows of quotas. The agent alone begins and ends chains (`follow`), makes
 //! the file, and sets a damaged one aside (`mend`). Everything that is kept twice is compared before it is believed.
 
 mod append;
 mod book;
+mod error;
 mod follow;
+mod group;
 mod mend;
+mod quota_rows;
 mod rows;
+mod settle;
+mod tally;
+mod terms;
 mod writer;
 
 pub use book::{BookFault, ChainSummary, UsageBook, Walked};
 pub(crate) use follow::Bearer;
 pub(super) use mend::{check, lost, mend};
-pub use writer::{Recorded, UsageError, UsageWriter};
+pub use error::UsageError;
+pub use group::Recorded;
+pub(crate) use group::{Act, Aside, Came, Request};
+pub(super) use settle::settle;
+pub(crate) use terms::Terms;
+pub(crate) use writer::{UsageWriter, held};
 
 use super::Journal;
 use std::io::ErrorKind;

@@ -1,0 +1,78 @@
+//! Why a use was not recorded.
+
+use super::super::JournalFault;
+use brink_license::Slug;
+use brink_license::usage::{Denial, QuantityError};
+
+/// Why a use was not recorded. Nothing of it was kept, or it was kept whole where a commit was torn by a kill.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsageError {
+    /// No chain was begun, or there is no journal at all.
+    #[error("this device was not activated: nobody can be charged. Run brink-edge activate")]
+    NotActivated,
+    /// The agent of this version has not run yet.
+    #[error(
+        "the journal has version {version}, and its agent has not brought it to {wanted} yet: start the agent"
+    )]
+    NotYet {
+        /// Found.
+        version: i64,
+        /// Needed.
+        wanted: i64,
+    },
+    /// Others wrote for too long.
+    #[error("other processes kept the journal for 5 seconds: record it again")]
+    Busy,
+    /// The meter's total would be above what a quantity can be.
+    #[error("{meter}: {problem}")]
+    Quantity {
+        /// Which meter.
+        meter: Slug,
+        /// Why not.
+        problem: QuantityError,
+    },
+    /// The licence's quota does not allow it.
+    #[error("{0}")]
+    Denied(Denial),
+    /// The file cannot be used: a full disk, another user's, or none.
+    #[error("cannot use the journal: {0}")]
+    Unusable(String),
+    /// What it says cannot be.
+    #[error("the journal is damaged ({0}): the agent sets it aside and goes on")]
+    Damaged(String),
+    /// The agent put another file in its place; the next attempt takes that.
+    #[error("the journal was set aside: record it again")]
+    SetAside,
+    /// The machine does not tell its boot.
+    #[error("cannot read this machine's clocks: {0}")]
+    Clock(String),
+}
+
+impl UsageError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            UsageError::NotActivated => "NOT_ACTIVATED",
+            UsageError::NotYet { .. } => "JOURNAL_NOT_YET",
+            UsageError::Busy => "JOURNAL_BUSY",
+            UsageError::Quantity { problem, .. } => problem.code().as_str(),
+            UsageError::Denied(_) => "QUOTA_EXCEEDED",
+            UsageError::Unusable(_) => "JOURNAL_UNUSABLE",
+            UsageError::Damaged(_) => "JOURNAL_DAMAGED",
+            UsageError::SetAside => "JOURNAL_SET_ASIDE",
+            UsageError::Clock(_) => "CLOCK_UNREADABLE",
+        }
+    }
+}
+
+impl From<JournalFault> for UsageError {
+    fn from(fault: JournalFault) -> Self {
+        match fault {
+            JournalFault::Unusable(problem) => UsageError::Unusable(problem),
+            JournalFault::Damaged(problem) => UsageError::Damaged(problem),
+            JournalFault::NotYet { version, wanted } => UsageError::NotYet { version, wanted },
+        }
+    }
+}
