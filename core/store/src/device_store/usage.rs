@@ -42,6 +42,12 @@ impl DeviceStore {
         self.bear_usage();
     }
 
+    /// The issuer has heard of every record, and of every loss: quotas that counted as spent since the journal was damaged
+    /// count again what was recorded. To be called after an exchange was accepted that carried the journal to its end.
+    pub fn quotas_settled(&mut self) -> Result<(), UsageError> {
+        Journal::settle_quotas(&self.layout().journal())
+    }
+
     /// From here on usage is recorded for this activation, under the licence in force. Never fails: until it is done,
     /// hosts go on under what was before, and every opening does it again.
     pub(super) fn bear_usage(&mut self) {

@@ -42,6 +42,7 @@ const POWERS: [Power; 5] = [
             ("tests/src/bins.rs", "scripts/test says where it built the binaries"),
             ("tests/examples/quickstart.rs", "starts itself again as the host process"),
             ("tests/src/bin/gate-host.rs", "the one look at the arguments"),
+            ("tests/src/bin/meter-host.rs", "the one look at the arguments"),
             ("tests/src/bin/clock-simulation.rs", "the one look at the arguments"),
             ("tests/src/bin/hot-path.rs", "the one look at the arguments"),
             ("tests/src/bin/reliability.rs", "the one look at the arguments"),

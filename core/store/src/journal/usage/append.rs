@@ -1,8 +1,8 @@
 //! Appending to the chain in use, inside somebody's transaction.
 
 use super::super::{Journal, JournalFault, inode_of, kept_in};
-use super::rows::{self, Tip};
 use super::error::UsageError;
+use super::rows::{self, Tip};
 use super::settle::doubt;
 use crate::machine;
 use brink_license::UnixSeconds;

@@ -1,8 +1,8 @@
 //! Looking at usage: sums without a walk, and the walk that compares everything.
 
 use super::super::{Journal, JournalFault};
-use super::rows::{self, Kept, Tip};
 use super::error::UsageError;
+use super::rows::{self, Kept, Tip};
 use brink_license::usage::{Chain, ChainFault, MeterTotal};
 use brink_license::{Code, DeviceId, Slug, TokenId};
 use rusqlite::{Connection, OptionalExtension};

@@ -1,8 +1,8 @@
 //! Why a use was not recorded.
 
 use super::super::JournalFault;
-use brink_license::Slug;
 use brink_license::usage::{Denial, QuantityError};
+use brink_license::{Code, Slug};
 
 /// Why a use was not recorded. Nothing of it was kept, or it was kept whole where a commit was torn by a kill.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +47,29 @@ pub enum UsageError {
     /// The machine does not tell its boot.
     #[error("cannot read this machine's clocks: {0}")]
     Clock(String),
+    /// The process was forked since the meter was opened.
+    #[error("this process was forked since the meter was opened: open a gate and a meter in this process")]
+    NeedsReopen,
+    /// The meter or its gate was closed.
+    #[error("the meter, or the gate that it belongs to, was closed: open them anew")]
+    Closed,
+    /// More uses wait than can: the journal is not written, or not as fast as is counted.
+    #[error("the queue of uses is full: record it with record, which waits")]
+    QueueFull,
+    /// All that was set aside is used, and no more has been set aside yet.
+    #[error(
+        "what was set aside of the quota is used up for the moment: record it with record, or again in 50 ms"
+    )]
+    NotSetAside,
+    /// A line that this meter did not give out.
+    #[error("a line of another meter: look it up with this one")]
+    BadLine,
+    /// More lines than a meter keeps.
+    #[error("this meter keeps {} lines: look each up once and keep it", crate::meter::LINES_MAX)]
+    TooManyLines,
+    /// A reservation was committed or released before.
+    #[error("the reservation was settled before: reserve anew")]
+    Settled,
 }
 
 impl UsageError {
@@ -63,6 +86,11 @@ impl UsageError {
             UsageError::Damaged(_) => "JOURNAL_DAMAGED",
             UsageError::SetAside => "JOURNAL_SET_ASIDE",
             UsageError::Clock(_) => "CLOCK_UNREADABLE",
+            UsageError::NeedsReopen => Code::NeedsReopen.as_str(),
+            UsageError::Closed | UsageError::BadLine | UsageError::Settled => Code::BadHandle.as_str(),
+            UsageError::QueueFull => "USAGE_QUEUE_FULL",
+            UsageError::NotSetAside => "QUOTA_NOT_SET_ASIDE",
+            UsageError::TooManyLines => Code::TooMany.as_str(),
         }
     }
 }

@@ -31,11 +31,7 @@ pub(crate) enum Act {
     /// Set aside what is left of a firm quota, but no more than this.
     SetAsideUpTo(Quantity),
     /// Record work that was done, whatever the quota says; what was set aside for it is set free.
-    Done {
-        quantity: Quantity,
-        count: u32,
-        aside: Option<Aside>,
-    },
+    Done { quantity: Quantity, count: u32, aside: Option<Aside> },
     /// Set free what was set aside.
     GiveBack(Aside),
 }
@@ -232,7 +228,8 @@ impl Group<'_> {
         (tally, overage): (Option<TallyAt>, Overage),
     ) {
         if let Some(tally) = tally {
-            self.tallies.change(tally, |spent| spent.used = spent.used.plus(quantity).unwrap_or(Quantity::MAX));
+            self.tallies
+                .change(tally, |spent| spent.used = spent.used.plus(quantity).unwrap_or(Quantity::MAX));
         }
         let (meter, resource) = (&request.meter, &request.resource);
         let same = self.lines.iter_mut().rev().find(|line| {

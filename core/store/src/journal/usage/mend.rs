@@ -2,10 +2,10 @@
 
 use super::super::{JournalFault, keep_marks, kept_in};
 use super::append::Appender;
+use super::error::UsageError;
 use super::quota_rows;
 use super::rows::{self, Kept, Tip};
 use super::settle::{doubt, settle};
-use super::error::UsageError;
 use brink_license::usage::{Chain, Genesis};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -38,7 +38,11 @@ pub(in super::super) fn mend(
         keep_marks(new, &marks).map_err(JournalFault::from)?;
     }
     let is_settled = quota_rows::carry_over(old, new)?;
-    if is_settled { settle(new)? } else { doubt(new)? }
+    if is_settled {
+        settle(new)?
+    } else {
+        doubt(new)?
+    }
     let tips = rows::tips(old).unwrap_or_default();
     let readable: Vec<(i64, Tip)> = tips.into_iter().flatten().collect();
     let newest = readable.last().map(|(chain, _)| *chain);

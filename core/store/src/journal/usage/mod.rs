@@ -18,11 +18,11 @@ mod terms;
 mod writer;
 
 pub use book::{BookFault, ChainSummary, UsageBook, Walked};
-pub(crate) use follow::Bearer;
-pub(super) use mend::{check, lost, mend};
 pub use error::UsageError;
+pub(crate) use follow::Bearer;
 pub use group::Recorded;
 pub(crate) use group::{Act, Aside, Came, Request};
+pub(super) use mend::{check, lost, mend};
 pub(super) use settle::settle;
 pub(crate) use terms::Terms;
 pub(crate) use writer::{UsageWriter, held};

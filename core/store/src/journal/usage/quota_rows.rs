@@ -48,9 +48,8 @@ pub(super) fn spent(
     span: &Span,
 ) -> Result<Found, JournalFault> {
     let key = span.key.as_str();
-    let mut found = conn.prepare_cached(
-        "SELECT spent, sha256 FROM quotas WHERE device = ?1 AND meter = ?2 AND span = ?3",
-    )?;
+    let mut found = conn
+        .prepare_cached("SELECT spent, sha256 FROM quotas WHERE device = ?1 AND meter = ?2 AND span = ?3")?;
     let row = found.query_row(params![device.as_str(), meter.as_str(), key], |row| {
         Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
     });
@@ -105,12 +104,26 @@ pub(super) fn rows_of(conn: &Connection) -> Result<u64, JournalFault> {
     Ok(rows.unsigned_abs())
 }
 
+/// Whether a meter was counted over the life of some licence.
+pub(super) fn has_lease(
+    conn: &Connection,
+    device: &DeviceId,
+    (meter, span): (&Slug, &Span),
+) -> Result<bool, JournalFault> {
+    let kind = format!("{} ", span.key.kind());
+    let found = conn.query_row(
+        "SELECT 1 FROM quotas WHERE device = ?1 AND meter = ?2 AND substr(span, 1, length(?3)) = ?3 LIMIT 1",
+        params![device.as_str(), meter.as_str(), kind],
+        |_| Ok(()),
+    );
+    Ok(found.optional()?.is_some())
+}
+
 /// What is known; nothing for certain where its row is damaged or gone.
 pub(super) fn standing(conn: &Connection) -> Result<Standing, JournalFault> {
     let mut found = conn.prepare_cached("SELECT state, sha256 FROM quota_state")?;
-    let row = found
-        .query_row([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))
-        .optional()?;
+    let row =
+        found.query_row([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
     let sound = row.filter(|(bytes, digest)| *digest == state_digest(bytes));
     match sound.and_then(|(bytes, _)| postcard::from_bytes(&bytes).ok()) {
         Some(standing) => Ok(standing),

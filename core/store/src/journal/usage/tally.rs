@@ -66,16 +66,23 @@ impl<'c> Tallies<'c> {
                 self.standing.settled = false;
                 (self.recounted(meter, span)?, None)
             }
-            Found::Absent => {
-                let rows = quota_rows::rows_of(self.conn)?;
-                if rows != self.kept_standing.rows {
-                    self.standing = Standing { settled: false, rows };
-                }
-                (self.recounted(meter, span)?, None)
-            }
+            Found::Absent => (self.begun(meter, span)?, None),
         };
         self.tallies.push(Tally { meter: meter.clone(), span: span.clone(), spent, kept });
         Ok(TallyAt(self.tallies.len() - 1))
+    }
+
+    /// A span of which there is no row yet. Where one was lost, its meter is not the only one in doubt.
+    fn begun(&mut self, meter: &Slug, span: &Span) -> Result<Spent, JournalFault> {
+        let rows = quota_rows::rows_of(self.conn)?;
+        if rows != self.kept_standing.rows {
+            self.standing = Standing { settled: false, rows };
+        } else if span.starts_at.is_none() && quota_rows::has_lease(self.conn, &self.device, (meter, span))? {
+            // Another licence's life: records name tokens and not licences, but every licence has its row from its first
+            // use on.
+            return Ok(Spent::default());
+        }
+        self.recounted(meter, span)
     }
 
     fn recounted(&self, meter: &Slug, span: &Span) -> Result<Spent, JournalFault> {

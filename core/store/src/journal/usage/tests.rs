@@ -116,7 +116,10 @@ fn nobody_is_charged_before_the_activation_and_everybody_after_it() {
     assert_eq!(refused.as_ref().map_err(UsageError::code), Err("NOT_ACTIVATED"));
     assert_eq!(device.summary(), []);
     device.follow(1, "lic-1");
-    assert_eq!(use_one(&writer, "api_call"), Recorded { seq: 1, total: Quantity::whole(1), overage: Overage::Within });
+    assert_eq!(
+        use_one(&writer, "api_call"),
+        Recorded { seq: 1, total: Quantity::whole(1), overage: Overage::Within }
+    );
     device.follow(1, "lic-2");
     let resource = ResourceId::parse("cam-1").unwrap();
     writer.record(&meter("api_call"), Some(&resource), Quantity::parse("0.5").unwrap()).unwrap();
@@ -229,7 +232,10 @@ fn an_activation_ends_one_chain_and_begins_the_next_and_the_old_one_stays_readab
     let writer = device.writer();
     use_one(&writer, "api_call");
     device.follow(2, "lic-2");
-    assert_eq!(use_one(&writer, "api_call"), Recorded { seq: 1, total: Quantity::whole(1), overage: Overage::Within });
+    assert_eq!(
+        use_one(&writer, "api_call"),
+        Recorded { seq: 1, total: Quantity::whole(1), overage: Overage::Within }
+    );
     let [first, second] = device.summary().try_into().unwrap();
     assert_eq!((first.epoch, first.seq, second.epoch, second.seq), (1, 2, 2, 1));
     assert_eq!(first.meters[0].1.total, Quantity::whole(1));

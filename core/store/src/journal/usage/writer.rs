@@ -34,6 +34,19 @@ pub(crate) struct UsageWriter {
     queue: Mutex<Queue>,
     turned: Condvar,
     journal: Mutex<Option<Journal>>,
+    /// The process that the journal belongs to.
+    process: u32,
+}
+
+impl Drop for UsageWriter {
+    /// SQLite's connection must not be closed by a fork of the process that opened it.
+    fn drop(&mut self) {
+        if self.process != std::process::id()
+            && let Ok(journal) = self.journal.get_mut()
+        {
+            std::mem::forget(journal.take());
+        }
+    }
 }
 
 impl fmt::Debug for UsageWriter {
@@ -46,7 +59,7 @@ impl UsageWriter {
     /// A writer for a device whose journal is in `directory`. `ask` says what is in force.
     pub(crate) fn under(directory: PathBuf, ask: impl Fn() -> Terms + Send + Sync + 'static) -> Self {
         let (queue, turned, journal) = (Mutex::default(), Condvar::new(), Mutex::new(None));
-        Self { directory, ask: Box::new(ask), queue, turned, journal }
+        Self { directory, ask: Box::new(ask), queue, turned, journal, process: std::process::id() }
     }
 
     /// Records a use, if its quota allows it. It is durable when this returns.
@@ -111,9 +124,8 @@ impl UsageWriter {
     /// One transaction for the group, and each its outcome.
     fn commit(&self, group: &[(Request, Ticket)]) {
         let requests: Vec<&Request> = group.iter().map(|(request, _)| request).collect();
-        let committed = self.with_journal(|journal| {
-            group::commit(journal, &self.directory, &requests, (self.ask)())
-        });
+        let committed =
+            self.with_journal(|journal| group::commit(journal, &self.directory, &requests, (self.ask)()));
         for (at, (_, ticket)) in group.iter().enumerate() {
             let outcome = match &committed {
                 Ok(outcomes) => outcomes.get(at).cloned().unwrap_or(Err(UsageError::NotActivated)),
@@ -132,10 +144,7 @@ impl UsageWriter {
     }
 
     /// With the journal that has its name now, opened anew after any failure.
-    fn with_journal<T>(
-        &self,
-        work: impl Fn(&Journal) -> Result<T, UsageError>,
-    ) -> Result<T, UsageError> {
+    fn with_journal<T>(&self, work: impl Fn(&Journal) -> Result<T, UsageError>) -> Result<T, UsageError> {
         let mut kept = held(&self.journal);
         let done = match self.with(&mut kept, &work) {
             // Its place was taken between two looks.
