@@ -73,24 +73,30 @@ pub enum UsageError {
 }
 
 impl UsageError {
-    /// The stable code.
+    /// The stable code as text.
     #[must_use]
     pub const fn code(&self) -> &'static str {
+        self.stable_code().as_str()
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn stable_code(&self) -> Code {
         match self {
-            UsageError::NotActivated => "NOT_ACTIVATED",
-            UsageError::NotYet { .. } => "JOURNAL_NOT_YET",
-            UsageError::Busy => "JOURNAL_BUSY",
-            UsageError::Quantity { problem, .. } => problem.code().as_str(),
-            UsageError::Denied(_) => "QUOTA_EXCEEDED",
-            UsageError::Unusable(_) => "JOURNAL_UNUSABLE",
-            UsageError::Damaged(_) => "JOURNAL_DAMAGED",
-            UsageError::SetAside => "JOURNAL_SET_ASIDE",
-            UsageError::Clock(_) => "CLOCK_UNREADABLE",
-            UsageError::NeedsReopen => Code::NeedsReopen.as_str(),
-            UsageError::Closed | UsageError::BadLine | UsageError::Settled => Code::BadHandle.as_str(),
-            UsageError::QueueFull => "USAGE_QUEUE_FULL",
-            UsageError::NotSetAside => "QUOTA_NOT_SET_ASIDE",
-            UsageError::TooManyLines => Code::TooMany.as_str(),
+            UsageError::NotActivated => Code::NotActivated,
+            UsageError::NotYet { .. } => Code::JournalNotYet,
+            UsageError::Busy => Code::JournalBusy,
+            UsageError::Quantity { problem, .. } => problem.code(),
+            UsageError::Denied(_) => Code::QuotaExceeded,
+            UsageError::Unusable(_) => Code::JournalUnusable,
+            UsageError::Damaged(_) => Code::JournalDamaged,
+            UsageError::SetAside => Code::JournalSetAside,
+            UsageError::Clock(_) => Code::ClockUnreadable,
+            UsageError::NeedsReopen => Code::NeedsReopen,
+            UsageError::Closed | UsageError::BadLine | UsageError::Settled => Code::BadHandle,
+            UsageError::QueueFull => Code::UsageQueueFull,
+            UsageError::NotSetAside => Code::QuotaNotSetAside,
+            UsageError::TooManyLines => Code::TooMany,
         }
     }
 }
