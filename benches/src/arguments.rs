@@ -3,7 +3,7 @@
 use crate::harness::Pace;
 
 const USAGE: &str =
-    "scripts/bench [--quick] [--only verify|decide|c-abi|threads|memory|change]... [--write-docs]
+    "scripts/bench [--quick] [--only verify|decide|c-abi|threads|memory|change|usage]... [--write-docs]
 
   --quick       short windows: minutes become seconds, and the tails mean less
   --only PART   only this part; may be given again
@@ -24,11 +24,13 @@ pub enum Part {
     Memory,
     /// From a published bundle to new decisions.
     Change,
+    /// Recording usage.
+    Usage,
 }
 
 impl Part {
-    pub const ALL: [Part; 6] =
-        [Part::Verify, Part::Decide, Part::CAbi, Part::Threads, Part::Memory, Part::Change];
+    pub const ALL: [Part; 7] =
+        [Part::Verify, Part::Decide, Part::CAbi, Part::Threads, Part::Memory, Part::Change, Part::Usage];
 
     const fn name(self) -> &'static str {
         match self {
@@ -38,6 +40,7 @@ impl Part {
             Part::Threads => "threads",
             Part::Memory => "memory",
             Part::Change => "change",
+            Part::Usage => "usage",
         }
     }
 }

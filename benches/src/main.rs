@@ -15,6 +15,7 @@ mod plot;
 mod report;
 mod scene;
 mod threads;
+mod usage;
 mod verify;
 
 use arguments::{Arguments, Part};
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             Part::Threads => threads::measure(pace, &mut report),
             Part::Memory => memory::measure(&mut report),
             Part::Change => change::measure(pace, &mut report),
+            Part::Usage => usage::measure(pace, &mut report),
         }
     }
     println!("{}", report.summary());

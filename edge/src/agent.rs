@@ -13,6 +13,7 @@ use crate::exchange::Device;
 use crate::local::{LocalServer, Peer};
 use crate::look::{self, Look};
 use crate::metrics::Counters;
+use crate::quotas::QuotaLook;
 use crate::schedule;
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
@@ -60,6 +61,7 @@ pub struct Agent {
     seen: Option<Arc<Snapshot>>,
     recent: Recent,
     counters: Counters,
+    quotas: QuotaLook,
 }
 
 /// The request that is on its way, and who waits for its answer.
@@ -101,6 +103,7 @@ impl Agent {
             seen: None,
             recent: Recent::default(),
             counters: Counters::default(),
+            quotas: QuotaLook::default(),
         };
         agent.tick(&reading()?);
         Ok(agent)
@@ -197,6 +200,7 @@ impl Agent {
         self.recent = Recent::default();
         if matches!(command, Command::Init { .. }) {
             self.look = Look::new(self.writer.layout())?;
+            self.quotas = QuotaLook::default();
         }
         if matches!(command, Command::ActivateImport { .. } | Command::ExchangeImport { .. }) {
             self.succeeded(reading);

@@ -6,7 +6,7 @@ use crate::uplink::UplinkError;
 use crate::words::rfc3339;
 use brink_license::exchange::ExchangeError;
 use brink_license::keyset::TrustError;
-use brink_license::usage::QuantityError;
+use brink_license::usage::{Denial, DenialReason, QuantityError};
 use brink_license::{IdError, UnixSeconds};
 use brink_signing::KeyFault;
 use brink_store::StoreError;
@@ -27,8 +27,8 @@ pub enum EdgeError {
     /// A quantity that cannot be.
     #[error("--quantity: {0}")]
     Quantity(#[from] QuantityError),
-    /// Usage cannot be recorded or looked at.
-    #[error("{0}")]
+    /// Usage cannot be recorded or looked at, or its quota does not allow it.
+    #[error("{}", said(.0))]
     Journal(#[from] UsageError),
     /// `--at` before the guarded time.
     #[error("--at {} lies before the guarded time {}: a check looks forward only", shown(*at), shown(*now))]
@@ -159,6 +159,23 @@ fn shown(moment: UnixSeconds) -> String {
     rfc3339(moment).unwrap_or_else(|| moment.to_string())
 }
 
+/// A denial says when to ask again.
+fn said(error: &UsageError) -> String {
+    if let UsageError::Denied(Denial { resets_at: Some(at), .. }) = error {
+        return format!("{error}; the count begins again at {}", shown(*at));
+    }
+    error.to_string()
+}
+
+fn mend_of_a_denial(denial: &Denial) -> Option<&'static str> {
+    match denial.why {
+        DenialReason::Spent if denial.resets_at.is_some() => None,
+        DenialReason::Spent => Some("ask the issuer's admin for a larger quota"),
+        DenialReason::InDoubt => Some("run brink-edge exchange, so that the issuer hears of it"),
+        DenialReason::NotInForce(_) => Some("see brink-edge status"),
+    }
+}
+
 impl EdgeError {
     /// The stable code.
     #[must_use]
@@ -263,6 +280,9 @@ impl EdgeError {
             EdgeError::Journal(UsageError::Unusable(_)) => {
                 "run brink-edge doctor; a host's user has to be in the group brink"
             }
+            EdgeError::Journal(UsageError::Denied(denial)) => {
+                return mend_of_a_denial(denial).map(str::to_owned);
+            }
             EdgeError::Journal(_) => return None,
             EdgeError::Reported { report, .. } => return report.mend.clone(),
             EdgeError::NotForHosts { agent, .. } => {
@@ -302,7 +322,9 @@ impl EdgeError {
             | EdgeError::Quantity(_)
             | EdgeError::LooksBack { .. }
             | EdgeError::Uplink(UplinkError::BadUrl { .. }) => EXIT_USAGE,
-            EdgeError::Device(DeviceError::Seat(_)) => EXIT_NOT_ALLOWED,
+            EdgeError::Device(DeviceError::Seat(_)) | EdgeError::Journal(UsageError::Denied(_)) => {
+                EXIT_NOT_ALLOWED
+            }
             EdgeError::Reported { exit_code, .. } => (*exit_code).clamp(EXIT_FAILED, EXIT_NOT_ALLOWED),
             EdgeError::Store(_)
             | EdgeError::Journal(_)

@@ -23,6 +23,7 @@ pub mod look;
 pub mod metrics;
 pub mod output;
 pub mod panics;
+pub mod quotas;
 pub mod schedule;
 pub mod seat;
 pub mod status;

@@ -11,7 +11,7 @@ use brink_license::seating::unnamed;
 use brink_license::token::{LicenceClaims, ReceiptClaims};
 use brink_license::{CameraId, IssuerName, Kid, Slug, UnixSeconds};
 use brink_store::journal::Backlog;
-use brink_store::{BundleError, Health, Held, PendingKind, Snapshot, VerifiedBundle};
+use brink_store::{BundleError, Health, Held, PendingKind, QuotaUse, Snapshot, VerifiedBundle};
 use serde::Serialize;
 use store::Store;
 
@@ -36,6 +36,8 @@ pub struct Sources<'s> {
     pub health: Option<&'s Health>,
     /// What of usage is not settled, where the journal can be read.
     pub backlog: Option<Backlog>,
+    /// How the quotas stand.
+    pub quotas: &'s [QuotaUse],
     /// What is known of the agent.
     pub agent: AgentSeen,
 }

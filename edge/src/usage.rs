@@ -2,33 +2,43 @@
 
 use crate::command::{EXIT_NOT_ALLOWED, Reply, Report};
 use crate::words::rfc3339;
-use brink_license::usage::{MeterTotal, Quantity};
+use brink_license::clock::State;
+use brink_license::token::Over;
+use brink_license::usage::{MeterTotal, Overage, Quantity};
 use brink_license::{Slug, UnixSeconds};
+use brink_store::QuotaUse;
 use brink_store::journal::{BookFault, ChainSummary, Recorded, Walked};
 use serde_json::{Value, json};
 
 /// Answers `usage record`.
 #[must_use]
 pub fn recorded(meter: &Slug, quantity: Quantity, recorded: &Recorded) -> Reply {
-    let Recorded { seq, total } = recorded;
+    let Recorded { seq, total, overage } = recorded;
     let document = json!({
         "meter": meter,
         "quantity": quantity.to_string(),
         "seq": seq,
         "total": total.to_string(),
+        "quota": overage.as_str(),
     });
-    Reply::done(document, format!("recorded {quantity} {meter} as number {seq}; {total} in all"))
+    let beyond = match overage {
+        Overage::Within => "",
+        Overage::Over | Overage::Flagged => ", beyond its quota",
+    };
+    Reply::done(document, format!("recorded {quantity} {meter} as number {seq}; {total} in all{beyond}"))
 }
 
 /// Answers `usage summary`.
 #[must_use]
-pub fn summary(chains: &[ChainSummary]) -> Reply {
+pub fn summary(chains: &[ChainSummary], quotas: &[QuotaUse]) -> Reply {
     let damaged = chains.iter().any(|chain| chain.recoveries > 0);
     let document = json!({
         "activations": chains.iter().map(activation).collect::<Vec<_>>(),
+        "quotas": quotas.iter().map(quota).collect::<Vec<_>>(),
         "flags": if damaged { vec!["journal_damaged"] } else { Vec::new() },
     });
     let mut lines: Vec<String> = chains.iter().flat_map(lines).collect();
+    lines.extend(quotas.iter().map(quota_line));
     if chains.is_empty() {
         lines.push("nothing can be recorded yet: not activated".to_owned());
     }
@@ -59,6 +69,45 @@ fn sums(meter: &Slug, total: &MeterTotal) -> Value {
         "first": moment(total.first_ms),
         "last": moment(total.last_ms),
     })
+}
+
+pub(crate) fn quota(quota: &QuotaUse) -> Value {
+    let QuotaUse { meter, limit, used, aside, remaining, over, resets_at, span, in_doubt, closed } = quota;
+    json!({
+        "meter": meter,
+        "span": span,
+        "limit": limit.to_string(),
+        "used": used.to_string(),
+        "set_aside": aside.to_string(),
+        "remaining": remaining.to_string(),
+        "over": over,
+        "resets_at": resets_at.and_then(rfc3339),
+        "in_doubt": in_doubt,
+        "closed": closed.map(State::as_str),
+    })
+}
+
+pub(crate) fn quota_line(quota: &QuotaUse) -> String {
+    let QuotaUse { meter, limit, used, aside, remaining, over, resets_at, span, in_doubt, closed } = quota;
+    let mut line = format!("quota of {meter}, {span}: {used} of {limit} used, {remaining} left");
+    if *aside > Quantity::ZERO {
+        line.push_str(&format!(", {aside} set aside"));
+    }
+    line.push_str(match over {
+        Over::Allow => "; more is overage",
+        Over::Warn => "; more is overage, and flagged",
+        Over::Deny => "; more is refused",
+    });
+    if let Some(resets) = resets_at.and_then(rfc3339) {
+        line.push_str(&format!("; begins again at {resets}"));
+    }
+    if *in_doubt {
+        line.push_str("; in doubt until the next exchange, because the journal was damaged");
+    }
+    if let Some(state) = closed {
+        line.push_str(&format!("; closed, because the licence is {}", state.as_str()));
+    }
+    line
 }
 
 fn moment(milliseconds: i64) -> Option<String> {

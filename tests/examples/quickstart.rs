@@ -1,5 +1,6 @@
 //! The whole way once, with the two real programs on a temporary directory: a cloud admin mints, a device verifies with
-//! nothing but the pinned root, and a host asks about 100 cameras while the issuer is switched off.
+//! nothing but the pinned root, and a host asks about 100 cameras and meters what it does while the issuer is switched off;
+//! when it returns, the usage is settled and shown in a report.
 //!
 //! ```text
 //! cargo run --release --example quickstart
@@ -15,6 +16,7 @@
 
 use brink_license::UnixSeconds;
 use brink_license::keyset::TrustAnchor;
+use brink_license::usage::Quantity;
 use brink_store::Gate;
 use brink_tests::{Bins, Device, Issuer, Ran, World};
 use std::path::Path;
@@ -50,6 +52,20 @@ fn story() {
     let exe = std::env::current_exe().expect("the path of this example");
     let asked = Command::new(exe).arg("host").arg(device.bundle()).arg(issuer.trust()).status();
     assert!(asked.expect("the host process starts").success(), "the host process failed");
+
+    step("a person records usage beside it, offline as well");
+    show(
+        &device.run(&["usage", "record", "--meter", "sms", "--quantity", "2", "--resource", "cam-061"]).ok(),
+    );
+    show(&device.run(&["usage", "summary"]).ok());
+
+    step("the issuer returns, and the device settles");
+    let (server, url) = issuer.serve();
+    show(&device.run(&["exchange", "--issuer", &url]).ok());
+    step("cloud: what the customer has used");
+    let period = ["usage", "report", "--tenant", TENANT, "--from", "2000-01-01", "--to", "2100-01-01"];
+    show(&issuer.run(&[&period[..], &["--by", "meter"]].concat()).ok());
+    assert!(server.stop().success(), "the issuer ends cleanly");
 
     step("what the device says of itself");
     show(&device.run(&["status"]).ok());
@@ -129,6 +145,19 @@ fn host(bundle: &Path, trust: &Path) {
         { spelled(window.ends_at) }
     );
     println!("    a check takes {:.1} ns (median of 200 windows, 100 cameras in turn)", latency(&gate));
+    meter(&gate);
+}
+
+/// And meters what it does: durable before it goes on, or counted from memory and written within 50 ms.
+fn meter(gate: &Gate) {
+    let meter = gate.meter().expect("a meter");
+    let (calls, camera) = ("api_call".parse().expect("a meter"), "cam-001".parse().expect("a camera"));
+    let recorded = meter.record(&calls, Some(&camera), Quantity::whole(1)).expect("recorded");
+    println!("    one api_call of cam-001 is record {} of the journal", recorded.seq);
+    let line = meter.line(&calls, Some(&camera)).expect("a line");
+    (0..999).for_each(|_| meter.record_nowait(line, Quantity::whole(1)).expect("counted"));
+    meter.close().expect("everything that was counted is written");
+    println!("    999 more were counted from memory, and are written as well");
 }
 
 fn spelled(moment: UnixSeconds) -> String {

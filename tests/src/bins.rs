@@ -13,6 +13,8 @@ pub struct Bins {
     pub edge: PathBuf,
     /// A host process that holds a gate.
     pub gate_host: PathBuf,
+    /// A host process that records usage.
+    pub meter_host: PathBuf,
     /// A host process that does nothing but ask.
     pub hot_path: PathBuf,
 }
@@ -33,9 +35,10 @@ fn prebuilt() -> Option<Bins> {
         issuer: folder.join("brink-issuer"),
         edge: folder.join("brink-edge"),
         gate_host: folder.join("gate-host"),
+        meter_host: folder.join("meter-host"),
         hot_path: folder.join("hot-path"),
     };
-    for path in [&bins.issuer, &bins.edge, &bins.gate_host, &bins.hot_path] {
+    for path in [&bins.issuer, &bins.edge, &bins.gate_host, &bins.meter_host, &bins.hot_path] {
         assert!(path.exists(), "BRINK_TEST_BIN_DIR is set, but there is no {}: unset it", path.display());
     }
     Some(bins)
@@ -57,6 +60,7 @@ fn build() -> Bins {
         issuer: executable(&messages, "brink-issuer"),
         edge: executable(&messages, "brink-edge"),
         gate_host: executable(&messages, "gate-host"),
+        meter_host: executable(&messages, "meter-host"),
         hot_path: executable(&messages, "hot-path"),
     }
 }

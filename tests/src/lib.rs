@@ -24,6 +24,7 @@ mod device;
 pub mod fault;
 pub mod forge;
 mod issuer;
+pub mod metered;
 mod pinned;
 pub mod probe;
 mod running;

@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use brink_license::clock::{BootId, Marks, Reading};
-use brink_license::exchange::{EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, NoticesHeld, RequestBody};
+use brink_license::exchange::{
+    EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, NoticesHeld, RequestBody, Section,
+};
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor, encode_manifest, manifest_signing_input};
 use brink_license::seating::{VerifiedSeats, allowance, unnamed};
 use brink_license::token::{
-    Authority, ClockResetClaims, ClockResetExpected, Document, ExtensionClaims, ExtensionExpected,
-    LicenceClaims, LicenceExpected, NoticeKind, REVOKED_MAX, ReceiptClaims, ReceiptExpected, RequestClaims,
-    RequestExpected, RevocationsClaims, RevocationsExpected, TypedExtension, UnverifiedToken,
-    VerifiedLicence, verify,
+    Authority, CheckpointClaims, CheckpointExpected, ClockResetClaims, ClockResetExpected, Document,
+    ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceExpected, NoticeKind, REVOKED_MAX,
+    ReceiptClaims, ReceiptExpected, RequestClaims, RequestExpected, RevocationsClaims, RevocationsExpected,
+    TypedExtension, UnverifiedToken, VerifiedLicence, verify,
 };
-use brink_license::usage::{Chain, Entry, Genesis, Record};
+use brink_license::usage::{Chain, Entry, Genesis, Record, USAGE_SECTION, UsageSection, batch_sha256};
 use brink_license::{CameraAt, PublicKey, Table, Typ, UnixSeconds};
 use brink_store::Bundle;
 use brink_store::anchor::Slot;
@@ -35,7 +37,7 @@ static SEATED: LazyLock<VerifiedLicence> = LazyLock::new(|| {
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 16] = [
+pub const ALL: [Probe; 17] = [
     ("token", token),
     ("licence_payload", licence_payload),
     ("strict_json", strict_json),
@@ -52,6 +54,7 @@ pub const ALL: [Probe; 16] = [
     ("seats", seats),
     ("typed_extension", typed_extension),
     ("usage_record", usage_record),
+    ("usage_section", usage_section),
 ];
 
 /// A token as it came in. What is accepted is kept byte for byte.
@@ -109,6 +112,14 @@ pub fn strict_json(bytes: &[u8]) {
     let key = forge::DEVICE.public();
     let expected = RequestExpected { issuer: forge::issuer(), htu: EXCHANGE_PATH, bh: [0; 32] };
     let _ = verify::<RequestClaims>(request.as_bytes(), Authority::Device(&key), &expected);
+    let checkpoint = forge::DEVICE.document(Typ::Checkpoint, bytes);
+    let device = forge::licence(1).dev;
+    let expected = CheckpointExpected { issuer: forge::issuer(), device, epoch: None };
+    let read = verify::<CheckpointClaims>(checkpoint.as_bytes(), Authority::Device(&key), &expected);
+    if let Ok(checkpoint) = read {
+        let lenient: serde_json::Value = serde_json::from_slice(bytes).expect("strict JSON is JSON");
+        assert_eq!(lenient["seq"].as_u64(), Some(checkpoint.claims().seq), "two readers differ");
+    }
 }
 
 /// A manifest as it came in.
@@ -321,8 +332,27 @@ pub fn usage_record(bytes: &[u8]) {
     let mut chain = begun.clone();
     assert_eq!(chain.admit(bytes).is_err(), chain == begun, "a refused record left a trace");
     let first = Record { seq: 1, prev: begun.head().hash, ..record };
-    let mut chain = begun;
+    let mut chain = begun.clone();
     let taken = chain.admit(&first.to_bytes());
-    let is_sound = !matches!(&first.entry, Entry::Usage(usage) if usage.total != usage.quantity);
+    let is_sound = match &first.entry {
+        Entry::Usage(usage) => usage.total == usage.quantity,
+        Entry::Recover(recovery) => recovery.good == begun.head(),
+        Entry::Close => true,
+        // Judged by its sums, whose own tests say how.
+        Entry::Fold(_) => return,
+    };
     assert_eq!(taken.is_ok(), is_sound, "a first record is judged by its total");
+}
+
+/// What a request says of usage: what is read is written as the same bytes, and its records are no trap.
+pub fn usage_section(bytes: &[u8]) {
+    let section = Section { kind: USAGE_SECTION, bytes: bytes.to_vec() };
+    let Ok(Some(usage)) = UsageSection::read(std::slice::from_ref(&section)) else { return };
+    assert_eq!(usage.section(), Ok(section), "what is said of usage changes when it is written and read");
+    let Some(batch) = usage.batch else { return };
+    let mut fewer = batch.records.clone();
+    if fewer.pop().is_some() {
+        assert_ne!(batch_sha256(&fewer), batch_sha256(&batch.records), "a record that no digest covers");
+    }
+    batch.records.iter().for_each(|record| usage_record(record));
 }

@@ -18,8 +18,7 @@ use brink_issuer::{Issuer, Refusal};
 use brink_license::token::{BatchVerdict, Enforce};
 use brink_license::usage::Quantity;
 use brink_license::{ResourceId, Slug};
-use brink_store::journal::UsageWriter;
-use brink_store::{Layout, machine};
+use brink_store::{Gate, Layout, Meter, machine};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,7 +89,7 @@ struct Life {
     random: Random,
     issuer: Option<Issuer>,
     device: Option<Device>,
-    hosts: Vec<UsageWriter>,
+    hosts: Vec<(Gate, Meter)>,
     requests: Vec<Vec<u8>>,
     answers: Vec<Vec<u8>>,
     backup: Option<PathBuf>,
@@ -128,7 +127,7 @@ impl Life {
         layout.init(&trust).map_err(|error| failed("init")(&error))?;
         life.open_issuer()?;
         life.activate(&code)?;
-        life.hosts = (0..2).map(|_| UsageWriter::new(layout.journal())).collect();
+        life.hosts = (0..2).map(|_| life.host()).collect::<Result<_, _>>()?;
         Ok(life)
     }
 
@@ -138,6 +137,14 @@ impl Life {
 
     fn layout(&self) -> Layout {
         Layout::new(self.world.path("edge"))
+    }
+
+    fn host(&self) -> Result<(Gate, Meter), String> {
+        let anchor = self.layout().trust_anchor().map_err(|error| failed("trust")(&error))?;
+        let gate =
+            Gate::open(self.layout().bundle(), anchor).map_err(|error| failed("open a gate")(&error))?;
+        let meter = gate.meter().map_err(|error| failed("open a meter")(&error))?;
+        Ok((gate, meter))
     }
 
     fn storage(&self) -> Result<Arc<dyn Storage>, String> {
@@ -233,7 +240,7 @@ impl Life {
             18 => {
                 self.outcome.ends += 1;
                 let host = self.random.below(self.hosts.len());
-                self.hosts[host] = UsageWriter::new(self.layout().journal());
+                self.hosts[host] = self.host()?;
                 Ok(())
             }
             _ => self.keep_or_put_back(),
@@ -250,7 +257,7 @@ impl Life {
                 .map_err(|error| failed("quantity")(&error))?;
             let meter_id = Slug::parse(meter).map_err(|error| failed("meter")(&error))?;
             let resource = ResourceId::parse(resource).map_err(|error| failed("resource")(&error))?;
-            let recorded = self.hosts[host].record(&meter_id, Some(&resource), quantity);
+            let recorded = self.hosts[host].1.record(&meter_id, Some(&resource), quantity);
             recorded.map_err(|error| failed("record")(&error))?;
             *self.used.entry(meter.to_owned()).or_default() += u128::from(quantity);
             self.outcome.recorded += 1;

@@ -3,7 +3,9 @@
 //   tapi_host BUNDLE CAMERA...
 //
 // It asks for features and nothing else: a trial camera's pack has neither zones nor the database sink, near_miss comes
-// with a pack of its own, and a camera without a licence gets nothing. What is metered goes through UsageHooks, which nobody fills yet: this host counts its calls and says so.
+// with a pack of its own, and a camera without a licence gets nothing. What it uses is metered through UsageHooks: a
+// component that is made is recorded before it works, a frame is counted from memory, and a call of a language model
+// reserves tokens before it is made and says afterwards how many it took. What a quota does not allow is not done.
 #include <brink.hpp>
 
 #include <array>
@@ -18,25 +20,108 @@
 
 namespace {
 
-/// Where usage will be recorded. Metering is not part of libbrink yet, so the one implementation records nothing.
+/// Where usage is recorded. Each says whether the work may be done.
 class UsageHooks {
 public:
     virtual ~UsageHooks() = default;
-    virtual void component_made(std::string_view camera, std::string_view component) = 0;
-    virtual void frame_done(std::string_view camera) = 0;
+    virtual bool component_made(std::string_view camera) = 0;
+    virtual bool frame_done(std::string_view camera) = 0;
+    virtual bool summarised(std::string_view camera) = 0;
 };
 
-class CountedOnly final : public UsageHooks {
+constexpr std::string_view COMPONENTS = "component";
+constexpr std::string_view FRAMES = "frame";
+constexpr std::string_view TOKENS = "llm_token";
+
+/// Meters under the quotas of the licence that the gate holds.
+class Metered final : public UsageHooks {
 public:
-    void component_made(std::string_view, std::string_view) override { ++components_; }
-    void frame_done(std::string_view) override { ++frames_; }
+    explicit Metered(brink::MeterRef meter) : meter_(meter) {}
+
+    bool component_made(std::string_view camera) override {
+        const auto recorded = meter_.record(COMPONENTS, camera, brink::units(1));
+        components_ += recorded ? 1 : 0;
+        return recorded ? true : refused(COMPONENTS, recorded.code());
+    }
+
+    /// Some 25 times a second: counted from memory, written by the meter's own thread.
+    bool frame_done(std::string_view camera) override {
+        const auto line = line_of(camera);
+        const auto code = line ? meter_.record_nowait(*line, brink::units(1)) : line.code();
+        if (code == BRINK_OK) {
+            ++frames_;
+            return true;
+        }
+        // Nothing is set aside for the moment, or the queue is full: this frame waits for the disk.
+        const auto waits = code == BRINK_QUOTA_NOT_SET_ASIDE || code == BRINK_USAGE_QUEUE_FULL;
+        const auto recorded = waits ? meter_.record(FRAMES, camera, brink::units(1)) : brink::Result<brink::Recorded>(code);
+        frames_ += recorded ? 1 : 0;
+        return recorded ? true : refused(FRAMES, recorded.code());
+    }
+
+    /// Nobody knows before how many tokens an answer takes: at most 800, and this one takes 312.
+    bool summarised(std::string_view camera) override {
+        auto room = meter_.reserve(TOKENS, camera, brink::units(800));
+        if (!room) {
+            return refused(TOKENS, room.code());
+        }
+        const auto recorded = room->commit(brink::units(312));
+        if (!recorded) {
+            // The work is done: a host that goes on tries again until it is recorded.
+            std::printf("tokens that were used are not recorded: %s\n", brink_code_name(recorded.code()));
+            return true;
+        }
+        tokens_ += 312;
+        return true;
+    }
+
     void say() const {
-        std::printf("usage: %lu components, %lu frames; counted, not metered\n", components_, frames_);
+        std::printf("usage: %lu components, %lu frames, %lu tokens; metered\n", components_, frames_, tokens_);
     }
 
 private:
+    /// Looks each camera up once.
+    brink::Result<brink::Line> line_of(std::string_view camera) {
+        for (const auto& [name, line] : lines_) {
+            if (name == camera) {
+                return line;
+            }
+        }
+        auto line = meter_.line(FRAMES, camera);
+        if (line) {
+            lines_.emplace_back(camera, *line);
+        }
+        return line;
+    }
+
+    /// Says once for each meter what was refused and what helps.
+    bool refused(std::string_view meter, brink::Code code) {
+        for (const auto said : said_) {
+            if (said == meter) {
+                return false;
+            }
+        }
+        said_.push_back(meter);
+        std::printf("not metered, not done: %.*s: %s\n", static_cast<int>(meter.size()), meter.data(),
+                    brink_code_name(code));
+        const auto quota = meter_.quota(meter);
+        if (code == BRINK_QUOTA_EXCEEDED && quota) {
+            std::printf("  %llu of %llu left", static_cast<unsigned long long>(quota->remaining.whole),
+                        static_cast<unsigned long long>(quota->limit.whole));
+            if (quota->resets_at != BRINK_NEVER) {
+                std::printf(", the count begins again at %lld", static_cast<long long>(quota->resets_at));
+            }
+            std::printf("\n");
+        }
+        return false;
+    }
+
+    brink::MeterRef meter_;
+    std::vector<std::pair<std::string, brink::Line>> lines_;
+    std::vector<std::string_view> said_;
     unsigned long components_ = 0;
     unsigned long frames_ = 0;
+    unsigned long tokens_ = 0;
 };
 
 /// What a component asks for.
@@ -95,7 +180,9 @@ public:
         if (!decision->allowed) {
             return refused(kind, camera, brink::name(decision->reason), brink::mend(decision->reason));
         }
-        usage_.component_made(camera, kind.name);
+        if (!usage_.component_made(camera)) {
+            return nullptr;
+        }
         say("made", kind, camera, brink::name(decision->state));
         return std::make_unique<Component>(kind, gate_, *of_camera, *of_feature);
     }
@@ -131,9 +218,12 @@ void run(const std::vector<Pipeline>& pipelines, UsageHooks& usage) {
             for (const auto& component : pipeline.components) {
                 ran += component->may_run() ? 1 : 0;
             }
-            if (ran > 0) {
-                usage.frame_done(pipeline.camera);
+            if (ran > 0 && !usage.frame_done(pipeline.camera)) {
+                break;
             }
+        }
+        if (!pipeline.components.empty()) {
+            static_cast<void>(usage.summarised(pipeline.camera));
         }
     }
 }
@@ -151,7 +241,13 @@ int main(int count, char** arguments) {
         return 1;
     }
     const brink::Gate gate = std::move(opened).value();
-    CountedOnly usage;
+    auto metered = brink::Meter::open(gate);
+    if (!metered) {
+        std::fprintf(stderr, "the meter: %s\n", brink_code_name(metered.code()));
+        return 1;
+    }
+    brink::Meter meter = std::move(metered).value();
+    Metered usage(meter);
     ComponentFactory factory(gate, usage);
 
     std::vector<Pipeline> pipelines;
@@ -166,5 +262,10 @@ int main(int count, char** arguments) {
     }
     run(pipelines, usage);
     usage.say();
+    // Before the gate: what was counted in the last moments is written now.
+    if (const auto code = meter.close(); code != BRINK_OK) {
+        std::fprintf(stderr, "the meter: %s\n", brink_code_name(code));
+        return 1;
+    }
     return 0;
 }

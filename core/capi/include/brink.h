@@ -1,4 +1,5 @@
-/* The gate of Brink for C: "may this camera use this feature now?", answered in the calling process.
+/* The gate of Brink for C: "may this camera use this feature now?", answered in the calling process; and its meter, which
+ * records what was used.
  *
  * Generated from core/capi/src by cbindgen: change it there. The C++ wrapper is brink.hpp.
  *
@@ -15,9 +16,15 @@
  * LIFETIME  A gate lives from brink_gate_open to brink_gate_close. It starts one thread, which takes up new bundles.
  *           Cameras and features are valid over every bundle until their gate is closed; used later, or with another
  *           gate, they are refused with BRINK_BAD_HANDLE, never answered.
- * FORK      A child process must open gates of its own: on its parent's every call answers BRINK_NEEDS_REOPEN, at once.
+ *           A meter lives from brink_meter_open to brink_meter_close and belongs to its gate: close it first, or what was
+ *           counted in the last 50 ms is lost. Its first line starts one thread, which writes. A reservation is the
+ *           caller's until brink_reservation_free, and is used by one thread at a time.
+ * FORK      A child process must open gates and meters of its own: on its parent's every call answers
+ *           BRINK_NEEDS_REOPEN, at once. Reservations of the parent may be freed in it.
  * SIGNALS   No call may be made from a signal handler.
- * DENIAL    Act on `allowed`. A call that does not answer BRINK_OK allows nothing.
+ * DENIAL    Act on `allowed`. A call that does not answer BRINK_OK allows nothing. Metered work waits for the BRINK_OK of
+ *           its record or its reservation.
+ * QUANTITY  Whole units and parts of 10^-12, exact. No float anywhere.
  * UPGRADES  Numbers are never reused and structs never change: what is new comes as new functions. A higher
  *           BRINK_ABI_VERSION is another SONAME. Treat a number that you do not know as a denial.
  */
@@ -245,6 +252,46 @@ enum brink_code
      * A defect of Brink: the call had no effect.
      */
     BRINK_INTERNAL = 99,
+    /**
+     * A quota of the licence does not allow it; brink_meter_quota says what is left and when it begins again.
+     */
+    BRINK_QUOTA_EXCEEDED = 110,
+    /**
+     * What was set aside of a quota is used up for the moment: use brink_meter_record, or try again in 50 ms.
+     */
+    BRINK_QUOTA_NOT_SET_ASIDE = 111,
+    /**
+     * More uses wait to be written than can: use brink_meter_record, which waits.
+     */
+    BRINK_USAGE_QUEUE_FULL = 112,
+    /**
+     * The device was not activated: nobody can be charged.
+     */
+    BRINK_NOT_ACTIVATED = 113,
+    /**
+     * Other processes kept the journal too long.
+     */
+    BRINK_JOURNAL_BUSY = 114,
+    /**
+     * The journal cannot be opened or written.
+     */
+    BRINK_JOURNAL_UNUSABLE = 115,
+    /**
+     * The journal says what it cannot say; its agent mends it.
+     */
+    BRINK_JOURNAL_DAMAGED = 116,
+    /**
+     * The agent has not brought the journal to this version yet.
+     */
+    BRINK_JOURNAL_NOT_YET = 117,
+    /**
+     * The agent put another journal in its place: try again.
+     */
+    BRINK_JOURNAL_SET_ASIDE = 118,
+    /**
+     * The machine does not tell its boot or time.
+     */
+    BRINK_CLOCK_UNREADABLE = 119,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -443,6 +490,64 @@ typedef uint8_t brink_mode;
 #endif // __cplusplus
 
 /**
+ * How a use that was recorded stands to its quota.
+ */
+enum brink_overage
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Within it, or there is none.
+     */
+    BRINK_OVERAGE_WITHIN = 1,
+    /**
+     * Beyond it, which the licence allows.
+     */
+    BRINK_OVERAGE_OVER = 2,
+    /**
+     * Beyond it or beyond its reservation, and somebody should be told.
+     */
+    BRINK_OVERAGE_FLAGGED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum brink_overage brink_overage;
+#else
+typedef uint8_t brink_overage;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What happens beyond a quota.
+ */
+enum brink_over
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It is recorded.
+     */
+    BRINK_OVER_ALLOW = 1,
+    /**
+     * It is recorded and flagged.
+     */
+    BRINK_OVER_WARN = 2,
+    /**
+     * It is refused with BRINK_QUOTA_EXCEEDED.
+     */
+    BRINK_OVER_DENY = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum brink_over brink_over;
+#else
+typedef uint8_t brink_over;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Facts beside a decision: bits of its `flags`.
  */
 enum brink_flag
@@ -516,6 +621,12 @@ typedef uint32_t brink_flag;
  * the gate was closed; read by any number of threads; freed once, by brink_grants_free.
  */
 typedef struct brink_grants brink_grants;
+
+/**
+ * Room that was set aside. Owned by whoever asked; used by one thread at a time; freed once, by brink_reservation_free.
+ * Freed before it was settled it is wasted until the quota's span ends, as it is when the process is killed.
+ */
+typedef struct brink_reservation brink_reservation;
 
 /**
  * UTF-8 text of somebody else: a pointer and a number of bytes, with no NUL at the end.
@@ -714,6 +825,108 @@ typedef struct brink_grant {
     size_t packs;
 } brink_grant;
 
+/**
+ * An open meter: a plain value that any thread may copy and keep. All zeros are no meter's.
+ */
+typedef struct brink_meter {
+    /**
+     * Which place.
+     */
+    uint32_t slot;
+    /**
+     * Which of the meters that had it.
+     */
+    uint32_t tag;
+} brink_meter;
+
+/**
+ * How much, exactly: whole units and parts of 10^-12. 1.5 is {1, 500000000000}.
+ */
+typedef struct brink_quantity {
+    /**
+     * Whole units.
+     */
+    uint64_t whole;
+    /**
+     * Parts of 10^-12, fewer than make a unit.
+     */
+    uint64_t trillionths;
+} brink_quantity;
+
+/**
+ * Where a use went.
+ */
+typedef struct brink_recorded {
+    /**
+     * The number of its record.
+     */
+    uint64_t seq;
+    /**
+     * What its meter has come to with that record; the largest where it does not fit.
+     */
+    struct brink_quantity total;
+    /**
+     * How it stands to its quota.
+     */
+    brink_overage overage;
+} brink_recorded;
+
+/**
+ * What is counted and by whom, looked up once. Valid until its meter is closed.
+ */
+typedef struct brink_line {
+    /**
+     * The meter that gave it out.
+     */
+    uint32_t meter;
+    /**
+     * Its number there.
+     */
+    uint32_t index;
+} brink_line;
+
+/**
+ * How the quota of a meter stands.
+ */
+typedef struct brink_quota {
+    /**
+     * How much in the span; zero where nothing is limited.
+     */
+    struct brink_quantity limit;
+    /**
+     * Recorded in the span; the largest where it does not fit.
+     */
+    struct brink_quantity used;
+    /**
+     * Set aside for what is recorded later, by all processes.
+     */
+    struct brink_quantity set_aside;
+    /**
+     * What may still be used; the largest where nothing is limited.
+     */
+    struct brink_quantity remaining;
+    /**
+     * When the count begins again; BRINK_NEVER where only a licence begins it. Guarded time, seconds since 1970.
+     */
+    int64_t resets_at;
+    /**
+     * What happens beyond the limit.
+     */
+    brink_over over;
+    /**
+     * The licence limits this meter. Where it does not, everything is recorded.
+     */
+    bool limited;
+    /**
+     * The journal was damaged: a quota that refuses counts as spent until the next exchange.
+     */
+    bool in_doubt;
+    /**
+     * The licence is not in force: nothing of a quota that refuses may be used.
+     */
+    bool closed;
+} brink_quota;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -803,6 +1016,84 @@ brink_code brink_grants_pack(const struct brink_grants *grants,
  * Frees a list and every text of it. NULL is taken and nothing happens.
  */
 void brink_grants_free(struct brink_grants *grants);
+
+/**
+ * Opens the meter of a gate, in the journal beside the gate's bundle. Nothing on the disk is touched before the first use.
+ * One meter serves a process.
+ */
+brink_code brink_meter_open(struct brink_gate gate,
+                            struct brink_meter *out);
+
+/**
+ * Writes what was counted, gives back what was set aside, and closes the meter. When the last of it cannot be written the
+ * answer says why and the meter stays open, so that it can be tried again. Close it before its gate.
+ */
+brink_code brink_meter_close(struct brink_meter meter);
+
+/**
+ * Records a use of a meter, if its quota allows it: BRINK_QUOTA_EXCEEDED leaves no trace. Durable when it answers BRINK_OK.
+ * `resource` is the camera, or what else used it; an empty text is the device as a whole.
+ */
+brink_code brink_meter_record(struct brink_meter meter,
+                              struct brink_text name,
+                              struct brink_text resource,
+                              struct brink_quantity quantity,
+                              struct brink_recorded *out);
+
+/**
+ * Looks up once what is counted and by whom, for brink_meter_record_nowait. Sets a part of the quota aside, and with the
+ * first line starts the meter's thread.
+ */
+brink_code brink_meter_line(struct brink_meter meter,
+                            struct brink_text name,
+                            struct brink_text resource,
+                            struct brink_line *out);
+
+/**
+ * Counts a use from memory and returns at once: durable within 50 ms, and lost with a process that is killed before. For
+ * every frame: no lock, no system call, and after a thread's first use no allocation. Never exceeds a quota that refuses.
+ */
+brink_code brink_meter_record_nowait(struct brink_meter meter,
+                                     struct brink_line line,
+                                     struct brink_quantity quantity);
+
+/**
+ * Writes what was counted, now.
+ */
+brink_code brink_meter_flush(struct brink_meter meter);
+
+/**
+ * Holds room for work whose size is known afterwards, at most `max`, durably. Settle it with brink_reservation_commit or
+ * brink_reservation_release, and free it with brink_reservation_free.
+ */
+brink_code brink_meter_reserve(struct brink_meter meter,
+                               struct brink_text name,
+                               struct brink_text resource,
+                               struct brink_quantity max,
+                               struct brink_reservation **out);
+
+/**
+ * How the quota of a meter stands. Reads the journal: for status pages and after a denial, not for frames.
+ */
+brink_code brink_meter_quota(struct brink_meter meter, struct brink_text name, struct brink_quota *out);
+
+/**
+ * Records what the work came to, durably, and gives the rest back. More than was reserved is recorded too, and flagged.
+ * After a failure it can be tried again; a second time after success answers BRINK_BAD_HANDLE.
+ */
+brink_code brink_reservation_commit(const struct brink_reservation *reservation,
+                                    struct brink_quantity actual,
+                                    struct brink_recorded *out);
+
+/**
+ * Gives all of it back: nothing was done.
+ */
+brink_code brink_reservation_release(const struct brink_reservation *reservation);
+
+/**
+ * Frees a reservation, settled or not. NULL is taken and nothing happens.
+ */
+void brink_reservation_free(struct brink_reservation *reservation);
 
 /**
  * The stable name of a brink_code, such as "BAD_HANDLE".

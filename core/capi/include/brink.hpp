@@ -10,6 +10,9 @@
 //            plain value to give to threads whose end the owner does not wait for.
 // LIFETIMES  Cameras and features are valid over every bundle until their gate is closed. After fork() the child opens a
 //            gate of its own: everything on the parent's answers BRINK_NEEDS_REOPEN, and destroying it does nothing.
+// METERING   A brink::Meter owns its meter: it writes what was counted and closes when it is destroyed, which has to be before
+//            its gate is. A brink::Reservation owns its room; destroyed before it was settled, the room is wasted until the
+//            quota's span ends.
 // DENIAL     Ask `allows()` where only yes or no matters: every failure is "no".
 #ifndef BRINK_HPP
 #define BRINK_HPP
@@ -33,6 +36,13 @@ using Feature = brink_feature;
 using Reason = brink_reason;
 using State = brink_state;
 using Mode = brink_mode;
+using Quantity = brink_quantity;
+using Recorded = brink_recorded;
+using Quota = brink_quota;
+using Line = brink_line;
+
+/// So many whole units.
+[[nodiscard]] constexpr Quantity units(std::uint64_t number) noexcept { return Quantity{number, 0}; }
 
 [[nodiscard]] inline std::string_view name(Code code) noexcept { return brink_code_name(code); }
 [[nodiscard]] inline std::string_view name(Reason reason) noexcept { return brink_reason_name(reason); }
@@ -249,6 +259,126 @@ public:
 private:
     explicit Gate(brink_gate id) noexcept : GateRef(id) {}
     void forget() noexcept { GateRef::operator=(GateRef()); }
+};
+
+/// Room for work whose size is known afterwards. One thread's at a time.
+class [[nodiscard]] Reservation {
+public:
+    Reservation() noexcept = default;
+    explicit Reservation(brink_reservation* room) noexcept : room_(room) {}
+    Reservation(const Reservation&) = delete;
+    Reservation& operator=(const Reservation&) = delete;
+    Reservation(Reservation&& other) noexcept : room_(std::exchange(other.room_, nullptr)) {}
+    Reservation& operator=(Reservation&& other) noexcept {
+        std::swap(room_, other.room_);
+        return *this;
+    }
+    ~Reservation() { brink_reservation_free(room_); }
+
+    /// Records what the work came to, durably, and gives the rest back. After a failure it can be tried again.
+    [[nodiscard]] Result<Recorded> commit(Quantity actual) noexcept {
+        Recorded recorded{};
+        const Code code = brink_reservation_commit(room_, actual, &recorded);
+        return code == BRINK_OK ? Result<Recorded>(recorded) : Result<Recorded>(code);
+    }
+
+    /// Gives all of it back: nothing was done.
+    Code release() noexcept { return brink_reservation_release(room_); }
+
+private:
+    brink_reservation* room_ = nullptr;
+};
+
+/// A meter that somebody else owns. A plain value; all of its methods may be called by any thread.
+class MeterRef {
+public:
+    MeterRef() noexcept = default;
+    explicit MeterRef(brink_meter id) noexcept : id_(id) {}
+
+    [[nodiscard]] brink_meter id() const noexcept { return id_; }
+
+    /// Records a use, if its quota allows it. Durable when it succeeds; a denial leaves no trace. An empty resource is the
+    /// device as a whole.
+    [[nodiscard]] Result<Recorded> record(std::string_view meter, std::string_view resource,
+                                          Quantity quantity) const noexcept {
+        Recorded recorded{};
+        const Code code = brink_meter_record(id_, detail::text(meter), detail::text(resource), quantity, &recorded);
+        return code == BRINK_OK ? Result<Recorded>(recorded) : Result<Recorded>(code);
+    }
+
+    /// Looks up once what is counted and by whom, for record_nowait.
+    [[nodiscard]] Result<Line> line(std::string_view meter, std::string_view resource) const noexcept {
+        Line line{};
+        const Code code = brink_meter_line(id_, detail::text(meter), detail::text(resource), &line);
+        return code == BRINK_OK ? Result<Line>(line) : Result<Line>(code);
+    }
+
+    /// Counts a use and returns at once: durable within 50 ms. For every frame.
+    [[nodiscard]] Code record_nowait(Line line, Quantity quantity) const noexcept {
+        return brink_meter_record_nowait(id_, line, quantity);
+    }
+
+    /// Writes what was counted, now.
+    [[nodiscard]] Code flush() const noexcept { return brink_meter_flush(id_); }
+
+    /// Holds room for work whose size is known afterwards, at most `max`.
+    [[nodiscard]] Result<Reservation> reserve(std::string_view meter, std::string_view resource,
+                                              Quantity max) const noexcept {
+        brink_reservation* room = nullptr;
+        const Code code = brink_meter_reserve(id_, detail::text(meter), detail::text(resource), max, &room);
+        return code == BRINK_OK ? Result<Reservation>(Reservation(room)) : Result<Reservation>(code);
+    }
+
+    /// How a quota stands: what is left, and when the count begins again.
+    [[nodiscard]] Result<Quota> quota(std::string_view meter) const noexcept {
+        Quota quota{};
+        const Code code = brink_meter_quota(id_, detail::text(meter), &quota);
+        return code == BRINK_OK ? Result<Quota>(quota) : Result<Quota>(code);
+    }
+
+private:
+    brink_meter id_{};
+};
+
+/// An open meter. Written to its end and closed when it is destroyed.
+class [[nodiscard]] Meter : public MeterRef {
+public:
+    /// Opens the meter of a gate, in the journal beside the gate's bundle.
+    [[nodiscard]] static Result<Meter> open(const GateRef& gate) noexcept {
+        brink_meter id{};
+        if (const Code code = brink_meter_open(gate.id(), &id); code != BRINK_OK) {
+            return code;
+        }
+        return Meter(id);
+    }
+
+    /// No meter: it answers BRINK_BAD_HANDLE.
+    Meter() noexcept = default;
+    Meter(const Meter&) = delete;
+    Meter& operator=(const Meter&) = delete;
+    Meter(Meter&& other) noexcept : MeterRef(other) { other.forget(); }
+    Meter& operator=(Meter&& other) noexcept {
+        if (this != &other) {
+            static_cast<void>(close());
+            MeterRef::operator=(other);
+            other.forget();
+        }
+        return *this;
+    }
+    ~Meter() { static_cast<void>(close()); }
+
+    /// Closes it now. Where the last of what was counted cannot be written, it says why and stays open.
+    Code close() noexcept {
+        const Code code = brink_meter_close(id());
+        if (code == BRINK_OK) {
+            forget();
+        }
+        return code;
+    }
+
+private:
+    explicit Meter(brink_meter id) noexcept : MeterRef(id) {}
+    void forget() noexcept { MeterRef::operator=(MeterRef()); }
 };
 
 }  // namespace brink

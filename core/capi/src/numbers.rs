@@ -1,11 +1,12 @@
-//! The closed sets of the C ABI: codes, reasons, states, verdicts, modes and flags. Each is `brink-license`'s own set with
+//! The closed sets of the C ABI: codes, reasons, states, verdicts, modes and what becomes of usage. Each is `brink-license`'s own set with
 //! the same numbers; they are spelled out because the header is generated from this source, and the tests at the foot
 //! compare every one.
 
 use crate::words::c_text;
 use brink_license::clock::State;
-use brink_license::token::Mode;
-use brink_license::{Code, Flags, Reason, Verdict};
+use brink_license::token::{Mode, Over};
+use brink_license::usage::Overage;
+use brink_license::{Code, Reason, Verdict};
 use std::ffi::CStr;
 
 /// What a call came to. Numbers are never reused; the same codes are in logs, in JSON and in HTTP answers.
@@ -104,6 +105,26 @@ pub enum brink_code {
     BRINK_BAD_CHAIN = 91,
     /// A defect of Brink: the call had no effect.
     BRINK_INTERNAL = 99,
+    /// A quota of the licence does not allow it; brink_meter_quota says what is left and when it begins again.
+    BRINK_QUOTA_EXCEEDED = 110,
+    /// What was set aside of a quota is used up for the moment: use brink_meter_record, or try again in 50 ms.
+    BRINK_QUOTA_NOT_SET_ASIDE = 111,
+    /// More uses wait to be written than can: use brink_meter_record, which waits.
+    BRINK_USAGE_QUEUE_FULL = 112,
+    /// The device was not activated: nobody can be charged.
+    BRINK_NOT_ACTIVATED = 113,
+    /// Other processes kept the journal too long.
+    BRINK_JOURNAL_BUSY = 114,
+    /// The journal cannot be opened or written.
+    BRINK_JOURNAL_UNUSABLE = 115,
+    /// The journal says what it cannot say; its agent mends it.
+    BRINK_JOURNAL_DAMAGED = 116,
+    /// The agent has not brought the journal to this version yet.
+    BRINK_JOURNAL_NOT_YET = 117,
+    /// The agent put another journal in its place: try again.
+    BRINK_JOURNAL_SET_ASIDE = 118,
+    /// The machine does not tell its boot or time.
+    BRINK_CLOCK_UNREADABLE = 119,
 }
 
 /// Why a decision is what it is. The order is the precedence: the first that applies is the one reported.
@@ -190,36 +211,28 @@ pub enum brink_mode {
     BRINK_MODE_UNLICENSED = 3,
 }
 
-/// Facts beside a decision: bits of its `flags`.
-#[repr(u32)]
+/// What happens beyond a quota.
+#[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum brink_flag {
-    /// In grace: renew soon.
-    BRINK_FLAG_GRACE = 1,
-    /// The clock was never set since boot.
-    BRINK_FLAG_CLOCK_UNSET = 2,
-    /// The clock stands before what is known.
-    BRINK_FLAG_CLOCK_BACK = 4,
-    /// The clock jumped ahead.
-    BRINK_FLAG_CLOCK_JUMP = 8,
-    /// Presence on this machine is not confirmed.
-    BRINK_FLAG_UNATTESTED = 16,
-    /// Allowed by the profile although the verdict is "deny".
-    BRINK_FLAG_WARNED = 32,
-    /// The profile `degrade`: what runs may go on, nothing new may start.
-    BRINK_FLAG_KEEP_RUNNING = 64,
-    /// The newest bundle was refused and an earlier one is in force.
-    BRINK_FLAG_BUNDLE_REFUSED = 128,
-    /// The keyset manifest has expired: nothing new is accepted under it.
-    BRINK_FLAG_KEYSET_EXPIRED = 256,
-    /// The clock's marks cannot be kept beyond this process.
-    BRINK_FLAG_CLOCK_UNKEPT = 512,
-    /// The journal was damaged and begun again.
-    BRINK_FLAG_JOURNAL_DAMAGED = 1024,
-    /// The document of unnamed seats was refused: cameras that the licence names go on.
-    BRINK_FLAG_SEATS_REFUSED = 2048,
-    /// An extension keeps the licence going: it would be in grace or over without.
-    BRINK_FLAG_EXTENDED = 4096,
+pub enum brink_over {
+    /// It is recorded.
+    BRINK_OVER_ALLOW = 1,
+    /// It is recorded and flagged.
+    BRINK_OVER_WARN = 2,
+    /// It is refused with BRINK_QUOTA_EXCEEDED.
+    BRINK_OVER_DENY = 3,
+}
+
+/// How a use that was recorded stands to its quota.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum brink_overage {
+    /// Within it, or there is none.
+    BRINK_OVERAGE_WITHIN = 1,
+    /// Beyond it, which the licence allows.
+    BRINK_OVERAGE_OVER = 2,
+    /// Beyond it or beyond its reservation, and somebody should be told.
+    BRINK_OVERAGE_FLAGGED = 3,
 }
 
 /// Ties a set to the one it mirrors: a match that the compiler holds complete, and every name once.
@@ -299,6 +312,16 @@ names! { brink_code of Code:
     BRINK_BAD_QUANTITY = BadQuantity,
     BRINK_BAD_CHAIN = BadChain,
     BRINK_INTERNAL = Internal,
+    BRINK_QUOTA_EXCEEDED = QuotaExceeded,
+    BRINK_QUOTA_NOT_SET_ASIDE = QuotaNotSetAside,
+    BRINK_USAGE_QUEUE_FULL = UsageQueueFull,
+    BRINK_NOT_ACTIVATED = NotActivated,
+    BRINK_JOURNAL_BUSY = JournalBusy,
+    BRINK_JOURNAL_UNUSABLE = JournalUnusable,
+    BRINK_JOURNAL_DAMAGED = JournalDamaged,
+    BRINK_JOURNAL_NOT_YET = JournalNotYet,
+    BRINK_JOURNAL_SET_ASIDE = JournalSetAside,
+    BRINK_CLOCK_UNREADABLE = ClockUnreadable,
 }
 
 mirror! { brink_reason of Reason:
@@ -347,45 +370,32 @@ impl From<Mode> for brink_mode {
     }
 }
 
+impl From<Over> for brink_over {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Allow => brink_over::BRINK_OVER_ALLOW,
+            Over::Warn => brink_over::BRINK_OVER_WARN,
+            Over::Deny => brink_over::BRINK_OVER_DENY,
+        }
+    }
+}
+
+impl From<Overage> for brink_overage {
+    fn from(overage: Overage) -> Self {
+        match overage {
+            Overage::Within => brink_overage::BRINK_OVERAGE_WITHIN,
+            Overage::Over => brink_overage::BRINK_OVERAGE_OVER,
+            Overage::Flagged => brink_overage::BRINK_OVERAGE_FLAGGED,
+        }
+    }
+}
+
 impl From<Code> for brink_code {
     /// A code that this table lacks would be a defect, and a test says that there is none.
     fn from(code: Code) -> Self {
         let known = Self::PAIRS.iter().find(|(_, mirrored)| *mirrored == code);
         known.map_or(brink_code::BRINK_INTERNAL, |(same, _)| *same)
     }
-}
-
-/// Flags are constants of one type, so they are tied by their place in its list.
-macro_rules! flags {
-    ($($variant:ident = $place:literal),+ $(,)?) => {
-        impl brink_flag {
-            pub(crate) const fn name(bit: u32) -> Option<&'static CStr> {
-                match bit {
-                    $(bit if bit == brink_flag::$variant as u32 => Some(c_text!(Flags::NAMES[$place].1)),)+
-                    _ => None,
-                }
-            }
-
-            #[cfg(test)]
-            const PAIRS: &'static [(brink_flag, Flags)] = &[$((brink_flag::$variant, Flags::NAMES[$place].0),)+];
-        }
-    };
-}
-
-flags! {
-    BRINK_FLAG_GRACE = 0,
-    BRINK_FLAG_CLOCK_UNSET = 1,
-    BRINK_FLAG_CLOCK_BACK = 2,
-    BRINK_FLAG_CLOCK_JUMP = 3,
-    BRINK_FLAG_UNATTESTED = 4,
-    BRINK_FLAG_WARNED = 5,
-    BRINK_FLAG_KEEP_RUNNING = 6,
-    BRINK_FLAG_BUNDLE_REFUSED = 7,
-    BRINK_FLAG_KEYSET_EXPIRED = 8,
-    BRINK_FLAG_CLOCK_UNKEPT = 9,
-    BRINK_FLAG_JOURNAL_DAMAGED = 10,
-    BRINK_FLAG_SEATS_REFUSED = 11,
-    BRINK_FLAG_EXTENDED = 12,
 }
 
 #[cfg(test)]
@@ -423,17 +433,6 @@ mod tests {
     }
 
     #[test]
-    fn flags_agree_in_bit_and_name_and_none_is_missing() {
-        assert_eq!(brink_flag::PAIRS.len(), Flags::NAMES.len());
-        for (ours, flag) in brink_flag::PAIRS {
-            assert_eq!(*ours as u32, flag.bits());
-            assert_eq!(Some(named(brink_flag::name(*ours as u32))), flag.names().next());
-        }
-        assert_eq!(brink_flag::name(0), None);
-        assert_eq!(brink_flag::name(3), None, "two bits have no name");
-    }
-
-    #[test]
     fn every_number_of_a_verdict_and_a_mode_is_its_own() {
         assert_eq!(brink_verdict::PAIRS.len(), 2);
         for (ours, verdict) in brink_verdict::PAIRS {
@@ -442,5 +441,8 @@ mod tests {
         }
         let modes = [Mode::Trial, Mode::Base, Mode::Unlicensed].map(|mode| brink_mode::from(mode) as u8);
         assert_eq!(modes, [1, 2, 3]);
+        assert_eq!([Over::Allow, Over::Warn, Over::Deny].map(|over| brink_over::from(over) as u8), [1, 2, 3]);
+        let overages = [Overage::Within, Overage::Over, Overage::Flagged];
+        assert_eq!(overages.map(|overage| brink_overage::from(overage) as u8), [1, 2, 3]);
     }
 }

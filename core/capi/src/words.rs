@@ -1,6 +1,7 @@
 //! Stable names and what helps, as C strings that live as long as the program.
 
-use crate::numbers::{brink_code, brink_flag, brink_reason, brink_state, brink_verdict};
+use crate::flags::brink_flag;
+use crate::numbers::{brink_code, brink_reason, brink_state, brink_verdict};
 use brink_license::Reason;
 use std::ffi::{CStr, c_char};
 

@@ -3,7 +3,8 @@
 //   abi DIR SEQUENCE...
 //
 // DIR holds licence.bundle (2 cameras, number 1), next-2.bundle to next-5.bundle of rising numbers, and short.bundle,
-// which ends soon. A sequence works on copies of them. Says what was broken on standard error and ends with 1.
+// which ends soon. A sequence works on copies of them; metered/ is an activated device, whose licence allows 10 sms, a
+// million frames, and any number of everything else. Says what was broken on standard error and ends with 1.
 #include <brink.hpp>
 
 #include <sys/stat.h>
@@ -122,6 +123,13 @@ public:
 
     [[nodiscard]] brink::Gate open() const {
         auto gate = brink::Gate::open(bundle_, BRINK_TRUST);
+        IS(gate.code(), BRINK_OK);
+        return std::move(gate).value();
+    }
+
+    /// The gate of the activated device.
+    [[nodiscard]] brink::Gate metered() const {
+        auto gate = brink::Gate::open(dir_ + "/metered/licence.bundle", BRINK_TRUST);
         IS(gate.code(), BRINK_OK);
         return std::move(gate).value();
     }
@@ -559,6 +567,179 @@ void forks_amid_threads(const Site& site) {
     busy.join();
 }
 
+// ---------------------------------------------------------------------------------------------------------- metering
+
+constexpr std::string_view SMS = "sms";
+constexpr std::string_view FRAMES = "frames";
+
+brink::Meter metered(const brink::Gate& gate) {
+    auto meter = brink::Meter::open(gate);
+    IS(meter.code(), BRINK_OK);
+    return std::move(meter).value();
+}
+
+/// Everything that can be asked of a meter, each with the one code that there is for it now.
+void no_metering(brink_meter meter, brink_line line, brink_code code) {
+    REFUSED(brink_recorded, code, brink_meter_record(meter, text(SMS), text(CAMERA), brink::units(1), out));
+    REFUSED(brink_line, code, brink_meter_line(meter, text(FRAMES), text(CAMERA), out));
+    IS(brink_meter_record_nowait(meter, line, brink::units(1)), code);
+    IS(brink_meter_flush(meter), code);
+    REFUSED(brink_reservation*, code, brink_meter_reserve(meter, text(SMS), text(CAMERA), brink::units(1), out));
+    REFUSED(brink_quota, code, brink_meter_quota(meter, text(SMS), out));
+    IS(brink_meter_close(meter), code);
+}
+
+void metering_badly(const brink::Gate& gate, const brink::Meter& owner) {
+    const brink_meter meter = owner.id();
+    const brink_text sms = text(SMS);
+    const brink_text camera = text(CAMERA);
+    const std::string broken_text = "\xff";
+    const brink_quantity too_precise{0, 1000000000000U};
+    const auto record = [&](brink_text name, brink_text resource, brink_quantity quantity, brink_recorded* out) {
+        return brink_meter_record(meter, name, resource, quantity, out);
+    };
+    IS(brink_meter_open(gate.id(), nullptr), BRINK_NULL_POINTER);
+    REFUSED(brink_meter, BRINK_BAD_HANDLE, brink_meter_open(brink_gate{0, 0}, out));
+    REFUSED(brink_recorded, BRINK_NULL_POINTER, record(brink_text{nullptr, 3}, camera, brink::units(1), out));
+    REFUSED(brink_recorded, BRINK_NULL_POINTER, record(sms, brink_text{nullptr, 0}, brink::units(1), out));
+    REFUSED(brink_recorded, BRINK_OUT_OF_RANGE, record(brink_text{sms.ptr, SIZE_MAX}, camera, brink::units(1), out));
+    REFUSED(brink_recorded, BRINK_BAD_UTF8, record(text(broken_text), camera, brink::units(1), out));
+    REFUSED(brink_recorded, BRINK_BAD_ID, record(BRINK_TEXT("SMS sent"), camera, brink::units(1), out));
+    REFUSED(brink_recorded, BRINK_BAD_ID, record(sms, BRINK_TEXT("a\nb"), brink::units(1), out));
+    REFUSED(brink_recorded, BRINK_BAD_QUANTITY, record(sms, camera, too_precise, out));
+    IS(record(sms, camera, brink::units(1), nullptr), BRINK_NULL_POINTER);
+    IS(brink_meter_line(meter, sms, camera, nullptr), BRINK_NULL_POINTER);
+    IS(brink_meter_quota(meter, sms, nullptr), BRINK_NULL_POINTER);
+    IS(brink_meter_reserve(meter, sms, camera, brink::units(1), nullptr), BRINK_NULL_POINTER);
+    IS(brink_meter_record_nowait(meter, brink_line{0, 0}, brink::units(1)), BRINK_BAD_HANDLE);
+    const brink_line line = owner.line(FRAMES, CAMERA).value();
+    IS(brink_meter_record_nowait(meter, brink_line{line.meter, 99}, brink::units(1)), BRINK_BAD_HANDLE);
+    IS(brink_meter_record_nowait(meter, line, too_precise), BRINK_BAD_QUANTITY);
+    REFUSED(brink_recorded, BRINK_NULL_POINTER, brink_reservation_commit(nullptr, brink::units(1), out));
+    IS(brink_reservation_release(nullptr), BRINK_NULL_POINTER);
+    brink_reservation_free(nullptr);
+    CHECK(owner.quota(SMS).value().used.whole == 0);
+}
+
+void metering_well(const brink::Meter& meter) {
+    const auto first = meter.record(SMS, CAMERA, brink_quantity{1, 500000000000U}).value();
+    CHECK(first.overage == BRINK_OVERAGE_WITHIN && first.total.whole == 1 && first.total.trillionths == 500000000000U);
+    IS(meter.record(SMS, "", brink::units(9)).code(), BRINK_QUOTA_EXCEEDED);
+    const auto quota = meter.quota(SMS).value();
+    CHECK(quota.limited && quota.over == BRINK_OVER_DENY && quota.limit.whole == 10 && quota.resets_at == BRINK_NEVER);
+    CHECK(quota.remaining.whole == 8 && quota.remaining.trillionths == 500000000000U);
+    CHECK(meter.quota(FRAMES).value().resets_at != BRINK_NEVER && !meter.quota("anything").value().limited);
+    {
+        auto room = meter.reserve(SMS, CAMERA, brink::units(8));
+        CHECK(room.ok());
+        IS(meter.record(SMS, "", brink::units(1)).code(), BRINK_QUOTA_EXCEEDED);
+        IS(meter.reserve(SMS, CAMERA, brink::units(8)).code(), BRINK_QUOTA_EXCEEDED);
+        CHECK(room->commit(brink::units(2)).value().overage == BRINK_OVERAGE_WITHIN);
+        IS(room->commit(brink::units(2)).code(), BRINK_BAD_HANDLE);
+        auto another = meter.reserve(SMS, CAMERA, brink::units(6));
+        IS(another->release(), BRINK_OK);
+        IS(another->release(), BRINK_BAD_HANDLE);
+    }
+    CHECK(meter.quota(SMS).value().remaining.whole == 6);
+    const auto line = meter.line(FRAMES, CAMERA).value();
+    for (int frame = 0; frame < 1000; ++frame) {
+        IS(meter.record_nowait(line, brink::units(1)), BRINK_OK);
+    }
+    IS(meter.flush(), BRINK_OK);
+    CHECK(meter.quota(FRAMES).value().used.whole == 1000 && meter.quota(FRAMES).value().set_aside.whole > 0);
+}
+
+/// Threads count on one meter while another closes it: what was answered BRINK_OK is recorded.
+void closed_amid_counting(const Site& site) {
+    const brink::Gate gate = site.metered();
+    brink::Meter meter = metered(gate);
+    const brink::MeterRef shared = meter;
+    const auto before = meter.quota(FRAMES).value().used.whole;
+    std::atomic<std::uint64_t> counted{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&, i] {
+            const auto line = shared.line(FRAMES, "cam-" + std::to_string(i));
+            for (brink_code code = line.code(); code != BRINK_BAD_HANDLE;) {
+                code = shared.record_nowait(*line, brink::units(1));
+                counted += code == BRINK_OK ? 1 : 0;
+                CHECK(code == BRINK_OK || code == BRINK_BAD_HANDLE || code == BRINK_USAGE_QUEUE_FULL ||
+                      code == BRINK_QUOTA_NOT_SET_ASIDE);
+                if (counted % 100 == 0) {
+                    std::this_thread::yield();
+                }
+            }
+        });
+    }
+    CHECK(until([&] { return counted > 500; }));
+    IS(meter.close(), BRINK_OK);
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    const brink::Meter next = metered(gate);
+    CHECK(next.quota(FRAMES).value().used.whole == before + counted);
+    CHECK(next.quota(FRAMES).value().set_aside.whole == 0);
+}
+
+/// In the child the parent's meter says so at once, also where it is destroyed, and one of its own works.
+void metering_after_a_fork(const Site& site) {
+    const brink::Gate gate = site.metered();
+    const brink::Meter meter = metered(gate);
+    const brink_line line = meter.line(FRAMES, CAMERA).value();
+    IS(meter.record_nowait(line, brink::units(1)), BRINK_OK);
+    auto room = meter.reserve(FRAMES, CAMERA, brink::units(1));
+    std::fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        const int before = broken;
+        no_metering(meter.id(), line, BRINK_NEEDS_REOPEN);
+        IS(room->commit(brink::units(1)).code(), BRINK_NEEDS_REOPEN);
+        room = brink::Result<brink::Reservation>(BRINK_INTERNAL);
+        const brink::Gate own_gate = site.metered();
+        brink::Meter own = metered(own_gate);
+        CHECK(own.record(FRAMES, CAMERA, brink::units(1)).ok());
+        IS(own.close(), BRINK_OK);
+        _exit(broken == before ? 0 : 1);
+    }
+    int status = -1;
+    pid_t ended = 0;
+    CHECK(until([&] { return (ended = waitpid(child, &status, WNOHANG)) != 0; }));
+    if (ended == 0) {
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+    }
+    CHECK(ended == child && status == 0);
+    CHECK(room->commit(brink::units(1)).ok());
+    CHECK(meter.record(FRAMES, CAMERA, brink::units(1)).ok());
+}
+
+void metering(const Site& site) {
+    const brink::Gate gate = site.metered();
+    brink::Meter meter = metered(gate);
+    metering_badly(gate, meter);
+    metering_well(meter);
+    const brink_meter id = meter.id();
+    const brink_line line = meter.line(FRAMES, CAMERA).value();
+    IS(meter.close(), BRINK_OK);
+    no_metering(id, line, BRINK_BAD_HANDLE);
+    no_metering(brink_meter{id.slot, 0}, line, BRINK_BAD_HANDLE);
+    no_metering(brink_meter{UINT32_MAX, UINT32_MAX}, line, BRINK_BAD_HANDLE);
+    const brink::Meter next = metered(gate);
+    CHECK(next.id().slot == id.slot && next.id().tag != id.tag);
+    IS(next.record_nowait(line, brink::units(1)), BRINK_BAD_HANDLE);
+    no_metering(id, line, BRINK_BAD_HANDLE);
+    CHECK(next.quota(FRAMES).value().set_aside.whole == 0);
+    // Of a gate without a device nothing is recorded, and of one that was closed neither.
+    const brink::Gate bare = site.open();
+    const brink::Meter nowhere = metered(bare);
+    IS(nowhere.record(SMS, CAMERA, brink::units(1)).code(), BRINK_NOT_ACTIVATED);
+    brink::Gate closed = site.metered();
+    const brink::Meter orphan = metered(closed);
+    IS(closed.close(), BRINK_OK);
+    IS(orphan.record(SMS, CAMERA, brink::units(1)).code(), BRINK_BAD_HANDLE);
+    closed_amid_counting(site);
+}
+
 /// A host that forgets to close is told, and not served until it falls.
 void many(const Site& site) {
     std::vector<brink::Gate> gates;
@@ -582,7 +763,7 @@ struct Sequence {
     void (*run)(const Site&);
 };
 
-constexpr std::array<Sequence, 10> SEQUENCES{{
+constexpr std::array<Sequence, 12> SEQUENCES{{
     {"bad_arguments", bad_arguments},
     {"replaced", replaced},
     {"absent", absent},
@@ -593,6 +774,8 @@ constexpr std::array<Sequence, 10> SEQUENCES{{
     {"forks", forks},
     {"forks_amid_threads", forks_amid_threads},
     {"many", many},
+    {"metering", metering},
+    {"metering_after_a_fork", metering_after_a_fork},
 }};
 
 }  // namespace

@@ -132,6 +132,27 @@ codes! {
     BadChain = 91, "BAD_CHAIN";
     /// A defect of Brink: the call had no effect.
     Internal = 99, "INTERNAL";
+    // Metering: what a host is told about its usage and the journal.
+    /// A quota of the licence does not allow it.
+    QuotaExceeded = 110, "QUOTA_EXCEEDED";
+    /// What was set aside of a quota is used up for the moment.
+    QuotaNotSetAside = 111, "QUOTA_NOT_SET_ASIDE";
+    /// More uses wait to be written than can.
+    UsageQueueFull = 112, "USAGE_QUEUE_FULL";
+    /// The device was not activated: nobody can be charged.
+    NotActivated = 113, "NOT_ACTIVATED";
+    /// Other processes kept the journal too long.
+    JournalBusy = 114, "JOURNAL_BUSY";
+    /// The journal cannot be opened or written.
+    JournalUnusable = 115, "JOURNAL_UNUSABLE";
+    /// The journal says what it cannot say.
+    JournalDamaged = 116, "JOURNAL_DAMAGED";
+    /// The agent has not brought the journal to this version yet.
+    JournalNotYet = 117, "JOURNAL_NOT_YET";
+    /// The agent put another journal in its place: try again.
+    JournalSetAside = 118, "JOURNAL_SET_ASIDE";
+    /// The machine does not tell its boot or time.
+    ClockUnreadable = 119, "CLOCK_UNREADABLE";
 }
 
 impl std::fmt::Display for Code {

@@ -12,6 +12,7 @@ pub mod journal;
 mod layout;
 mod lock;
 pub mod machine;
+pub mod meter;
 mod state;
 #[cfg(test)]
 #[allow(dead_code, reason = "shared with the tests of the edge, which use other parts")]
@@ -29,6 +30,7 @@ pub use error::StoreError;
 pub use gate::{BundleReader, CameraHandle, FeatureHandle, Gate, GateStatus, Snapshot};
 pub use layout::{Finding, Installation, Layout};
 pub use lock::WriterLock;
+pub use meter::{Meter, MeterLine, QuotaUse, Reservation};
 pub use state::{
     AcceptedMarks, Challenge, Glimpse, Held, HeldSeats, Identity, NumberMark, Pending, PendingKind, Ratchet,
     Refused, Settled,

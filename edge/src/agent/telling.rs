@@ -11,6 +11,7 @@ impl Agent {
     pub(super) fn status(&mut self, reading: &Reading) -> Reply {
         let snapshot = self.look.at(reading);
         let layout = self.writer.layout();
+        let quotas = self.quotas.at(layout);
         let anchor = self.look.anchor();
         status(&Sources {
             issuer: anchor.issuer(),
@@ -20,6 +21,7 @@ impl Agent {
             vault_is_gone: layout.vault_is_gone(),
             state: self.writer.held().map_or(StateSeen::Absent, StateSeen::Open),
             health: self.writer.store().map(DeviceStore::health),
+            quotas: &quotas,
             backlog: self.writer.store().and_then(|store| store.backlog(BACKLOG_MAX).ok()),
             agent: AgentSeen::Running,
         })
@@ -29,7 +31,8 @@ impl Agent {
     pub(super) fn measure(&mut self, reading: &Reading) -> String {
         let snapshot = self.look.at(reading);
         self.counters.failures_in_a_row = self.schedule.failures;
+        let quotas = self.quotas.at(self.writer.layout());
         let (look, writer, counters) = (&self.look, &self.writer, &self.counters);
-        metrics::text(&metrics::Sources { snapshot: &snapshot, look, writer, counters })
+        metrics::text(&metrics::Sources { snapshot: &snapshot, look, writer, counters, quotas: &quotas })
     }
 }

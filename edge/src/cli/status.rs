@@ -3,6 +3,7 @@
 use super::{DataDirectory, agent_first};
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
+use crate::quotas::QuotaLook;
 use crate::status::{BACKLOG_MAX, Sources, StateSeen, status};
 use brink_store::journal::{Backlog, Journal};
 use brink_store::{DeviceStore, Held, Layout};
@@ -34,6 +35,7 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
     };
     Ok(status(&Sources {
         backlog,
+        quotas: &QuotaLook::default().at(&layout),
         issuer: look.anchor().issuer(),
         snapshot: &snapshot,
         refused: look.refused(),

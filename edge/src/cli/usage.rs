@@ -7,16 +7,17 @@ use crate::usage::{recorded, summary, verified};
 use crate::writer::Writer;
 use brink_license::usage::Quantity;
 use brink_license::{ResourceId, Slug};
-use brink_store::Layout;
-use brink_store::journal::{UsageBook, UsageError, UsageWriter};
+use brink_store::gate::OpenError;
+use brink_store::journal::{UsageBook, UsageError};
+use brink_store::{Gate, Layout};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Record a use, durably and without the network
+    /// Record a use, durably and without the network; 3 where a quota of the licence does not allow it
     #[command(after_help = EXIT_CODES)]
     Record(Record),
-    /// Show what each meter has come to
+    /// Show what each meter has come to, and how the quotas stand
     #[command(after_help = EXIT_CODES)]
     Summary(Look),
     /// Walk every record from the activation on, and name the first that was edited, removed or moved
@@ -51,17 +52,40 @@ pub(super) fn carry_out(verb: &Verb) -> Result<Reply, EdgeError> {
             let (meter, quantity) = (Slug::parse(meter)?, Quantity::parse(quantity)?);
             let resource = resource.as_deref().map(ResourceId::parse).transpose()?;
             let layout = data.layout();
-            let writer = UsageWriter::new(layout.journal());
-            let done = mended(&layout, || writer.record(&meter, resource.as_ref(), quantity))?;
+            let Some(gate) = opened(&layout)? else { return Err(UsageError::NotActivated.into()) };
+            let host = gate.meter()?;
+            let done = mended(&layout, || host.record(&meter, resource.as_ref(), quantity))?;
             Ok(recorded(&meter, quantity, &done))
         }
         Verb::Summary(Look { data }) => {
             let layout = data.layout();
             let look = || Ok(UsageBook::open(&layout.journal())?.summary()?);
-            Ok(summary(&mended(&layout, look)?))
+            let chains = mended(&layout, look)?;
+            let quotas = match opened(&layout)? {
+                Some(gate) if !chains.is_empty() => gate.meter()?.quotas()?,
+                Some(_) | None => Vec::new(),
+            };
+            Ok(summary(&chains, &quotas))
         }
         Verb::Verify(Look { data }) => Ok(verified(UsageBook::open(&data.layout().journal())?.walk())),
     }
+}
+
+/// The gate of this device as any host opens it; `None` where there is nothing to trust yet.
+fn opened(layout: &Layout) -> Result<Option<Gate>, EdgeError> {
+    let anchor = match layout.trust_anchor() {
+        Ok(anchor) => anchor,
+        Err(_) if !layout.trust().exists() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let gate = Gate::open(layout.bundle(), anchor).map_err(|error| match error {
+        OpenError::Boot(reason) => EdgeError::Clock(reason),
+        OpenError::Thread(reason) => EdgeError::System { doing: "start a gate's thread", reason },
+        OpenError::TooMany => {
+            EdgeError::System { doing: "open a gate", reason: std::io::ErrorKind::QuotaExceeded.into() }
+        }
+    })?;
+    Ok(Some(gate))
 }
 
 /// What only the agent may mend or make, this process does where it may and no agent runs, and then tries again.

@@ -8,8 +8,10 @@ use crate::look::Look;
 use crate::writer::Writer;
 use brink_license::UnixSeconds;
 use brink_license::clock::State;
+use brink_license::token::Over;
+use brink_license::usage::Quantity;
 use brink_store::journal::Shrunk;
-use brink_store::{Snapshot, UsageHealth};
+use brink_store::{QuotaUse, Snapshot, UsageHealth};
 use std::fmt::{Display, Write};
 
 /// Media type of the text (Prometheus exposition format, version 0.0.4).
@@ -53,6 +55,8 @@ pub struct Sources<'s> {
     pub writer: &'s Writer,
     /// What happened.
     pub counters: &'s Counters,
+    /// How the quotas stand.
+    pub quotas: &'s [QuotaUse],
 }
 
 /// The text that a scrape gets. Every name is in docs/OPERATING.md.
@@ -62,6 +66,7 @@ pub fn text(sources: &Sources<'_>) -> String {
     licence(&mut page, sources);
     exchange(&mut page, sources);
     usage(&mut page, sources);
+    quotas(&mut page, sources.quotas);
     page.0
 }
 
@@ -153,6 +158,19 @@ fn usage(page: &mut Page, sources: &Sources<'_>) {
         "1 while nothing can be recorded.",
         u8::from(health.journal.is_some()),
     );
+}
+
+fn quotas(page: &mut Page, quotas: &[QuotaUse]) {
+    let mut each = |name: &str, help: &str, of: fn(&QuotaUse) -> String| {
+        page.head(name, "gauge", help);
+        quotas.iter().for_each(|quota| page.labelled(name, ("meter", quota.meter.as_str()), of(quota)));
+    };
+    each("brink_quota_used", "Recorded in the span that runs.", |quota| quota.used.to_string());
+    each("brink_quota_limit", "What the licence allows in it.", |quota| quota.limit.to_string());
+    each("brink_quota_closed", "1 while nothing more of it may be used.", |quota| {
+        let is_spent = quota.over == Over::Deny && quota.remaining == Quantity::ZERO;
+        u8::from(is_spent || quota.closed.is_some()).to_string()
+    });
 }
 
 /// The text as it grows.

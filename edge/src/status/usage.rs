@@ -1,6 +1,7 @@
 //! What of usage waits for the issuer.
 
 use super::{Sources, StateSeen, shown};
+use crate::usage::{quota, quota_line};
 use crate::words::{rfc3339, span};
 use brink_license::UnixSeconds;
 use brink_license::token::BatchVerdict;
@@ -21,6 +22,9 @@ pub(super) struct Usage {
     /// Up to where each chain is settled.
     settled: Vec<Settled>,
     problem: Option<&'static str>,
+    quotas: Vec<serde_json::Value>,
+    #[serde(skip)]
+    quota_lines: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +64,8 @@ impl Usage {
             last_batch,
             settled,
             problem,
+            quotas: sources.quotas.iter().map(quota).collect(),
+            quota_lines: sources.quotas.iter().map(quota_line).collect(),
         })
     }
 
@@ -76,6 +82,7 @@ impl Usage {
             }
         }];
         lines.extend(self.problem.map(|problem| format!("           {problem}")));
+        lines.extend(self.quota_lines.iter().map(|line| format!("           {line}")));
         lines
     }
 }

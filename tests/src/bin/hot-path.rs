@@ -6,6 +6,8 @@
 //! hot-path first-allocations         the same for the first check of a thread
 //! hot-path confined COUNT            asks in a thread that the kernel ends at its first system call
 //! hot-path confined-call             makes one there, to show that the kernel does
+//! hot-path counting COUNT            counts COUNT uses of meters in such a thread; says how many were taken
+//! hot-path counted-allocations COUNT says how often the counting thread allocated
 //! ```
 #![allow(
     clippy::print_stdout,
@@ -14,9 +16,10 @@
     reason = "a test's program: it talks to its test, and a broken step is a failed test"
 )]
 
-use brink_license::token::{LicenceClaims, LicenceStanding};
-use brink_store::{CameraHandle, FeatureHandle, Gate, machine};
+use brink_license::token::{Enforce, LicenceClaims, LicenceStanding, Over, Period};
+use brink_store::{CameraHandle, FeatureHandle, Gate, Meter, MeterLine, machine};
 use brink_tests::forge::{self, DAY};
+use brink_tests::metered::{Metered, quota, slug, units};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::{SecureComputingMode, gettid, set_secure_computing_mode};
 use std::hint::black_box;
@@ -84,6 +87,28 @@ impl Host {
             allowed += u64::from(black_box(by_name).allowed) + u64::from(black_box(by_handle).allowed);
         }
         allowed
+    }
+}
+
+/// An open meter with a line under a quota that refuses and one without any.
+struct Counter {
+    meter: Meter,
+    lines: [MeterLine; 2],
+    _gate: Gate,
+}
+
+impl Counter {
+    fn open(dir: &Path) -> Self {
+        let quotas = vec![quota("frame", 1 << 40, Period::Month, Over::Deny)];
+        let (gate, meter) = Metered::activate(&dir.join("metered"), quotas, Enforce::Deny).host();
+        let lines = ["frame", "api_call"].map(|name| meter.line(&slug(name), None).expect("a line"));
+        Self { meter, lines, _gate: gate }
+    }
+
+    /// How many of so many uses were taken: more than can wait are refused, in no other way than they are taken.
+    fn count(&self, count: u64) -> u64 {
+        let line = |at: u64| self.lines[usize::from(at.is_multiple_of(2))];
+        (0..count).map(|at| u64::from(self.meter.record_nowait(line(at), units(1)).is_ok())).sum()
     }
 }
 
@@ -175,7 +200,19 @@ fn main() -> ExitCode {
             };
             say(confined(ready, move || host.ask_all(count)))
         }
+        ["counting", _] => {
+            let counter: &'static Counter = Box::leak(Box::new(Counter::open(dir.path())));
+            let ready = || {
+                black_box(counter.count(1));
+            };
+            say(confined(ready, move || counter.count(count)))
+        }
+        ["counted-allocations", _] => {
+            let counter = Counter::open(dir.path());
+            counter.count(1);
+            say(Some(allocations(|| counter.count(count))))
+        }
         ["confined-call"] => say(confined(|| {}, || u64::from(std::process::id()))),
-        _ => panic!("hot-path ask names|handles COUNT, allocations COUNT, confined COUNT, or confined-call"),
+        _ => panic!("hot-path: one of the words at the top of its source"),
     }
 }

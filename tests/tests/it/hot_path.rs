@@ -41,3 +41,12 @@ fn the_first_check_of_a_thread_allocates_its_place_in_the_swap_and_no_more() {
     let (ended_well, said) = hot_path(&["first-allocations"]);
     assert!(ended_well && said.parse::<u64>().unwrap() <= 1, "{said}");
 }
+
+/// As many as wait at once were taken, and every other was refused in the same way.
+#[test]
+fn counting_makes_no_system_call_and_allocates_nothing() {
+    let (ended_well, said) = hot_path(&["counting", COUNT]);
+    assert!(ended_well, "counting in a thread that may make no system call: {said}");
+    assert!(said.parse::<u64>().unwrap() > 8000, "only {said} uses were taken");
+    assert_eq!(hot_path(&["counted-allocations", COUNT]), (true, "0".to_owned()));
+}

@@ -19,6 +19,7 @@ mod gate_handles;
 mod gate_memory;
 mod gate_seats;
 mod hot_path;
+mod meter;
 mod probes;
 mod settlement;
 mod tidy;

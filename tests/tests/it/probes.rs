@@ -9,11 +9,12 @@ use brink_license::exchange::{
 };
 use brink_license::keyset::{KeyUse, TrustAnchor};
 use brink_license::token::{
-    Authority, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceStanding, NoticeKind, RequestClaims,
-    SeqMark, TypedExtension, verify,
+    Authority, BatchVerdict, CheckpointClaims, Cursor, ExtensionClaims, ExtensionExpected, LicenceClaims,
+    LicenceStanding, NoticeKind, ReceiptUsage, RequestClaims, SeqMark, TypedExtension, verify,
 };
 use brink_license::usage::{
-    Entry, Fold, FoldMeter, FoldSum, Genesis, Head, MeterTotal, Moment, Record, Recovery, Usage,
+    Batch, ChainReport, Entry, Fold, FoldMeter, FoldSum, Genesis, Head, MeterTotal, Moment, Record, Recovery,
+    Usage, UsageSection,
 };
 use brink_license::{DeviceId, Typ, UnixSeconds, b64};
 use brink_store::anchor::Anchor;
@@ -48,6 +49,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "seats" => seat_payloads(),
         "typed_extension" => typed_extensions(),
         "usage_record" => usage_records(),
+        "usage_section" => usage_sections(),
         other => panic!("the target {other} has no seeds: add some"),
     }
 }
@@ -89,6 +91,16 @@ fn usage_records() -> Vec<Vec<u8>> {
     entries.map(|entry| record(entry).to_bytes()).to_vec()
 }
 
+fn usage_sections() -> Vec<Vec<u8>> {
+    let boot = BootId::parse("00000000-0000-4000-8000-000000000001").unwrap();
+    let sent = Moment { boot, boottime_ms: 100, wall_ms: 1_800_000_000_000, est_ms: 1_800_000_000_000 };
+    let head = Head { seq: 3, hash: [4; 32] };
+    let report = ChainReport { epoch: 1, jkt: [1; 32], head, kept_from: 1, settled: 0, recoveries: 0 };
+    let batch = Batch { epoch: 1, records: usage_records(), checkpoint: "a.b.c".to_owned() };
+    let sections = [(vec![report], Some(batch)), (vec![report, ChainReport { epoch: 2, ..report }], None)];
+    sections.map(|(chains, batch)| UsageSection { sent, chains, batch }.section().unwrap().bytes).to_vec()
+}
+
 fn seat_payloads() -> Vec<Vec<u8>> {
     let licence = forge::licence_with_seats(4, 3, 2);
     let both = [("base", &["one", "two"][..]), ("advanced_analytics,base", &["three"])];
@@ -110,7 +122,22 @@ fn small_payloads() -> Vec<Vec<u8>> {
         claims.to_json_bytes().unwrap()
     };
     let proof = ExchangeRequest::decode(&request(b"")).unwrap().proof;
-    [vec![receipt(1), receipt(9)], payloads(vec![proof.into_bytes()])].concat()
+    let mut settling = forge::receipt(&forge::licence(1), 2, 60, LicenceStanding::Active);
+    let cursors = vec![Cursor { epoch: 1, seq: 9, hash: [3; 32] }];
+    settling.usage = Some(ReceiptUsage { cursors, batch: BatchVerdict::Taken, quarantined: 1 });
+    let licence = forge::licence(1);
+    let checkpoint = CheckpointClaims {
+        ver: 1,
+        iss: forge::issuer(),
+        dev: licence.dev.clone(),
+        epoch: 1,
+        jkt: licence.cnf.jkt,
+        seq: 9,
+        hash: [3; 32],
+        batch: [4; 32],
+    };
+    let more = [settling.to_json_bytes().unwrap(), checkpoint.to_json_bytes().unwrap()];
+    [vec![receipt(1), receipt(9)], more.to_vec(), payloads(vec![proof.into_bytes()])].concat()
 }
 
 fn notice_payloads() -> Vec<Vec<u8>> {

@@ -86,9 +86,36 @@ impl Quantity {
         Self(number as u128 * ONE)
     }
 
+    /// From whole units and parts of 10^-12; `None` for as many parts as make a unit.
+    #[must_use]
+    pub const fn of_parts(whole: u64, parts: u64) -> Option<Self> {
+        if parts as u128 >= ONE { None } else { Some(Self(whole as u128 * ONE + parts as u128)) }
+    }
+
+    /// Whole units and parts of 10^-12; `None` for more units than fit.
+    #[must_use]
+    pub fn to_parts(self) -> Option<(u64, u64)> {
+        Some((u64::try_from(self.0 / ONE).ok()?, u64::try_from(self.0 % ONE).ok()?))
+    }
+
     /// Both together.
     pub fn plus(self, other: Self) -> Result<Self, QuantityError> {
         Self::try_from(self.0.saturating_add(other.0))
+    }
+
+    /// What is left of it without `other`; nothing where that is more.
+    #[must_use]
+    pub const fn less(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// One of so many equal parts, rounded down; all of it for no parts.
+    #[must_use]
+    pub const fn part(self, of: u32) -> Self {
+        match self.0.checked_div(of as u128) {
+            Some(part) => Self(part),
+            None => self,
+        }
     }
 }
 
@@ -180,6 +207,14 @@ mod tests {
             prop_assert_eq!(Quantity::parse(&a.to_string()), Ok(a));
             let sum = a.plus(b).unwrap();
             prop_assert_eq!(u128::from(sum), u128::from(a) + u128::from(b));
+        }
+
+        #[test]
+        fn parts_are_read_again(whole in any::<u64>(), parts in 0..2 * ONE as u64) {
+            let quantity = Quantity::of_parts(whole, parts);
+            prop_assert_eq!(quantity.is_some(), u128::from(parts) < ONE);
+            prop_assert_eq!(quantity.and_then(Quantity::to_parts), quantity.map(|_| (whole, parts)));
+            prop_assert_eq!(Quantity::MAX.to_parts(), None);
         }
 
         #[test]

@@ -28,6 +28,12 @@ impl DeviceStore {
         true
     }
 
+    /// The issuer has heard of every record, and of every loss: quotas that counted as spent since the journal was damaged
+    /// count again what was recorded. To be called after an exchange was accepted that carried the journal to its end.
+    pub fn quotas_settled(&mut self) -> Result<(), UsageError> {
+        Journal::settle_quotas(&self.layout().journal())
+    }
+
     /// A device works without a journal: its clock is then kept by each process for itself, and nothing is recorded.
     pub(super) fn ensure_journal(&mut self) -> Option<JournalFault> {
         let known = self.known();

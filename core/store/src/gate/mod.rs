@@ -20,15 +20,21 @@ pub use grants::{Granted, Grants};
 pub use handles::{CameraHandle, FeatureHandle, HANDLES_MAX, HandleError};
 pub use reader::{BundleReader, Snapshot};
 use slot::Taken;
+pub(crate) use slot::forks;
 pub use slot::{GATES_MAX, GateId, GateLife, GateRef, find, forked};
 
 use crate::bundle::{BundleError, VerifiedBundle};
+use crate::durable::directory_of;
+use crate::journal::UsageError;
+use crate::layout::JOURNAL_DIRECTORY;
 use crate::machine;
+use crate::meter::Meter;
 use brink_license::clock::{BootId, Standing};
 use brink_license::keyset::TrustAnchor;
 use brink_license::{Code, Decision, Reason, Table, UnixSeconds};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -85,6 +91,7 @@ impl Gate {
         let taken = Taken::now(boot);
         let first = reader.tick(&taken.reading);
         let (id, here) = slot::claim(&first, &taken).ok_or(OpenError::TooMany)?;
+        here.keep_journal(directory_of(path.as_ref()).join(JOURNAL_DIRECTORY));
         here.refuse(reader.refused());
         // From here on dropping it frees the slot.
         let mut gate = Self { id, here, ticker: None };
@@ -128,6 +135,11 @@ impl Gate {
         self.id
     }
 
+    /// Records usage under the quotas of the licence in force, in the journal beside the bundle.
+    pub fn meter(&self) -> Result<Meter, UsageError> {
+        Meter::open(self.here)
+    }
+
     /// The guarded time that checks use; `None` in a forked process.
     #[must_use]
     pub fn now(&self) -> Option<UnixSeconds> {
@@ -142,6 +154,13 @@ impl Gate {
 }
 
 impl GateRef {
+    /// What a meter goes by: the bundle in force, and how it stands now.
+    pub(crate) fn metered_by(self) -> Option<(Option<Arc<VerifiedBundle>>, Standing)> {
+        let (snapshot, _) = self.held()?;
+        let standing = snapshot.standing().moved_to(self.now()?);
+        Some((snapshot.shared_bundle(), standing))
+    }
+
     /// What is in force now, and why a newer bundle is not; `None` when the gate is closed or of another process.
     #[must_use]
     pub fn status(self) -> Option<GateStatus> {

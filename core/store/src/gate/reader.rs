@@ -54,6 +54,11 @@ impl Snapshot {
         self.bundle.as_deref()
     }
 
+    /// The same, for somebody who keeps them.
+    pub(super) fn shared_bundle(&self) -> Option<Arc<VerifiedBundle>> {
+        self.bundle.clone()
+    }
+
     /// The cameras on unnamed seats.
     #[must_use]
     pub fn seats(&self) -> Option<&VerifiedSeats> {

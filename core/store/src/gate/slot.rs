@@ -10,6 +10,7 @@ use crate::machine;
 use arc_swap::ArcSwap;
 use brink_license::clock::{BootId, Reading};
 use brink_license::{Decision, Reason, UnixSeconds};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -27,6 +28,12 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 /// handler of pthread_atfork(3); without one a gate notices by itself within three seconds.
 pub fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How often this process is known to be a fork.
+#[inline]
+pub(crate) fn forks() -> u32 {
+    FORKS.load(Ordering::Relaxed)
 }
 
 /// Names an open gate to those who cannot own one, as the C ABI's hosts. Of a closed gate it names nothing.
@@ -62,6 +69,8 @@ pub(super) struct Slot {
     time: PublishedTime,
     registry: Mutex<Registry>,
     refused: Mutex<Option<BundleError>>,
+    /// Beside the bundle.
+    journal: Mutex<Option<PathBuf>>,
 }
 
 /// What checks read. Immutable but for the room in `places`.
@@ -131,6 +140,7 @@ impl Slot {
             time: PublishedTime::unset(),
             registry: Mutex::default(),
             refused: Mutex::default(),
+            journal: Mutex::default(),
         }
     }
 }
@@ -275,6 +285,19 @@ impl GateRef {
         let forks = FORKS.load(Ordering::Relaxed);
         self.slot.fast.publish((self.tag, forks), &snapshot, names);
         self.slot.published.store(Arc::new(Published { tag: self.tag, forks, snapshot, places }));
+    }
+
+    /// Keeps where usage is recorded.
+    pub(super) fn keep_journal(self, directory: PathBuf) {
+        *lock(&self.slot.journal) = Some(directory);
+    }
+
+    /// Where usage is recorded; `None` when the gate is closed or of another process.
+    pub(crate) fn journal(self) -> Option<PathBuf> {
+        if self.life() != GateLife::Open {
+            return None;
+        }
+        lock(&self.slot.journal).clone()
     }
 
     /// Keeps why the file as it stands is not in force.

@@ -1,7 +1,7 @@
 //! The file itself, which the agent alone makes, migrates, and replaces when it is damaged.
 
 use super::usage::{self, Known};
-use super::{Journal, JournalFault, MIGRATIONS, VERSION};
+use super::{Journal, JournalFault, MIGRATIONS, QUOTAS_SINCE, VERSION};
 use crate::durable::{exists, remove_if_there, rename};
 use crate::{Layout, StoreError};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -108,6 +108,10 @@ fn migrate(path: &Path) -> Result<(), JournalFault> {
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let done = usize::try_from(version).unwrap_or_default();
     MIGRATIONS.iter().skip(done).try_for_each(|migration| transaction.execute_batch(migration))?;
+    if done < QUOTAS_SINCE {
+        // Nothing was lost: what was used is counted from its records.
+        usage::settle(&transaction)?;
+    }
     transaction.pragma_update(None, "user_version", VERSION.max(version))?;
     Ok(transaction.commit()?)
 }
@@ -141,6 +145,7 @@ fn fill(
     conn.pragma_update(None, "synchronous", "FULL").map_err(database)?;
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
     MIGRATIONS.iter().try_for_each(|migration| transaction.execute_batch(migration)).map_err(database)?;
+    usage::settle(&transaction)?;
     content(&transaction)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(database)?;
     transaction.commit().map_err(database)?;

@@ -8,11 +8,10 @@ mod keeper;
 mod usage;
 
 pub use keeper::{ClockKeeper, Kept, Learned};
+pub(crate) use usage::{Act, Aside, Bearer, Came, Known, Reached, Request, Terms, UsageWriter, held};
 pub use usage::{
-    Backlog, BookFault, ChainSummary, Outbox, Recorded, Shrunk, Unsent, UsageBook, UsageError, UsageWriter,
-    Walked,
+    Backlog, BookFault, ChainSummary, Outbox, Recorded, Shrunk, Unsent, UsageBook, UsageError, Walked,
 };
-pub(crate) use usage::{Bearer, Known, Reached};
 
 use crate::durable::directory_of;
 use brink_license::clock::Marks;
@@ -25,11 +24,14 @@ use std::time::Duration;
 
 const FILE: &str = "journal.db";
 /// In the order of their versions: the first makes version 1 out of nothing.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../../migrations/edge/journal/0001_clock.sql"),
     include_str!("../../../../migrations/edge/journal/0002_usage.sql"),
+    include_str!("../../../../migrations/edge/journal/0003_quotas.sql"),
     include_str!("../../../../migrations/edge/journal/0004_settlement.sql"),
 ];
+/// The version that brought quotas.
+const QUOTAS_SINCE: usize = 3;
 const VERSION: i64 = MIGRATIONS.len() as i64;
 /// A ticker waits this long for another process's commit and then goes on from memory until its next turn.
 const BUSY: Duration = Duration::from_millis(200);

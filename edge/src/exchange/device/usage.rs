@@ -100,6 +100,10 @@ impl Device {
             BatchVerdict::Gap => tracing::warn!("the issuer wants usage again that it has lost"),
             BatchVerdict::None | BatchVerdict::Taken => {}
         }
+        let is_whole = matches!(said.batch, BatchVerdict::None | BatchVerdict::Taken) && !more;
+        if is_whole && let Err(error) = self.store.quotas_settled() {
+            tracing::warn!(code = error.code(), %error, "quotas count as spent until the next exchange");
+        }
         let backlog = self.store.backlog(COUNT_MAX).unwrap_or_default();
         Some(Settlement { said, backlog, more })
     }

@@ -8,8 +8,17 @@ use std::process::Command;
 /// enough, and in a fork amid threads the address sanitizer may wait for a lock of its own that a lost thread held.
 const PLAIN_ONLY: [&str; 3] = ["deadline", "many", "forks_amid_threads"];
 /// What each run does.
-const SEQUENCES: [&str; 7] =
-    ["bad_arguments", "replaced", "absent", "unreadable", "threads", "closed_twice_at_once", "forks"];
+const SEQUENCES: [&str; 9] = [
+    "bad_arguments",
+    "replaced",
+    "absent",
+    "unreadable",
+    "threads",
+    "closed_twice_at_once",
+    "forks",
+    "metering",
+    "metering_after_a_fork",
+];
 const SHORT_SECONDS: i64 = 4;
 
 fn build(folder: &Folder, more: &[&str], libraries: &[String]) -> PathBuf {

@@ -2,9 +2,10 @@
 
 use super::site::{CXX_FLAGS, Folder, contents, package, pkg_config, root, run};
 use crate::gate_handles::in_force;
-use brink_license::token::{DeviceGrant, LicenceClaims, Mode};
+use brink_license::token::{DeviceGrant, LicenceClaims, Mode, Over, Period};
 use brink_license::{Feature, IdList, Slug};
 use brink_tests::Ran;
+use brink_tests::metered::{Metered, quota};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -33,6 +34,17 @@ fn trial() -> LicenceClaims {
     claims.packs = [(pack.clone(), features)].into();
     claims.grants.iter_mut().for_each(|grant| grant.packs = vec![pack.clone()]);
     claims
+}
+
+/// The bundle of a device that was activated with this licence.
+fn activated(folder: &Folder, name: &str, licence: LicenceClaims) -> PathBuf {
+    let mut device = Metered::activate(&folder.path(name), Vec::new(), licence.enforce);
+    let LicenceClaims { quotas, packs, grants, device: of_device, mode, .. } = licence;
+    device.renew(|claims| {
+        (claims.quotas, claims.packs, claims.grants) = (quotas, packs, grants);
+        (claims.device, claims.mode) = (of_device, mode);
+    });
+    device.bundle()
 }
 
 /// Configures and builds the examples in a fresh folder, against a package that was moved after it was installed.
@@ -65,8 +77,8 @@ fn built(target: &str) -> (Folder, PathBuf) {
 #[ignore = "needs cmake, g++ and a release build of libbrink: scripts/test runs this"]
 fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_licence() {
     let (folder, build) = built("Brink::brink");
-    let paid = folder.publish("paid.bundle", &paid());
-    let trial = folder.publish("trial.bundle", &trial());
+    let paid = activated(&folder, "paid", paid());
+    let trial = activated(&folder, "trial", trial());
     let host = |bundle: &PathBuf, camera: &str| {
         let arguments = [bundle.as_os_str(), camera.as_ref()];
         Ran::run(&build.join("tapi_host"), &arguments).ok().stdout
@@ -76,7 +88,7 @@ fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_
     for component in ["near_miss", "line_zone_manager", "polygon_zone_manager", "database_sink"] {
         assert!(said.contains(&format!("made {component} for cam-000: active")), "{said}");
     }
-    assert!(said.contains("6 components, 25 frames; counted, not metered"), "{said}");
+    assert!(said.contains("6 components, 25 frames, 312 tokens; metered"), "{said}");
     let said = host(&paid, "cam-001");
     assert!(said.contains("refused near_miss for cam-001: feature_not_granted"), "{said}");
     assert!(said.contains("mend: ask the issuer's admin to assign the camera a pack"), "{said}");
@@ -87,8 +99,30 @@ fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_
     }
     assert!(said.contains("made counting for cam-000: active"), "{said}");
     let said = host(&paid, "cam-777");
-    assert!(!said.contains("made") && said.contains("0 components, 0 frames"), "{said}");
+    assert!(!said.contains("made") && said.contains("0 components, 0 frames, 0 tokens"), "{said}");
     assert_eq!(said.matches("camera_not_licensed").count(), 6, "{said}");
+
+    // What a quota does not allow is not done, and the host says what is left and when it begins again.
+    let short = LicenceClaims {
+        quotas: vec![
+            quota("component", 7, Period::Lease, Over::Deny),
+            quota("frame", 30, Period::Month, Over::Deny),
+            quota("llm_token", 1000, Period::Month, Over::Deny),
+        ],
+        ..self::paid()
+    };
+    let short = activated(&folder, "short", short);
+    let said = host(&short, "cam-000");
+    assert!(said.contains("6 components, 25 frames, 312 tokens; metered"), "{said}");
+    let said = host(&short, "cam-000");
+    assert!(said.contains("1 components, 5 frames, 0 tokens; metered"), "{said}");
+    for words in [
+        "not metered, not done: component: QUOTA_EXCEEDED\n  0 of 7 left\n",
+        "not metered, not done: frame: QUOTA_EXCEEDED\n  0 of 30 left, the count begins again at ",
+        "not metered, not done: llm_token: QUOTA_EXCEEDED\n  688 of 1000 left, the count begins again at ",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
 
     let plain = |bundle: &PathBuf, camera: &str, code: i32| {
         let arguments = [bundle.as_os_str(), camera.as_ref(), "analytics/near_miss".as_ref()];
@@ -108,7 +142,7 @@ fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_
 #[ignore = "needs cmake, g++ and a release build of libbrink: scripts/test runs this"]
 fn the_static_target_makes_hosts_that_need_no_library_beside_them() {
     let (folder, build) = built("Brink::brink_static");
-    let paid = folder.publish("paid.bundle", &in_force(2, 1));
+    let paid = activated(&folder, "paid", in_force(2, 1));
     let needed = run(Command::new("readelf").arg("-d").arg(build.join("tapi_host"))).stdout;
     assert!(!String::from_utf8(needed).unwrap().contains("libbrink"));
     let said = Ran::run(&build.join("tapi_host"), &[paid.as_os_str(), "cam-000".as_ref()]).ok().stdout;

@@ -2,9 +2,10 @@
 
 use crate::gate_handles::in_force;
 use brink_license::clock::BootId;
-use brink_license::token::{LicenceClaims, LicenceStanding};
+use brink_license::token::{Enforce, LicenceClaims, LicenceStanding, Over, Period};
 use brink_store::machine;
 use brink_tests::forge;
+use brink_tests::metered::{Metered, quota};
 use brink_tests::{Bins, Ran};
 use std::collections::BTreeMap;
 use std::fs;
@@ -127,5 +128,10 @@ impl Folder {
         let licence = in_force(2, 1);
         let exp = licence.iat.saturating_add(short_seconds);
         self.publish("short.bundle", &LicenceClaims { exp, grace: 0, ..licence });
+        let quotas = vec![
+            quota("sms", 10, Period::Lease, Over::Deny),
+            quota("frames", 1_000_000, Period::Month, Over::Deny),
+        ];
+        drop(Metered::activate(&self.path("metered"), quotas, Enforce::Deny));
     }
 }

@@ -1,7 +1,7 @@
 //! Usage under the store: whom it is recorded for, and who mends the journal while hosts run.
 
 use super::*;
-use crate::journal::{Journal, UsageBook, UsageError, UsageWriter};
+use crate::journal::{Journal, Terms, UsageBook, UsageError, UsageWriter};
 use brink_license::Slug;
 use brink_license::usage::Quantity;
 
@@ -14,7 +14,7 @@ fn record(writer: &UsageWriter) -> Result<u64, UsageError> {
 fn usage_follows_what_is_accepted_and_a_running_agent_mends_the_journal_for_its_hosts() {
     let mut scene = Scene::new();
     let mut store = scene.open();
-    let host = UsageWriter::new(scene.layout().journal());
+    let host = UsageWriter::under(scene.layout().journal(), Terms::none);
     assert_eq!(record(&host), Err(UsageError::NotActivated));
     for seq in 1..=2 {
         scene.exchange(&mut store);

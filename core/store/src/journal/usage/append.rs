@@ -1,8 +1,9 @@
 //! Appending to the chain in use, inside somebody's transaction.
 
 use super::super::{Journal, JournalFault, inode_of, kept_in};
+use super::error::UsageError;
 use super::rows::{self, Tip};
-use super::writer::UsageError;
+use super::settle::doubt;
 use crate::machine;
 use brink_license::UnixSeconds;
 use brink_license::clock::Marks;
@@ -59,6 +60,16 @@ impl<'c> Appender<'c> {
         Ok(Self { conn, chain, tip, at: now_in(conn)? })
     }
 
+    /// The clocks of what is recorded.
+    pub(super) const fn at(&self) -> Moment {
+        self.at
+    }
+
+    /// It is at least this late: somebody knows more than the kept marks.
+    pub(super) fn not_before(&mut self, known: UnixSeconds) {
+        self.at.est_ms = self.at.est_ms.max(known.as_i64().saturating_mul(1000));
+    }
+
     /// Records a use: its number and what its meter has come to. A total that would overflow leaves no trace.
     pub(super) fn usage(
         &mut self,
@@ -86,6 +97,7 @@ impl<'c> Appender<'c> {
     /// above the milliseconds since 1970, for no device writes a thousand records a second from then on. `known` is the
     /// last record that others know of; where the chain was shorter than that, it goes on from there.
     pub(super) fn recover(&mut self, seen: u64, known: Option<Head>) -> Result<(), JournalFault> {
+        doubt(self.conn)?;
         let good = self.tip.head;
         let known = known.filter(|known| known.seq > good.seq);
         let seen = known.map_or(seen, |known| seen.max(known.seq));

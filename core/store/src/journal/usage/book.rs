@@ -2,8 +2,8 @@
 
 use super::super::{Journal, JournalFault};
 use super::base;
+use super::error::UsageError;
 use super::rows::{self, Kept, Tip};
-use super::writer::UsageError;
 use brink_license::usage::{ChainFault, MeterTotal};
 use brink_license::{Code, DeviceId, Slug, TokenId};
 use rusqlite::{Connection, OptionalExtension};

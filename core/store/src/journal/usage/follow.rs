@@ -2,8 +2,8 @@
 
 use super::super::{Journal, JournalFault};
 use super::append::{Appender, begin};
+use super::error::UsageError;
 use super::rows::{self, Tip};
-use super::writer::UsageError;
 use brink_license::TokenId;
 use brink_license::usage::Genesis;
 use std::path::Path;

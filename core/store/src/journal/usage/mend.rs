@@ -3,9 +3,11 @@
 use super::super::{Journal, JournalFault, keep_marks, kept_in};
 use super::append::{Appender, begin};
 use super::base::{likely_beginning, put_base};
+use super::error::UsageError;
 use super::outbox::link_at;
+use super::quota_rows;
 use super::rows::{self, Kept, Tip};
-use super::writer::UsageError;
+use super::settle::{doubt, settle};
 use crate::state::Settled;
 use brink_license::usage::{Genesis, Head, Record};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -119,6 +121,7 @@ pub(in super::super) fn mend(
     known: Option<&Known>,
 ) -> Result<(), UsageError> {
     carry_marks(old, new)?;
+    carry_quotas(old, new)?;
     let tips = rows::tips(old).unwrap_or_default();
     let readable: Vec<(i64, Tip)> = tips.into_iter().flatten().collect();
     let newest = readable.last().map(|(chain, _)| *chain);
@@ -145,6 +148,11 @@ fn carry_marks(old: &Connection, new: &Connection) -> Result<(), JournalFault> {
     Ok(())
 }
 
+/// What was used of quotas, and whether the issuer knows of every loss.
+fn carry_quotas(old: &Connection, new: &Connection) -> Result<(), JournalFault> {
+    if quota_rows::carry_over(old, new)? { settle(new) } else { doubt(new) }
+}
+
 /// A device that is activated and whose journal is gone, or whose head is: its chain goes on above everything.
 pub(in super::super) fn lost(new: &Connection, known: &Known) -> Result<(), UsageError> {
     let chain = rows::tip(new)?.map_or(1, |(chain, _)| chain.saturating_add(1));
@@ -157,6 +165,7 @@ pub(in super::super) fn lost(new: &Connection, known: &Known) -> Result<(), Usag
 /// what was recorded after the last that was ever sent. Before that nobody can tell what the issuer has.
 pub(in super::super) fn leave(old: &Connection, new: &Connection, known: &Known) -> Result<(), UsageError> {
     carry_marks(old, new)?;
+    carry_quotas(old, new)?;
     let mut used = None;
     for (chain, tip) in rows::tips(old)?.into_iter().flatten() {
         if tip.genesis == known.genesis {

@@ -1,26 +1,39 @@
 //! Usage in the journal: what hosts and agent record, durably, each record chained to the one before.
 //!
-//! Hosts call [`UsageWriter::record`], and [`UsageBook`] to look. The agent alone begins and ends chains (`follow`), makes
-//! the file, sets a damaged one aside (`mend`), reads what is to be sent (`outbox`), and makes room (`shrink`). Everything that is kept twice is compared before it is believed.
+//! Hosts record through a [`Meter`](crate::Meter), which knows the quotas in force, and look with [`UsageBook`]. `writer` gathers
+//! groups, `group` is the transaction of one, `tally` what it knows of quotas. The agent alone begins and ends chains (`follow`), makes
+//! the file, sets a damaged one aside (`mend`), reads what is to be sent (`outbox`), and makes room (`shrink`). Everything that is
+//! kept twice is compared before it is believed.
 
 mod append;
 mod base;
 mod book;
+mod error;
 mod follow;
+mod group;
 mod mend;
 mod outbox;
+mod quota_rows;
 mod rows;
+mod settle;
 mod shrink;
+mod tally;
+mod terms;
 mod writer;
 
 pub use book::{BookFault, ChainSummary, UsageBook, Walked};
+pub use error::UsageError;
 pub(crate) use follow::Bearer;
+pub use group::Recorded;
+pub(crate) use group::{Act, Aside, Came, Request};
 pub(crate) use mend::{Known, Reached};
 pub(super) use mend::{check, leave, lost, mend};
 pub use outbox::{Backlog, Outbox, Unsent};
+pub(super) use settle::settle;
 pub use shrink::Shrunk;
 pub(super) use shrink::bytes_max;
-pub use writer::{Recorded, UsageError, UsageWriter};
+pub(crate) use terms::Terms;
+pub(crate) use writer::{UsageWriter, held};
 
 use super::Journal;
 use std::io::ErrorKind;

@@ -3,8 +3,8 @@
 use super::super::{Journal, JournalFault};
 use super::append::now_in;
 use super::base::{before, first_number};
+use super::error::UsageError;
 use super::rows::{self, Kept, Tip};
-use super::writer::UsageError;
 use crate::state::Settled;
 use brink_license::DeviceId;
 use brink_license::usage::{

@@ -4,8 +4,8 @@
 use super::super::{Journal, JournalFault};
 use super::append::begin;
 use super::base::{self, Base};
+use super::error::UsageError;
 use super::rows::{self, Kept, Tip};
-use super::writer::UsageError;
 use crate::state::Settled;
 use brink_license::usage::{Chain, Entry, Folding, Record};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};

@@ -1,7 +1,7 @@
 use super::super::{FILE, Journal, JournalFault, VERSION};
 use super::*;
 use crate::Layout;
-use brink_license::usage::{ChainFault, Entry, Genesis, Quantity, Record};
+use brink_license::usage::{ChainFault, Entry, Genesis, Overage, Quantity, Record};
 use brink_license::{DeviceId, Kid, ResourceId, Slug, TokenId};
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -51,7 +51,7 @@ impl Device {
 
     /// Another process of the device.
     fn writer(&self) -> UsageWriter {
-        UsageWriter::new(self.directory())
+        UsageWriter::under(self.directory(), Terms::none)
     }
 
     fn summary(&self) -> Vec<ChainSummary> {
@@ -119,7 +119,10 @@ fn nobody_is_charged_before_the_activation_and_everybody_after_it() {
     assert_eq!(refused.as_ref().map_err(UsageError::code), Err("NOT_ACTIVATED"));
     assert_eq!(device.summary(), []);
     device.follow(1, "lic-1");
-    assert_eq!(use_one(&writer, "api_call"), Recorded { seq: 1, total: Quantity::whole(1) });
+    assert_eq!(
+        use_one(&writer, "api_call"),
+        Recorded { seq: 1, total: Quantity::whole(1), overage: Overage::Within }
+    );
     device.follow(1, "lic-2");
     let resource = ResourceId::parse("cam-1").unwrap();
     writer.record(&meter("api_call"), Some(&resource), Quantity::parse("0.5").unwrap()).unwrap();
@@ -232,7 +235,10 @@ fn an_activation_ends_one_chain_and_begins_the_next_and_the_old_one_stays_readab
     let writer = device.writer();
     use_one(&writer, "api_call");
     device.follow(2, "lic-2");
-    assert_eq!(use_one(&writer, "api_call"), Recorded { seq: 1, total: Quantity::whole(1) });
+    assert_eq!(
+        use_one(&writer, "api_call"),
+        Recorded { seq: 1, total: Quantity::whole(1), overage: Overage::Within }
+    );
     let [first, second] = device.summary().try_into().unwrap();
     assert_eq!((first.epoch, first.seq, second.epoch, second.seq), (1, 2, 2, 1));
     assert_eq!(first.meters[0].1.total, Quantity::whole(1));
