@@ -211,9 +211,9 @@ struct Pipeline {
 
 /// Shows each component every frame, as long as it may see it.
 void run(const std::vector<Pipeline>& pipelines, UsageHooks& usage) {
-    constexpr int FRAMES = 25;
+    constexpr int SECOND = 25;
     for (const auto& pipeline : pipelines) {
-        for (int frame = 0; frame < FRAMES; ++frame) {
+        for (int frame = 0; frame < SECOND; ++frame) {
             std::size_t ran = 0;
             for (const auto& component : pipeline.components) {
                 ran += component->may_run() ? 1 : 0;

@@ -4,6 +4,7 @@ use brink_license::UnixSeconds;
 use brink_license::clock::{BootId, Reading};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::io;
+use std::sync::OnceLock;
 
 /// Where Linux tells which boot this is (proc(5)).
 const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
@@ -37,7 +38,7 @@ pub fn boottime_seconds() -> i64 {
 
 /// The same as [`read`], with wall clock and boottime in milliseconds beside it, all of one moment.
 pub(crate) fn read_millis() -> io::Result<(Reading, i64, i64)> {
-    let boot = boot_id()?;
+    let boot = known_boot_id()?;
     let (wall, boottime) = (clock_gettime(ClockId::Realtime), clock_gettime(ClockId::Boottime));
     let reading = Reading { wall: UnixSeconds::new(wall.tv_sec), boot, boottime: boottime.tv_sec };
     Ok((reading, millis(wall), millis(boottime)))
@@ -50,6 +51,15 @@ pub fn boottime_millis() -> i64 {
 
 const fn millis(time: Timespec) -> i64 {
     time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
+}
+
+/// The same as [`boot_id`], without a file from the second time on: no process outlives its boot.
+fn known_boot_id() -> io::Result<BootId> {
+    static KNOWN: OnceLock<BootId> = OnceLock::new();
+    match KNOWN.get() {
+        Some(known) => Ok(*known),
+        None => boot_id().map(|found| *KNOWN.get_or_init(|| found)),
+    }
 }
 
 /// Which boot this is.

@@ -194,9 +194,8 @@ fn open_for_a_look(path: &Path) -> Result<Connection, rusqlite::Error> {
 
 /// The row, if it is sound, and otherwise why not.
 fn kept_in(conn: &Connection) -> Result<(Option<Marks>, Option<JournalFault>), rusqlite::Error> {
-    let row = conn.query_row("SELECT marks, sha256 FROM clock", [], |row| {
-        Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
-    });
+    let mut found = conn.prepare_cached("SELECT marks, sha256 FROM clock")?;
+    let row = found.query_row([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)));
     Ok(match row.optional()? {
         None => (None, None),
         Some((bytes, digest)) if digest == digest_of(&bytes) => (Marks::from_bytes(&bytes), None),

@@ -300,6 +300,8 @@ impl Shared {
             return Err(UsageError::TooManyLines);
         }
         let block = books.block(meter);
+        // Nothing is counted that nobody can be charged for.
+        self.writer.quota(meter)?;
         self.tend(&mut books)?;
         let line = Line { meter: meter.clone(), resource: resource.cloned(), block };
         let mut longer = lines.to_vec();

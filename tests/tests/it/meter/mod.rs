@@ -327,4 +327,6 @@ fn a_closed_gate_has_no_meter_and_a_device_without_a_journal_records_nothing() {
             .unwrap();
     let meter = gate.meter().unwrap();
     assert_eq!(record(&meter, "sms", 1), Err(UsageError::NotActivated));
+    assert_eq!(meter.line(&slug("sms"), None), Err(UsageError::NotActivated), "nor is anything counted");
+    assert_eq!(meter.close(), Ok(()));
 }

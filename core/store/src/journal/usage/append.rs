@@ -5,11 +5,11 @@ use super::error::UsageError;
 use super::rows::{self, Tip};
 use super::settle::doubt;
 use crate::machine;
-use brink_license::UnixSeconds;
 use brink_license::clock::Marks;
 use brink_license::usage::{
     Entry, Head, MeterTotal, Moment, QUARTER_MS, QuantityError, Record, Recovery, Usage,
 };
+use brink_license::{Slug, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -52,12 +52,14 @@ pub(super) struct Appender<'c> {
     chain: i64,
     pub(super) tip: Tip,
     at: Moment,
+    /// Of the meters that were used: read once, written once.
+    totals: Vec<(Slug, Option<MeterTotal>)>,
 }
 
 impl<'c> Appender<'c> {
     /// Goes on with a chain, now.
     pub(super) fn new(conn: &'c Connection, chain: i64, tip: Tip) -> Result<Self, UsageError> {
-        Ok(Self { conn, chain, tip, at: now_in(conn)? })
+        Ok(Self { conn, chain, tip, at: now_in(conn)?, totals: Vec::new() })
     }
 
     /// The clocks of what is recorded.
@@ -75,17 +77,29 @@ impl<'c> Appender<'c> {
         &mut self,
         usage: Usage,
     ) -> Result<Result<(u64, Usage), QuantityError>, JournalFault> {
-        let before = rows::total(self.conn, self.chain, &usage.meter)?;
+        let place = self.place_of(&usage.meter)?;
+        let before = self.totals.get(place).and_then(|(_, total)| total.as_ref());
         let amount = (usage.quantity, usage.count);
-        let after = match MeterTotal::with(before.as_ref(), amount, self.at.est_ms) {
+        let after = match MeterTotal::with(before, amount, self.at.est_ms) {
             Ok(after) => after,
             Err(error) => return Ok(Err(error)),
         };
         let usage = Usage { total: after.total, ..usage };
         let seq = self.tip.head.seq.saturating_add(1);
         self.link(seq, Entry::Usage(usage.clone()))?;
-        rows::put_total(self.conn, self.chain, &usage.meter, &after)?;
+        if let Some((_, total)) = self.totals.get_mut(place) {
+            *total = Some(after);
+        }
         Ok(Ok((seq, usage)))
+    }
+
+    /// Where the total of a meter is.
+    fn place_of(&mut self, meter: &Slug) -> Result<usize, JournalFault> {
+        if let Some(place) = self.totals.iter().position(|(known, _)| known == meter) {
+            return Ok(place);
+        }
+        self.totals.push((meter.clone(), rows::total(self.conn, self.chain, meter)?));
+        Ok(self.totals.len() - 1)
     }
 
     /// Nothing follows in this chain.
@@ -147,8 +161,13 @@ impl<'c> Appender<'c> {
         Ok(())
     }
 
-    /// Moves the head to where the chain stands now.
+    /// Moves head and totals to where the chain stands now.
     pub(super) fn finish(self) -> Result<(), JournalFault> {
+        for (meter, total) in &self.totals {
+            if let Some(total) = total {
+                rows::put_total(self.conn, self.chain, meter, total)?;
+            }
+        }
         rows::put_tip(self.conn, self.chain, &self.tip)
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn commit(
     let mut appender = Appender::new(&transaction, chain, tip)?;
     appender.not_before(terms.now);
     let now = appender.seconds();
-    let tallies = Tallies::new(&transaction, device, (terms, now))?;
+    let tallies = Tallies::new(&transaction, device, (terms, now));
     let mut group = Group { tallies, lines: Vec::new(), outcomes: vec![None; requests.len()] };
     for (at, request) in requests.iter().enumerate() {
         group.take(at, request)?;
@@ -120,7 +120,7 @@ pub(super) fn look(
     let device = tip.genesis.device.clone();
     let mut appender = Appender::new(conn, chain, tip)?;
     appender.not_before(terms.now);
-    let mut tallies = Tallies::new(conn, device, (terms, appender.seconds()))?;
+    let mut tallies = Tallies::new(conn, device, (terms, appender.seconds()));
     let Some(allowance) = tallies.allowance(meter) else { return Ok(None) };
     let tally = tallies.of(meter, &allowance.span)?;
     Ok(Some((allowance, tallies.spent(tally), tallies.in_doubt())))

@@ -13,8 +13,8 @@ pub(super) struct Tallies<'c> {
     device: DeviceId,
     terms: Terms,
     now: UnixSeconds,
-    standing: Standing,
-    kept_standing: Standing,
+    /// Now, and as it is kept: read with the first row.
+    standing: Option<(Standing, Standing)>,
     /// What the licence says of each meter that was asked for.
     allowances: Vec<(Slug, Option<Allowance>)>,
     tallies: Vec<Tally>,
@@ -33,14 +33,21 @@ struct Tally {
 pub(super) struct TallyAt(usize);
 
 impl<'c> Tallies<'c> {
-    pub(super) fn new(
-        conn: &'c Connection,
-        device: DeviceId,
-        (terms, now): (Terms, UnixSeconds),
-    ) -> Result<Self, JournalFault> {
-        let standing = quota_rows::standing(conn)?;
+    pub(super) fn new(conn: &'c Connection, device: DeviceId, (terms, now): (Terms, UnixSeconds)) -> Self {
         let (allowances, tallies) = (Vec::new(), Vec::new());
-        Ok(Self { conn, device, terms, now, standing, kept_standing: standing, allowances, tallies })
+        Self { conn, device, terms, now, standing: None, allowances, tallies }
+    }
+
+    /// What is known of all quotas together.
+    fn standing(&mut self) -> Result<&mut (Standing, Standing), JournalFault> {
+        let standing = match self.standing {
+            Some(standing) => standing,
+            None => {
+                let kept = quota_rows::standing(self.conn)?;
+                (kept, kept)
+            }
+        };
+        Ok(self.standing.insert(standing))
     }
 
     /// What the licence allows of a meter; `None` for one that it does not limit.
@@ -60,10 +67,11 @@ impl<'c> Tallies<'c> {
         if let Some(at) = known {
             return Ok(TallyAt(at));
         }
+        self.standing()?;
         let (spent, kept) = match quota_rows::spent(self.conn, &self.device, meter, span)? {
             Found::Sound(spent) => (spent, Some(spent)),
             Found::Damaged => {
-                self.standing.settled = false;
+                self.standing()?.0.settled = false;
                 (self.recounted(meter, span)?, None)
             }
             Found::Absent => (self.begun(meter, span)?, None),
@@ -75,8 +83,8 @@ impl<'c> Tallies<'c> {
     /// A span of which there is no row yet. Where one was lost, its meter is not the only one in doubt.
     fn begun(&mut self, meter: &Slug, span: &Span) -> Result<Spent, JournalFault> {
         let rows = quota_rows::rows_of(self.conn)?;
-        if rows != self.kept_standing.rows {
-            self.standing = Standing { settled: false, rows };
+        if rows != self.standing()?.1.rows {
+            self.standing()?.0 = Standing { settled: false, rows };
         } else if span.starts_at.is_none() && quota_rows::has_lease(self.conn, &self.device, (meter, span))? {
             // Another licence's life: records name tokens and not licences, but every licence has its row from its first
             // use on.
@@ -101,8 +109,8 @@ impl<'c> Tallies<'c> {
     }
 
     /// Whether records may be lost that the issuer has not heard of.
-    pub(super) const fn in_doubt(&self) -> bool {
-        !self.standing.settled
+    pub(super) fn in_doubt(&self) -> bool {
+        self.standing.is_some_and(|(now, _)| !now.settled)
     }
 
     /// Writes what changed, and says whether anything did.
@@ -116,10 +124,10 @@ impl<'c> Tallies<'c> {
             for tally in self.tallies.iter().filter(|tally| tally.kept.is_none()) {
                 quota_rows::prune(self.conn, &self.device, (&tally.meter, &tally.span))?;
             }
-            self.standing.rows = quota_rows::rows_of(self.conn)?;
+            self.standing()?.0.rows = quota_rows::rows_of(self.conn)?;
         }
-        if self.standing != self.kept_standing {
-            quota_rows::put_standing(self.conn, self.standing)?;
+        if let Some((now, _)) = self.standing.filter(|(now, kept)| now != kept) {
+            quota_rows::put_standing(self.conn, now)?;
             changed = true;
         }
         Ok(changed)
