@@ -277,7 +277,7 @@ impl Case<'_> {
         let is_settled = || match self.cursors.get(&current) {
             Some(cursor) => {
                 let told = cursor.acknowledged.map_or(0, |head| head.seq);
-                cursor.reported.seq <= cursor.head.seq.max(told)
+                cursor.forked_at.is_none() && cursor.reported.seq <= cursor.head.seq.max(told)
             }
             // Silence is no settlement where there was usage before.
             None => {

@@ -234,6 +234,15 @@ fn a_fork_is_evidence_and_the_tenants_policy_says_what_follows() {
         }
         assert_eq!(bench.rows(), rows, "and it is written once");
         agrees(&bench, &edge);
+        if policy == ClonePolicy::Alert {
+            // Nor is a licence renewed for one that says nothing more, as if that were all.
+            let mut silent = edge.says_of_usage().unwrap();
+            silent.batch = None;
+            edge.usage = Some(silent);
+            bench.pass(4 * DAY);
+            assert!(!edge.exchange(&bench.issuer).unwrap());
+            assert_eq!(edge.told().batch, BatchVerdict::None);
+        }
     }
 }
 
