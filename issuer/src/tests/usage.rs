@@ -63,4 +63,5 @@ fn agrees(bench: &Bench, edge: &Edge) {
     let meters = &bench.issuer.catalog.meters;
     let differing = crate::usage::recount(&*bench.admin.storage, &edge.id(), meters).unwrap();
     assert_eq!(differing, []);
+    bench.admin.verify_usage(Some(&edge.id())).unwrap();
 }

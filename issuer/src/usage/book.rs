@@ -38,7 +38,7 @@ pub(crate) fn parts(record: &Record, event_ms: i64, bounds: (i64, i64), meters: 
 }
 
 /// Whether sums stand in the one order that they have, each with a meter.
-fn is_spelled(fold: &Fold) -> bool {
+pub(super) fn is_spelled(fold: &Fold) -> bool {
     fold.meters.is_sorted_by(|one, next| one.meter < next.meter)
         && fold.sums.is_sorted_by(|one, next| {
             (one.meter, &one.resource, one.quarter) < (next.meter, &next.resource, next.quarter)
@@ -48,7 +48,7 @@ fn is_spelled(fold: &Fold) -> bool {
 
 /// Whether sums are those of as many records as they stand for, and lead from what each meter had come to, where that is
 /// known, to what they say it has.
-fn adds_up(fold: &Fold, seq: u64, before: impl Fn(&Slug) -> Option<Quantity>) -> bool {
+pub(super) fn adds_up(fold: &Fold, seq: u64, before: impl Fn(&Slug) -> Option<Quantity>) -> bool {
     let mut added = vec![0_u128; fold.meters.len()];
     let mut records = 0_u64;
     for sum in &fold.sums {

@@ -18,15 +18,15 @@ pub fn csv_line(cells: &[String]) -> String {
         if at > 0 {
             line.push(',');
         }
-        cell(&mut line, text);
+        cell(&mut line, text, false);
     }
     line.push_str("\r\n");
     line
 }
 
-fn cell(line: &mut String, text: &str) {
+fn cell(line: &mut String, text: &str, quoted: bool) {
     let guard = if text.starts_with(FORMULA) && !is_number(text) { "'" } else { "" };
-    if text.contains([',', '"', '\r', '\n']) {
+    if quoted || text.contains([',', '"', '\r', '\n']) {
         line.push('"');
         line.push_str(guard);
         line.push_str(&text.replace('"', "\"\""));
@@ -59,29 +59,52 @@ impl Sheet for CsvSheet<'_> {
     fn row(&mut self, row: RawRow) -> Result<(), BooksError> {
         let quarter = moment(quarter_ms(&row));
         let used = row.used.as_ref();
+        let resource = used.and_then(|used| used.resource.as_ref());
         let cells = [
-            row.tenant.to_string(),
-            row.device.to_string(),
-            row.epoch.to_string(),
-            row.seq.to_string(),
-            row.from_seq.to_string(),
-            row.kind.to_owned(),
-            used.map(|used| used.meter.to_string()).unwrap_or_default(),
-            used.and_then(|used| used.resource.as_ref()).map(ToString::to_string).unwrap_or_default(),
-            used.map(|used| used.quantity.to_string()).unwrap_or_default(),
-            used.map(|used| used.count.to_string()).unwrap_or_default(),
-            moment(row.event_ms),
-            moment(row.received_ms),
-            quarter,
-            row.quarantined.is_some().to_string(),
-            row.quarantined.unwrap_or_default(),
+            Cell::Text(row.tenant.as_str()),
+            Cell::Text(row.device.as_str()),
+            Cell::Plain(row.epoch.to_string()),
+            Cell::Plain(row.seq.to_string()),
+            Cell::Plain(row.from_seq.to_string()),
+            Cell::Text(row.kind),
+            Cell::Text(used.map_or("", |used| used.meter.as_str())),
+            Cell::Text(resource.map_or("", |resource| resource.as_str())),
+            Cell::Plain(used.map(|used| used.quantity.to_string()).unwrap_or_default()),
+            Cell::Plain(used.map(|used| used.count.to_string()).unwrap_or_default()),
+            Cell::Plain(moment(row.event_ms)),
+            Cell::Plain(moment(row.received_ms)),
+            Cell::Plain(quarter),
+            Cell::Plain(row.quarantined.is_some().to_string()),
+            Cell::Text(row.quarantined.as_deref().unwrap_or_default()),
         ];
-        Ok(self.out.write_all(csv_line(&cells).as_bytes())?)
+        Ok(self.out.write_all(line_of(&cells).as_bytes())?)
     }
 
     fn end(&mut self) -> Result<(), BooksError> {
         Ok(self.out.flush()?)
     }
+}
+
+/// Text is quoted always, where there is any: readers guess whether quotes mean anything from the first rows, and names that
+/// need them may come late. What is absent has none, so that it is not taken for an empty text.
+enum Cell<'c> {
+    Text(&'c str),
+    Plain(String),
+}
+
+fn line_of(cells: &[Cell<'_>]) -> String {
+    let mut line = String::new();
+    for (at, one) in cells.iter().enumerate() {
+        if at > 0 {
+            line.push(',');
+        }
+        match one {
+            Cell::Text(text) => cell(&mut line, text, !text.is_empty()),
+            Cell::Plain(text) => cell(&mut line, text, false),
+        }
+    }
+    line.push_str("\r\n");
+    line
 }
 
 /// RFC 3339 in UTC, milliseconds.

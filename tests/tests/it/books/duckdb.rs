@@ -16,7 +16,9 @@ types = {"tenant": "VARCHAR", "device": "VARCHAR", "epoch": "BIGINT", "seq": "BI
   "kind": "VARCHAR", "meter": "VARCHAR", "resource": "VARCHAR", "quantity": "DECIMAL(38,12)", "count": "BIGINT",
   "event_time": "TIMESTAMPTZ", "received_at": "TIMESTAMPTZ", "quarter": "TIMESTAMPTZ", "quarantined": "BOOLEAN",
   "reason": "VARCHAR"}
-con.execute(f"CREATE TABLE c AS SELECT * FROM read_csv('{csv}', header = true, columns = {types})")
+# Said, and not left to be guessed from the first rows: names that need them may come late.
+rfc4180 = "header = true, delim = ',', quote = '\"', escape = '\"'"
+con.execute(f"CREATE TABLE c AS SELECT * FROM read_csv('{csv}', {rfc4180}, columns = {types})")
 # A name that a spreadsheet would compute has an apostrophe in front, in CSV alone.
 con.execute("UPDATE c SET resource = substr(resource, 2) WHERE resource LIKE '''=%'")
 con.execute(f"CREATE TABLE p AS SELECT * FROM read_parquet('{parquet}')")

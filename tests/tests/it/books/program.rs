@@ -184,3 +184,44 @@ fn books_that_were_changed_are_not_sound() {
     assert_eq!(program.run(&["usage", "verify", "--json"]).coded(3).json()["error"]["code"], "USAGE_DIFFERS");
     refused(program.run(&["usage", "verify", "--device", "dev-x"]), 1, &["unknown device dev-x"]);
 }
+
+/// The most memory that a process has had at once, in bytes; `None` once it is gone.
+fn peak_bytes(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().unwrap() * 1024)
+}
+
+#[test]
+fn an_export_of_many_records_takes_the_memory_of_some() {
+    /// A group of rows with its columns, and SQLite; all rows at once are several times that.
+    const PEAK_BYTES_MAX: u64 = 56 * 1024 * 1024;
+    const COPIES: i64 = 150;
+
+    let office = Office::new();
+    let mut meter = office.meter(Key(65));
+    for use_ in 0..1000 {
+        meter.uses("sms", &format!("camera-with-a-name-{}", use_ % 9), "1.25");
+    }
+    office.exchange(&mut meter);
+    let books = rusqlite::Connection::open(office.database()).unwrap();
+    let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+               INSERT INTO usage_records (device, epoch, seq, from_seq, tenant, received_at, event_ms, quarantined, bytes)
+               SELECT 'copy-' || i, epoch, seq, from_seq, tenant, received_at, event_ms, 0, bytes FROM n, usage_records";
+    books.execute(sql, [COPIES]).unwrap();
+    for name in ["many.csv", "many.parquet"] {
+        let out = office.world.path(name);
+        let mut command = office.program().command(&["usage", "export", "--raw", "--json"]);
+        let mut child = command.arg("--out").arg(&out).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut peak = 0;
+        let done = brink_tests::within(std::time::Duration::from_secs(120), || {
+            peak = peak_bytes(child.id()).unwrap_or_default().max(peak);
+            child.try_wait().unwrap()
+        });
+        assert!(done.is_some_and(|status| status.success()), "{name}");
+        let said = child.wait_with_output().unwrap().stdout;
+        let said: Value = serde_json::from_slice(&said).unwrap();
+        assert_eq!(said["rows"], (COPIES + 1) * 1000);
+        assert!((1..PEAK_BYTES_MAX).contains(&peak), "{name}: {peak} bytes");
+    }
+}
