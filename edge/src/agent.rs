@@ -4,6 +4,7 @@
 //! speak to it by events, so that no slow network keeps a verb waiting.
 
 mod recent;
+mod telling;
 mod usage;
 
 use crate::command::{Command, Reply};
@@ -13,11 +14,10 @@ use crate::local::{LocalServer, Peer};
 use crate::look::{self, Look};
 use crate::metrics::Counters;
 use crate::schedule;
-use crate::status::{AgentSeen, BACKLOG_MAX, Sources, StateSeen, status};
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
 use brink_license::clock::Reading;
-use brink_store::{DeviceStore, Held, Layout, Snapshot};
+use brink_store::{Held, Layout, Snapshot};
 use recent::Recent;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -360,23 +360,6 @@ impl Agent {
                 self.failed(None, false, reading);
             }
         }
-    }
-
-    fn status(&mut self, reading: &Reading) -> Reply {
-        let snapshot = self.look.at(reading);
-        let layout = self.writer.layout();
-        let anchor = self.look.anchor();
-        status(&Sources {
-            issuer: anchor.issuer(),
-            snapshot: &snapshot,
-            refused: self.look.refused(),
-            bundle_exists: layout.bundle().exists(),
-            vault_is_gone: layout.vault_is_gone(),
-            state: self.writer.held().map_or(StateSeen::Absent, StateSeen::Open),
-            health: self.writer.store().map(DeviceStore::health),
-            backlog: self.writer.store().and_then(|store| store.backlog(BACKLOG_MAX).ok()),
-            agent: AgentSeen::Running,
-        })
     }
 }
 

@@ -51,7 +51,7 @@ pub fn month_start(at: UnixSeconds, zone: Tz) -> UnixSeconds {
 }
 
 /// The first instant of a local day. Where the clocks skip midnight, the day begins when they land.
-fn local_midnight(day: NaiveDate, zone: Tz) -> UnixSeconds {
+pub(crate) fn local_midnight(day: NaiveDate, zone: Tz) -> UnixSeconds {
     let mut local = day.and_time(chrono::NaiveTime::MIN);
     // The longest gap in the database is a whole day (Samoa skipped 2011-12-30).
     for _ in 0..=4 * 24 {

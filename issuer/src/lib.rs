@@ -6,6 +6,7 @@
 
 mod activation;
 pub mod admin;
+pub mod amount;
 mod answer;
 pub mod assignment;
 pub mod calendar;
@@ -32,6 +33,7 @@ pub mod price;
 mod reaction;
 pub mod reactivation;
 mod refusal;
+pub mod reports;
 mod request;
 mod restored;
 pub mod retirement;

@@ -12,6 +12,7 @@ mod ledger;
 mod licence;
 mod quotas;
 mod reactivated;
+mod reports;
 mod restored;
 mod retired;
 mod revocations;

@@ -70,9 +70,11 @@ fn executable(messages: &str, name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("cargo built no binary {name}"))
 }
 
-/// The interpreter that `scripts/test` gave PyJWT.
-#[allow(clippy::disallowed_methods, reason = "scripts/test says where it installed PyJWT")]
+/// The interpreter that `scripts/test` gave PyJWT and DuckDB.
+#[allow(clippy::disallowed_methods, reason = "scripts/test says where it installed them")]
 pub fn python() -> PathBuf {
     let python = std::env::var_os("BRINK_TEST_PYTHON");
-    PathBuf::from(python.expect("BRINK_TEST_PYTHON names a python with PyJWT: scripts/test sets it"))
+    PathBuf::from(
+        python.expect("BRINK_TEST_PYTHON names a python with PyJWT and DuckDB: scripts/test sets it"),
+    )
 }

@@ -137,7 +137,7 @@ impl Life {
     }
 
     fn layout(&self) -> Layout {
-        Layout::new(&self.world.path("edge"))
+        Layout::new(self.world.path("edge"))
     }
 
     fn storage(&self) -> Result<Arc<dyn Storage>, String> {

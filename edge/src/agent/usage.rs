@@ -1,7 +1,6 @@
-//! The agent's eye on usage: that it does not wait too long, and what a scraper is told.
+//! The agent's eye on usage: that it does not wait too long.
 
 use super::Agent;
-use crate::metrics;
 use brink_license::UnixSeconds;
 use brink_license::clock::Reading;
 use brink_store::Snapshot;
@@ -25,13 +24,5 @@ impl Agent {
         if oldest.is_some_and(|oldest| now.since(oldest) >= LAG_SECONDS) {
             self.schedule.due = self.schedule.due.map(|due| due.min(reading.boottime));
         }
-    }
-
-    /// The page of a scrape.
-    pub(super) fn measure(&mut self, reading: &Reading) -> String {
-        let snapshot = self.look.at(reading);
-        self.counters.failures_in_a_row = self.schedule.failures;
-        let (look, writer, counters) = (&self.look, &self.writer, &self.counters);
-        metrics::text(&metrics::Sources { snapshot: &snapshot, look, writer, counters })
     }
 }

@@ -3,11 +3,12 @@
 use super::{CatalogError, file, invalid, slug};
 use brink_license::Slug;
 use brink_license::usage::Quantity;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Other names of meters, and what one use of them can be at most.
 #[derive(Clone, Debug, Default)]
 pub struct Meters {
+    names: BTreeSet<Slug>,
     aliases: BTreeMap<Slug, Slug>,
     caps: BTreeMap<Slug, Quantity>,
 }
@@ -17,6 +18,7 @@ impl Meters {
         let mut meters = Self::default();
         for (name, entry) in &file.meters {
             let meter = slug("meters", name)?;
+            meters.names.insert(meter.clone());
             if let file::MeterFile::Terms(terms) = entry {
                 let cap = Quantity::parse(&terms.cap);
                 meters.caps.insert(meter, cap.map_err(|e| invalid(format!("meters.{name}.cap"), e))?);
@@ -36,6 +38,12 @@ impl Meters {
     #[must_use]
     pub fn meant<'m>(&'m self, name: &'m Slug) -> &'m Slug {
         self.aliases.get(name).unwrap_or(name)
+    }
+
+    /// Whether the catalogue has it, by this name.
+    #[must_use]
+    pub fn is_named(&self, name: &Slug) -> bool {
+        self.names.contains(name)
     }
 
     /// The most that one use can be, by any name of the meter; `None` for no such bound.
@@ -58,6 +66,7 @@ mod tests {
         let name = |text: &str| Slug::parse(text).unwrap();
         assert_eq!(meters.meant(&name("sms_sent")), &name("sms"));
         assert_eq!(meters.meant(&name("tea")), &name("tea"));
+        assert!(meters.is_named(&name("sms")) && !meters.is_named(&name("tea")));
         let cap = Quantity::parse("1000.5").ok();
         assert_eq!((meters.cap(&name("sms_sent")), meters.cap(&name("tea"))), (cap, None));
     }

@@ -12,6 +12,7 @@ use crate::keys::KeysError;
 use crate::minting::MintError;
 use crate::notices::IssueError;
 use crate::reactivation::ReactivationError;
+use crate::reports::BooksError;
 use crate::retirement::RetirementError;
 use crate::rotation::RotationError;
 use crate::standing::StandingError;
@@ -30,6 +31,8 @@ impl CliError {
             Self::Output(_) => "OUTPUT",
             Self::Refused { refusal, .. } => refusal.code(),
             Self::Admin(error) => of_admin(error),
+            Self::Books(BooksError::Storage(error)) => of_storage(error),
+            Self::Books(error) => error.code(),
             Self::Founding(error) => of_founding(error),
             Self::Open(OpenError::Storage(error)) | Self::Storage(error) => of_storage(error),
             Self::Open(OpenError::Keys(error)) => of_keys(error),

@@ -10,11 +10,12 @@ use crate::keys::KeysError;
 use crate::minting::MintError;
 use crate::notices::IssueError;
 use crate::refusal::Refusal;
+use crate::reports::BooksError;
 use crate::rotation::RotationError;
 use crate::storage::StorageError;
 use brink_signing::KeyFileError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// How the program ends.
@@ -50,6 +51,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Admin(#[from] AdminError),
     #[error(transparent)]
+    Books(#[from] BooksError),
+    #[error(transparent)]
     Founding(#[from] FoundingError),
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -70,6 +73,14 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
+    /// What went wrong with a file that was being written, by the file's name.
+    pub(crate) fn of_file(path: &Path, error: BooksError) -> Self {
+        if let BooksError::Write(error) = error {
+            return Self::File { path: path.to_owned(), error };
+        }
+        Self::Books(error)
+    }
+
     pub(crate) fn usage(problem: impl Into<String>) -> Self {
         Self::Usage(problem.into())
     }
@@ -98,6 +109,7 @@ impl CliError {
                 split => split,
             },
             Self::Founding(_)
+            | Self::Books(_)
             | Self::Open(_)
             | Self::Keys(_)
             | Self::Storage(_)
@@ -114,6 +126,8 @@ impl CliError {
             Self::Usage(_) => Exit::Usage,
             Self::Refused { refusal, .. } if refusal.is_failure() => Exit::Failed,
             Self::Refused { .. } => Exit::NotAllowed,
+            Self::Books(error) if error.is_of_state() => Exit::NotAllowed,
+            Self::Books(error) if !error.is_failure() => Exit::Usage,
             Self::Founding(error) if error.is_usage() => Exit::Usage,
             Self::Open(OpenError::Keys(KeysError::PassphraseMissing(_))) => Exit::Usage,
             Self::Issue(IssueError::NotReady(refusal)) if !refusal.is_failure() => Exit::NotAllowed,
@@ -122,6 +136,7 @@ impl CliError {
             Self::Admin(error) => admin_exit(error),
             Self::Keyring(error) => keyring_exit(error),
             Self::File { .. }
+            | Self::Books(_)
             | Self::Output(_)
             | Self::Founding(_)
             | Self::Open(_)

@@ -14,6 +14,7 @@ mod output;
 mod serve;
 mod subscription;
 mod tenant;
+mod usage;
 
 use clap::{Parser, Subcommand};
 use error::{CliError, Exit};
@@ -66,6 +67,9 @@ enum Verb {
     /// Signing keys, root keys, and the manifest that lists them
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(keys::Keys),
+    /// What devices used: reports, corrections, evidence, export, and the check of the books
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Usage(usage::Usage),
     /// Answer a request that came as a file: an exchange or an activation
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Exchange),
@@ -112,6 +116,7 @@ impl Verb {
             Verb::Camera(camera) => camera.target().json,
             Verb::License(license) => license.target().json,
             Verb::Keys(keys) => keys.wants_json(),
+            Verb::Usage(usage) => usage.target().json,
             Verb::Exchange(exchange) => exchange.target.json,
         }
     }
@@ -127,6 +132,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Camera(camera) => camera.run(output),
         Verb::License(license) => license.run(output),
         Verb::Keys(keys) => keys.run(output),
+        Verb::Usage(usage) => usage.run(output),
         Verb::Exchange(exchange) => exchange.run(output),
     }
 }

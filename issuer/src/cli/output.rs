@@ -3,7 +3,7 @@
 use super::error::CliError;
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -44,6 +44,17 @@ impl<'w> Output<'w> {
         }
     }
 
+    /// Text as it is, with its own ends of lines.
+    pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// For a document that is too long to be held.
+    pub(super) fn stream(&mut self) -> &mut dyn Write {
+        &mut *self.out
+    }
+
     /// A line that a waiting program reads.
     pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
         writeln!(self.out, "{line}")?;
@@ -59,17 +70,27 @@ impl<'w> Output<'w> {
 /// Writes a whole file or none: half of one on a stick would be carried to the device. An answer holds the next ratchet,
 /// so only its owner may read it.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    write_streamed(path, |file| file.write_all(bytes))
+}
+
+/// The same for what is written piece by piece: it has its name once it is whole and on the disk.
+pub(super) fn write_streamed<T, E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut name = path.file_name().ok_or(io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();
     name.push(format!(".{}.partial", std::process::id()));
     let partial = path.with_file_name(name);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+        let mut file = BufWriter::new(file);
+        let done = write(&mut file)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&partial, path)?;
         // Its name survives a power cut only once the directory is synced.
-        File::open(folder)?.sync_all()
+        File::open(folder)?.sync_all()?;
+        Ok(done)
     })();
     written.inspect_err(|_| drop(fs::remove_file(&partial)))
 }

@@ -6,6 +6,7 @@
 //! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
 //! conflict; the last run counts.
 
+mod books;
 mod clones;
 mod notices;
 mod plans;
@@ -14,6 +15,11 @@ mod seats;
 pub mod sqlite;
 mod usage;
 
+pub use books::{
+    BookedRecord, ChainRow, ChainStanding, CorrectionPlace, CorrectionRow, CorrectionView, Held, Lacks,
+    LossRow, NewCorrection, Origin, QuarantineRow, QuarantineScope, RecordScope, Replay, SignedRow,
+    Statement, SumScope, Take, UsageBooks, UsageSum,
+};
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
@@ -94,7 +100,7 @@ pub enum StorageError {
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: Send + Sync {
+pub trait Storage: UsageBooks {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

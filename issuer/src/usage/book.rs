@@ -1,7 +1,7 @@
 //! What the records of a batch add to the sums of their customer, and which of them are set aside.
 
 use super::links::Link;
-use super::moment::Timeline;
+use super::moment::{Timeline, is_late};
 use crate::catalog::Meters;
 use crate::storage::{NewRecord, Quarantine, QuarantineReason, Sum, SumKey};
 use brink_license::usage::{Entry, Fold, FoldMeter, Quantity, Record, Usage};
@@ -141,13 +141,10 @@ impl<'a> Books<'a> {
             Entry::Usage(usage) => self.continues(usage)?,
             Entry::Fold(fold) => self.continues_by_sums(record.seq, fold)?,
         }
-        self.check_caps(record)?;
+        check_caps(record, self.meters)?;
         let bounds = (floor_ms, self.line.received_ms);
         let parts = parts(record, event_ms, bounds, self.meters);
-        if let Some((late, _)) = parts.iter().find(|(key, _)| self.line.is_late(key.quarter)) {
-            let detail = format!("{} of quarter {} comes too late", late.meter, late.quarter);
-            return Err(Quarantine { reason: QuarantineReason::Late, detail });
-        }
+        check_late(&parts, self.line.received_ms)?;
         for (key, sum) in parts {
             let entry = self.sums.entry(key).or_default();
             *entry = entry.plus(sum);
@@ -193,21 +190,6 @@ impl<'a> Books<'a> {
         Err(Quarantine { reason: QuarantineReason::Total, detail })
     }
 
-    fn check_caps(&self, record: &Record) -> Result<(), Quarantine> {
-        let above = |meter: &Slug, quantity: Quantity, count: u64| {
-            let cap = self.meters.cap(meter)?;
-            let most = u128::from(cap).saturating_mul(u128::from(count));
-            let detail = || format!("{meter}: {quantity} in {count} uses, and one is at most {cap}");
-            (u128::from(quantity) > most).then(detail)
-        };
-        let found = match &record.entry {
-            Entry::Usage(usage) => above(&usage.meter, usage.quantity, u64::from(usage.count)),
-            Entry::Fold(fold) => fold.named().find_map(|(meter, sum)| above(meter, sum.quantity, sum.count)),
-            Entry::Recover(_) | Entry::Close => None,
-        };
-        found.map_or(Ok(()), |detail| Err(Quarantine { reason: QuarantineReason::Cap, detail }))
-    }
-
     /// What is to be recorded.
     pub(crate) fn close(self) -> Booked {
         Booked {
@@ -219,4 +201,29 @@ impl<'a> Books<'a> {
             event_ms: self.line.floor_ms,
         }
     }
+}
+
+/// No use is more than one of its meter can be.
+pub(super) fn check_caps(record: &Record, meters: &Meters) -> Result<(), Quarantine> {
+    let above = |meter: &Slug, quantity: Quantity, count: u64| {
+        let cap = meters.cap(meter)?;
+        let most = u128::from(cap).saturating_mul(u128::from(count));
+        let detail = || format!("{meter}: {quantity} in {count} uses, and one is at most {cap}");
+        (u128::from(quantity) > most).then(detail)
+    };
+    let found = match &record.entry {
+        Entry::Usage(usage) => above(&usage.meter, usage.quantity, u64::from(usage.count)),
+        Entry::Fold(fold) => fold.named().find_map(|(meter, sum)| above(meter, sum.quantity, sum.count)),
+        Entry::Recover(_) | Entry::Close => None,
+    };
+    found.map_or(Ok(()), |detail| Err(Quarantine { reason: QuarantineReason::Cap, detail }))
+}
+
+/// Nothing is too long ago to be on any invoice.
+pub(super) fn check_late(parts: &[Part], received_ms: i64) -> Result<(), Quarantine> {
+    let Some((late, _)) = parts.iter().find(|(key, _)| is_late(key.quarter, received_ms)) else {
+        return Ok(());
+    };
+    let detail = format!("{} of quarter {} comes too late", late.meter, late.quarter);
+    Err(Quarantine { reason: QuarantineReason::Late, detail })
 }

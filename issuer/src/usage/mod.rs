@@ -9,6 +9,7 @@ mod moment;
 mod place;
 mod reading;
 mod recount;
+mod replay;
 
 use crate::answer::Answering;
 use crate::reaction::reaction;
@@ -17,10 +18,12 @@ use crate::storage::{DeviceView, Posting};
 use crate::suspicion;
 use serde_json::json;
 
+pub(crate) use book::{Part, parts};
 use judge::Noted;
 pub(crate) use judge::{Judged, judge};
 pub(crate) use reading::{Reading, read};
 pub use recount::{Disagreement, recount};
+pub(crate) use replay::rejudge;
 
 /// The reason of a reaction to a batch that does not verify.
 pub(crate) const REFUSED: &str = "USAGE_REFUSED";

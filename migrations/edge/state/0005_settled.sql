@@ -6,5 +6,7 @@ CREATE TABLE settled (
     seq   INTEGER NOT NULL CHECK (seq >= 0),
     hash  BLOB NOT NULL CHECK (length(hash) = 32),
     sent  INTEGER NOT NULL CHECK (sent >= 0),
+    -- When that was read, by the guarded time in milliseconds: what was recorded later was never sent.
+    sent_ms INTEGER NOT NULL,
     PRIMARY KEY (epoch, jkt)
 ) STRICT, WITHOUT ROWID;

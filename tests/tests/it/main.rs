@@ -7,6 +7,7 @@
 )]
 
 mod activation;
+mod books;
 mod capi;
 mod claims;
 mod clock;

@@ -122,7 +122,11 @@ impl DeviceStore {
     pub fn store_pending(&mut self, pending: Pending, carried: Option<&Unsent>) -> Result<(), StoreError> {
         let sent = carried.map(|carried| {
             let settled = Settled::of(&carried.genesis, &self.held.settled);
-            Settled { sent: settled.sent.max(carried.head.seq), ..settled }
+            Settled {
+                sent: settled.sent.max(carried.head.seq),
+                sent_ms: settled.sent_ms.max(carried.read_ms),
+                ..settled
+            }
         });
         self.state.store_pending(&pending, sent.as_ref())?;
         reached(Point::PendingStored);

@@ -64,7 +64,7 @@ impl DeviceStore {
                 tracing::warn!("an earlier copy of the journal was put back: usage is lost, and said to be");
                 self.health.usage = UsageHealth::WasShorter;
             }
-            Ok(Reached::Differs) => self.health.usage = UsageHealth::Differs,
+            Ok(Reached::Differs) => self.leave_other_journal(&known),
             // Said already by whoever made sure of the journal.
             Err(UsageError::Unusable(_) | UsageError::Damaged(_)) if self.health.journal.is_some() => {}
             Err(error) => {
@@ -76,6 +76,23 @@ impl DeviceStore {
             if is_later && self.health.usage != UsageHealth::Differs {
                 self.memory.journal = Some((known.genesis.epoch, head));
             }
+        }
+    }
+
+    /// An earlier copy of the journal was put back and went on by itself: it is set aside.
+    fn leave_other_journal(&mut self, known: &Known) {
+        tracing::warn!("the journal has other usage than the issuer: an earlier copy was put back");
+        match Journal::leave(self.layout(), known) {
+            Ok(()) => self.health.usage = UsageHealth::WasShorter,
+            Err(error) => {
+                tracing::warn!(%error, "it cannot be set aside");
+                self.health.usage = UsageHealth::Differs;
+            }
+        }
+        let licence = self.licence().map(VerifiedLicence::claims).map(|claims| claims.jti.clone());
+        let bearer = Bearer { genesis: known.genesis.clone(), licence };
+        if let Err(error) = Journal::follow(&self.layout().journal(), &bearer) {
+            tracing::warn!(code = error.code(), %error, "usage cannot be recorded for this licence");
         }
     }
 
@@ -127,8 +144,9 @@ impl DeviceStore {
         let pairs = chains.iter().zip(&usage.cursors).filter(|(chain, cursor)| chain.epoch == cursor.epoch);
         let settled = |(chain, cursor): (&ChainReport, &Cursor)| {
             let known = self.held.settled.iter().find(|of| of.epoch == chain.epoch && of.jkt == chain.jkt);
+            let (sent, sent_ms) = known.map_or((0, i64::MIN), |known| (known.sent, known.sent_ms));
             let cursor = Head { seq: cursor.seq, hash: cursor.hash };
-            Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent: known.map_or(0, |known| known.sent) }
+            Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent, sent_ms }
         };
         pairs.map(settled).collect()
     }

@@ -52,11 +52,26 @@ impl Journal {
     ) -> Result<JournalFault, StoreError> {
         replace(&Self::path(&layout.journal()), known, fault)
     }
+
+    /// Sets a journal aside whose chain is not the one that the issuer has, with every use that was recorded after the last
+    /// that was sent in the one that takes its place.
+    pub(crate) fn leave(layout: &Layout, known: &Known) -> Result<(), StoreError> {
+        let fault = JournalFault::Damaged("it is an earlier copy that went on".to_owned());
+        replace_by(&Self::path(&layout.journal()), fault, |old, new| usage::leave(old, new, known)).map(drop)
+    }
 }
 
 /// Puts a new journal in the place of a damaged one. Nobody can write to the damaged one meanwhile, and who waits for that
 /// finds another file under its name: nothing is acknowledged that is only in what was set aside.
 fn replace(path: &Path, known: Option<&Known>, fault: JournalFault) -> Result<JournalFault, StoreError> {
+    replace_by(path, fault, |old, new| usage::mend(old, new, known))
+}
+
+fn replace_by(
+    path: &Path,
+    fault: JournalFault,
+    fill: impl FnOnce(&Connection, &Connection) -> Result<(), super::UsageError>,
+) -> Result<JournalFault, StoreError> {
     let old = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
     let old = old.or_else(|_| Connection::open_in_memory()).map_err(|error| unstorable(&error))?;
     let begun = old
@@ -70,7 +85,7 @@ fn replace(path: &Path, known: Option<&Known>, fault: JournalFault) -> Result<Jo
         begun => begun,
     };
     let mended = mended(path);
-    complete(path, &mended, |new| usage::mend(&old, new, known))?;
+    complete(path, &mended, |new| fill(&old, new))?;
     set_aside(path)?;
     rename(&mended, path)?;
     Ok(fault)

@@ -17,6 +17,8 @@ pub struct Settled {
     pub cursor: Head,
     /// The highest number that was ever sent.
     pub sent: u64,
+    /// When the last of what was sent was read from the journal, by the guarded time in milliseconds.
+    pub sent_ms: i64,
 }
 
 impl Settled {
@@ -24,7 +26,7 @@ impl Settled {
     #[must_use]
     pub fn none(genesis: &Genesis) -> Self {
         let cursor = Head { seq: 0, hash: genesis.prev() };
-        Self { epoch: genesis.epoch, jkt: genesis.jkt, cursor, sent: 0 }
+        Self { epoch: genesis.epoch, jkt: genesis.jkt, cursor, sent: 0, sent_ms: i64::MIN }
     }
 
     /// Of one of these chains.
@@ -36,19 +38,20 @@ impl Settled {
 }
 
 pub(super) fn write(transaction: &Transaction<'_>, settled: &Settled) -> Result<(), Fault> {
-    let Settled { epoch, jkt, cursor, sent } = settled;
+    let Settled { epoch, jkt, cursor, sent, sent_ms } = settled;
     transaction.execute(
-        "INSERT INTO settled (epoch, jkt, seq, hash, sent) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO settled (epoch, jkt, seq, hash, sent, sent_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (epoch, jkt) DO UPDATE
-         SET seq = excluded.seq, hash = excluded.hash, sent = max(sent, excluded.sent)",
-        params![epoch, jkt, as_i64(cursor.seq), cursor.hash, as_i64(*sent)],
+         SET seq = excluded.seq, hash = excluded.hash, sent = max(sent, excluded.sent),
+             sent_ms = max(sent_ms, excluded.sent_ms)",
+        params![epoch, jkt, as_i64(cursor.seq), cursor.hash, as_i64(*sent), sent_ms],
     )?;
     Ok(())
 }
 
 pub(super) fn read(conn: &Connection) -> Result<Vec<Settled>, Fault> {
     let mut statement =
-        conn.prepare("SELECT epoch, seq, sent, jkt, hash FROM settled ORDER BY epoch, jkt")?;
+        conn.prepare("SELECT epoch, seq, sent, jkt, hash, sent_ms FROM settled ORDER BY epoch, jkt")?;
     let mut rows = statement.query([])?;
     let mut settled = Vec::new();
     while let Some(row) = rows.next()? {
@@ -57,6 +60,7 @@ pub(super) fn read(conn: &Connection) -> Result<Vec<Settled>, Fault> {
             jkt: row.get(3)?,
             cursor: Head { seq: uint(row, 1)?, hash: row.get(4)? },
             sent: uint(row, 2)?,
+            sent_ms: row.get(5)?,
         });
     }
     Ok(settled)

@@ -43,7 +43,7 @@ fn marks(seq: u64) -> AcceptedMarks {
 }
 
 fn settled(seq: u64) -> Settled {
-    Settled { epoch: 1, jkt: [6; 32], cursor: Head { seq, hash: [seq as u8; 32] }, sent: 0 }
+    Settled { epoch: 1, jkt: [6; 32], cursor: Head { seq, hash: [seq as u8; 32] }, sent: 0, sent_ms: 5 }
 }
 
 fn accept(state: &mut StateDb, ctr: u64) -> Result<(), StoreError> {

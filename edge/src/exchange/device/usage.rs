@@ -71,7 +71,7 @@ impl Device {
     }
 
     fn signed_batch(&self, batch: &Unsent) -> Result<Batch, DeviceError> {
-        let Unsent { genesis, records, head } = batch;
+        let Unsent { genesis, records, head, .. } = batch;
         let claims = CheckpointClaims {
             ver: CLAIMS_VERSION,
             iss: self.store.anchor().issuer().clone(),

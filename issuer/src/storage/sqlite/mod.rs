@@ -1,5 +1,6 @@
 //! The SQLite adapter: one connection of this process behind a mutex, any number of processes on the file.
 
+mod books;
 mod cameras;
 mod clock_resets;
 mod codes;

@@ -217,7 +217,7 @@ fn add_record(
 }
 
 /// Sums are merged by reading them: SQLite has no integers of 128 bits.
-fn add_sum(
+pub(super) fn add_sum(
     tx: &Transaction<'_>,
     (device, tenant): (&DeviceId, &TenantId),
     (key, more): (&SumKey, Sum),

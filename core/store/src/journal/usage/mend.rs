@@ -23,9 +23,13 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    fn settled(&self) -> Settled {
+        Settled::of(&self.genesis, &self.settled)
+    }
+
     /// The last record of its chain that is known to have been: acknowledged by the issuer, or remembered.
     fn last(&self) -> Option<Head> {
-        let settled = Settled::of(&self.genesis, &self.settled).cursor;
+        let settled = self.settled().cursor;
         [Some(settled), self.head]
             .into_iter()
             .flatten()
@@ -65,12 +69,13 @@ pub(crate) enum Reached {
     Known,
     /// It was shorter: a record says so, and it goes on behind what is known.
     WasShorter,
-    /// It has another record under a number that is known.
+    /// It has another record under a number that the issuer has: an earlier copy was put back and went on.
     Differs,
 }
 
 impl Journal {
-    /// Where the journal is shorter than what is known of it, an earlier copy was put back: it goes on above.
+    /// Where the journal is shorter than what is known of it, an earlier copy was put back: it goes on above, with what was
+    /// recorded into that copy since.
     pub(crate) fn reach(directory: &Path, known: &Known) -> Result<Reached, UsageError> {
         let Some(last) = known.last() else { return Ok(Reached::Known) };
         let journal = super::open(directory)?;
@@ -79,8 +84,10 @@ impl Journal {
         };
         let Some((chain, tip)) = look(&journal.conn)? else { return Ok(Reached::Known) };
         if tip.head.seq >= last.seq {
-            let found = link_at(&journal.conn, chain, last.seq)?;
-            let is_same = found.is_none_or(|found| found == last.hash);
+            // What the anchor remembers may be of a copy that is gone; what the issuer has is for good.
+            let settled = known.settled().cursor;
+            let found = link_at(&journal.conn, chain, settled.seq)?;
+            let is_same = found.is_none_or(|found| found == settled.hash);
             return Ok(if is_same { Reached::Known } else { Reached::Differs });
         }
         let transaction = begin(&journal, directory)?;
@@ -89,6 +96,7 @@ impl Journal {
         };
         let mut appender = Appender::new(&transaction, chain, tip)?;
         appender.recover(0, Some(last))?;
+        salvage_unsent(&transaction, chain, (&mut appender, known))?;
         appender.finish()?;
         transaction.commit().map_err(JournalFault::from)?;
         Ok(Reached::WasShorter)
@@ -110,14 +118,7 @@ pub(in super::super) fn mend(
     new: &Connection,
     known: Option<&Known>,
 ) -> Result<(), UsageError> {
-    if let Ok((Some(marks), _)) = kept_in(old) {
-        keep_marks(new, &marks).map_err(JournalFault::from)?;
-    }
-    let limit = old.query_row("SELECT bytes_max FROM limits", [], |row| row.get::<_, i64>(0));
-    if let Ok(limit) = limit {
-        let put = new.execute("INSERT INTO limits (one, bytes_max) VALUES (1, ?1)", params![limit]);
-        put.map_err(JournalFault::from)?;
-    }
+    carry_marks(old, new)?;
     let tips = rows::tips(old).unwrap_or_default();
     let readable: Vec<(i64, Tip)> = tips.into_iter().flatten().collect();
     let newest = readable.last().map(|(chain, _)| *chain);
@@ -132,12 +133,64 @@ pub(in super::super) fn mend(
     }
 }
 
+/// The clock's marks and the size: what is not usage.
+fn carry_marks(old: &Connection, new: &Connection) -> Result<(), JournalFault> {
+    if let Ok((Some(marks), _)) = kept_in(old) {
+        keep_marks(new, &marks)?;
+    }
+    let limit = old.query_row("SELECT bytes_max FROM limits", [], |row| row.get::<_, i64>(0));
+    if let Ok(limit) = limit {
+        new.execute("INSERT INTO limits (one, bytes_max) VALUES (1, ?1)", params![limit])?;
+    }
+    Ok(())
+}
+
 /// A device that is activated and whose journal is gone, or whose head is: its chain goes on above everything.
 pub(in super::super) fn lost(new: &Connection, known: &Known) -> Result<(), UsageError> {
     let chain = rows::tip(new)?.map_or(1, |(chain, _)| chain.saturating_add(1));
     let mut appender = Appender::new(new, chain, Tip::begin(known.genesis.clone(), None))?;
     appender.recover(0, known.last())?;
     Ok(appender.finish()?)
+}
+
+/// Fills the place of a journal that is an earlier copy and went on by itself: other chains as they are, and of the one in use
+/// what was recorded after the last that was ever sent. Before that nobody can tell what the issuer has.
+pub(in super::super) fn leave(old: &Connection, new: &Connection, known: &Known) -> Result<(), UsageError> {
+    carry_marks(old, new)?;
+    let mut used = None;
+    for (chain, tip) in rows::tips(old)?.into_iter().flatten() {
+        if tip.genesis == known.genesis {
+            used = Some(chain);
+        } else {
+            Carrying { old, new, known: Some(known) }.over(chain, tip, false)?;
+        }
+    }
+    let Some(chain) = used else { return lost(new, known) };
+    let mut appender = Appender::new(new, chain, Tip::begin(known.genesis.clone(), None))?;
+    appender.recover(0, known.last())?;
+    salvage_unsent(old, chain, (&mut appender, known))?;
+    Ok(appender.finish()?)
+}
+
+/// Records once more what stands at or below the settled number and was recorded after the last that was ever sent.
+fn salvage_unsent(
+    from: &Connection,
+    chain: i64,
+    (appender, known): (&mut Appender<'_>, &Known),
+) -> Result<(), UsageError> {
+    let Settled { cursor, sent_ms, .. } = known.settled();
+    let is_other = link_at(from, chain, cursor.seq)?.is_some_and(|link| link != cursor.hash);
+    each_record(from, chain, 0, |kept| {
+        // In a copy that only lacks something, what is behind the cursor follows it and is sent from where it is.
+        if kept.seq > cursor.seq && !is_other {
+            return Ok(false);
+        }
+        let record = Record::from_bytes(&kept.bytes).ok().filter(|_| kept.is_whole());
+        match record.filter(|record| record.at.est_ms > sent_ms) {
+            Some(record) => appender.salvage(&record).map(|()| true),
+            None => Ok(true),
+        }
+    })
 }
 
 /// The head of the chain in use is what is damaged; its records may be whole.

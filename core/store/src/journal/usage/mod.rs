@@ -16,7 +16,7 @@ mod writer;
 pub use book::{BookFault, ChainSummary, UsageBook, Walked};
 pub(crate) use follow::Bearer;
 pub(crate) use mend::{Known, Reached};
-pub(super) use mend::{check, lost, mend};
+pub(super) use mend::{check, leave, lost, mend};
 pub use outbox::{Backlog, Outbox, Unsent};
 pub use shrink::Shrunk;
 pub(super) use shrink::bytes_max;

@@ -35,6 +35,8 @@ pub struct Unsent {
     pub records: Vec<Vec<u8>>,
     /// Where the chain stands with the last of them.
     pub head: Head,
+    /// When they were read, by the guarded time in milliseconds: whatever is recorded later is not among them.
+    pub read_ms: i64,
 }
 
 /// What is not settled yet.
@@ -61,7 +63,7 @@ impl Journal {
         let chains = unsettled(&look, device, settled)?;
         let mut open = chains.iter().filter(|(_, tip, settled)| tip.head.seq > settled.cursor.seq);
         let oldest = open.next();
-        let batch = oldest.map(|open| batch(&look, open, records_max)).transpose()?;
+        let batch = oldest.map(|open| batch(&look, open, (records_max, at.est_ms))).transpose()?;
         let ends = |(_, tip, _): &Open| batch.as_ref().is_none_or(|batch| batch.head.seq == tip.head.seq);
         let more = open.next().is_some() || oldest.is_some_and(|oldest| !ends(oldest));
         let report = |(number, tip, settled): &(i64, Tip, Settled)| report(&look, *number, tip, settled);
@@ -134,7 +136,7 @@ fn report(conn: &Connection, number: i64, tip: &Tip, settled: &Settled) -> Resul
 fn batch(
     conn: &Connection,
     (number, tip, settled): &Open,
-    records_max: usize,
+    (records_max, read_ms): (usize, i64),
 ) -> Result<Unsent, JournalFault> {
     let found = rows::after(conn, *number, settled.cursor.seq, records_max.min(RECORDS_MAX))?;
     let damaged = |seq: u64| JournalFault::Damaged(format!("record {seq} of usage chain {number}"));
@@ -155,7 +157,7 @@ fn batch(
         }
         records.push(record);
     }
-    Ok(Unsent { genesis: tip.genesis.clone(), records, head: chain.head() })
+    Ok(Unsent { genesis: tip.genesis.clone(), records, head: chain.head(), read_ms })
 }
 
 /// The link of one record of a chain, if it is here under its own number.

@@ -64,8 +64,9 @@ impl Agent {
     /// A batch leaves; what it carries counts as sent from then on.
     fn send(&mut self, device: &Device, records_max: usize) -> Option<Unsent> {
         let batch = self.outbox(device, records_max).unwrap().batch?;
-        let sent = &mut self.settled[0].sent;
-        *sent = (*sent).max(batch.head.seq);
+        let settled = &mut self.settled[0];
+        settled.sent = settled.sent.max(batch.head.seq);
+        settled.sent_ms = settled.sent_ms.max(batch.read_ms);
         Some(batch)
     }
 
@@ -297,12 +298,35 @@ fn an_earlier_copy_that_is_put_back_goes_on_behind_what_is_known() {
     agent.drain(&device, &mut collector);
     assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(23)));
     assert_eq!(device.walk().map(|walked| walked.recoveries), Ok(1));
-    // A copy that went on by itself has other records under the same numbers.
-    device.put(&copy);
-    use_many(&device, 30);
-    let mut known = agent.known();
-    known.settled[0].cursor = Head { seq: 20, hash: [9; 32] };
-    assert_eq!(Journal::reach(&device.directory(), &known), Ok(Reached::Differs));
+}
+
+#[test]
+fn what_hosts_record_into_an_earlier_copy_before_anybody_looks_is_settled_too() {
+    // Into a copy that is still shorter than what is settled by then, and into one that is longer.
+    for (more, expected) in [(4, Reached::WasShorter), (25, Reached::Differs)] {
+        let device = Device::new();
+        let (mut agent, mut collector) = (Agent::new(), Collector::new());
+        use_many(&device, 10);
+        let copy = device.settled();
+        use_many(&device, 10);
+        agent.drain(&device, &mut collector);
+        let read_ms = agent.settled[0].sent_ms;
+        device.put(&copy);
+        while now_ms() <= read_ms {
+            std::thread::yield_now();
+        }
+        use_many(&device, more);
+        assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(expected));
+        if expected == Reached::Differs {
+            Journal::leave(&device.layout(), &agent.known()).unwrap();
+        }
+        assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Known), "once");
+        device.follow(1, "lic-1");
+        use_many(&device, 1);
+        agent.drain(&device, &mut collector);
+        assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(20 + more + 1)));
+        assert_eq!(device.walk().map(|walked| walked.recoveries), Ok(1));
+    }
 }
 
 #[test]

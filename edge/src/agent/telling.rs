@@ -1,0 +1,35 @@
+//! What the agent tells of itself: the status that a verb shows, and the page of a scrape.
+
+use super::Agent;
+use crate::command::Reply;
+use crate::metrics;
+use crate::status::{AgentSeen, BACKLOG_MAX, Sources, StateSeen, status};
+use brink_license::clock::Reading;
+use brink_store::DeviceStore;
+
+impl Agent {
+    pub(super) fn status(&mut self, reading: &Reading) -> Reply {
+        let snapshot = self.look.at(reading);
+        let layout = self.writer.layout();
+        let anchor = self.look.anchor();
+        status(&Sources {
+            issuer: anchor.issuer(),
+            snapshot: &snapshot,
+            refused: self.look.refused(),
+            bundle_exists: layout.bundle().exists(),
+            vault_is_gone: layout.vault_is_gone(),
+            state: self.writer.held().map_or(StateSeen::Absent, StateSeen::Open),
+            health: self.writer.store().map(DeviceStore::health),
+            backlog: self.writer.store().and_then(|store| store.backlog(BACKLOG_MAX).ok()),
+            agent: AgentSeen::Running,
+        })
+    }
+
+    /// The page of a scrape.
+    pub(super) fn measure(&mut self, reading: &Reading) -> String {
+        let snapshot = self.look.at(reading);
+        self.counters.failures_in_a_row = self.schedule.failures;
+        let (look, writer, counters) = (&self.look, &self.writer, &self.counters);
+        metrics::text(&metrics::Sources { snapshot: &snapshot, look, writer, counters })
+    }
+}

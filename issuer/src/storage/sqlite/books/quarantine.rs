@@ -1,0 +1,69 @@
+//! What is in no sum, and how it leaves the quarantine.
+
+use super::super::columns::{column, int};
+use super::super::{devices, note, tenants, usage};
+use super::{moment, record};
+use crate::storage::{QuarantineRow, QuarantineScope, Replay, StorageError};
+use brink_license::UnixSeconds;
+use rusqlite::{Row, Transaction, params};
+
+const QUARANTINE: &str = "SELECT r.*, q.id, q.reason, q.detail, q.at, q.replayed_at
+     FROM usage_quarantine q
+     JOIN usage_records r ON r.device = q.device AND r.epoch = q.epoch AND r.seq = q.seq";
+
+pub(super) fn list(
+    tx: &Transaction<'_>,
+    scope: &QuarantineScope,
+    lifted: bool,
+) -> Result<Vec<QuarantineRow>, StorageError> {
+    let (tenant, device) = match scope {
+        QuarantineScope::Tenant(tenant) => (Some(tenants::row(tx, tenant)?.id.to_string()), None),
+        QuarantineScope::Device(device) => (None, Some(devices::row(tx, device)?.id.to_string())),
+        QuarantineScope::All => (None, None),
+    };
+    let sql = format!(
+        "{QUARANTINE} WHERE (?1 IS NULL OR q.tenant = ?1) AND (?2 IS NULL OR q.device = ?2)
+                 AND (?3 OR q.replayed_at IS NULL)
+               ORDER BY q.id"
+    );
+    let mut statement = tx.prepare(&sql)?;
+    let mut rows = statement.query(params![tenant, device, lifted])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn read(row: &Row<'_>) -> Result<QuarantineRow, StorageError> {
+    let replayed_at = column::<Option<i64>>(row, "replayed_at")?;
+    Ok(QuarantineRow {
+        id: column(row, "id")?,
+        record: record(row)?,
+        reason: column(row, "reason")?,
+        detail: column(row, "detail")?,
+        at: moment(row, "at")?,
+        replayed_at: replayed_at.map(|at| UnixSeconds::new(at.div_euclid(1000))),
+    })
+}
+
+pub(super) fn one(tx: &Transaction<'_>, id: i64) -> Result<Option<QuarantineRow>, StorageError> {
+    let mut statement = tx.prepare_cached(&format!("{QUARANTINE} WHERE q.id = ?1"))?;
+    let mut rows = statement.query([id])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Out of the quarantine and into the sums: once, because only what is still in it is taken.
+pub(super) fn lift(tx: &Transaction<'_>, row: &QuarantineRow, replay: &Replay) -> Result<(), StorageError> {
+    let sql = "UPDATE usage_quarantine SET replayed_at = ?2 WHERE id = ?1 AND replayed_at IS NULL";
+    let at = replay.note.at.as_i64().saturating_mul(1000);
+    if tx.prepare_cached(sql)?.execute(params![row.id, at])? == 0 {
+        return Ok(());
+    }
+    let record = &row.record;
+    let sql = "UPDATE usage_records SET quarantined = 0 WHERE device = ?1 AND epoch = ?2 AND seq = ?3";
+    tx.prepare_cached(sql)?.execute(params![record.device.as_str(), record.epoch, int(record.seq)])?;
+    let whose = (&record.device, &record.tenant);
+    replay.sums.iter().try_for_each(|(key, sum)| usage::add_sum(tx, whose, (key, *sum)))?;
+    note(tx, &replay.note)
+}

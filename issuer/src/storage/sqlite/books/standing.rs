@@ -1,0 +1,130 @@
+//! What sums of a period may lack: losses, quarantine, and what devices have not sent yet.
+
+use super::super::columns::{column, parsed, uint, uint32};
+use super::{moment, quarantine};
+use crate::storage::{ChainStanding, Lacks, LossRow, QuarantineRow, QuarantineScope, StorageError, SumScope};
+use brink_license::usage::{Entry, QUARTER_MS, Record, quarter_of};
+use brink_license::{DeviceId, UnixSeconds};
+use rusqlite::{Row, Transaction, params};
+
+pub(super) fn of(
+    tx: &Transaction<'_>,
+    scope: &SumScope,
+    heard_since: UnixSeconds,
+) -> Result<Lacks, StorageError> {
+    let aside = match &scope.device {
+        Some(device) => quarantine::list(tx, &QuarantineScope::Device(device.clone()), false)?,
+        None => quarantine::list(tx, &QuarantineScope::Tenant(scope.tenant.clone()), false)?,
+    };
+    Ok(Lacks {
+        chains: chains(tx, scope, heard_since)?,
+        losses: losses(tx, scope)?,
+        quarantined: aside.into_iter().filter(|row| may_lie_in(row, scope)).collect(),
+        unheard: unheard(tx, scope)?,
+    })
+}
+
+/// A device that was taken out of service before the period has nothing to tell of it.
+fn chains(
+    tx: &Transaction<'_>,
+    scope: &SumScope,
+    heard_since: UnixSeconds,
+) -> Result<Vec<ChainStanding>, StorageError> {
+    let sql = "SELECT c.*, (d.retired_at IS NULL OR d.retired_at >= ?4) AND c.received_at < ?3
+                        AND c.epoch = (SELECT max(epoch) FROM usage_cursors n WHERE n.device = c.device) AS silent
+               FROM usage_cursors c JOIN devices d ON d.id = c.device
+               WHERE c.tenant = ?1 AND (?2 IS NULL OR c.device = ?2)
+               ORDER BY c.device, c.epoch";
+    let mut statement = tx.prepare(sql)?;
+    let device = scope.device.as_ref().map(DeviceId::as_str);
+    let begun = scope.quarters.start.saturating_mul(QUARTER_MS / 1000);
+    let since = heard_since.as_i64().saturating_mul(1000);
+    let mut rows = statement.query(params![scope.tenant.as_str(), device, since, begun])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let chain = ChainStanding {
+            device: parsed(row, "device")?,
+            epoch: uint32(row, "epoch")?,
+            seq: uint(row, "seq")?,
+            reported_seq: uint(row, "reported_seq")?,
+            received_at: moment(row, "received_at")?,
+            forked: column::<Option<i64>>(row, "forked_at")?.is_some(),
+            silent: column(row, "silent")?,
+        };
+        if chain.forked || chain.silent || chain.reported_seq > chain.seq {
+            found.push(chain);
+        }
+    }
+    Ok(found)
+}
+
+/// A loss has no date of its own: it lies between the record before and the one behind, or where there is none behind,
+/// before it became known.
+fn losses(tx: &Transaction<'_>, scope: &SumScope) -> Result<Vec<LossRow>, StorageError> {
+    let sql = "SELECT l.*,
+                 (SELECT event_ms FROM usage_records r WHERE r.device = l.device AND r.epoch = l.epoch
+                    AND r.seq < l.from_seq ORDER BY r.seq DESC LIMIT 1) AS after_ms,
+                 coalesce((SELECT event_ms FROM usage_records r WHERE r.device = l.device AND r.epoch = l.epoch
+                    AND r.seq > l.to_seq ORDER BY r.seq LIMIT 1), l.at) AS before_ms
+               FROM usage_losses l
+               WHERE l.tenant = ?1 AND (?2 IS NULL OR l.device = ?2)
+               ORDER BY l.device, l.epoch, l.from_seq";
+    let mut statement = tx.prepare(sql)?;
+    let mut rows =
+        statement.query(params![scope.tenant.as_str(), scope.device.as_ref().map(DeviceId::as_str)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let after = column::<Option<i64>>(row, "after_ms")?.map_or(i64::MIN, quarter_of);
+        let before = quarter_of(column(row, "before_ms")?);
+        if after < scope.quarters.end && before >= scope.quarters.start {
+            found.push(loss(row)?);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn loss(row: &Row<'_>) -> Result<LossRow, StorageError> {
+    Ok(LossRow {
+        device: parsed(row, "device")?,
+        epoch: uint32(row, "epoch")?,
+        from_seq: uint(row, "from_seq")?,
+        to_seq: uint(row, "to_seq")?,
+        reason: column(row, "reason")?,
+        at: moment(row, "at")?,
+    })
+}
+
+/// Sums reach over many quarters, and what cannot be read might be of any meter.
+fn may_lie_in(row: &QuarantineRow, scope: &SumScope) -> bool {
+    let at = quarter_of(row.record.event_ms);
+    let is_of = |meter| scope.meter.as_ref().is_none_or(|wanted| wanted == meter);
+    if row.record.tenant != scope.tenant {
+        return false;
+    }
+    match Record::from_bytes(&row.record.bytes).map(|record| record.entry) {
+        Ok(Entry::Fold(fold)) => {
+            fold.named().any(|(meter, sum)| is_of(meter) && scope.quarters.contains(&sum.quarter))
+        }
+        Ok(Entry::Usage(usage)) => is_of(&usage.meter) && scope.quarters.contains(&at),
+        Ok(Entry::Recover(_) | Entry::Close) => false,
+        Err(_) => scope.quarters.contains(&at),
+    }
+}
+
+fn unheard(tx: &Transaction<'_>, scope: &SumScope) -> Result<Vec<DeviceId>, StorageError> {
+    let sql = "SELECT id FROM devices d
+               WHERE d.tenant = ?1 AND (?2 IS NULL OR d.id = ?2) AND d.status <> 'pending'
+                 AND (d.retired_at IS NULL OR d.retired_at >= ?3) AND d.activated_at < ?4
+                 AND NOT EXISTS (SELECT 1 FROM usage_cursors c WHERE c.device = d.id)
+               ORDER BY id";
+    let mut statement = tx.prepare(sql)?;
+    let second = |quarter: i64| quarter.saturating_mul(QUARTER_MS / 1000);
+    let device = scope.device.as_ref().map(DeviceId::as_str);
+    let (from, to) = (second(scope.quarters.start), second(scope.quarters.end));
+    let mut rows = statement.query(params![scope.tenant.as_str(), device, from, to])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(parsed(row, "id")?);
+    }
+    Ok(found)
+}
