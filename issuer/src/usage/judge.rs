@@ -300,11 +300,22 @@ impl Case<'_> {
             }
         };
         match outcome {
-            Outcome::Taken(_) | Outcome::Gap => true,
+            Outcome::Taken(_) => true,
+            Outcome::Gap => self.is_gap_ours(),
             Outcome::None => is_settled(),
             Outcome::Fork(fork) => fork.epoch != current && is_settled(),
             Outcome::Bad(_) => false,
         }
+    }
+
+    /// Whether the batch begins behind the cursor because the database was put back. A device that was told no more than is
+    /// on record begins there.
+    fn is_gap_ours(&self) -> bool {
+        let batch = self.reading.and_then(|reading| reading.batch.as_ref());
+        let cursor = batch.and_then(|batch| self.cursors.get(&batch.epoch));
+        let has_lost =
+            |cursor: &CursorRow| cursor.acknowledged.is_some_and(|told| told.seq > cursor.head.seq);
+        self.restored || cursor.is_some_and(has_lost)
     }
 
     /// Where a chain stands from now on; one that is not on record has not begun.
