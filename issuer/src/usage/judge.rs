@@ -8,12 +8,17 @@ use super::reading::{ReadBatch, Reading};
 use crate::answer::Answering;
 use crate::request::Proven;
 use crate::restored;
-use crate::storage::{ChainView, CursorRow, DeviceView, Evidence, NewBatch, NewFork, NewLoss, NewUsage};
+use crate::storage::{
+    ChainView, CursorRow, DeviceView, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewUsage,
+};
 use brink_license::token::{BatchVerdict, Cursor, ReceiptUsage};
 use brink_license::usage::{ChainReport, Genesis, Head};
 use brink_license::{Kid, UnixSeconds};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// The reason of a reaction to numbers that a device has lost.
+const LOST: &str = "USAGE_LOST";
 
 /// What came of it.
 pub(crate) struct Judged {
@@ -24,11 +29,19 @@ pub(crate) struct Judged {
     /// What is recorded; the evidence still lacks its receipt.
     pub(crate) usage: NewUsage,
     /// What the audit says.
-    pub(crate) notes: Vec<(&'static str, Value)>,
+    pub(crate) notes: Vec<Noted>,
     /// Why the batch does not verify, in words.
     pub(crate) refused: Option<String>,
     /// Whether the chain of the activation that runs contradicts itself, and nobody knew.
     pub(crate) forks: bool,
+}
+
+/// What the audit says of usage.
+pub(crate) struct Noted {
+    pub(crate) action: &'static str,
+    pub(crate) detail: Value,
+    /// The reason that it is said once a day, where nothing but the device vouches for it.
+    pub(crate) quiet: Option<&'static str>,
 }
 
 /// What became of a batch.
@@ -85,7 +98,7 @@ struct Case<'a> {
     received_ms: i64,
     /// The chains whose key is the one on record, as they are from now on.
     cursors: BTreeMap<u32, CursorRow>,
-    notes: Vec<(&'static str, Value)>,
+    notes: Vec<Noted>,
 }
 
 impl Case<'_> {
@@ -146,7 +159,7 @@ impl Case<'_> {
             cursor.acknowledged = Some(Head { seq: told.seq, hash: told.hash });
             let detail =
                 json!({ "epoch": told.epoch, "acknowledged": told.seq, "on_record": cursor.head.seq });
-            self.notes.push(("usage.restored", detail));
+            self.notes.push(Noted { action: "usage.restored", detail, quiet: None });
         }
     }
 
@@ -249,7 +262,7 @@ impl Case<'_> {
                     let detail = json!({
                         "epoch": fork.epoch, "seq": fork.seq, "detail": fork.detail, "checkpoint": fork.other,
                     });
-                    self.notes.push(("usage.fork", detail));
+                    self.notes.push(Noted { action: "usage.fork", detail, quiet: None });
                     judged.usage.fork = Some(fork);
                 }
             }
@@ -287,11 +300,22 @@ impl Case<'_> {
             }
         };
         match outcome {
-            Outcome::Taken(_) | Outcome::Gap => true,
+            Outcome::Taken(_) => true,
+            Outcome::Gap => self.is_gap_ours(),
             Outcome::None => is_settled(),
             Outcome::Fork(fork) => fork.epoch != current && is_settled(),
             Outcome::Bad(_) => false,
         }
+    }
+
+    /// Whether the batch begins behind the cursor because the database was put back. A device that was told no more than is
+    /// on record begins there.
+    fn is_gap_ours(&self) -> bool {
+        let batch = self.reading.and_then(|reading| reading.batch.as_ref());
+        let cursor = batch.and_then(|batch| self.cursors.get(&batch.epoch));
+        let has_lost =
+            |cursor: &CursorRow| cursor.acknowledged.is_some_and(|told| told.seq > cursor.head.seq);
+        self.restored || cursor.is_some_and(has_lost)
     }
 
     /// Where a chain stands from now on; one that is not on record has not begun.
@@ -307,12 +331,16 @@ impl Case<'_> {
 }
 
 /// One line for all losses of a batch: each stands in the ledger of its own.
-fn of_losses(batch: &NewBatch) -> Option<(&'static str, Value)> {
+fn of_losses(batch: &NewBatch) -> Option<Noted> {
     let (first, count) = (batch.losses.first()?, batch.losses.len());
     let numbers: u64 = batch.losses.iter().map(|loss| loss.to - loss.from + 1).sum();
     let detail = json!({
         "epoch": batch.epoch, "losses": count, "numbers": numbers, "from": first.from, "to": first.to,
         "reason": first.reason,
     });
-    Some(("usage.lost", detail))
+    let quiet = match first.reason {
+        LossReason::Recovered => Some(LOST),
+        LossReason::Restored => None,
+    };
+    Some(Noted { action: "usage.lost", detail, quiet })
 }

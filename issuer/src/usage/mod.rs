@@ -19,6 +19,7 @@ use crate::suspicion;
 use serde_json::json;
 
 pub(crate) use book::{Part, parts};
+use judge::Noted;
 pub(crate) use judge::{Judged, judge};
 pub(crate) use reading::{Reading, read};
 pub use recount::{Disagreement, recount};
@@ -41,9 +42,13 @@ pub(crate) fn settle(
     if let Some(batch) = &mut usage.batch {
         batch.evidence.receipt = receipt.unwrap_or_default();
     }
-    for (action, detail) in notes {
-        tracing::warn!(device = %view.device.id, action, %detail, "usage");
-        posting.notes.push(answering.note(view, action, detail));
+    for Noted { action, detail, quiet } in notes {
+        tracing::warn!(device = %view.device.id, action, "usage is not as it should be");
+        let reaction = quiet.map(|reason| reaction(view, reason, proven, answering.now));
+        if !matches!(reaction, Some(None)) {
+            posting.notes.push(answering.note(view, action, detail));
+            posting.reactions.extend(reaction.flatten());
+        }
     }
     if let Some(why) = refused {
         tracing::warn!(device = %view.device.id, why, "a batch of usage is refused");

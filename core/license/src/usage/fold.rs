@@ -218,7 +218,7 @@ mod tests {
                     let resource = ResourceId::parse(&format!("cam-{resource}")).ok();
                     Entry::Usage(Usage { resource, ..usage })
                 }
-                other => other,
+                other @ (Entry::Recover(_) | Entry::Close | Entry::Fold(_)) => other,
             };
             let mut next = record(chain.head().seq + 1, entry, chain.head().hash);
             next.at.est_ms = at;

@@ -1,7 +1,7 @@
 //! Batches that arrive as they should.
 
 use super::{agrees, number, recorded, sums, texts};
-use crate::testkit::Bench;
+use crate::testkit::{Bench, DAY};
 use brink_license::exchange::RequestKind;
 use brink_license::token::BatchVerdict;
 
@@ -164,4 +164,21 @@ fn without_a_restoration_nothing_is_passed_over_because_the_device_says_it_is_go
         assert_eq!((edge.told().batch, edge.told().cursors[0].seq), (BatchVerdict::Gap, 0));
     }
     assert_eq!(number(&bench, "SELECT count(*) FROM usage_losses"), 0);
+}
+
+#[test]
+fn a_gap_that_a_restoration_made_keeps_no_licence_from_being_renewed() {
+    let mut bench = Bench::with(10, &[]);
+    let mut edge = bench.metering();
+    let backup = bench.backup();
+    edge.journal().record("api_call", "cam", 1000);
+    edge.exchange(&bench.issuer).unwrap();
+    bench.pass_with(&mut edge, 4 * DAY);
+    bench.put_back(&backup);
+    edge.journal().record("api_call", "cam", 1000);
+    assert!(edge.exchange(&bench.issuer).unwrap());
+    assert_eq!(edge.told().batch, BatchVerdict::Gap);
+    bench.pass_with(&mut edge, 4 * DAY);
+    assert!(edge.exchange(&bench.issuer).unwrap());
+    assert_eq!((edge.told().batch, edge.told().cursors[0].seq), (BatchVerdict::Taken, 2));
 }

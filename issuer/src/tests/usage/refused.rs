@@ -7,7 +7,7 @@ use crate::storage::{ClonePolicy, DeviceStatus};
 use crate::testkit::{Bench, DAY, Edge, Journal, TENANT, names};
 use brink_license::Kid;
 use brink_license::token::{BatchVerdict, LicenceStanding};
-use brink_license::usage::{Entry, Head, Recovery, UsageSection};
+use brink_license::usage::{Entry, Head, RECORDS_MAX, Recovery, UsageSection, hash_of};
 use brink_signing::Signer;
 
 /// A device with ten records, of which six are on record.
@@ -334,6 +334,50 @@ fn a_number_that_no_receipt_could_say_is_refused() {
 }
 
 #[test]
+fn a_batch_has_at_most_four_mebibytes_and_ten_thousand_records() {
+    let bench = Bench::with(10, &[]);
+    let mut edge = begun(&bench);
+    let records = vec![vec![2; 256 * 1024]; 17];
+    let head = Head { seq: 23, hash: hash_of(&records[0]) };
+    let said = saying(&mut edge, records, head);
+    assert_eq!(sent(&bench, &mut edge, said), BatchVerdict::Bad);
+    // Of a later version, and so set aside, but no more than there may be.
+    let records = vec![vec![2; 256 * 1024]; 16];
+    let head = Head { seq: 22, hash: hash_of(&records[0]) };
+    let said = saying(&mut edge, records, head);
+    assert_eq!(sent(&bench, &mut edge, said), BatchVerdict::Taken);
+    assert_eq!(edge.told().quarantined, 16);
+
+    let bench = Bench::with(10, &[]);
+    let mut edge = bench.metering();
+    edge.journal().batch_max = RECORDS_MAX;
+    for use_ in 0..RECORDS_MAX as u64 {
+        edge.journal().record("tea", &format!("cam-{}", use_ % 100), use_);
+    }
+    edge.exchange(&bench.issuer).unwrap();
+    assert_eq!((edge.told().batch, edge.told().cursors[0].seq), (BatchVerdict::Taken, RECORDS_MAX as u64));
+    assert_eq!(sums(&bench), recorded(&edge));
+}
+
+#[test]
+fn losses_fill_their_ledger_and_not_the_audit() {
+    let bench = Bench::with(10, &[]);
+    let mut edge = begun(&bench);
+    for _ in 0..5 {
+        edge.journal().record("tea", "", 1);
+        edge.journal().damage(1);
+        edge.exchange(&bench.issuer).unwrap();
+        assert_eq!(edge.told().batch, BatchVerdict::Taken);
+    }
+    assert_eq!(number(&bench, "SELECT count(*) FROM usage_losses"), 5);
+    assert_eq!(audit(&bench, "usage.lost").len(), 1);
+    bench.pass(DAY);
+    edge.journal().damage(0);
+    edge.exchange(&bench.issuer).unwrap();
+    assert_eq!(audit(&bench, "usage.lost").len(), 2, "another day is worth another line");
+}
+
+#[test]
 fn a_licence_is_not_renewed_while_usage_is_kept_back() {
     let bench = Bench::with(10, &[]);
     let mut edge = begun(&bench);
@@ -360,11 +404,10 @@ fn a_licence_is_not_renewed_while_usage_is_kept_back() {
     edge.usage = Some(said);
     assert!(edge.exchange(&bench.issuer).unwrap());
     bench.pass_with(&mut edge, 4 * DAY);
-    // And a gap keeps back nothing.
+    // A gap that no restoration of ours explains.
     let (records, head) = next(&mut edge);
     let said = saying(&mut edge, records[1..].to_vec(), head);
-    assert_eq!(sent_renewed(&bench, &mut edge, said), (BatchVerdict::Gap, true));
-    bench.pass_with(&mut edge, 4 * DAY);
+    assert_eq!(sent_renewed(&bench, &mut edge, said), (BatchVerdict::Gap, false));
     assert!(edge.exchange(&bench.issuer).unwrap());
     assert_eq!(sums(&bench), recorded(&edge));
 }
