@@ -1,12 +1,17 @@
 -- Up to where each chain of usage is settled, as receipts say, and up to where it was ever sent: what may be on record at
 -- the issuer already is never changed here.
 CREATE TABLE settled (
-    epoch INTEGER NOT NULL,
-    jkt   BLOB NOT NULL CHECK (length(jkt) = 32),
-    seq   INTEGER NOT NULL CHECK (seq >= 0),
-    hash  BLOB NOT NULL CHECK (length(hash) = 32),
-    sent  INTEGER NOT NULL CHECK (sent >= 0),
-    -- When that was read, by the guarded time in milliseconds: what was recorded later was never sent.
-    sent_ms INTEGER NOT NULL,
+    epoch   INTEGER NOT NULL,
+    jkt     BLOB NOT NULL CHECK (length(jkt) = 32),
+    seq     INTEGER NOT NULL CHECK (seq >= 0),
+    hash    BLOB NOT NULL CHECK (length(hash) = 32),
+    sent    INTEGER NOT NULL CHECK (sent >= 0),
+    -- When that was read, by every clock: what was recorded later was never sent. All of them, or nothing was sent yet.
+    boot_id     TEXT,
+    boottime_ms INTEGER,
+    wall_ms     INTEGER,
+    est_ms      INTEGER,
+    -- The issuer has other records under its numbers, and takes no more of it.
+    forked  INTEGER NOT NULL CHECK (forked IN (0, 1)),
     PRIMARY KEY (epoch, jkt)
 ) STRICT, WITHOUT ROWID;

@@ -45,7 +45,10 @@ fn main() {
 
     let (server, url) = issuer.serve();
     let begun = Instant::now();
-    let said = device.run(&["exchange", "--issuer", &url, "--json"]).ok().json();
+    // Longer than any verb of a test may take.
+    let ran = device.command(&["exchange", "--issuer", &url, "--json"]).output().expect("the verb runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("one document");
     let took = begun.elapsed().as_secs_f64();
     let exchanges = said["exchanges"].as_u64().unwrap_or(1);
     println!(

@@ -122,11 +122,7 @@ impl DeviceStore {
     pub fn store_pending(&mut self, pending: Pending, carried: Option<&Unsent>) -> Result<(), StoreError> {
         let sent = carried.map(|carried| {
             let settled = Settled::of(&carried.genesis, &self.held.settled);
-            Settled {
-                sent: settled.sent.max(carried.head.seq),
-                sent_ms: settled.sent_ms.max(carried.read_ms),
-                ..settled
-            }
+            Settled { sent: settled.sent.max(carried.head.seq), read_at: Some(carried.read_at), ..settled }
         });
         self.state.store_pending(&pending, sent.as_ref())?;
         reached(Point::PendingStored);

@@ -6,7 +6,7 @@ use crate::journal::{Backlog, Bearer, Journal, JournalFault, Known, Outbox, Reac
 use crate::state::Settled;
 use brink_license::clock::{BootId, Reading};
 use brink_license::exchange::{ExchangeRequest, RequestBody};
-use brink_license::token::{Cursor, VerifiedLicence, VerifiedReceipt};
+use brink_license::token::{BatchVerdict, Cursor, VerifiedLicence, VerifiedReceipt};
 use brink_license::usage::{ChainReport, Genesis, Head, UsageSection};
 
 /// Hosts cannot mend a journal, and record nothing until somebody does.
@@ -144,23 +144,30 @@ impl DeviceStore {
     /// How far the answer to the pending request settles its chains.
     pub(super) fn settled_by(&self, receipt: Option<&VerifiedReceipt>) -> Vec<Settled> {
         let usage = receipt.and_then(|receipt| receipt.claims().usage.as_ref());
-        let Some(usage) = usage else { return Vec::new() };
-        let chains =
-            self.held.pending.as_ref().and_then(|pending| reported(&pending.bytes)).unwrap_or_default();
+        let sent = self.held.pending.as_ref().and_then(|pending| reported(&pending.bytes));
+        let (Some(usage), Some(UsageSection { chains, batch, .. })) = (usage, sent) else {
+            return Vec::new();
+        };
+        let batch = batch.map(|batch| batch.epoch);
         let pairs = chains.iter().zip(&usage.cursors).filter(|(chain, cursor)| chain.epoch == cursor.epoch);
         let settled = |(chain, cursor): (&ChainReport, &Cursor)| {
             let known = self.held.settled.iter().find(|of| of.epoch == chain.epoch && of.jkt == chain.jkt);
-            let (sent, sent_ms) = known.map_or((0, i64::MIN), |known| (known.sent, known.sent_ms));
             let cursor = Head { seq: cursor.seq, hash: cursor.hash };
-            Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent, sent_ms }
+            let begun =
+                Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent: 0, read_at: None, forked: false };
+            let known = known.copied().unwrap_or(begun);
+            // What is acknowledged again was put right: an issuer whose database was put back has forgotten the fork.
+            let goes_on = cursor.seq > known.cursor.seq;
+            let is_fork = usage.batch == BatchVerdict::Fork && batch == Some(chain.epoch);
+            Settled { cursor, forked: is_fork || (known.forked && !goes_on), ..known }
         };
         pairs.map(settled).collect()
     }
 }
 
-/// The chains that a request of ours reports.
-fn reported(request: &[u8]) -> Option<Vec<ChainReport>> {
+/// What a request of ours says of usage.
+fn reported(request: &[u8]) -> Option<UsageSection> {
     let request = ExchangeRequest::decode(request).ok()?;
     let body = RequestBody::decode(&request.body).ok()?;
-    Some(UsageSection::read(&body.sections).ok()??.chains)
+    UsageSection::read(&body.sections).ok()?
 }

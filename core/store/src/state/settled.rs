@@ -3,8 +3,9 @@
 use super::as_i64;
 use super::fault::{Damage, Fault};
 use super::rows::uint;
-use brink_license::usage::{Genesis, Head};
-use rusqlite::{Connection, Transaction, params};
+use brink_license::clock::BootId;
+use brink_license::usage::{Genesis, Head, Moment};
+use rusqlite::{Connection, Row, Transaction, params};
 
 /// How far one chain is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +18,10 @@ pub struct Settled {
     pub cursor: Head,
     /// The highest number that was ever sent.
     pub sent: u64,
-    /// When the last of what was sent was read from the journal, by the guarded time in milliseconds.
-    pub sent_ms: i64,
+    /// When the last of what was sent was read from the journal; `None` before the first.
+    pub read_at: Option<Moment>,
+    /// The issuer has other records under its numbers, and takes no more of it.
+    pub forked: bool,
 }
 
 impl Settled {
@@ -26,7 +29,7 @@ impl Settled {
     #[must_use]
     pub fn none(genesis: &Genesis) -> Self {
         let cursor = Head { seq: 0, hash: genesis.prev() };
-        Self { epoch: genesis.epoch, jkt: genesis.jkt, cursor, sent: 0, sent_ms: i64::MIN }
+        Self { epoch: genesis.epoch, jkt: genesis.jkt, cursor, sent: 0, read_at: None, forked: false }
     }
 
     /// Of one of these chains.
@@ -35,23 +38,44 @@ impl Settled {
         let found = all.iter().find(|known| known.epoch == genesis.epoch && known.jkt == genesis.jkt);
         found.copied().unwrap_or_else(|| Self::none(genesis))
     }
+
+    /// Whether what was recorded at this moment was recorded after everything that was ever sent. Within a boot nothing
+    /// disturbs its own clock; from one boot to the next the guarded time does not go back.
+    #[must_use]
+    pub fn is_before(&self, at: &Moment) -> bool {
+        self.read_at.is_none_or(|read| {
+            if read.boot == at.boot { at.boottime_ms > read.boottime_ms } else { at.est_ms > read.est_ms }
+        })
+    }
 }
 
 pub(super) fn write(transaction: &Transaction<'_>, settled: &Settled) -> Result<(), Fault> {
-    let Settled { epoch, jkt, cursor, sent, sent_ms } = settled;
+    let Settled { epoch, jkt, cursor, sent, read_at, forked } = settled;
     transaction.execute(
-        "INSERT INTO settled (epoch, jkt, seq, hash, sent, sent_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (epoch, jkt) DO UPDATE
-         SET seq = excluded.seq, hash = excluded.hash, sent = max(sent, excluded.sent),
-             sent_ms = max(sent_ms, excluded.sent_ms)",
-        params![epoch, jkt, as_i64(cursor.seq), cursor.hash, as_i64(*sent), sent_ms],
+        "INSERT OR REPLACE INTO settled
+           (epoch, jkt, seq, hash, sent, boot_id, boottime_ms, wall_ms, est_ms, forked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            epoch,
+            jkt,
+            as_i64(cursor.seq),
+            cursor.hash,
+            as_i64(*sent),
+            read_at.map(|at| at.boot.to_string()),
+            read_at.map(|at| at.boottime_ms),
+            read_at.map(|at| at.wall_ms),
+            read_at.map(|at| at.est_ms),
+            forked,
+        ],
     )?;
     Ok(())
 }
 
 pub(super) fn read(conn: &Connection) -> Result<Vec<Settled>, Fault> {
-    let mut statement =
-        conn.prepare("SELECT epoch, seq, sent, jkt, hash, sent_ms FROM settled ORDER BY epoch, jkt")?;
+    let mut statement = conn.prepare(
+        "SELECT epoch, seq, sent, jkt, hash, boot_id, boottime_ms, wall_ms, est_ms, forked FROM settled
+         ORDER BY epoch, jkt",
+    )?;
     let mut rows = statement.query([])?;
     let mut settled = Vec::new();
     while let Some(row) = rows.next()? {
@@ -60,8 +84,20 @@ pub(super) fn read(conn: &Connection) -> Result<Vec<Settled>, Fault> {
             jkt: row.get(3)?,
             cursor: Head { seq: uint(row, 1)?, hash: row.get(4)? },
             sent: uint(row, 2)?,
-            sent_ms: row.get(5)?,
+            read_at: read_at(row)?,
+            forked: row.get(9)?,
         });
     }
     Ok(settled)
+}
+
+fn read_at(row: &Row<'_>) -> Result<Option<Moment>, Fault> {
+    match (row.get::<_, Option<String>>(5)?, row.get(6)?, row.get(7)?, row.get(8)?) {
+        (Some(boot), Some(boottime_ms), Some(wall_ms), Some(est_ms)) => {
+            let boot = BootId::parse(&boot).ok_or(Damage("settled boot_id"))?;
+            Ok(Some(Moment { boot, boottime_ms, wall_ms, est_ms }))
+        }
+        (None, None, None, None) => Ok(None),
+        (_, _, _, _) => Err(Damage("settled moment").into()),
+    }
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::Documents;
 use crate::test_issuer::{TestIssuer, TestKey, at};
 use brink_license::clock::{BootId, Reading};
-use brink_license::usage::Head;
+use brink_license::usage::{Head, Moment};
 use std::os::unix::fs::PermissionsExt;
 
 fn jkt() -> Kid {
@@ -42,8 +42,20 @@ fn marks(seq: u64) -> AcceptedMarks {
     AcceptedMarks { licence: Some(licence), keyset: Some(mark), receipt: Some(mark) }
 }
 
+fn moment() -> Moment {
+    let boot = BootId::parse("00000000-0000-4000-8000-000000000001").unwrap();
+    Moment { boot, boottime_ms: 1, wall_ms: 2, est_ms: 3 }
+}
+
 fn settled(seq: u64) -> Settled {
-    Settled { epoch: 1, jkt: [6; 32], cursor: Head { seq, hash: [seq as u8; 32] }, sent: 0, sent_ms: 5 }
+    Settled {
+        epoch: 1,
+        jkt: [6; 32],
+        cursor: Head { seq, hash: [seq as u8; 32] },
+        sent: 0,
+        read_at: None,
+        forked: false,
+    }
 }
 
 fn accept(state: &mut StateDb, ctr: u64) -> Result<(), StoreError> {
@@ -68,7 +80,9 @@ fn filled() -> (tempfile::TempDir, PathBuf, Held) {
     let mut state = StateDb::open(&path).unwrap();
     state.store_pending(&pending(1), None).unwrap();
     accept(&mut state, 1).unwrap();
-    state.store_pending(&pending(2), Some(&Settled { sent: 9, ..settled(1) })).unwrap();
+    state
+        .store_pending(&pending(2), Some(&Settled { sent: 9, read_at: Some(moment()), ..settled(1) }))
+        .unwrap();
     state.set_issuer_url("https://issuer.example").unwrap();
     state.record_refusal(&Refused { at: at(1), code: "ROLLBACK".into(), what: "older".into() }).unwrap();
     let held = state.held().unwrap();

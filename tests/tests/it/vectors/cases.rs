@@ -9,7 +9,7 @@ use crate::tidy::{root, rust_files, test_exists};
 const LAST: u64 = 105;
 
 /// Cases that are not, or not only, a matter of one document's bytes, with the tests that have them.
-const ELSEWHERE: [(u64, &str); 78] = [
+const ELSEWHERE: [(u64, &str); 85] = [
     (27, "vectors::flips::every_flipped_bit_of_a_token_is_refused"),
     (30, "vectors::wycheproof::strict_verification_agrees_with_wycheproof"),
     (33, "gate::a_revoked_key_takes_the_stored_licence_with_it_and_the_next_keys_licence_is_taken"),
@@ -72,6 +72,14 @@ const ELSEWHERE: [(u64, &str); 78] = [
     (84, "usage::record::a_record_has_one_form_of_bytes"),
     (87, "journal::usage::a_total_that_would_overflow_is_refused_and_its_neighbours_are_not"),
     (87, "usage::quantity::what_is_written_is_read_again_and_sums_are_exact"),
+    // Usage that reaches the issuer.
+    (83, "refused::records_that_were_edited_removed_moved_or_repeated_are_no_chain"),
+    (85, "refused::a_gap_is_told_and_heals_by_itself"),
+    (86, "refused::a_fork_is_evidence_and_the_tenants_policy_says_what_follows"),
+    (87, "aside::totals_that_do_not_continue_are_set_aside_once"),
+    (88, "flows::the_same_request_is_not_booked_twice_and_a_lost_answer_books_nothing_twice_either"),
+    (91, "refused::a_checkpoint_of_another_key_device_issuer_activation_digest_or_end_is_refused"),
+    (92, "aside::a_record_far_in_the_future_is_booked_now_and_drags_nothing_along"),
     // Clones. Two requests with one counter are the fork that there is without a usage journal.
     (86, "clones::a_counter_with_another_body_is_a_copys_and_both_boots_and_proofs_are_kept"),
     (86, "exchange::two_copies_of_a_disk_are_found_out_and_the_proof_is_kept"),
@@ -106,8 +114,6 @@ const ELSEWHERE: [(u64, &str); 78] = [
 /// A room of the house that is not built yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Room {
-    /// Records of usage that reach the issuer.
-    Settlement,
     /// What an admin asks over HTTP.
     AdminApi,
 }
@@ -117,7 +123,6 @@ impl Room {
     /// it, and the few that are there without the room.
     fn signs(self) -> (&'static str, &'static str, usize) {
         match self {
-            Room::Settlement => ("migrations/issuer/sqlite", "CREATE TABLE usage", 0),
             // Devices activate and exchange, and somebody may ask for its health.
             Room::AdminApi => ("issuer/src/http", ".route(", 3),
         }
@@ -134,11 +139,7 @@ impl Room {
 }
 
 /// Cases that nothing can be asked about yet, with the room that they wait for and why.
-const NOT_YET: [(u64, Room, &str); 10] = [
-    (85, Room::Settlement, "a gap wants numbered uploads"),
-    (88, Room::Settlement, "an upload that was accepted wants uploads; 99 has repeated requests"),
-    (91, Room::Settlement, "a checkpoint is the head of the journal, signed"),
-    (92, Room::Settlement, "records whose time the issuer judges"),
+const NOT_YET: [(u64, Room, &str); 6] = [
     (93, Room::AdminApi, "scopes and tenants of a caller; devices prove themselves by their keys"),
     (94, Room::AdminApi, "a device credential on an admin's route"),
     (95, Room::AdminApi, "bodies of JSON and gzip; the devices' paths have their own bounds"),

@@ -187,7 +187,8 @@ fn salvage_unsent(
     chain: i64,
     (appender, known): (&mut Appender<'_>, &Known),
 ) -> Result<(), UsageError> {
-    let Settled { cursor, sent_ms, .. } = known.settled();
+    let settled = known.settled();
+    let cursor = settled.cursor;
     let is_other = link_at(from, chain, cursor.seq)?.is_some_and(|link| link != cursor.hash);
     each_record(from, chain, 0, |kept| {
         // In a copy that only lacks something, what is behind the cursor follows it and is sent from where it is.
@@ -195,7 +196,7 @@ fn salvage_unsent(
             return Ok(false);
         }
         let record = Record::from_bytes(&kept.bytes).ok().filter(|_| kept.is_whole());
-        match record.filter(|record| record.at.est_ms > sent_ms) {
+        match record.filter(|record| settled.is_before(&record.at)) {
             Some(record) => appender.salvage(&record).map(|()| true),
             None => Ok(true),
         }

@@ -35,8 +35,8 @@ pub struct Unsent {
     pub records: Vec<Vec<u8>>,
     /// Where the chain stands with the last of them.
     pub head: Head,
-    /// When they were read, by the guarded time in milliseconds: whatever is recorded later is not among them.
-    pub read_ms: i64,
+    /// When they were read: whatever is recorded later is not among them.
+    pub read_at: Moment,
 }
 
 /// What is not settled yet.
@@ -60,10 +60,15 @@ impl Journal {
         let journal = super::open(directory)?;
         let look = journal.conn.unchecked_transaction().map_err(JournalFault::from)?;
         let at = now_in(&look)?;
-        let chains = unsettled(&look, device, settled)?;
-        let mut open = chains.iter().filter(|(_, tip, settled)| tip.head.seq > settled.cursor.seq);
+        let chains = reportable(&look, device, settled)?;
+        let used = chains.last().map(|(number, _, _)| *number);
+        // Of an earlier chain that has forked nothing is ever taken; of the one in use a record tells when that has changed.
+        let mut open = chains.iter().filter(|(number, tip, settled)| {
+            tip.head.seq > settled.cursor.seq && (!settled.forked || used == Some(*number))
+        });
         let oldest = open.next();
-        let batch = oldest.map(|open| batch(&look, open, (records_max, at.est_ms))).transpose()?;
+        let records_max = if oldest.is_some_and(|(_, _, settled)| settled.forked) { 1 } else { records_max };
+        let batch = oldest.map(|open| batch(&look, open, (records_max, at))).transpose()?;
         let ends = |(_, tip, _): &Open| batch.as_ref().is_none_or(|batch| batch.head.seq == tip.head.seq);
         let more = open.next().is_some() || oldest.is_some_and(|oldest| !ends(oldest));
         let report = |(number, tip, settled): &(i64, Tip, Settled)| report(&look, *number, tip, settled);
@@ -80,7 +85,7 @@ impl Journal {
         let journal = super::open(directory)?;
         let look = journal.conn.unchecked_transaction().map_err(JournalFault::from)?;
         let mut backlog = Backlog::default();
-        for (number, tip, settled) in unsettled(&look, device, settled)? {
+        for (number, tip, settled) in reportable(&look, device, settled)? {
             if tip.head.seq <= settled.cursor.seq {
                 continue;
             }
@@ -100,19 +105,22 @@ impl Journal {
 
 type Open = (i64, Tip, Settled);
 
-/// The chains of this device with something unsettled, and the one in use. Those of another device, which this one was
-/// once, are not its to settle.
-fn unsettled(conn: &Connection, device: &DeviceId, settled: &[Settled]) -> Result<Vec<Open>, JournalFault> {
+/// The chains of this device that have any record here, and the one in use: of one that is settled an issuer whose database
+/// was put back may want some again. Those of another device, which this one was once, are not its to settle.
+fn reportable(conn: &Connection, device: &DeviceId, settled: &[Settled]) -> Result<Vec<Open>, JournalFault> {
     let tips = rows::tips(conn)?.into_iter().collect::<Result<Vec<_>, _>>()?;
     let used = tips.last().map(|(number, _)| *number);
     let of = |(number, tip): (i64, Tip)| {
         let settled = Settled::of(&tip.genesis, settled);
         (number, tip, settled)
     };
-    let is_open = |(number, tip, settled): &Open| {
-        tip.genesis.device == *device && (tip.head.seq > settled.cursor.seq || used == Some(*number))
-    };
-    let mut open: Vec<Open> = tips.into_iter().map(of).filter(is_open).collect();
+    let mut open = Vec::new();
+    for (number, tip, settled) in tips.into_iter().map(of) {
+        let is_ours = tip.genesis.device == *device;
+        if is_ours && (used == Some(number) || rows::first_record(conn, number)?.is_some()) {
+            open.push((number, tip, settled));
+        }
+    }
     if open.len() > CHAINS_MAX {
         // The rest follows when these are settled.
         let used = open.pop();
@@ -136,7 +144,7 @@ fn report(conn: &Connection, number: i64, tip: &Tip, settled: &Settled) -> Resul
 fn batch(
     conn: &Connection,
     (number, tip, settled): &Open,
-    (records_max, read_ms): (usize, i64),
+    (records_max, read_at): (usize, Moment),
 ) -> Result<Unsent, JournalFault> {
     let found = rows::after(conn, *number, settled.cursor.seq, records_max.min(RECORDS_MAX))?;
     let damaged = |seq: u64| JournalFault::Damaged(format!("record {seq} of usage chain {number}"));
@@ -157,7 +165,7 @@ fn batch(
         }
         records.push(record);
     }
-    Ok(Unsent { genesis: tip.genesis.clone(), records, head: chain.head(), read_ms })
+    Ok(Unsent { genesis: tip.genesis.clone(), records, head: chain.head(), read_at })
 }
 
 /// The link of one record of a chain, if it is here under its own number.

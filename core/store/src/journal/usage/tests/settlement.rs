@@ -66,7 +66,7 @@ impl Agent {
         let batch = self.outbox(device, records_max).unwrap().batch?;
         let settled = &mut self.settled[0];
         settled.sent = settled.sent.max(batch.head.seq);
-        settled.sent_ms = settled.sent_ms.max(batch.read_ms);
+        settled.read_at = Some(batch.read_at);
         Some(batch)
     }
 
@@ -132,7 +132,15 @@ fn a_request_reports_each_chain_and_carries_the_oldest_that_is_not_settled() {
     collector.take(&batch.records);
     agent.settle(collector.cursor);
     let next = agent.outbox(&device, 4).unwrap();
-    assert_eq!((next.chains.len(), next.batch.unwrap().genesis.epoch), (1, 2));
+    assert_eq!(next.batch.unwrap().genesis.epoch, 2);
+    let reported: Vec<_> = next.chains.iter().map(|chain| (chain.epoch, chain.settled)).collect();
+    assert_eq!(reported, [(1, 6), (2, 0)], "an issuer that was put back may want the first again");
+    // Of a chain that has forked nothing is ever taken, and the one in use does not wait for it.
+    agent.settled[0].cursor = Head { seq: 2, hash: [9; 32] };
+    agent.settled[0].forked = true;
+    assert_eq!(agent.outbox(&device, 4).unwrap().batch.unwrap().genesis.epoch, 2);
+    agent.settled[0].forked = false;
+    agent.settle(collector.cursor);
     let name = DeviceId::parse("dev-1").unwrap();
     let backlog = |count| Journal::backlog(&device.directory(), (&name, &agent.settled), count).unwrap();
     assert_eq!((backlog(10).records, backlog(10).or_more, backlog(2).or_more), (3, false, true));
@@ -310,9 +318,9 @@ fn what_hosts_record_into_an_earlier_copy_before_anybody_looks_is_settled_too() 
         let copy = device.settled();
         use_many(&device, 10);
         agent.drain(&device, &mut collector);
-        let read_ms = agent.settled[0].sent_ms;
+        let read = agent.settled[0].read_at.unwrap();
         device.put(&copy);
-        while now_ms() <= read_ms {
+        while crate::machine::boottime_millis() <= read.boottime_ms {
             std::thread::yield_now();
         }
         use_many(&device, more);
