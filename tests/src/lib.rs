@@ -23,6 +23,7 @@ mod command;
 mod device;
 pub mod fault;
 pub mod forge;
+pub mod hammer;
 mod issuer;
 pub mod metered;
 mod pinned;
