@@ -64,7 +64,9 @@ impl Host {
         self.process.kill().expect("a host that runs");
         self.process.wait().expect("a host");
         // Whatever it had said is read to its end.
-        self.listener.take().map(|listener| listener.join().expect("a listener"));
+        if let Some(listener) = self.listener.take() {
+            listener.join().expect("a listener");
+        }
         self.told.load(Ordering::Relaxed)
     }
 }
@@ -92,7 +94,9 @@ pub fn hammer(mut goes_on: impl FnMut(u64) -> bool) -> Outcome {
         if round % 3 == 0 {
             let mut exchange = device.command(&["exchange"]);
             let mut exchange = exchange.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a verb");
-            agent.take().map(Running::kill);
+            if let Some(agent) = agent.take() {
+                agent.kill();
+            }
             outcome.agents += 1;
             exchange.wait().expect("a verb");
             agent = Some(device.agent());

@@ -2,8 +2,11 @@
 
 use crate::forge::{self, DAY, DEVICE};
 use brink_license::clock::{BootId, Reading};
-use brink_license::token::{Enforce, LicenceClaims, LicenceStanding, Over, Period, Quota};
-use brink_license::usage::Quantity;
+use brink_license::exchange::{ExchangeRequest, RequestBody, RequestKind};
+use brink_license::token::{
+    BatchVerdict, Cursor, Enforce, LicenceClaims, LicenceStanding, Over, Period, Quota, ReceiptUsage,
+};
+use brink_license::usage::{Quantity, UsageSection};
 use brink_license::{Slug, TokenId};
 use brink_store::{
     Acceptance, DeviceStore, Documents, Gate, Identity, Layout, LogEntry, Meter, Pending, PendingKind,
@@ -44,7 +47,7 @@ impl Metered {
         layout.init(forge::anchor().to_json().expect("an anchor").as_bytes()).expect("a directory");
         let lock = WriterLock::acquire(&layout).expect("nobody else");
         std::fs::write(layout.device_key_new(), b"the forge has the key").expect("a file");
-        DeviceStore::create_state(&lock, &DEVICE.public()).expect("a state");
+        DeviceStore::create_state(&lock, &DEVICE.public(), &[]).expect("a state");
         layout.finish_installation(&lock).expect("a key");
         let store = DeviceStore::open(lock, &DEVICE.public(), KEYS).expect("a store");
         let iat = machine::read().expect("a clock").wall.max(forge::at(0));
@@ -65,12 +68,39 @@ impl Metered {
 
     /// An exchange in which the issuer says how the licence stands.
     pub fn exchange(&mut self, standing: LicenceStanding) {
+        self.exchanged(standing, (vec![1], None));
+    }
+
+    /// An exchange that settles all usage.
+    pub fn settle(&mut self) {
+        let outbox = self.store.outbox(usize::MAX).expect("the journal");
+        let cursors = outbox.chains.iter().map(|chain| Cursor {
+            epoch: chain.epoch,
+            seq: chain.head.seq,
+            hash: chain.head.hash,
+        });
+        let said = ReceiptUsage { cursors: cursors.collect(), batch: BatchVerdict::Taken, quarantined: 0 };
+        let usage = UsageSection { sent: outbox.at, chains: outbox.chains, batch: None };
+        let body = RequestBody {
+            kind: RequestKind::Exchange,
+            report: Default::default(),
+            last_receipt: None,
+            sections: vec![usage.section().expect("a section")],
+        };
+        let body = body.encode().expect("a body");
+        let request = ExchangeRequest { proof: "p".into(), device_key: [0; 32], ratchet_mac: None, body };
+        let request = request.encode().expect("a request");
+        self.exchanged(LicenceStanding::Active, (request, Some(said)));
+    }
+
+    fn exchanged(&mut self, standing: LicenceStanding, (bytes, usage): (Vec<u8>, Option<ReceiptUsage>)) {
         let (claims, ctr) = (&self.claims, self.store.held().ctr + 1);
         let boot = machine::boot_id().expect("a boot id");
         let created = Reading { wall: claims.iat, boot, boottime: machine::boottime_seconds() };
-        let pending = Pending { kind: PendingKind::Exchange, ctr, nonce: [7; 32], bytes: vec![1], created };
+        let pending = Pending { kind: PendingKind::Exchange, ctr, nonce: [7; 32], bytes, created };
         self.store.store_pending(pending, None).expect("a request");
-        let receipt = forge::receipt(claims, ctr, claims.iat.since(forge::at(0)), standing);
+        let mut receipt = forge::receipt(claims, ctr, claims.iat.since(forge::at(0)), standing);
+        receipt.usage = usage;
         let acceptance = Acceptance {
             identity: Identity {
                 tenant: claims.tenant.clone(),

@@ -3,6 +3,7 @@
 use super::Agent;
 use brink_license::UnixSeconds;
 use brink_license::clock::Reading;
+use brink_license::token::BatchVerdict;
 use brink_store::Snapshot;
 
 /// Usage that is this old and not settled does not wait for the next turn: with the half minute in which that is noticed it
@@ -16,6 +17,11 @@ impl Agent {
         let asked = device.store().held().next_exchange_after;
         let receipt = snapshot.bundle().and_then(|bundle| bundle.receipt()).map(|receipt| receipt.claims());
         let refresh = snapshot.bundle().map_or(0, |bundle| bundle.licence().claims().refresh);
+        let said = receipt.and_then(|receipt| receipt.usage.as_ref()).map(|usage| usage.batch);
+        if !matches!(said, None | Some(BatchVerdict::None | BatchVerdict::Taken)) {
+            // It does not get younger by being sent more often.
+            return;
+        }
         let is_slowed = receipt.is_some_and(|receipt| receipt.next_after > refresh);
         if is_slowed && asked.is_some_and(|asked| now < asked) {
             return;

@@ -301,11 +301,17 @@ impl Case<'_> {
         };
         match outcome {
             Outcome::Taken(_) => true,
-            Outcome::Gap => self.is_gap_ours(),
+            Outcome::Gap => self.is_gap_ours() || (self.is_of_earlier() && is_settled()),
             Outcome::None => is_settled(),
             Outcome::Fork(fork) => fork.epoch != current && is_settled(),
-            Outcome::Bad(_) => false,
+            Outcome::Bad(_) => self.is_of_earlier() && is_settled(),
         }
+    }
+
+    /// Whether the batch is of an activation that is over: it can never be mended, and the one that runs does not wait.
+    fn is_of_earlier(&self) -> bool {
+        let batch = self.reading.and_then(|reading| reading.batch.as_ref());
+        batch.is_some_and(|batch| batch.epoch < self.view.device.epoch)
     }
 
     /// Whether the batch begins behind the cursor because the database was put back. A device that was told no more than is

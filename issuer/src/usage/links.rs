@@ -109,7 +109,7 @@ fn number(links: &mut [Link], last: u64) -> Result<(), String> {
             }
         },
     };
-    let begins = ends.and_then(|ends| (ends + 1).checked_sub(lead as u64));
+    let begins = ends.and_then(|ends| ends.checked_add(1)?.checked_sub(lead as u64));
     let mut next = begins.ok_or_else(|| "there is no room for what cannot be read".to_owned())?;
     for link in links.iter_mut() {
         if link.record.is_err() {

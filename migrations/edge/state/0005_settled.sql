@@ -11,7 +11,7 @@ CREATE TABLE settled (
     boottime_ms INTEGER,
     wall_ms     INTEGER,
     est_ms      INTEGER,
-    -- The issuer has other records under its numbers, and takes no more of it.
-    forked  INTEGER NOT NULL CHECK (forked IN (0, 1)),
+    -- The issuer takes no more of it: it has other records under its numbers, does not believe it, or lacks what is gone.
+    stuck  INTEGER NOT NULL CHECK (stuck IN (0, 1)),
     PRIMARY KEY (epoch, jkt)
 ) STRICT, WITHOUT ROWID;

@@ -54,7 +54,12 @@ pub struct DeviceStore {
 impl DeviceStore {
     /// Makes the state of a new device, whose key already stands under [`Layout::device_key_new`]; the caller gives
     /// the key its lasting name afterwards ([`Layout::finish_installation`]).
-    pub fn create_state(lock: &WriterLock, device_key: &PublicKey) -> Result<(), StoreError> {
+    /// `settled` is what an earlier device in this directory knew of the journal.
+    pub fn create_state(
+        lock: &WriterLock,
+        device_key: &PublicKey,
+        settled: &[Settled],
+    ) -> Result<(), StoreError> {
         let layout = lock.layout();
         match layout.installation()? {
             Installation::Absent => {}
@@ -63,7 +68,7 @@ impl DeviceStore {
                 return Err(StoreError::io(&layout.state_db(), "make it")(taken));
             }
         }
-        StateDb::create(&layout.state_db(), &layout.trust_anchor()?, device_key.kid())
+        StateDb::create(&layout.state_db(), &layout.trust_anchor()?, (device_key.kid(), settled))
     }
 
     /// Opens the store of the device with this key, does what an interrupted acceptance left undone, and repairs vault

@@ -52,7 +52,7 @@ impl Scene {
         layout.init(scene.issuer.anchor().to_json().unwrap().as_bytes()).unwrap();
         let lock = WriterLock::acquire(&layout).unwrap();
         std::fs::write(layout.device_key_new(), b"the key's bytes are not the store's business").unwrap();
-        DeviceStore::create_state(&lock, &key().public()).unwrap();
+        DeviceStore::create_state(&lock, &key().public(), &[]).unwrap();
         layout.finish_installation(&lock).unwrap();
         scene
     }

@@ -31,7 +31,8 @@ impl DeviceStore {
     /// The issuer has heard of every record, and of every loss: quotas that counted as spent since the journal was damaged
     /// count again what was recorded. To be called after an exchange was accepted that carried the journal to its end.
     pub fn quotas_settled(&mut self) -> Result<(), UsageError> {
-        Journal::settle_quotas(&self.layout().journal())
+        let Some(known) = self.known() else { return Ok(()) };
+        Journal::settle_quotas(&self.layout().journal(), &known)
     }
 
     /// A device works without a journal: its clock is then kept by each process for itself, and nothing is recorded.
@@ -59,6 +60,7 @@ impl DeviceStore {
     /// From here on usage is recorded for this activation, under the licence in force, behind everything that is known of
     /// it. Never fails: until it is done, hosts go on under what was before, and every opening does it again.
     pub(super) fn bear_usage(&mut self) {
+        self.note_chain();
         let Some(known) = self.known() else { return };
         let licence = self.licence().map(VerifiedLicence::claims).map(|claims| claims.jti.clone());
         let directory = self.layout().journal();
@@ -69,6 +71,8 @@ impl DeviceStore {
             Ok(Reached::WasShorter) => {
                 tracing::warn!("an earlier copy of the journal was put back: usage is lost, and said to be");
                 self.health.usage = UsageHealth::WasShorter;
+                // What is known from now on is what it says.
+                self.memory.journal = None;
             }
             Ok(Reached::Differs) => self.leave_other_journal(&known),
             // Said already by whoever made sure of the journal.
@@ -82,6 +86,20 @@ impl DeviceStore {
             if is_later && self.health.usage != UsageHealth::Differs {
                 self.memory.journal = Some((known.genesis.epoch, head));
             }
+        }
+    }
+
+    /// What is known of a chain begins with its key: a journal whose head is damaged does not tell it any more.
+    fn note_chain(&mut self) {
+        let Some(genesis) = self.genesis() else { return };
+        let is_known = |of: &Settled| of.epoch == genesis.epoch && of.jkt == genesis.jkt;
+        if self.held.settled.iter().any(is_known) {
+            return;
+        }
+        let begun = Settled::none(&genesis);
+        match self.state.begin_chain(&begun) {
+            Ok(()) => self.held.settled.push(begun),
+            Err(error) => tracing::warn!(%error, "the state cannot be written"),
         }
     }
 
@@ -133,7 +151,8 @@ impl DeviceStore {
 
     /// Makes room in the journal: what was settled long ago leaves, and what is not becomes sums when it grows too large.
     pub fn shrink_journal(&mut self, now_ms: i64) -> Result<Shrunk, UsageError> {
-        Journal::shrink(&self.layout().journal(), &self.held.settled, now_ms)
+        let known = self.known().ok_or(UsageError::NotActivated)?;
+        Journal::shrink(&self.layout().journal(), &known, now_ms)
     }
 
     /// Sets how many bytes the journal may have.
@@ -154,12 +173,19 @@ impl DeviceStore {
             let known = self.held.settled.iter().find(|of| of.epoch == chain.epoch && of.jkt == chain.jkt);
             let cursor = Head { seq: cursor.seq, hash: cursor.hash };
             let begun =
-                Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent: 0, read_at: None, forked: false };
+                Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent: 0, read_at: None, stuck: false };
             let known = known.copied().unwrap_or(begun);
             // What is acknowledged again was put right: an issuer whose database was put back has forgotten the fork.
             let goes_on = cursor.seq > known.cursor.seq;
-            let is_fork = usage.batch == BatchVerdict::Fork && batch == Some(chain.epoch);
-            Settled { cursor, forked: is_fork || (known.forked && !goes_on), ..known }
+            let is_stuck = match usage.batch {
+                BatchVerdict::Fork | BatchVerdict::Bad => true,
+                // Told to begin where it began.
+                BatchVerdict::Gap => cursor.seq == known.cursor.seq,
+                BatchVerdict::None | BatchVerdict::Taken => false,
+            };
+            let is_stuck = is_stuck && batch == Some(chain.epoch);
+            // Requests of before this one are refused from now on: their numbers are too low.
+            Settled { cursor, sent: cursor.seq, stuck: is_stuck || (known.stuck && !goes_on), ..known }
         };
         pairs.map(settled).collect()
     }

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Hosts are members of the directory's group.
 const FILE_MODE: u32 = 0o660;
+/// Journals that were set aside and are kept for a person to look at.
+const ASIDE_KEPT: u64 = 3;
 /// The agent waits this long for whoever is writing: hosts wait no longer for each other.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -156,7 +158,8 @@ fn fill(
 /// Renames a journal to the next free `journal.db.damaged-N`, and what SQLite keeps beside it after it: where that is
 /// interrupted, the file is absent and the rest is done by whoever makes the next.
 fn set_aside(path: &Path) -> Result<(), StoreError> {
-    let free = (1..).map(|number: u64| path.with_extension(format!("db.damaged-{number}")));
+    let free = (newest_aside(path)?.saturating_add(1)..)
+        .map(|number| path.with_extension(format!("db.damaged-{number}")));
     for aside in free {
         if exists(&aside)? {
             continue;
@@ -171,7 +174,35 @@ fn set_aside(path: &Path) -> Result<(), StoreError> {
                 rename(&beside(path), &beside(&aside))?;
             }
         }
-        return Ok(());
+        return forget_earlier(&aside, path);
+    }
+    Ok(())
+}
+
+/// The number of the journal that was set aside last; 0 for none.
+fn newest_aside(path: &Path) -> Result<u64, StoreError> {
+    let directory = crate::durable::directory_of(path);
+    let listing = std::fs::read_dir(directory).map_err(StoreError::io(directory, "list it"))?;
+    let names = listing.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let numbers = names.filter_map(|name| name.strip_prefix("journal.db.damaged-")?.parse().ok());
+    Ok(numbers.max().unwrap_or(0))
+}
+
+/// A disk that spoils one journal after the other is not filled with them: the newest stay.
+fn forget_earlier(newest: &Path, path: &Path) -> Result<(), StoreError> {
+    let number =
+        newest.extension().and_then(|name| name.to_str()?.strip_prefix("damaged-")?.parse::<u64>().ok());
+    let Some(gone) = number.and_then(|number| number.checked_sub(ASIDE_KEPT)) else { return Ok(()) };
+    for number in (1..=gone).rev() {
+        let earlier = path.with_extension(format!("db.damaged-{number}"));
+        if !exists(&earlier)? && number < gone {
+            break;
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = earlier.as_os_str().to_owned();
+            name.push(suffix);
+            remove_if_there(&PathBuf::from(name))?;
+        }
     }
     Ok(())
 }

@@ -200,6 +200,8 @@ impl Shared {
             block.add(left);
             return Ok(false);
         }
+        // What found no place in the queue meanwhile was put back into the closed block.
+        let left = left.plus(block.close()).unwrap_or(Quantity::MAX);
         self.write_queue(books)?;
         self.give_back(books, &block.meter, left)?;
         Ok(true)

@@ -74,9 +74,15 @@ pub(crate) fn trust_sha256(anchor: &TrustAnchor) -> [u8; 32] {
 }
 
 impl StateDb {
-    /// Makes the state of a new device.
-    pub(crate) fn create(path: &Path, anchor: &TrustAnchor, jkt: Kid) -> Result<(), StoreError> {
+    /// Makes the state of a new device. `settled` is what an earlier one in this directory knew of the journal, which
+    /// stays.
+    pub(crate) fn create(
+        path: &Path,
+        anchor: &TrustAnchor,
+        (jkt, settled): (Kid, &[Settled]),
+    ) -> Result<(), StoreError> {
         schema::create(path, |conn| {
+            settled.iter().try_for_each(|settled| settled::write(conn, settled))?;
             conn.execute(
                 "INSERT INTO install (one, issuer, trust_sha256, jkt) VALUES (1, ?1, ?2, ?3)",
                 params![anchor.issuer().as_str(), trust_sha256(anchor), jkt.as_bytes()],
@@ -168,6 +174,11 @@ impl StateDb {
             transaction.execute("DELETE FROM refusals", [])?;
             Ok(())
         })
+    }
+
+    /// A chain of usage begins.
+    pub(crate) fn begin_chain(&mut self, settled: &Settled) -> Result<(), StoreError> {
+        self.write("store a chain of usage", |transaction| settled::write(transaction, settled))
     }
 
     /// Vault and bundle have everything.

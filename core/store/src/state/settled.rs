@@ -5,7 +5,7 @@ use super::fault::{Damage, Fault};
 use super::rows::uint;
 use brink_license::clock::BootId;
 use brink_license::usage::{Genesis, Head, Moment};
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 /// How far one chain is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Settled {
     pub sent: u64,
     /// When the last of what was sent was read from the journal; `None` before the first.
     pub read_at: Option<Moment>,
-    /// The issuer has other records under its numbers, and takes no more of it.
-    pub forked: bool,
+    /// The issuer takes no more of it: it has other records under its numbers, does not believe it, or lacks what is gone.
+    pub stuck: bool,
 }
 
 impl Settled {
@@ -29,7 +29,7 @@ impl Settled {
     #[must_use]
     pub fn none(genesis: &Genesis) -> Self {
         let cursor = Head { seq: 0, hash: genesis.prev() };
-        Self { epoch: genesis.epoch, jkt: genesis.jkt, cursor, sent: 0, read_at: None, forked: false }
+        Self { epoch: genesis.epoch, jkt: genesis.jkt, cursor, sent: 0, read_at: None, stuck: false }
     }
 
     /// Of one of these chains.
@@ -49,11 +49,11 @@ impl Settled {
     }
 }
 
-pub(super) fn write(transaction: &Transaction<'_>, settled: &Settled) -> Result<(), Fault> {
-    let Settled { epoch, jkt, cursor, sent, read_at, forked } = settled;
+pub(super) fn write(transaction: &Connection, settled: &Settled) -> Result<(), Fault> {
+    let Settled { epoch, jkt, cursor, sent, read_at, stuck } = settled;
     transaction.execute(
         "INSERT OR REPLACE INTO settled
-           (epoch, jkt, seq, hash, sent, boot_id, boottime_ms, wall_ms, est_ms, forked)
+           (epoch, jkt, seq, hash, sent, boot_id, boottime_ms, wall_ms, est_ms, stuck)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             epoch,
@@ -65,7 +65,7 @@ pub(super) fn write(transaction: &Transaction<'_>, settled: &Settled) -> Result<
             read_at.map(|at| at.boottime_ms),
             read_at.map(|at| at.wall_ms),
             read_at.map(|at| at.est_ms),
-            forked,
+            stuck,
         ],
     )?;
     Ok(())
@@ -73,7 +73,7 @@ pub(super) fn write(transaction: &Transaction<'_>, settled: &Settled) -> Result<
 
 pub(super) fn read(conn: &Connection) -> Result<Vec<Settled>, Fault> {
     let mut statement = conn.prepare(
-        "SELECT epoch, seq, sent, jkt, hash, boot_id, boottime_ms, wall_ms, est_ms, forked FROM settled
+        "SELECT epoch, seq, sent, jkt, hash, boot_id, boottime_ms, wall_ms, est_ms, stuck FROM settled
          ORDER BY epoch, jkt",
     )?;
     let mut rows = statement.query([])?;
@@ -85,7 +85,7 @@ pub(super) fn read(conn: &Connection) -> Result<Vec<Settled>, Fault> {
             cursor: Head { seq: uint(row, 1)?, hash: row.get(4)? },
             sent: uint(row, 2)?,
             read_at: read_at(row)?,
-            forked: row.get(9)?,
+            stuck: row.get(9)?,
         });
     }
     Ok(settled)

@@ -12,7 +12,7 @@ fn jkt() -> Kid {
 fn created() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state.db");
-    StateDb::create(&path, &TestIssuer::new(1).anchor(), jkt()).unwrap();
+    StateDb::create(&path, &TestIssuer::new(1).anchor(), (jkt(), &[])).unwrap();
     (dir, path)
 }
 
@@ -54,7 +54,7 @@ fn settled(seq: u64) -> Settled {
         cursor: Head { seq, hash: [seq as u8; 32] },
         sent: 0,
         read_at: None,
-        forked: false,
+        stuck: false,
     }
 }
 
@@ -223,7 +223,7 @@ fn an_interrupted_making_leaves_nothing_that_counts() {
     let path = dir.path().join("state.db");
     std::fs::write(dir.path().join("state.db.new"), b"half").unwrap();
     std::fs::write(dir.path().join("state.db.new-journal"), b"half").unwrap();
-    StateDb::create(&path, &TestIssuer::new(1).anchor(), jkt()).unwrap();
+    StateDb::create(&path, &TestIssuer::new(1).anchor(), (jkt(), &[])).unwrap();
     StateDb::open(&path).unwrap();
     assert!(!dir.path().join("state.db.new").exists());
 }
@@ -288,7 +288,7 @@ fn a_glimpse_finds_a_path_of_any_letters() {
     std::fs::create_dir(&odd).unwrap();
     let layout = Layout::new(&odd);
     assert_eq!(Held::glimpse(&layout), Ok(Glimpse::Absent));
-    StateDb::create(&layout.state_db(), &TestIssuer::new(1).anchor(), jkt()).unwrap();
+    StateDb::create(&layout.state_db(), &TestIssuer::new(1).anchor(), (jkt(), &[])).unwrap();
     assert!(matches!(Held::glimpse(&layout), Ok(Glimpse::Whole(_))));
 }
 

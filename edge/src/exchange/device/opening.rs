@@ -4,7 +4,7 @@ use super::Device;
 use crate::exchange::DeviceError;
 use brink_signing::{DeviceKey, DeviceSigner, Signer};
 use brink_store::journal::ClockKeeper;
-use brink_store::{DeviceStore, Installation, Layout, SealKeys, WriterLock};
+use brink_store::{DeviceStore, Held, Installation, Layout, SealKeys, Settled, WriterLock};
 
 /// Derives the key that seals the vault. Changing it would make every vault look damaged.
 const VAULT_MAC_LABEL: &[u8] = b"brink/vault-mac/v1";
@@ -31,7 +31,7 @@ impl Device {
         let lock = WriterLock::acquire(layout)?;
         match layout.installation()? {
             Installation::Absent => {
-                create(&lock)?;
+                create(&lock, &[])?;
                 layout.finish_installation(&lock)?;
             }
             Installation::Unfinished => layout.finish_installation(&lock)?,
@@ -45,8 +45,10 @@ impl Device {
     pub fn start_over(layout: &Layout) -> Result<Self, DeviceError> {
         let lock = WriterLock::acquire(layout)?;
         layout.trust_anchor()?;
+        // The journal stays, and with it what is settled of it.
+        let settled = Held::read(layout).ok().flatten().map(|held| held.settled).unwrap_or_default();
         layout.set_aside_store(&lock)?;
-        create(&lock)?;
+        create(&lock, &settled)?;
         layout.finish_installation(&lock)?;
         Self::open_locked(lock)
     }
@@ -64,11 +66,11 @@ impl Device {
 
 /// A new key under its first name, then the state that names it: an interruption in between leaves a key that nobody
 /// knows of and that the next attempt replaces.
-pub(super) fn create(lock: &WriterLock) -> Result<(), DeviceError> {
+pub(super) fn create(lock: &WriterLock, settled: &[Settled]) -> Result<(), DeviceError> {
     let layout = lock.layout();
     // Refused before anything is made: a store is made under roots.
     layout.trust_anchor()?;
     layout.discard_new_key(lock)?;
     let key = DeviceKey::create(layout.device_key_new())?;
-    Ok(DeviceStore::create_state(lock, key.public_key())?)
+    Ok(DeviceStore::create_state(lock, key.public_key(), settled)?)
 }

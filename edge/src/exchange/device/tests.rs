@@ -408,7 +408,7 @@ fn a_first_activation_interrupted_anywhere_can_be_repeated() {
     // After the state: the key only lacks its name.
     let scene = Scene::new();
     let lock = WriterLock::acquire(&scene.layout()).unwrap();
-    create(&lock).unwrap();
+    create(&lock, &[]).unwrap();
     drop(lock);
     let device = Device::open_or_create(&scene.layout()).unwrap();
     assert_eq!(device.held().jkt, device.public_key().kid());

@@ -334,6 +334,21 @@ fn a_number_that_no_receipt_could_say_is_refused() {
 }
 
 #[test]
+fn a_recovery_behind_the_last_number_that_there_is_does_not_stop_the_issuer() {
+    let bench = Bench::with(10, &[]);
+    let mut edge = begun(&bench);
+    let unreadable = vec![9];
+    let good = Head { seq: u64::MAX, hash: hash_of(&unreadable) };
+    let mut record = edge.journal().last_mut().kept[9].record.clone();
+    (record.seq, record.prev) = (23, good.hash);
+    record.entry = Entry::Recover(Recovery { good, seen: 0 });
+    let recovery = record.to_bytes();
+    let head = Head { seq: 23, hash: hash_of(&recovery) };
+    let said = saying(&mut edge, vec![unreadable, recovery], head);
+    assert_eq!(sent(&bench, &mut edge, said), BatchVerdict::Bad);
+}
+
+#[test]
 fn a_batch_has_at_most_four_mebibytes_and_ten_thousand_records() {
     let bench = Bench::with(10, &[]);
     let mut edge = begun(&bench);

@@ -302,6 +302,9 @@ fn a_mended_journal_keeps_what_was_used_and_firm_quotas_wait_for_the_issuer() {
     assert_eq!(recorded(&device, "sms"), units(2));
     assert_eq!(denied(record(&meter, "sms", 1)), (DenialReason::InDoubt, Quantity::ZERO));
     device.store().quotas_settled().unwrap();
+    assert_eq!(denied(record(&meter, "sms", 1)).0, DenialReason::InDoubt, "the issuer has not heard of it");
+    device.settle();
+    device.store().quotas_settled().unwrap();
     assert_eq!(denied(record(&meter, "sms", 7)), (DenialReason::Spent, units(6)), "the row went over");
     assert_eq!(walk(&device).recoveries, 1);
 }

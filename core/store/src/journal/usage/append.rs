@@ -18,6 +18,11 @@ use std::time::Duration;
 /// Whoever writes waits at most this long for the others: a commit takes milliseconds, on a bad disk hundreds of them.
 pub(super) const WAIT: Duration = Duration::from_millis(WAIT_MS);
 const WAIT_MS: u64 = 5000;
+/// The highest number that is followed: above every one that a device comes to by itself, and far below the 2^53 - 1 that
+/// a receipt can say.
+pub(super) const SEQ_MAX: u64 = 1 << 51;
+/// The end of the year 9999: no clock makes a number above it.
+const CLOCK_MS_MAX: u64 = 253_402_300_799_999;
 /// Longest pause between two attempts, in milliseconds: about one commit.
 const PAUSE_MS_MAX: u64 = 16;
 
@@ -115,7 +120,9 @@ impl<'c> Appender<'c> {
         let good = self.tip.head;
         let known = known.filter(|known| known.seq > good.seq);
         let seen = known.map_or(seen, |known| seen.max(known.seq));
-        let clock = u64::try_from(self.at.est_ms).unwrap_or_default();
+        let clock = u64::try_from(self.at.est_ms).unwrap_or_default().min(CLOCK_MS_MAX);
+        // Hosts may write the file, and a number that they made up is not to take all others away.
+        let seen = if seen > SEQ_MAX { good.seq } else { seen };
         let seq = seen.max(good.seq).saturating_add(1).max(clock);
         self.tip.recoveries = self.tip.recoveries.saturating_add(1);
         self.tip.head = known.unwrap_or(good);

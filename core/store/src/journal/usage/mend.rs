@@ -1,7 +1,7 @@
 //! A damaged journal: what is whole goes over into a new file, and a record says what is lost.
 
 use super::super::{Journal, JournalFault, keep_marks, kept_in};
-use super::append::{Appender, begin};
+use super::append::{Appender, SEQ_MAX, begin};
 use super::base::{likely_beginning, put_base};
 use super::error::UsageError;
 use super::outbox::link_at;
@@ -12,6 +12,9 @@ use crate::state::Settled;
 use brink_license::usage::{Genesis, Head, Record};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
+
+/// Above every number that a row can have.
+const SENT_ALL: u64 = i64::MAX.unsigned_abs();
 
 /// Who the device is, and what the agent knows of its usage beside the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +32,24 @@ impl Known {
         Settled::of(&self.genesis, &self.settled)
     }
 
+    /// Up to where a chain was ever sent. Of one that is not in use and of which nothing is known everything may have been.
+    pub(super) fn sent(&self, genesis: &Genesis) -> u64 {
+        let found = self.settled.iter().find(|of| of.epoch == genesis.epoch && of.jkt == genesis.jkt);
+        match found {
+            Some(settled) => settled.sent.max(settled.cursor.seq),
+            None if *genesis == self.genesis => 0,
+            None => SENT_ALL,
+        }
+    }
+
     /// The last record of its chain that is known to have been: acknowledged by the issuer, or remembered.
     fn last(&self) -> Option<Head> {
         let settled = self.settled().cursor;
         [Some(settled), self.head]
             .into_iter()
             .flatten()
+            .filter(|head| (1..=SEQ_MAX).contains(&head.seq))
             .max_by_key(|head| head.seq)
-            .filter(|head| head.seq > 0)
     }
 }
 
@@ -49,6 +62,9 @@ pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
         return stray
             .map_or(Ok(()), |chain| Err(JournalFault::Damaged(format!("usage chain {chain} has no head"))));
     };
+    if tip.head.seq > SEQ_MAX {
+        return Err(JournalFault::Damaged(format!("usage chain {chain} ends with number {}", tip.head.seq)));
+    }
     let base = super::base::base(conn, chain)?;
     let is_end = match rows::last_record(conn, chain)? {
         Some(last) => {
@@ -62,6 +78,11 @@ pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
         return Err(JournalFault::Damaged(format!("the end of usage chain {chain}")));
     }
     rows::totals(conn, chain).map(drop)
+}
+
+/// Whether the chain has another record under a number that is known.
+fn is_other(conn: &Connection, chain: i64, known: Head) -> Result<bool, JournalFault> {
+    Ok(link_at(conn, chain, known.seq)?.is_some_and(|found| found != known.hash))
 }
 
 /// What came of comparing the journal with what is known beside it.
@@ -85,20 +106,18 @@ impl Journal {
             Ok(rows::tip(conn)?.filter(|(_, tip)| tip.genesis == known.genesis))
         };
         let Some((chain, tip)) = look(&journal.conn)? else { return Ok(Reached::Known) };
-        if tip.head.seq >= last.seq {
-            // What the anchor remembers may be of a copy that is gone; what the issuer has is for good.
-            let settled = known.settled().cursor;
-            let found = link_at(&journal.conn, chain, settled.seq)?;
-            let is_same = found.is_none_or(|found| found == settled.hash);
-            return Ok(if is_same { Reached::Known } else { Reached::Differs });
+        if is_other(&journal.conn, chain, known.settled().cursor)? {
+            return Ok(Reached::Differs);
+        }
+        if tip.head.seq >= last.seq && !is_other(&journal.conn, chain, last)? {
+            return Ok(Reached::Known);
         }
         let transaction = begin(&journal, directory)?;
-        let Some((chain, tip)) = look(&transaction)?.filter(|(_, tip)| tip.head.seq < last.seq) else {
-            return Ok(Reached::Known);
-        };
+        let Some((chain, tip)) = look(&transaction)? else { return Ok(Reached::Known) };
+        let upto = tip.head.seq;
         let mut appender = Appender::new(&transaction, chain, tip)?;
-        appender.recover(0, Some(last))?;
-        salvage_unsent(&transaction, chain, (&mut appender, known))?;
+        appender.recover(last.seq, Some(last))?;
+        salvage_unsent(&transaction, (chain, upto), (&mut appender, known))?;
         appender.finish()?;
         transaction.commit().map_err(JournalFault::from)?;
         Ok(Reached::WasShorter)
@@ -122,8 +141,7 @@ pub(in super::super) fn mend(
 ) -> Result<(), UsageError> {
     carry_marks(old, new)?;
     carry_quotas(old, new)?;
-    let tips = rows::tips(old).unwrap_or_default();
-    let readable: Vec<(i64, Tip)> = tips.into_iter().flatten().collect();
+    let readable = readable(old, known);
     let newest = readable.last().map(|(chain, _)| *chain);
     let is_whole =
         readable.last().is_some_and(|(_, tip)| known.is_none_or(|known| tip.genesis == known.genesis));
@@ -148,6 +166,32 @@ fn carry_marks(old: &Connection, new: &Connection) -> Result<(), JournalFault> {
     Ok(())
 }
 
+/// Every chain with where it stands. One whose head cannot be read stands where its records say, as far as anybody knows the
+/// activation that began it.
+fn readable(old: &Connection, known: Option<&Known>) -> Vec<(i64, Tip)> {
+    let mut tips: Vec<(i64, Tip)> = rows::tips(old).unwrap_or_default().into_iter().flatten().collect();
+    let newest = rows::newest_chain(old).unwrap_or_default();
+    for chain in rows::chains(old).unwrap_or_default() {
+        // That of the one in use is told apart by who the device is.
+        if newest == Some(chain) || tips.iter().any(|(number, _)| *number == chain) {
+            continue;
+        }
+        if let Some(tip) = known.and_then(|known| headless(old, chain, known)) {
+            tips.push((chain, tip));
+        }
+    }
+    tips.sort_by_key(|(chain, _)| *chain);
+    tips
+}
+
+/// A head of number 0 is none that a chain with records ends at: it goes on with a recovery, and its records are kept.
+fn headless(old: &Connection, chain: i64, known: &Known) -> Option<Tip> {
+    let first = Record::from_bytes(&rows::first_record(old, chain).ok()??.bytes).ok()?;
+    let settled = known.settled.iter().find(|settled| settled.epoch == first.epoch)?;
+    let genesis = Genesis { device: first.device, epoch: first.epoch, jkt: settled.jkt };
+    Some(Tip::begin(genesis, None))
+}
+
 /// What was used of quotas, and whether the issuer knows of every loss.
 fn carry_quotas(old: &Connection, new: &Connection) -> Result<(), JournalFault> {
     if quota_rows::carry_over(old, new)? { settle(new) } else { doubt(new) }
@@ -167,7 +211,7 @@ pub(in super::super) fn leave(old: &Connection, new: &Connection, known: &Known)
     carry_marks(old, new)?;
     carry_quotas(old, new)?;
     let mut used = None;
-    for (chain, tip) in rows::tips(old)?.into_iter().flatten() {
+    for (chain, tip) in readable(old, Some(known)) {
         if tip.genesis == known.genesis {
             used = Some(chain);
         } else {
@@ -177,22 +221,22 @@ pub(in super::super) fn leave(old: &Connection, new: &Connection, known: &Known)
     let Some(chain) = used else { return lost(new, known) };
     let mut appender = Appender::new(new, chain, Tip::begin(known.genesis.clone(), None))?;
     appender.recover(0, known.last())?;
-    salvage_unsent(old, chain, (&mut appender, known))?;
+    salvage_unsent(old, (chain, u64::MAX), (&mut appender, known))?;
     Ok(appender.finish()?)
 }
 
-/// Records once more what stands at or below the settled number and was recorded after the last that was ever sent.
+/// Records once more what stands at or below the settled number, or behind it in a chain that is not the settled one, and was
+/// recorded after the last that was ever sent. `upto` is the last number that was there before.
 fn salvage_unsent(
     from: &Connection,
-    chain: i64,
+    (chain, upto): (i64, u64),
     (appender, known): (&mut Appender<'_>, &Known),
 ) -> Result<(), UsageError> {
     let settled = known.settled();
-    let cursor = settled.cursor;
-    let is_other = link_at(from, chain, cursor.seq)?.is_some_and(|link| link != cursor.hash);
+    let is_other = is_other(from, chain, settled.cursor)?;
     each_record(from, chain, 0, |kept| {
         // In a copy that only lacks something, what is behind the cursor follows it and is sent from where it is.
-        if kept.seq > cursor.seq && !is_other {
+        if kept.seq > upto || (kept.seq > settled.cursor.seq && !is_other) {
             return Ok(false);
         }
         let record = Record::from_bytes(&kept.bytes).ok().filter(|_| kept.is_whole());
@@ -268,7 +312,7 @@ impl Carrying<'_> {
     fn go_on(self, appender: &mut Appender<'_>, chain: i64, seen: u64) -> Result<(), UsageError> {
         let genesis = appender.tip.genesis.clone();
         let behind = appender.tip.head.seq;
-        let sent = self.known.map_or(0, |known| Settled::of(&genesis, &known.settled).sent);
+        let sent = self.known.map_or(0, |known| known.sent(&genesis));
         let highest =
             self.old.query_row("SELECT max(seq) FROM records WHERE chain = ?1", [chain], |row| row.get(0));
         let highest = highest.map_or(0, |highest: Option<i64>| highest.unwrap_or_default().unsigned_abs());

@@ -62,12 +62,12 @@ impl Journal {
         let at = now_in(&look)?;
         let chains = reportable(&look, device, settled)?;
         let used = chains.last().map(|(number, _, _)| *number);
-        // Of an earlier chain that has forked nothing is ever taken; of the one in use a record tells when that has changed.
+        // Of an earlier chain that is stuck nothing is ever taken; of the one in use a record tells when that has changed.
         let mut open = chains.iter().filter(|(number, tip, settled)| {
-            tip.head.seq > settled.cursor.seq && (!settled.forked || used == Some(*number))
+            tip.head.seq > settled.cursor.seq && (!settled.stuck || used == Some(*number))
         });
         let oldest = open.next();
-        let records_max = if oldest.is_some_and(|(_, _, settled)| settled.forked) { 1 } else { records_max };
+        let records_max = if oldest.is_some_and(|(_, _, settled)| settled.stuck) { 1 } else { records_max };
         let batch = oldest.map(|open| batch(&look, open, (records_max, at))).transpose()?;
         let ends = |(_, tip, _): &Open| batch.as_ref().is_none_or(|batch| batch.head.seq == tip.head.seq);
         let more = open.next().is_some() || oldest.is_some_and(|oldest| !ends(oldest));

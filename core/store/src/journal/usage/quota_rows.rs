@@ -90,10 +90,13 @@ pub(super) fn prune(
     }
     let kind = format!("{} ", span.key.kind());
     conn.execute(
-        "DELETE FROM quotas WHERE device = ?1 AND meter = ?2 AND substr(span, 1, length(?3)) = ?3 AND span NOT IN
-           (SELECT span FROM quotas WHERE device = ?1 AND meter = ?2 AND substr(span, 1, length(?3)) = ?3
+        // A clock that was ahead has left later ones: the one in use and everything above it stays.
+        "DELETE FROM quotas
+         WHERE device = ?1 AND meter = ?2 AND substr(span, 1, length(?3)) = ?3 AND span < ?5 AND span NOT IN
+           (SELECT span FROM quotas
+            WHERE device = ?1 AND meter = ?2 AND substr(span, 1, length(?3)) = ?3 AND span < ?5
             ORDER BY span DESC LIMIT ?4)",
-        params![device.as_str(), meter.as_str(), kind, SPANS_KEPT],
+        params![device.as_str(), meter.as_str(), kind, SPANS_KEPT, span.key.to_string()],
     )?;
     Ok(())
 }

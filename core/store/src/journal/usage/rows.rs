@@ -107,6 +107,19 @@ pub(super) fn last_record(conn: &Connection, chain: i64) -> Result<Option<Kept>,
     Ok(conn.query_row(text, [chain], Kept::of_row).optional()?)
 }
 
+/// The number of every chain that has a record.
+pub(super) fn chains(conn: &Connection) -> Result<Vec<i64>, JournalFault> {
+    let mut found = conn.prepare("SELECT DISTINCT chain FROM records ORDER BY chain")?;
+    let rows = found.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The highest number of a chain that has a head or a record.
+pub(super) fn newest_chain(conn: &Connection) -> Result<Option<i64>, JournalFault> {
+    let text = "SELECT max(chain) FROM (SELECT chain FROM heads UNION ALL SELECT chain FROM records)";
+    Ok(conn.query_row(text, [], |row| row.get(0))?)
+}
+
 /// The oldest record of a chain that is here.
 pub(super) fn first_record(conn: &Connection, chain: i64) -> Result<Option<Kept>, JournalFault> {
     let text = "SELECT seq, bytes, hash FROM records WHERE chain = ?1 ORDER BY seq LIMIT 1";

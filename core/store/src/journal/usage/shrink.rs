@@ -5,6 +5,7 @@ use super::super::{Journal, JournalFault};
 use super::append::begin;
 use super::base::{self, Base};
 use super::error::UsageError;
+use super::mend::Known;
 use super::rows::{self, Kept, Tip};
 use crate::state::Settled;
 use brink_license::usage::{Chain, Entry, Folding, Record};
@@ -66,7 +67,7 @@ impl Journal {
     }
 
     /// Makes room. `now_ms` is the guarded time.
-    pub(crate) fn shrink(directory: &Path, settled: &[Settled], now_ms: i64) -> Result<Shrunk, UsageError> {
+    pub(crate) fn shrink(directory: &Path, known: &Known, now_ms: i64) -> Result<Shrunk, UsageError> {
         let journal = super::open(directory)?;
         let mut shrunk = Shrunk { bytes_max: bytes_max(&journal.conn)?, ..Shrunk::default() };
         let part = |percent: u64| shrunk.bytes_max / 100 * percent;
@@ -76,8 +77,8 @@ impl Journal {
             let transaction = begin(&journal, directory)?;
             let is_short = is_full && bytes_used(&transaction)? > enough;
             let before = if is_short { i64::MAX } else { now_ms.saturating_sub(KEPT_MS) };
-            let pruned = prune(&transaction, settled, before)?;
-            let folded = if pruned == 0 && is_short { fold(&transaction, settled)? } else { 0 };
+            let pruned = prune(&transaction, &known.settled, before)?;
+            let folded = if pruned == 0 && is_short { fold(&transaction, known)? } else { 0 };
             transaction.commit().map_err(JournalFault::from)?;
             shrunk.pruned += pruned;
             shrunk.folded += folded;
@@ -131,8 +132,9 @@ fn admitted(chain: &mut Chain, (number, kept): (i64, &Kept)) -> Result<Record, J
 }
 
 /// Puts sums in the place of the oldest records that were never sent; answers how many records they stand for.
-fn fold(tx: &Transaction<'_>, settled: &[Settled]) -> Result<u64, JournalFault> {
-    for (number, tip, settled) in chains(tx, settled)? {
+fn fold(tx: &Transaction<'_>, known: &Known) -> Result<u64, JournalFault> {
+    for (number, tip, _) in chains(tx, &known.settled)? {
+        let sent = known.sent(&tip.genesis);
         let (mut chain, _) = base::beginning(tx, number, &tip.genesis)?;
         let newest = newest_folded(tx, number)?;
         let mut folding = Folding::default();
@@ -143,7 +145,7 @@ fn fold(tx: &Transaction<'_>, settled: &[Settled]) -> Result<u64, JournalFault> 
             }
             for kept in chunk {
                 let record = admitted(&mut chain, (number, &kept))?;
-                let may_be = kept.seq > settled.sent.max(settled.cursor.seq) && kept.seq <= newest;
+                let may_be = kept.seq > sent && kept.seq <= newest;
                 if may_be && taken(&mut folding, &chain, (&record, &kept)) {
                     continue;
                 }

@@ -469,3 +469,24 @@ proptest! {
         prop_assert_eq!(found, model);
     }
 }
+
+#[test]
+fn the_days_of_a_clock_that_was_ahead_do_not_take_todays_quota_away() {
+    use brink_license::token::Period;
+    use brink_license::usage::{Span, Spent};
+    let device = Device::new();
+    let (conn, name, sms) = (device.conn(), DeviceId::parse("dev-1").unwrap(), meter("sms"));
+    let licence = TokenId::parse("lic-1").unwrap();
+    let day = |number: i64| {
+        Span::of(Period::Day, &licence, &[], brink_license::UnixSeconds::new(1_800_000_000 + number * 86_400))
+    };
+    let spent = Spent { used: Quantity::whole(1), aside: Quantity::whole(2) };
+    for number in [-9, -8, -7, -6, -5, 0, 100, 101, 102, 103] {
+        quota_rows::put_spent(&conn, &name, (&sms, &day(number)), &spent).unwrap();
+    }
+    quota_rows::prune(&conn, &name, (&sms, &day(0))).unwrap();
+    let is_there = |number: i64| {
+        matches!(quota_rows::spent(&conn, &name, &sms, &day(number)).unwrap(), quota_rows::Found::Sound(_))
+    };
+    assert!([-8, -7, -6, -5, 0, 100, 103].into_iter().all(is_there) && !is_there(-9));
+}

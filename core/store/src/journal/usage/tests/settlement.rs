@@ -1,5 +1,6 @@
 //! What leaves the journal: batches in their order, settled records, sums in the place of many; and what damage spares.
 
+use super::super::rows::Tip;
 use super::super::shrink::Shrunk;
 use super::*;
 use crate::state::Settled;
@@ -87,7 +88,7 @@ impl Agent {
     }
 
     fn shrink(&self, device: &Device, now_ms: i64) -> Shrunk {
-        Journal::shrink(&device.directory(), &self.settled, now_ms).unwrap()
+        Journal::shrink(&device.directory(), &self.known(), now_ms).unwrap()
     }
 }
 
@@ -135,11 +136,11 @@ fn a_request_reports_each_chain_and_carries_the_oldest_that_is_not_settled() {
     assert_eq!(next.batch.unwrap().genesis.epoch, 2);
     let reported: Vec<_> = next.chains.iter().map(|chain| (chain.epoch, chain.settled)).collect();
     assert_eq!(reported, [(1, 6), (2, 0)], "an issuer that was put back may want the first again");
-    // Of a chain that has forked nothing is ever taken, and the one in use does not wait for it.
+    // Of a chain that has stuck nothing is ever taken, and the one in use does not wait for it.
     agent.settled[0].cursor = Head { seq: 2, hash: [9; 32] };
-    agent.settled[0].forked = true;
+    agent.settled[0].stuck = true;
     assert_eq!(agent.outbox(&device, 4).unwrap().batch.unwrap().genesis.epoch, 2);
-    agent.settled[0].forked = false;
+    agent.settled[0].stuck = false;
     agent.settle(collector.cursor);
     let name = DeviceId::parse("dev-1").unwrap();
     let backlog = |count| Journal::backlog(&device.directory(), (&name, &agent.settled), count).unwrap();
@@ -335,6 +336,144 @@ fn what_hosts_record_into_an_earlier_copy_before_anybody_looks_is_settled_too() 
         assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(20 + more + 1)));
         assert_eq!(device.walk().map(|walked| walked.recoveries), Ok(1));
     }
+}
+
+#[test]
+fn a_copy_between_what_is_settled_and_what_the_anchor_saw_is_told_apart_by_what_is_settled() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 10);
+    let copy = device.settled();
+    use_many(&device, 10);
+    agent.drain(&device, &mut collector);
+    use_many(&device, 10);
+    let head = Journal::head_of(&device.directory(), &genesis(1));
+    device.put(&copy);
+    let read = agent.settled[0].read_at.unwrap();
+    while crate::machine::boottime_millis() <= read.boottime_ms {
+        std::thread::yield_now();
+    }
+    use_many(&device, 15);
+    let known = Known { head, ..agent.known() };
+    assert_eq!(Journal::reach(&device.directory(), &known), Ok(Reached::Differs));
+    Journal::leave(&device.layout(), &known).unwrap();
+    assert_eq!(Journal::reach(&device.directory(), &known), Ok(Reached::Known));
+    device.follow(1, "lic-1");
+    agent.drain(&device, &mut collector);
+    // The ten that only the newer file had are lost, and said to be.
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(20 + 15)));
+    assert_eq!(collector.losses, 1);
+}
+
+#[test]
+fn a_copy_that_has_grown_past_what_the_anchor_saw_says_that_something_is_lost() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 5);
+    agent.drain(&device, &mut collector);
+    let copy = device.settled();
+    use_many(&device, 5);
+    let known = Known { head: Journal::head_of(&device.directory(), &genesis(1)), ..agent.known() };
+    device.put(&copy);
+    use_many(&device, 9);
+    assert_eq!(Journal::reach(&device.directory(), &known), Ok(Reached::WasShorter));
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(5 + 9)));
+    assert_eq!(collector.losses, 1);
+}
+
+#[test]
+fn what_is_settled_is_not_recorded_again_although_nobody_remembers_having_sent_it() {
+    for row in [true, false] {
+        let device = Device::new();
+        let (mut agent, mut collector) = (Agent::new(), Collector::new());
+        use_many(&device, 30);
+        collector.take(&agent.send(&device, 30).unwrap().records);
+        // The state is an earlier copy, or was made anew with another activation.
+        agent.settled[0] = Settled::none(&genesis(1));
+        agent.settle(collector.cursor);
+        let mut known = agent.known();
+        if !row {
+            device.follow(2, "lic-2");
+            known = Known { genesis: genesis(2), settled: Vec::new(), head: None };
+        }
+        device
+            .conn()
+            .execute_batch("UPDATE records SET bytes = zeroblob(9) WHERE chain = 1 AND seq = 10")
+            .unwrap();
+        Journal::set_aside(&device.layout(), Some(&known), JournalFault::Damaged("10".into())).unwrap();
+        agent.drain(&device, &mut collector);
+        assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(30)), "{row}");
+    }
+}
+
+#[test]
+fn a_chain_of_which_nothing_is_known_is_not_folded() {
+    let device = Device::new();
+    device.put(&full().0);
+    device.follow(2, "lic-2");
+    let known = Known { genesis: genesis(2), settled: Vec::new(), head: None };
+    let shrunk = Journal::shrink(&device.directory(), &known, now_ms()).unwrap();
+    assert_eq!((shrunk.pruned, shrunk.folded), (0, 0), "the issuer may have any part of it");
+}
+
+#[test]
+fn the_head_of_an_earlier_chain_that_is_damaged_costs_none_of_its_records() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 5);
+    device.follow(2, "lic-2");
+    use_many(&device, 3);
+    device.conn().execute_batch("UPDATE heads SET sha256 = zeroblob(32) WHERE chain = 1").unwrap();
+    let Err(UsageError::Damaged(problem)) = agent.outbox(&device, 10) else { panic!("damage") };
+    let known = Known { genesis: genesis(2), ..agent.known() };
+    Journal::set_aside(&device.layout(), Some(&known), JournalFault::Damaged(problem)).unwrap();
+    let batch = agent.send(&device, 100).unwrap();
+    assert_eq!(batch.genesis, genesis(1));
+    collector.take(&batch.records);
+    assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(5)));
+    assert!(device.walk().is_ok(), "{:?}", device.walk());
+}
+
+#[test]
+fn a_number_that_somebody_made_up_takes_no_other_away() {
+    let device = Device::new();
+    use_many(&device, 3);
+    let conn = device.conn();
+    let (chain, tip) = rows::tip(&conn).unwrap().unwrap();
+    let mut appender = append::Appender::new(&conn, chain, tip).unwrap();
+    appender.recover(0, None).unwrap();
+    let Tip { genesis, head, .. } = appender.tip.clone();
+    let far = Head { seq: 1 << 60, ..head };
+    rows::put_tip(&conn, chain, &Tip { head: far, ..Tip::begin(genesis, None) }).unwrap();
+    drop(conn);
+    let known = Known { genesis: super::genesis(1), settled: Vec::new(), head: Some(far) };
+    assert!(Journal::ensure(&device.layout(), Some(&known)).unwrap().is_some(), "no chain ends there");
+    device.follow(1, "lic-1");
+    assert_eq!(
+        Journal::reach(&device.directory(), &known),
+        Ok(Reached::Known),
+        "nor does anybody remember it"
+    );
+    assert!(use_one(&device.writer(), "api_call").seq < 1 << 51);
+}
+
+#[test]
+fn journals_that_were_set_aside_do_not_fill_the_disk() {
+    let device = Device::new();
+    for round in 0..6 {
+        use_many(&device, 1);
+        let fault = JournalFault::Damaged(format!("{round}"));
+        Journal::set_aside(&device.layout(), Some(&Agent::new().known()), fault).unwrap();
+        device.follow(1, "lic-1");
+    }
+    let listing = std::fs::read_dir(device.directory()).unwrap();
+    let names = listing.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut aside: Vec<String> = names
+        .filter(|name| name.contains("damaged") && !name.contains("-wal") && !name.contains("-shm"))
+        .collect();
+    aside.sort();
+    assert_eq!(aside, ["journal.db.damaged-4", "journal.db.damaged-5", "journal.db.damaged-6"]);
 }
 
 #[test]
