@@ -18,6 +18,16 @@ const OVERDUE_SPREAD_SECONDS: u64 = 60;
 /// Intervals vary by this part to either side.
 const JITTER_PERCENT: u64 = 20;
 
+/// Usage that is this old and not settled does not wait for the next turn.
+const LATE_SECONDS: i64 = 240;
+
+/// Whether usage that waits for so many seconds has to be settled now. With the half minute in which that is noticed it is
+/// settled within five minutes.
+#[must_use]
+pub const fn is_late(waits_seconds: i64) -> bool {
+    waits_seconds >= LATE_SECONDS
+}
+
 /// The pause after `failures` failures in a row: full jitter, uniform between one second and a limit that doubles.
 ///
 /// Full jitter spreads clients best of all strategies compared in "Exponential Backoff And Jitter" (AWS Architecture
@@ -127,6 +137,16 @@ mod tests {
         assert_eq!(first(300, Some(301), u64::MAX).as_secs(), 60, "overdue");
         assert_eq!(first(300, None, 0), Duration::ZERO, "never exchanged");
         assert_eq!(first(u64::MAX, Some(0), u64::MAX).as_secs(), INTERVAL_MAX_SECONDS);
+    }
+
+    #[test]
+    fn usage_never_waits_for_more_than_five_minutes() {
+        // The longest interval is longer than that, so it is this that brings an exchange forward.
+        assert!(interval(300, None, u64::MAX).as_secs() > 300);
+        let noticed_within = 30;
+        let latest = (0..=300).find(|waits| is_late(*waits)).unwrap() + noticed_within;
+        assert!(latest < 300, "{latest}");
+        assert!(!is_late(0) && is_late(i64::MAX) && !is_late(i64::MIN));
     }
 
     #[test]

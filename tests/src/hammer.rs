@@ -2,7 +2,7 @@
 //! told is recorded, the chain is whole, and both ends have the same sums.
 
 use crate::settlement_sim::sums_at;
-use crate::{Bins, Device, Issuer, Running, World};
+use crate::{Bins, Device, Issuer, World};
 use brink_issuer::config::DataDir;
 use brink_license::usage::Quantity;
 use serde_json::Value;

@@ -1,14 +1,12 @@
 //! The agent's eye on usage: that it does not wait too long.
 
 use super::Agent;
+use crate::schedule;
 use brink_license::UnixSeconds;
 use brink_license::clock::Reading;
 use brink_license::token::BatchVerdict;
 use brink_store::Snapshot;
 
-/// Usage that is this old and not settled does not wait for the next turn: with the half minute in which that is noticed it
-/// is settled within five minutes.
-const LAG_SECONDS: i64 = 240;
 impl Agent {
     /// Usage that gets old brings the next exchange forward, unless the issuer asked for a longer pause or does not answer.
     pub(super) fn mind_lag(&mut self, snapshot: &Snapshot, reading: &Reading) {
@@ -27,7 +25,7 @@ impl Agent {
             return;
         }
         let oldest = device.backlog(1).oldest_ms.map(|at| UnixSeconds::new(at.div_euclid(1000)));
-        if oldest.is_some_and(|oldest| now.since(oldest) >= LAG_SECONDS) {
+        if oldest.is_some_and(|oldest| schedule::is_late(now.since(oldest))) {
             self.schedule.due = self.schedule.due.map(|due| due.min(reading.boottime));
         }
     }

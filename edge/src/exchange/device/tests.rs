@@ -538,3 +538,4 @@ mod corrected;
 mod made_up;
 mod notices;
 mod seats;
+mod usage;

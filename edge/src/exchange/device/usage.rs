@@ -21,6 +21,8 @@ const COUNT_MAX: u64 = 1_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     records_max: usize,
+    /// How many the request under way has.
+    carried: usize,
     failures: u32,
     /// The request under way does not carry everything.
     more: bool,
@@ -30,7 +32,7 @@ pub(super) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { records_max: RECORDS_MAX, failures: 0, more: false, left: false }
+        Self { records_max: RECORDS_MAX, carried: 0, failures: 0, more: false, left: false }
     }
 }
 
@@ -66,6 +68,7 @@ impl Device {
     fn carried(&mut self, outbox: Outbox) -> Result<Carried, DeviceError> {
         let Outbox { at, chains, batch, more } = outbox;
         self.pace.more = more;
+        self.pace.carried = batch.as_ref().map_or(0, |batch| batch.records.len());
         let signed = batch.as_ref().map(|batch| self.signed_batch(batch)).transpose()?;
         Ok(Carried { section: UsageSection { sent: at, chains, batch: signed }, batch })
     }
@@ -91,6 +94,8 @@ impl Device {
     pub(super) fn settlement(&mut self) -> Option<Settlement> {
         let said = self.store.receipt()?.claims().usage.clone()?;
         self.pace.failures = 0;
+        // A line that was slow once may be quick again: little by little.
+        self.pace.records_max = (self.pace.records_max + self.pace.records_max / 8 + 1).min(RECORDS_MAX);
         let more = std::mem::take(&mut self.pace.more) && said.batch == BatchVerdict::Taken;
         self.pace.left = more;
         match said.batch {
@@ -115,7 +120,8 @@ impl Device {
         let is_large = self.held().pending.as_ref().is_some_and(|pending| pending.bytes.len() >= LARGE_BYTES);
         if too_large || (is_large && self.pace.failures >= FAILURES_MAX) {
             self.pace.failures = 0;
-            self.pace.records_max = (self.pace.records_max / 2).max(1);
+            let carried = if self.pace.carried == 0 { self.pace.records_max } else { self.pace.carried };
+            self.pace.records_max = (carried / 2).max(1);
             tracing::warn!(records_max = self.pace.records_max, "the next request carries less usage");
             if !too_large {
                 self.store.abandon_pending()?;
