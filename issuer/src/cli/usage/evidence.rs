@@ -15,8 +15,8 @@ pub(in crate::cli) struct Evidence {
     /// The device
     #[arg(long, value_name = "DEV")]
     device: DeviceId,
-    /// Where to write the document; without it, --json prints it
-    #[arg(long, value_name = "F", required_unless_present = "json")]
+    /// Where to write the document, instead of printing it
+    #[arg(long, value_name = "F")]
     out: Option<PathBuf>,
 }
 
