@@ -76,7 +76,7 @@ impl Journal {
             self.append(Entry::Close);
         }
         let genesis = Genesis::new(device.clone(), epoch, jkt);
-        let head = Head { seq: 0, hash: genesis.prev() };
+        let head = genesis.head();
         let (kept, totals) = (Vec::new(), BTreeMap::new());
         self.chains.push(Chain { genesis, head, kept, settled: 0, sent: 0, totals, recoveries: 0 });
     }
@@ -123,7 +123,7 @@ impl Journal {
         let chain = self.last_mut();
         let seen = chain.head.seq;
         chain.kept.truncate(chain.kept.len().saturating_sub(lost));
-        let begun = Head { seq: 0, hash: chain.genesis.prev() };
+        let begun = chain.genesis.head();
         let good = chain.kept.last().map_or(begun, |kept| Head { seq: kept.record.seq, hash: kept.hash() });
         chain.totals = chain.kept.last().map(|kept| kept.after.clone()).unwrap_or_default();
         chain.recoveries += 1;

@@ -37,15 +37,6 @@ pub(crate) fn parts(record: &Record, event_ms: i64, bounds: (i64, i64), meters: 
     }
 }
 
-/// Whether sums stand in the one order that they have, each with a meter.
-pub(super) fn is_spelled(fold: &Fold) -> bool {
-    fold.meters.is_sorted_by(|one, next| one.meter < next.meter)
-        && fold.sums.is_sorted_by(|one, next| {
-            (one.meter, &one.resource, one.quarter) < (next.meter, &next.resource, next.quarter)
-        })
-        && fold.sums.iter().all(|sum| usize::from(sum.meter) < fold.meters.len())
-}
-
 /// Whether sums are those of as many records as they stand for, and lead from what each meter had come to, where that is
 /// known, to what they say it has.
 pub(super) fn adds_up(fold: &Fold, seq: u64, before: impl Fn(&Slug) -> Option<Quantity>) -> bool {
@@ -179,7 +170,7 @@ impl<'a> Books<'a> {
     }
 
     fn continues_by_sums(&mut self, seq: u64, fold: &Fold) -> Result<(), Quarantine> {
-        let is_sound = is_spelled(fold) && adds_up(fold, seq, |meter| self.before(meter));
+        let is_sound = fold.is_spelled() && adds_up(fold, seq, |meter| self.before(meter));
         for after in &fold.meters {
             self.now_at(&after.meter, after.after.total);
         }

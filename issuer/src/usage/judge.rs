@@ -104,7 +104,7 @@ struct Case<'a> {
 impl Case<'_> {
     fn genesis(&self, epoch: u32, jkt: Kid) -> Head {
         let genesis = Genesis::new(self.view.device.id.clone(), epoch, jkt);
-        Head { seq: 0, hash: genesis.prev() }
+        genesis.head()
     }
 
     fn take_reports(&mut self) {

@@ -1,6 +1,6 @@
 //! A record that was set aside, judged once more: by the catalogue and the program of today.
 
-use super::book::{Part, adds_up, check_caps, check_late, is_spelled, parts};
+use super::book::{Part, adds_up, check_caps, check_late, parts};
 use crate::catalog::Meters;
 use crate::storage::{BookedRecord, Quarantine, QuarantineReason, QuarantineRow};
 use brink_license::usage::{Entry, Record};
@@ -44,7 +44,7 @@ fn check_name(stored: &BookedRecord, record: &Record) -> Result<(), Quarantine> 
 fn check_sums(record: &Record) -> Result<(), Quarantine> {
     let is_sound = match &record.entry {
         Entry::Usage(usage) => usage.total >= usage.quantity,
-        Entry::Fold(fold) => is_spelled(fold) && adds_up(fold, record.seq, |_| None),
+        Entry::Fold(fold) => fold.is_spelled() && adds_up(fold, record.seq, |_| None),
         Entry::Recover(_) | Entry::Close => true,
     };
     let detail = || format!("record {} does not add up by itself", record.seq);

@@ -40,7 +40,7 @@ impl Ledger {
     fn new(chain: &Chain) -> Self {
         Self {
             meters: Catalog::embedded().unwrap().meters,
-            head: Head { seq: 0, hash: chain.genesis.prev() },
+            head: chain.genesis.head(),
             event_ms: START * 1000,
             incomplete: false,
             totals: BTreeMap::new(),

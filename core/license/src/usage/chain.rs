@@ -26,6 +26,12 @@ impl Genesis {
         Self { device, epoch, jkt: *jkt.as_bytes() }
     }
 
+    /// Where a chain of it stands before the first record.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        Head { seq: 0, hash: self.prev() }
+    }
+
     /// What the first record has before it: over a label, the device's name, the epoch as four bytes with the highest
     /// first, and the thumbprint.
     #[must_use]
@@ -147,9 +153,8 @@ impl Chain {
     /// Before the first record.
     #[must_use]
     pub fn begin(genesis: Genesis) -> Self {
-        let head = Head { seq: 0, hash: genesis.prev() };
-        let totals = BTreeMap::new();
-        Self { genesis, head, totals, has_all_totals: true, recoveries: 0, is_closed: false }
+        let head = genesis.head();
+        Self::resume(genesis, head, Some(BTreeMap::new()))
     }
 
     /// Behind records that were settled and are gone, where each meter had come to these sums. `None` where that is not
@@ -313,7 +318,7 @@ mod tests {
 
     /// A sound chain of these quantities, by meter; `None` is a recovery.
     fn chain(steps: &[Option<(u8, u64)>]) -> (Vec<Vec<u8>>, Head) {
-        let mut head = Head { seq: 0, hash: genesis().prev() };
+        let mut head = genesis().head();
         let mut totals: BTreeMap<u8, Quantity> = BTreeMap::new();
         let mut records = Vec::new();
         for step in steps {

@@ -63,6 +63,14 @@ pub struct FoldSum {
 }
 
 impl Fold {
+    /// Whether meters and sums stand in the one order that they have, each sum with a meter.
+    #[must_use]
+    pub fn is_spelled(&self) -> bool {
+        self.meters.is_sorted_by(|one, next| one.meter < next.meter)
+            && self.sums.is_sorted_by(|one, next| key(one) < key(next))
+            && self.sums.iter().all(|sum| usize::from(sum.meter) < self.meters.len())
+    }
+
     /// What each meter has come to with these sums; `None` where that is not what the fold says, or the fold is not
     /// spelled the one way that [`Folding`] spells it. Where it is not known how many records a meter had before, the fold
     /// says it.
@@ -72,9 +80,7 @@ impl Fold {
         before: impl Fn(&Slug) -> Option<MeterTotal>,
         knows_records: bool,
     ) -> Option<Vec<(Slug, MeterTotal)>> {
-        let is_sorted = self.meters.is_sorted_by(|one, next| one.meter < next.meter)
-            && self.sums.is_sorted_by(|one, next| key(one) < key(next));
-        if !is_sorted || self.sums.iter().any(|sum| usize::from(sum.meter) >= self.meters.len()) {
+        if !self.is_spelled() {
             return None;
         }
         let after = |(place, FoldMeter { meter, after }): (usize, &FoldMeter)| {
@@ -104,8 +110,7 @@ impl Fold {
         let after = &self.meters.iter().find(|known| known.meter == *meter)?.after;
         let mut before = after.clone();
         for (_, sum) in self.named().filter(|(of, _)| *of == meter) {
-            let total = u128::from(before.total).checked_sub(u128::from(sum.quantity))?;
-            before.total = Quantity::try_from(total).ok()?;
+            before.total = before.total.minus(sum.quantity)?;
             before.records = before.records.checked_sub(u64::from(sum.records))?;
             before.count = before.count.checked_sub(sum.count)?;
         }

@@ -103,6 +103,12 @@ impl Quantity {
         Self::try_from(self.0.saturating_add(other.0))
     }
 
+    /// It without `other`; `None` where that is more.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
     /// What is left of it without `other`; nothing where that is more.
     #[must_use]
     pub const fn less(self, other: Self) -> Self {

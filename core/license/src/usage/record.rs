@@ -135,6 +135,15 @@ impl Record {
         if record.to_bytes() == bytes { Ok(record) } else { Err(RecordError::Malformed) }
     }
 
+    /// The lowest number that it stands for: its own, but for sums.
+    #[must_use]
+    pub const fn first(&self) -> u64 {
+        match &self.entry {
+            Entry::Fold(fold) => fold.from,
+            Entry::Usage(_) | Entry::Recover(_) | Entry::Close => self.seq,
+        }
+    }
+
     /// The hash that the next record has before it. Sums end where the last of their records did.
     #[must_use]
     pub fn link(&self, bytes: &[u8]) -> Hash {

@@ -38,8 +38,7 @@ impl MeterTotal {
 
     /// What it must have been before a record; `None` when the record says less than it adds.
     pub(super) fn before_usage(usage: &Usage, est_ms: i64) -> Option<Self> {
-        let total = u128::from(usage.total).checked_sub(u128::from(usage.quantity))?;
-        let total = Quantity::try_from(total).ok()?;
+        let total = usage.total.minus(usage.quantity)?;
         Some(Self { total, records: 0, count: 0, first_ms: est_ms, last_ms: est_ms })
     }
 

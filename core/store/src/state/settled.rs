@@ -28,7 +28,7 @@ impl Settled {
     /// Of a chain of which nothing was ever sent.
     #[must_use]
     pub fn none(genesis: &Genesis) -> Self {
-        let cursor = Head { seq: 0, hash: genesis.prev() };
+        let cursor = genesis.head();
         Self { epoch: genesis.epoch, jkt: genesis.jkt, cursor, sent: 0, read_at: None, stuck: false }
     }
 

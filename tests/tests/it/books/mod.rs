@@ -157,7 +157,7 @@ impl Meter {
             ctr: 1,
             ratchet: response.next_ratchet,
             receipt: response.receipt.clone(),
-            head: Head { seq: 0, hash: genesis.prev() },
+            head: genesis.head(),
             settled: 0,
             recoveries: 0,
             totals: BTreeMap::new(),

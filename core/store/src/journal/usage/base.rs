@@ -95,15 +95,7 @@ pub(super) const fn before(record: &Record) -> Head {
     match &record.entry {
         Entry::Recover(recovery) => recovery.good,
         Entry::Usage(_) | Entry::Fold(_) | Entry::Close => {
-            Head { seq: first_number(record).saturating_sub(1), hash: record.prev }
+            Head { seq: record.first().saturating_sub(1), hash: record.prev }
         }
-    }
-}
-
-/// The lowest number that a record stands for.
-pub(super) const fn first_number(record: &Record) -> u64 {
-    match &record.entry {
-        Entry::Fold(fold) => fold.from,
-        Entry::Usage(_) | Entry::Recover(_) | Entry::Close => record.seq,
     }
 }

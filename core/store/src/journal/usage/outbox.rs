@@ -2,7 +2,7 @@
 
 use super::super::{Journal, JournalFault};
 use super::append::now_in;
-use super::base::{before, first_number};
+use super::base::before;
 use super::error::UsageError;
 use super::rows::{self, Kept, Tip};
 use crate::state::Settled;
@@ -132,7 +132,7 @@ fn reportable(conn: &Connection, device: &DeviceId, settled: &[Settled]) -> Resu
 
 fn report(conn: &Connection, number: i64, tip: &Tip, settled: &Settled) -> Result<ChainReport, JournalFault> {
     let first = rows::first_record(conn, number)?.and_then(|first| Record::from_bytes(&first.bytes).ok());
-    let kept_from = first.map_or_else(|| tip.head.seq.saturating_add(1), |first| first_number(&first));
+    let kept_from = first.map_or_else(|| tip.head.seq.saturating_add(1), |first| first.first());
     let Tip { genesis, head, recoveries, .. } = tip;
     let Genesis { epoch, jkt, .. } = *genesis;
     let settled = settled.cursor.seq;

@@ -22,7 +22,7 @@ pub(super) struct Tip {
 
 impl Tip {
     pub(super) fn begin(genesis: Genesis, licence: Option<TokenId>) -> Self {
-        let head = Head { seq: 0, hash: genesis.prev() };
+        let head = genesis.head();
         Self { genesis, head, licence, recoveries: 0 }
     }
 }

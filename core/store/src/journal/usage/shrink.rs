@@ -174,7 +174,7 @@ fn taken(folding: &mut Folding, chain: &Chain, (record, kept): (&Record, &Kept))
 fn replaced(tx: &Transaction<'_>, number: i64, folding: Folding) -> Result<u64, JournalFault> {
     let stands_for = folding.len() as u64;
     let Some(record) = folding.fold() else { return Ok(0) };
-    rows::remove(tx, number, (base::first_number(&record), record.seq))?;
+    rows::remove(tx, number, (record.first(), record.seq))?;
     rows::put_record(tx, number, record.seq, &record.to_bytes())?;
     Ok(stands_for)
 }

@@ -15,7 +15,7 @@ struct Collector {
 
 impl Collector {
     fn new() -> Self {
-        Self { cursor: Head { seq: 0, hash: genesis(1).prev() }, sums: BTreeMap::new(), losses: 0 }
+        Self { cursor: genesis(1).head(), sums: BTreeMap::new(), losses: 0 }
     }
 
     fn take(&mut self, records: &[Vec<u8>]) {
@@ -24,8 +24,7 @@ impl Collector {
             if record.seq <= self.cursor.seq {
                 continue;
             }
-            let follows =
-                base::first_number(&record) == self.cursor.seq + 1 && record.prev == self.cursor.hash;
+            let follows = record.first() == self.cursor.seq + 1 && record.prev == self.cursor.hash;
             match &record.entry {
                 Entry::Recover(_) => self.losses += 1,
                 Entry::Usage(usage) => {
