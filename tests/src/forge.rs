@@ -62,6 +62,11 @@ impl Key {
     }
 }
 
+/// A name of a meter or a pack.
+pub fn slug(text: &str) -> Slug {
+    Slug::parse(text).expect("a slug")
+}
+
 /// A moment relative to [`ISSUED`].
 pub fn at(seconds: i64) -> UnixSeconds {
     UnixSeconds::new(ISSUED + seconds)
@@ -119,10 +124,6 @@ fn second_manifest(license: KeyState, receipt: KeyState) -> Vec<u8> {
 /// The keyset of [`manifest`].
 pub fn keyset() -> Keyset {
     Keyset::bootstrap(&anchor(), &[manifest()]).expect("a sound keyset")
-}
-
-fn slug(text: &str) -> Slug {
-    Slug::parse(text).expect("a slug")
 }
 
 fn features(names: &[&str]) -> IdList<Feature> {

@@ -1,13 +1,15 @@
 //! A device of the forge with a journal: activated by the real store, without an issuer, to meter on.
 
+pub use crate::forge::slug;
+
 use crate::forge::{self, DAY, DEVICE};
+use brink_license::TokenId;
 use brink_license::clock::{BootId, Reading};
 use brink_license::exchange::{ExchangeRequest, RequestBody, RequestKind};
 use brink_license::token::{
     BatchVerdict, Cursor, Enforce, LicenceClaims, LicenceStanding, Over, Period, Quota, ReceiptUsage,
 };
 use brink_license::usage::{Quantity, UsageSection};
-use brink_license::{Slug, TokenId};
 use brink_store::{
     Acceptance, DeviceStore, Documents, Gate, Identity, Layout, LogEntry, Meter, Pending, PendingKind,
     Ratchet, SealKeys, WriterLock, machine,
@@ -27,11 +29,6 @@ pub struct Metered {
 /// A quota of a meter.
 pub fn quota(meter: &str, limit: u64, period: Period, over: Over) -> Quota {
     Quota { meter: slug(meter), limit, period, over }
-}
-
-/// A name of a meter or a pack.
-pub fn slug(text: &str) -> Slug {
-    Slug::parse(text).expect("a slug")
 }
 
 /// So many whole units.

@@ -6,44 +6,30 @@ use crate::metered::{brink_line, brink_meter, brink_quantity, brink_quota, brink
 use crate::numbers::brink_code;
 use crate::reservation::brink_reservation;
 use crate::types::{brink_gate, brink_text};
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::ArcSwapOption;
 use brink_license::usage::Quantity;
 use brink_license::{Code, ResourceId, Slug};
 use brink_store::Meter;
 use brink_store::journal::UsageError;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Most meters that are open at once: a host needs one.
 const METERS_MAX: usize = 256;
 
 /// The meters that this library owns for its callers. A call under way keeps the one that it found.
-static PLACES: [Place; METERS_MAX] = [const { Place::empty() }; METERS_MAX];
-
-struct Place {
-    taken: AtomicBool,
-    meter: ArcSwapOption<Meter>,
-}
-
-impl Place {
-    const fn empty() -> Self {
-        Self { taken: AtomicBool::new(false), meter: ArcSwapOption::const_empty() }
-    }
-}
+static PLACES: [ArcSwapOption<Meter>; METERS_MAX] = [const { ArcSwapOption::const_empty() }; METERS_MAX];
 
 /// Opens the meter of a gate, in the journal beside the gate's bundle. Nothing on the disk is touched before the first use.
 /// One meter serves a process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn brink_meter_open(gate: brink_gate, out: *mut brink_meter) -> brink_code {
     let open = || {
-        let meter = Meter::open(input::open_gate(gate)?).map_err(code_of)?;
+        let meter = Arc::new(Meter::open(input::open_gate(gate)?).map_err(code_of)?);
         let free = PLACES.iter().position(|place| {
-            place.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            let before = place.compare_and_swap(&None::<Arc<Meter>>, Some(Arc::clone(&meter)));
+            before.is_none()
         });
         let (slot, tag) = (free.ok_or(Code::TooMany)?, meter.tag());
-        if let Some(place) = PLACES.get(slot) {
-            place.meter.store(Some(Arc::new(meter)));
-        }
         Ok(brink_meter { slot: u32::try_from(slot).unwrap_or(u32::MAX), tag })
     };
     // SAFETY: the caller's promise is passed on.
@@ -56,15 +42,11 @@ pub unsafe extern "C" fn brink_meter_open(gate: brink_gate, out: *mut brink_mete
 pub extern "C" fn brink_meter_close(meter: brink_meter) -> brink_code {
     carry_out(|| {
         let place = PLACES.get(meter.slot as usize).ok_or(Code::BadHandle)?;
-        let closing =
-            place.meter.load_full().filter(|open| open.tag() == meter.tag).ok_or(Code::BadHandle)?;
+        let closing = place.load_full().filter(|open| open.tag() == meter.tag).ok_or(Code::BadHandle)?;
         closing.close().map_err(code_of)?;
-        let swapped = place.meter.compare_and_swap(&closing, None);
-        if swapped.as_ref().is_some_and(|before| Arc::ptr_eq(before, &closing)) {
-            place.taken.store(false, Ordering::Release);
-            return Ok(());
-        }
-        Err(Code::BadHandle)
+        let before = place.compare_and_swap(&closing, None);
+        let is_first = before.as_ref().is_some_and(|before| Arc::ptr_eq(before, &closing));
+        if is_first { Ok(()) } else { Err(Code::BadHandle) }
     })
 }
 
@@ -81,8 +63,10 @@ pub unsafe extern "C" fn brink_meter_record(
     let record = || {
         // SAFETY: the caller's promise is passed on.
         let (name, resource) = unsafe { used(name, resource) }?;
-        let recorded = found(meter)?.record(&name, resource.as_ref(), Quantity::try_from(quantity)?);
-        recorded.map(brink_recorded::from).map_err(code_of)
+        let record = |open: &Meter| {
+            open.record(&name, resource.as_ref(), Quantity::try_from(quantity)?).map_err(code_of)
+        };
+        with(meter, record).map(brink_recorded::from)
     };
     // SAFETY: the caller's promise is passed on.
     unsafe { answer(out, record) }
@@ -100,7 +84,7 @@ pub unsafe extern "C" fn brink_meter_line(
     let look_up = || {
         // SAFETY: the caller's promise is passed on.
         let (name, resource) = unsafe { used(name, resource) }?;
-        found(meter)?.line(&name, resource.as_ref()).map(brink_line::from).map_err(code_of)
+        with(meter, |open| open.line(&name, resource.as_ref()).map_err(code_of)).map(brink_line::from)
     };
     // SAFETY: the caller's promise is passed on.
     unsafe { answer(out, look_up) }
@@ -114,13 +98,15 @@ pub extern "C" fn brink_meter_record_nowait(
     line: brink_line,
     quantity: brink_quantity,
 ) -> brink_code {
-    carry_out(|| found(meter)?.record_nowait(line.into(), Quantity::try_from(quantity)?).map_err(code_of))
+    let count =
+        |open: &Meter| open.record_nowait(line.into(), Quantity::try_from(quantity)?).map_err(code_of);
+    carry_out(|| with(meter, count))
 }
 
 /// Writes what was counted, now.
 #[unsafe(no_mangle)]
 pub extern "C" fn brink_meter_flush(meter: brink_meter) -> brink_code {
-    carry_out(|| found(meter)?.flush().map_err(code_of))
+    carry_out(|| with(meter, |open| open.flush().map_err(code_of)))
 }
 
 /// Holds room for work whose size is known afterwards, at most `max`, durably. Settle it with brink_reservation_commit or
@@ -136,8 +122,9 @@ pub unsafe extern "C" fn brink_meter_reserve(
     let reserve = || {
         // SAFETY: the caller's promise is passed on.
         let (name, resource) = unsafe { used(name, resource) }?;
-        let reserved = found(meter)?.reserve(&name, resource.as_ref(), Quantity::try_from(max)?);
-        reserved.map(brink_reservation::give_out).map_err(code_of)
+        let reserve =
+            |open: &Meter| open.reserve(&name, resource.as_ref(), Quantity::try_from(max)?).map_err(code_of);
+        with(meter, reserve).map(brink_reservation::give_out)
     };
     // SAFETY: the caller's promise is passed on.
     unsafe { answer(out, reserve) }
@@ -153,34 +140,17 @@ pub unsafe extern "C" fn brink_meter_quota(
     let look = || {
         // SAFETY: the caller's promise is passed on.
         let name = Slug::parse(unsafe { input::text(name) }?).map_err(|error| error.code())?;
-        found(meter)?.quota(&name).map(brink_quota::from).map_err(code_of)
+        with(meter, |open| open.quota(&name).map_err(code_of)).map(brink_quota::from)
     };
     // SAFETY: the caller's promise is passed on.
     unsafe { answer(out, look) }
 }
 
-/// An open meter by its value.
-struct Open(Guard<Option<Arc<Meter>>>);
-
-impl std::ops::Deref for Open {
-    type Target = Meter;
-    fn deref(&self) -> &Meter {
-        match &*self.0 {
-            Some(meter) => meter,
-            None => unreachable!("looked at by `found`, and a guard does not change"),
-        }
-    }
-}
-
+/// Works with an open meter by its value.
 #[inline]
-fn found(meter: brink_meter) -> Result<Open, Code> {
-    let place = PLACES.get(meter.slot as usize).ok_or(Code::BadHandle)?;
-    let guard = place.meter.load();
-    if guard.as_ref().is_some_and(|open| open.tag() == meter.tag) {
-        Ok(Open(guard))
-    } else {
-        Err(Code::BadHandle)
-    }
+fn with<T>(meter: brink_meter, work: impl FnOnce(&Meter) -> Result<T, Code>) -> Result<T, Code> {
+    let found = PLACES.get(meter.slot as usize).ok_or(Code::BadHandle)?.load();
+    work(found.as_ref().filter(|open| open.tag() == meter.tag).ok_or(Code::BadHandle)?)
 }
 
 /// # Safety

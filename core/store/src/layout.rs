@@ -3,7 +3,7 @@
 mod access;
 
 use crate::anchor::{FILES, Slots};
-use crate::durable::{exists, read_if_present, rename, sync_directory, write_atomically};
+use crate::durable::{directory_of, exists, read_if_present, rename, sync_directory, write_atomically};
 use crate::{StoreError, WriterLock};
 use brink_license::keyset::TrustAnchor;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,16 @@ use std::path::{Path, PathBuf};
 /// The group whose members' programs meter usage and speak to the agent.
 const HOST_GROUP: &str = "brink";
 /// Where the journal is, beside the bundle.
-pub(crate) const JOURNAL_DIRECTORY: &str = "journal";
+const JOURNAL_DIRECTORY: &str = "journal";
 /// Largest trust file: sixteen thumbprints need about a kilobyte.
 const TRUST_BYTES_MAX: usize = 16 * 1024;
 /// How many stores that were set aside are looked for, so that a full directory ends in an error.
 const RETIRED_MAX: u32 = 10_000;
+
+/// The journal's directory, for whoever knows the bundle alone.
+pub(crate) fn journal_beside(bundle: &Path) -> PathBuf {
+    directory_of(bundle).join(JOURNAL_DIRECTORY)
+}
 
 /// The paths of one device directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,10 +13,12 @@ mod layout;
 mod lock;
 pub mod machine;
 pub mod meter;
+mod sharing;
 mod state;
 #[cfg(test)]
 #[allow(dead_code, reason = "shared with the tests of the edge, which use other parts")]
 mod test_issuer;
+mod ticker;
 mod vault;
 
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};

@@ -24,19 +24,17 @@ pub(crate) use slot::forks;
 pub use slot::{GATES_MAX, GateId, GateLife, GateRef, find, forked};
 
 use crate::bundle::{BundleError, VerifiedBundle};
-use crate::durable::directory_of;
 use crate::journal::UsageError;
-use crate::layout::JOURNAL_DIRECTORY;
+use crate::layout::journal_beside;
 use crate::machine;
 use crate::meter::Meter;
+use crate::ticker::Ticker;
 use brink_license::clock::{BootId, Standing};
 use brink_license::keyset::TrustAnchor;
 use brink_license::{Code, Decision, Reason, Table, UnixSeconds};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How often time is published and the bundle looked at: a new bundle is taken up well within a second.
@@ -75,13 +73,6 @@ pub struct Gate {
     ticker: Option<Ticker>,
 }
 
-#[derive(Debug)]
-struct Ticker {
-    /// Dropping the sender ends the thread at once.
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
-}
-
 impl Gate {
     /// Opens the gate of a bundle file. A file that is absent or refused is not an error: the gate answers
     /// `Unlicensed` and takes up the first good bundle within a second.
@@ -91,16 +82,12 @@ impl Gate {
         let taken = Taken::now(boot);
         let first = reader.tick(&taken.reading);
         let (id, here) = slot::claim(&first, &taken).ok_or(OpenError::TooMany)?;
-        here.keep_journal(directory_of(path.as_ref()).join(JOURNAL_DIRECTORY));
+        here.keep_journal(journal_beside(path.as_ref()));
         here.refuse(reader.refused());
         // From here on dropping it frees the slot.
         let mut gate = Self { id, here, ticker: None };
-        let (stop, stopped) = channel();
-        let thread = std::thread::Builder::new()
-            .name("brink-gate".into())
-            .spawn(move || tick_until(&stopped, || tick(&mut reader, here, boot)))
-            .map_err(OpenError::Thread)?;
-        gate.ticker = Some(Ticker { stop, thread });
+        let ticker = Ticker::start("brink-gate", TICK, move || tick(&mut reader, here, boot));
+        gate.ticker = Some(ticker.map_err(OpenError::Thread)?);
         Ok(gate)
     }
 
@@ -205,11 +192,7 @@ impl Drop for Gate {
             std::mem::forget(ticker);
             return;
         }
-        if let Some(Ticker { stop, thread }) = ticker {
-            drop(stop);
-            // A ticker that panicked has nothing left to say that its last snapshot does not.
-            let _ = thread.join();
-        }
+        drop(ticker);
         self.here.close();
     }
 }
@@ -260,13 +243,4 @@ fn tick(reader: &mut BundleReader, gate: GateRef, boot: BootId) {
     let snapshot = reader.tick(&taken.reading);
     gate.publish(&snapshot, &taken);
     gate.refuse(reader.refused());
-}
-
-fn tick_until(stopped: &Receiver<()>, mut tick: impl FnMut()) {
-    loop {
-        match stopped.recv_timeout(TICK) {
-            Err(RecvTimeoutError::Timeout) => tick(),
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
-        }
-    }
 }

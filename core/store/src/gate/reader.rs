@@ -4,9 +4,8 @@ use super::seats::SeatsSeen;
 use super::watch::{STORE_TAMPERED, Watch};
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, VerifiedBundle};
 use crate::crash::{Point, reached};
-use crate::durable::directory_of;
 use crate::journal::{ClockKeeper, Kept};
-use crate::layout::JOURNAL_DIRECTORY;
+use crate::layout::journal_beside;
 use brink_license::clock::{Guarded, Hold, Reading, Standing, State, Terms, evaluate};
 use brink_license::keyset::{Keyset, ManifestError, TrustAnchor};
 use brink_license::seating::VerifiedSeats;
@@ -133,7 +132,7 @@ impl BundleReader {
         Self {
             path: path.to_owned(),
             anchor,
-            clock: ClockKeeper::new(directory_of(path).join(JOURNAL_DIRECTORY)),
+            clock: ClockKeeper::new(journal_beside(path)),
             watch: Watch::over(path),
             seen: None,
             in_force: None,
@@ -148,7 +147,7 @@ impl BundleReader {
     /// A reader that leaves no trace of its looks: it keeps no marks.
     #[must_use]
     pub fn observing(path: &Path, anchor: TrustAnchor) -> Self {
-        let clock = ClockKeeper::observer(directory_of(path).join(JOURNAL_DIRECTORY));
+        let clock = ClockKeeper::observer(journal_beside(path));
         Self { clock, ..Self::new(path, anchor) }
     }
 

@@ -7,20 +7,21 @@ use super::reader::Snapshot;
 use super::time::PublishedTime;
 use crate::bundle::BundleError;
 use crate::machine;
+use crate::sharing::{NO_TAG, Tags, held};
 use arc_swap::ArcSwap;
 use brink_license::clock::{BootId, Reading};
 use brink_license::{Decision, Reason, UnixSeconds};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Most gates that are open at once: a host needs one, and a loop that forgets to close is noticed early.
 pub const GATES_MAX: usize = 256;
 
 /// Boxed, because the empty ones would otherwise stand in every program's file, five kilobytes each.
 static SLOTS: [OnceLock<Box<Slot>>; GATES_MAX] = [const { OnceLock::new() }; GATES_MAX];
-/// Tags are given out once; 0 is no gate's. After 2^32 gates they begin again.
-static NEXT_TAG: AtomicU32 = AtomicU32::new(1);
+/// What tells a gate from the next one in its slot.
+static TAGS: Tags = Tags::new();
 /// How often this process is known to be a fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
@@ -95,9 +96,6 @@ pub struct GateRef {
     tag: u32,
 }
 
-/// What no gate has, and a free slot holds.
-const NO_TAG: u32 = 0;
-
 /// Finds a gate by its id. `None` for a slot that no gate ever had; a closed gate is found and answers as such.
 #[inline]
 #[must_use]
@@ -113,22 +111,15 @@ pub(super) fn claim(snapshot: &Snapshot, taken: &Taken) -> Option<(GateId, GateR
         let free = slot.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed);
         free.is_ok().then_some((index, slot))
     })?;
-    let tag = match NEXT_TAG.fetch_add(1, Ordering::Relaxed) {
-        NO_TAG => NEXT_TAG.fetch_add(1, Ordering::Relaxed),
-        tag => tag,
-    };
+    let tag = TAGS.next();
     let gate = GateRef { slot, tag };
     slot.time.claim();
     slot.time.publish(snapshot.standing().now, &taken.reading, taken.coarse);
-    let mut registry = lock(&slot.registry);
+    let mut registry = held(&slot.registry);
     *registry = Registry::default();
     let places = registry.places(snapshot.table());
     gate.put(snapshot.clone(), places, None);
     Some((GateId { slot: u32::try_from(index).unwrap_or(u32::MAX), tag }, gate))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Slot {
@@ -238,7 +229,7 @@ impl GateRef {
         if self.life() != GateLife::Open {
             return Err(HandleError::NeedsReopen);
         }
-        let mut registry = lock(&self.slot.registry);
+        let mut registry = held(&self.slot.registry);
         let published = self.slot.published.load_full();
         if !self.is_open(&published) {
             return Err(HandleError::NeedsReopen);
@@ -262,7 +253,7 @@ impl GateRef {
             return None;
         }
         let snapshot = self.slot.published.load().snapshot.clone();
-        Some((snapshot, lock(&self.slot.refused).clone()))
+        Some((snapshot, held(&self.slot.refused).clone()))
     }
 
     /// Publishes what a tick found. Only the gate's own ticker calls it.
@@ -273,7 +264,7 @@ impl GateRef {
         if before.snapshot.says_the_same(snapshot) {
             return;
         }
-        let registry = lock(&self.slot.registry);
+        let registry = held(&self.slot.registry);
         let before = self.slot.published.load_full();
         let same_table = std::ptr::eq(before.snapshot.table(), snapshot.table());
         let places = if same_table { before.places.clone() } else { registry.places(snapshot.table()) };
@@ -289,7 +280,7 @@ impl GateRef {
 
     /// Keeps where usage is recorded.
     pub(super) fn keep_journal(self, directory: PathBuf) {
-        *lock(&self.slot.journal) = Some(directory);
+        *held(&self.slot.journal) = Some(directory);
     }
 
     /// Where usage is recorded; `None` when the gate is closed or of another process.
@@ -297,12 +288,12 @@ impl GateRef {
         if self.life() != GateLife::Open {
             return None;
         }
-        lock(&self.slot.journal).clone()
+        held(&self.slot.journal).clone()
     }
 
     /// Keeps why the file as it stands is not in force.
     pub(super) fn refuse(self, refused: Option<&BundleError>) {
-        let mut last = lock(&self.slot.refused);
+        let mut last = held(&self.slot.refused);
         if last.as_ref() != refused {
             *last = refused.cloned();
         }
@@ -315,12 +306,12 @@ impl GateRef {
 
     /// Closes the gate and frees its slot for the next one. The ticker must have ended.
     pub(super) fn close(self) {
-        let mut registry = lock(&self.slot.registry);
+        let mut registry = held(&self.slot.registry);
         self.slot.fast.close();
         self.slot.published.store(Published::closed());
         *registry = Registry::default();
         drop(registry);
-        *lock(&self.slot.refused) = None;
+        *held(&self.slot.refused) = None;
         self.slot.taken.store(false, Ordering::Release);
     }
 }

@@ -8,7 +8,7 @@ mod keeper;
 mod usage;
 
 pub use keeper::{ClockKeeper, Kept, Learned};
-pub(crate) use usage::{Act, Aside, Bearer, Came, Known, Reached, Request, Terms, UsageWriter, held};
+pub(crate) use usage::{Act, Aside, Bearer, Came, Known, Reached, Request, Terms, UsageWriter};
 pub use usage::{
     Backlog, BookFault, ChainSummary, Outbox, Recorded, Shrunk, Unsent, UsageBook, UsageError, Walked,
 };

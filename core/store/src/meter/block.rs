@@ -1,6 +1,7 @@
 //! What a process has set aside of one meter's quota, durably, to count from memory.
 
-use crate::journal::{Aside, held};
+use crate::journal::Aside;
+use crate::sharing::held;
 use brink_license::Slug;
 use brink_license::usage::{Denial, Quantity};
 use std::sync::Mutex;
@@ -8,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// A block is one part in so many of the limit: several processes share a quota without keeping much of it from each other.
 const PARTS: u32 = 64;
+/// Looks for uses on their way into the queue before a block is closed for another turn.
+const QUIET_LOOKS: usize = 1000;
 
 /// One meter's block. Uses take from `left`; the flusher alone adds.
 #[derive(Debug)]
@@ -104,8 +107,19 @@ impl Block {
     }
 
     /// Whether every use that was taken is queued.
-    pub(super) fn is_quiet(&self) -> bool {
+    fn is_quiet(&self) -> bool {
         self.entering.load(Ordering::SeqCst) == 0
+    }
+
+    /// The same, looking for a while: whoever is on the way has a few instructions left.
+    pub(super) fn is_soon_quiet(&self) -> bool {
+        (0..QUIET_LOOKS).any(|_| {
+            let quiet = self.is_quiet();
+            if !quiet {
+                std::thread::yield_now();
+            }
+            quiet
+        })
     }
 
     /// Uses are recorded without being taken from anything.

@@ -3,20 +3,18 @@
 use super::block::{self, Block, Held};
 use super::ring::RING_PLACES;
 use super::{Line, Shared};
-use crate::journal::{Act, Aside, Came, Recorded, Request, UsageError, held};
-use brink_license::Slug;
-use brink_license::usage::{Allowance, Quantity, SpanKey};
+use crate::journal::{Act, Aside, Came, Recorded, Request, UsageError};
+use crate::sharing::held;
+use brink_license::usage::{Allowance, Quantity, Span, SpanKey};
+use brink_license::{ResourceId, Slug};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// What is counted is durable within 50 ms: it waits for at most one turn, and then for one commit.
-const TURN: Duration = Duration::from_millis(25);
+pub(super) const TURN: Duration = Duration::from_millis(25);
 /// Turns that a meter rests after it was denied more: whoever gives some back is found within a second.
 const REST_TURNS: u32 = 40;
-/// Looks for uses on their way into the queue before a block is closed for another turn.
-const QUIET_LOOKS: usize = 1000;
 
 /// What the flusher keeps: blocks, and what could not be written yet.
 #[derive(Debug, Default)]
@@ -31,8 +29,16 @@ struct Unwritten {
     line: Arc<Line>,
     quantity: Quantity,
     count: u32,
+    /// Of which what they were taken from was set aside.
+    span: Option<Span>,
+}
+
+impl Unwritten {
     /// What they were taken from.
-    aside: Option<Aside>,
+    fn aside(&self) -> Option<Aside> {
+        let aside = |span| Aside { span, amount: self.quantity };
+        self.span.clone().map(aside)
+    }
 }
 
 impl Books {
@@ -50,25 +56,25 @@ impl Books {
         self.blocks.iter_mut().find(|(block, _)| block.meter == *meter).map(|(_, held)| held)
     }
 
-    /// Adds a use that came out of the queue to what has to be written.
-    fn note(&mut self, line: &Arc<Line>, quantity: Quantity) {
-        let span =
-            self.held_of(&line.meter).and_then(|held| held.aside.as_ref()).map(|aside| aside.span.clone());
-        let key = span.as_ref().map(|span| span.key.clone());
-        let of_span = |of: &Unwritten| of.aside.as_ref().map(|aside| aside.span.key.clone()) == key;
-        let same = self.unwritten.iter_mut().find(|of| Arc::ptr_eq(&of.line, line) && of_span(of));
-        if let Some(same) = same
-            && let Ok(sum) = same.quantity.plus(quantity)
-        {
-            same.quantity = sum;
-            same.count = same.count.saturating_add(1);
-            if let Some(aside) = &mut same.aside {
-                aside.amount = sum;
+    /// Adds uses that came out of the queue to what has to be written. No span ends meanwhile: whoever changes blocks waits
+    /// for these books.
+    fn note(&mut self, lines: &[Arc<Line>], uses: impl Iterator<Item = (u32, Quantity)>) {
+        let mut places: HashMap<u32, usize> = HashMap::new();
+        for (number, quantity) in uses {
+            let known = places.get(&number).and_then(|place| self.unwritten.get_mut(*place));
+            if let Some(known) = known
+                && let Ok(sum) = known.quantity.plus(quantity)
+            {
+                known.quantity = sum;
+                known.count = known.count.saturating_add(1);
+                continue;
             }
-            return;
+            let Some(line) = lines.get(number as usize) else { continue };
+            let aside = self.held_of(&line.meter).and_then(|held| held.aside.as_ref());
+            let span = aside.map(|aside| aside.span.clone());
+            places.insert(number, self.unwritten.len());
+            self.unwritten.push(Unwritten { line: Arc::clone(line), quantity, count: 1, span });
         }
-        let aside = span.map(|span| Aside { span, amount: quantity });
-        self.unwritten.push(Unwritten { line: Arc::clone(line), quantity, count: 1, aside });
     }
 
     /// What was taken from a block is recorded.
@@ -98,7 +104,7 @@ impl Shared {
         for block in blocks {
             let amount = block.close();
             // Whoever is on the way has a few instructions left, and nobody sets out any more.
-            while !self.is_soon_quiet(&block) {}
+            while !block.is_soon_quiet() {}
             left.push((block, amount));
         }
         self.write_queue(&mut books)?;
@@ -108,28 +114,13 @@ impl Shared {
         Ok(())
     }
 
-    fn is_soon_quiet(&self, block: &Block) -> bool {
-        (0..QUIET_LOOKS).any(|_| {
-            let quiet = block.is_quiet();
-            if !quiet {
-                std::thread::yield_now();
-            }
-            quiet
-        })
-    }
-
     /// Takes everything out of the queue and writes it. What cannot be written is kept, and while there is any the queue
     /// is left alone: it fills up, and those who count are told.
     fn write_queue(&self, books: &mut Books) -> Result<(), UsageError> {
         loop {
             if books.unwritten.is_empty() {
                 let lines = self.lines.load_full();
-                let next = || self.ring.pop();
-                for (line, quantity) in std::iter::from_fn(next).take(RING_PLACES) {
-                    if let Some(line) = lines.get(line as usize) {
-                        books.note(line, quantity);
-                    }
-                }
+                books.note(&lines, std::iter::from_fn(|| self.ring.pop()).take(RING_PLACES));
             }
             if books.unwritten.is_empty() {
                 return Ok(());
@@ -143,13 +134,13 @@ impl Shared {
         let request = |of: &Unwritten| Request {
             meter: of.line.meter.clone(),
             resource: of.line.resource.clone(),
-            act: Act::Done { quantity: of.quantity, count: of.count, aside: of.aside.clone() },
+            act: Act::Done { quantity: of.quantity, count: of.count, aside: of.aside() },
         };
         let outcomes = self.writer.carry_out_all(unwritten.iter().map(request).collect());
         let mut failure = None;
         for (of, outcome) in unwritten.into_iter().zip(outcomes) {
             match outcome {
-                Ok(_) => books.recorded(&of.line.meter, of.aside.as_ref()),
+                Ok(_) => books.recorded(&of.line.meter, of.aside().as_ref()),
                 Err(error @ UsageError::Quantity { .. }) => {
                     // It never fits, and must not keep the rest waiting.
                     tracing::error!(code = error.code(), %error, count = of.count, "usage cannot be recorded");
@@ -169,8 +160,7 @@ impl Shared {
         for at in 0..books.blocks.len() {
             let Some((block, _)) = books.blocks.get(at) else { continue };
             let block = Arc::clone(block);
-            let quotas = terms.quotas.as_ref();
-            let allowance = quotas.and_then(|quotas| quotas.allowance(&block.meter, terms.state, terms.now));
+            let allowance = terms.allowance(&block.meter, terms.now);
             match allowance.filter(Allowance::is_firm) {
                 None => {
                     if block.is_firm() && self.retire(books, &block, None)? {
@@ -192,11 +182,12 @@ impl Shared {
     /// what is there now is what is wanted.
     fn retire(&self, books: &mut Books, block: &Block, wanted: Option<&SpanKey>) -> Result<bool, UsageError> {
         let held = books.held_of(&block.meter).and_then(|held| held.aside.as_ref());
-        if block.is_firm() && held.is_some_and(|aside| Some(&aside.span.key) == wanted) {
+        // Of a firm one with nothing set aside nothing was taken.
+        if block.is_firm() && held.is_none_or(|aside| Some(&aside.span.key) == wanted) {
             return Ok(true);
         }
         let left = block.close();
-        if !self.is_soon_quiet(block) {
+        if !block.is_soon_quiet() {
             block.add(left);
             return Ok(false);
         }
@@ -215,7 +206,11 @@ impl Shared {
         if left == Quantity::ZERO {
             return Ok(());
         }
-        let act = Act::GiveBack(Aside { span: aside.span, amount: left });
+        self.set_free(meter, Aside { span: aside.span, amount: left })
+    }
+
+    fn set_free(&self, meter: &Slug, aside: Aside) -> Result<(), UsageError> {
+        let act = Act::GiveBack(aside);
         self.writer.carry_out(Request { meter: meter.clone(), resource: None, act }).map(drop)
     }
 
@@ -232,20 +227,20 @@ impl Shared {
         }
         let act = Act::SetAsideUpTo(size);
         match self.writer.carry_out(Request { meter: block.meter.clone(), resource: None, act }) {
-            Ok(Came::Aside(Some(more), _)) => {
+            Ok(Came::Aside(Some(more))) => {
                 match &mut held.aside {
                     Some(aside) if aside.span.key == more.span.key => {
                         aside.amount = aside.amount.plus(more.amount).unwrap_or(Quantity::MAX);
                     }
                     // The span ended while we asked: what is left of the one before is closed in the next turn.
-                    Some(_) => return self.return_other(block, more),
+                    Some(_) => return self.set_free(&block.meter, more),
                     None => held.aside = Some(more.clone()),
                 }
                 block.add(more.amount);
                 Ok(())
             }
             // The licence changed while we asked: the next turn sees it.
-            Ok(Came::Aside(None, _) | Came::Recorded(_) | Came::GivenBack) => Ok(()),
+            Ok(Came::Aside(None) | Came::Recorded(_) | Came::GivenBack) => Ok(()),
             Err(UsageError::Denied(denial)) => {
                 held.resting = REST_TURNS;
                 block.deny(denial);
@@ -255,78 +250,35 @@ impl Shared {
         }
     }
 
-    fn return_other(&self, block: &Block, more: Aside) -> Result<(), UsageError> {
-        let act = Act::GiveBack(more);
-        self.writer.carry_out(Request { meter: block.meter.clone(), resource: None, act }).map(drop)
-    }
-
     /// Records a use out of what this process has set aside; `None` where that is too little.
     pub(super) fn record_from_block(
         &self,
-        request: impl FnOnce(Act) -> Request,
+        meter: &Slug,
+        resource: Option<&ResourceId>,
         quantity: Quantity,
     ) -> Option<Result<Recorded, UsageError>> {
         let mut books = held(&self.books);
-        let request = |act| request(act);
-        let asked = request(Act::Use(quantity));
-        let block = books.blocks.iter().find(|(block, _)| block.meter == asked.meter)?.0.clone();
-        let span = books.held_of(&asked.meter)?.aside.as_ref()?.span.clone();
+        let (block, held) = books.blocks.iter().find(|(block, _)| block.meter == *meter)?;
+        let (block, span) = (Arc::clone(block), held.aside.as_ref()?.span.clone());
         if !block.is_firm() || block.take(quantity).is_err() {
             return None;
         }
         let aside = Aside { span, amount: quantity };
         let act = Act::Done { quantity, count: 1, aside: Some(aside.clone()) };
-        match self.writer.carry_out(Request { act, ..asked }) {
-            Ok(Came::Recorded(recorded)) => {
-                books.recorded(&block.meter, Some(&aside));
-                Some(Ok(recorded))
-            }
-            Ok(Came::Aside(..) | Came::GivenBack) => None,
-            Err(error) => {
-                block.put_back(quantity);
-                Some(Err(error))
-            }
+        let came = self.writer.carry_out(Request { meter: meter.clone(), resource: resource.cloned(), act });
+        let recorded = came.and_then(Came::recorded);
+        match &recorded {
+            Ok(_) => books.recorded(meter, Some(&aside)),
+            Err(_) => block.put_back(quantity),
         }
+        Some(recorded)
     }
 }
 
-/// The thread.
-#[derive(Debug)]
-pub(super) struct Flusher {
-    /// Dropping the sender ends the thread at once.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Flusher {
-    pub(super) fn start(shared: &Arc<Shared>) -> Result<Self, UsageError> {
-        let (stop, stopped) = channel();
-        let shared = Arc::clone(shared);
-        let thread = std::thread::Builder::new()
-            .name("brink-meter".into())
-            .spawn(move || turn_until(&stopped, &shared))
-            .map_err(|error| UsageError::Unusable(format!("no thread can be started: {error}")))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Flusher {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // One that panicked has left what it could not write in the books.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn turn_until(stopped: &Receiver<()>, shared: &Shared) {
+/// One turn of the meter's thread after the other; a failure is said once.
+pub(super) fn turns(shared: Arc<Shared>) -> impl FnMut() + Send + 'static {
     let mut last: Option<UsageError> = None;
-    loop {
-        match stopped.recv_timeout(TURN) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
-        }
+    move || {
         let failed = shared.turn().err();
         if let Some(error) = failed.as_ref().filter(|_| failed != last) {
             tracing::warn!(code = error.code(), %error, "usage waits in memory");

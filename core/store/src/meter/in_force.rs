@@ -2,7 +2,8 @@
 
 use crate::bundle::VerifiedBundle;
 use crate::gate::GateRef;
-use crate::journal::{Terms, held};
+use crate::journal::Terms;
+use crate::sharing::held;
 use brink_license::usage::Quotas;
 use std::sync::{Arc, Mutex};
 

@@ -17,23 +17,24 @@ pub use reservation::Reservation;
 
 use crate::gate::GateRef;
 use crate::journal::{Act, Came, Recorded, Request, UsageError, UsageWriter};
+use crate::sharing::{Tags, held};
+use crate::ticker::Ticker;
 use arc_swap::ArcSwap;
 use block::{Block, Untaken};
 use brink_license::clock::State;
 use brink_license::token::Over;
 use brink_license::usage::{Allowance, DenialReason, Quantity, Spent};
 use brink_license::{Code, ResourceId, Slug, UnixSeconds};
-use flush::Flusher;
+use flush::{TURN, turns};
 use in_force::InForce;
 use ring::Ring;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Most lines that a meter keeps: above any site, and a bound for a host that makes them without end.
 pub const LINES_MAX: usize = 1 << 16;
-/// Tags are given out once; 0 is no meter's.
-static NEXT_TAG: AtomicU32 = AtomicU32::new(1);
+/// What tells the lines of one meter from another's.
+static TAGS: Tags = Tags::new();
 
 /// What is counted, and by whom: looked up once, for [`Meter::record_nowait`]. A plain value of one meter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,29 +101,19 @@ struct Shared {
 #[derive(Debug)]
 pub struct Meter {
     shared: Arc<Shared>,
-    flusher: Mutex<Option<Flusher>>,
+    flusher: Mutex<Option<Ticker>>,
 }
 
 impl Meter {
     /// Opens the meter of a gate, in the journal beside its bundle. Nothing is opened on the disk before the first use.
     pub fn open(gate: GateRef) -> Result<Self, UsageError> {
         gate.check_open().map_err(of_gate)?;
-        let directory = gate.journal().ok_or(UsageError::Closed)?;
-        Self::open_in(gate, directory)
-    }
-
-    /// The same with a journal elsewhere.
-    pub fn open_in(gate: GateRef, journal: PathBuf) -> Result<Self, UsageError> {
-        gate.check_open().map_err(of_gate)?;
+        let journal = gate.journal().ok_or(UsageError::Closed)?;
         let in_force = Arc::new(InForce::of(gate));
         let asked = Arc::clone(&in_force);
-        let tag = match NEXT_TAG.fetch_add(1, Ordering::Relaxed) {
-            0 => NEXT_TAG.fetch_add(1, Ordering::Relaxed),
-            tag => tag,
-        };
         let shared = Shared {
             gate,
-            tag,
+            tag: TAGS.next(),
             process: std::process::id(),
             forks: crate::gate::forks(),
             writer: UsageWriter::under(journal, move || asked.terms()),
@@ -152,8 +143,8 @@ impl Meter {
         match self.shared.writer.record(meter, resource, quantity) {
             Err(UsageError::Denied(denial)) if denial.why == DenialReason::Spent => {
                 // What this process has set aside for the same meter is its own.
-                let request = |act| Request { meter: meter.clone(), resource: resource.cloned(), act };
-                self.shared.record_from_block(request, quantity).unwrap_or(Err(UsageError::Denied(denial)))
+                let from_block = self.shared.record_from_block(meter, resource, quantity);
+                from_block.unwrap_or(Err(UsageError::Denied(denial)))
             }
             recorded => recorded,
         }
@@ -164,16 +155,19 @@ impl Meter {
     pub fn line(&self, meter: &Slug, resource: Option<&ResourceId>) -> Result<MeterLine, UsageError> {
         self.shared.check()?;
         let index = self.shared.line(meter, resource)?;
-        let mut flusher = crate::journal::held(&self.flusher);
+        let mut flusher = held(&self.flusher);
         if flusher.is_none() && !self.shared.is_closed.load(Ordering::Acquire) {
-            *flusher = Some(Flusher::start(&self.shared)?);
+            let started = Ticker::start("brink-meter", TURN, turns(Arc::clone(&self.shared)));
+            let failed = |error| UsageError::Unusable(format!("no thread can be started: {error}"));
+            *flusher = Some(started.map_err(failed)?);
         }
         Ok(MeterLine { tag: self.shared.tag, index })
     }
 
     /// Counts a use from memory and returns at once: it is durable within 50 ms, and lost with a process that is killed
-    /// before. No lock, no system call, and after a thread's first use no allocation. A firm quota is never exceeded: where nothing is set aside any more, or
-    /// the queue is full, the use is refused by name and can be recorded with [`Meter::record`].
+    /// before. No lock, no system call, and after a thread's first use no allocation. A firm quota is never exceeded: where
+    /// nothing is set aside any more, or the queue is full, the use is refused by name and can be recorded with
+    /// [`Meter::record`].
     #[inline]
     pub fn record_nowait(&self, line: MeterLine, quantity: Quantity) -> Result<(), UsageError> {
         let shared = &*self.shared;
@@ -202,14 +196,10 @@ impl Meter {
         max: Quantity,
     ) -> Result<Reservation, UsageError> {
         self.shared.check()?;
-        let (meter, resource) = (meter.clone(), resource.cloned());
-        let act = Act::SetAside(max);
-        match self.shared.writer.carry_out(Request {
-            meter: meter.clone(),
-            resource: resource.clone(),
-            act,
-        })? {
-            Came::Aside(aside, _) => Ok(Reservation::new(&self.shared, (meter, resource), max, aside)),
+        let of = (meter.clone(), resource.cloned());
+        let (meter, resource) = of.clone();
+        match self.shared.writer.carry_out(Request { meter, resource, act: Act::SetAside(max) })? {
+            Came::Aside(aside) => Ok(Reservation::new(&self.shared, of, aside)),
             // Room becomes nothing else.
             Came::Recorded(_) | Came::GivenBack => Err(UsageError::NotActivated),
         }
@@ -218,7 +208,8 @@ impl Meter {
     /// How the quota of a meter stands; `None` for one that the licence does not limit.
     pub fn quota(&self, meter: &Slug) -> Result<Option<QuotaUse>, UsageError> {
         self.shared.check()?;
-        Ok(self.shared.writer.quota(meter)?.map(QuotaUse::of))
+        let found = self.shared.writer.quotas(std::slice::from_ref(meter))?;
+        Ok(found.into_iter().next().map(QuotaUse::of))
     }
 
     /// How every quota of the licence in force stands.
@@ -226,8 +217,7 @@ impl Meter {
         self.shared.check()?;
         let terms = self.shared.in_force.terms();
         let meters: Vec<Slug> = terms.quotas.iter().flat_map(|quotas| quotas.meters().cloned()).collect();
-        let found: Result<Vec<_>, _> = meters.iter().map(|meter| self.quota(meter)).collect();
-        Ok(found?.into_iter().flatten().collect())
+        Ok(self.shared.writer.quotas(&meters)?.into_iter().map(QuotaUse::of).collect())
     }
 
     /// Writes what was counted from memory, now, and sets more aside where that is wanted. After a failure what was counted
@@ -243,7 +233,7 @@ impl Meter {
             return Err(UsageError::NeedsReopen);
         }
         self.shared.is_closed.store(true, Ordering::Release);
-        drop(crate::journal::held(&self.flusher).take());
+        drop(held(&self.flusher).take());
         self.shared.flush_for_good()
     }
 }
@@ -290,7 +280,7 @@ impl Shared {
 
     /// The index of a line, with its block ready.
     fn line(&self, meter: &Slug, resource: Option<&ResourceId>) -> Result<u32, UsageError> {
-        let mut books = crate::journal::held(&self.books);
+        let mut books = held(&self.books);
         let lines = self.lines.load_full();
         let is_same = |line: &Arc<Line>| line.meter == *meter && line.resource.as_ref() == resource;
         if let Some(index) = lines.iter().position(is_same) {
@@ -300,9 +290,11 @@ impl Shared {
             return Err(UsageError::TooManyLines);
         }
         let block = books.block(meter);
-        // Nothing is counted that nobody can be charged for.
-        self.writer.quota(meter)?;
-        self.tend(&mut books)?;
+        if !lines.iter().any(|line| line.meter == *meter) {
+            // Nothing is counted that nobody can be charged for.
+            self.writer.quotas(std::slice::from_ref(meter))?;
+            self.tend(&mut books)?;
+        }
         let line = Line { meter: meter.clone(), resource: resource.cloned(), block };
         let mut longer = lines.to_vec();
         longer.push(Arc::new(line));

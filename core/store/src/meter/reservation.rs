@@ -12,37 +12,21 @@ use std::sync::Arc;
 pub struct Reservation {
     shared: Arc<Shared>,
     of: (Slug, Option<ResourceId>),
-    reserved: Quantity,
     /// `None` where the licence limits nothing that has to be decided before.
     aside: Option<Aside>,
     is_settled: bool,
 }
 
 impl Reservation {
-    pub(super) fn new(
-        shared: &Arc<Shared>,
-        of: (Slug, Option<ResourceId>),
-        reserved: Quantity,
-        aside: Option<Aside>,
-    ) -> Self {
-        Self { shared: Arc::clone(shared), of, reserved, aside, is_settled: false }
-    }
-
-    /// At most how much was said to come.
-    #[must_use]
-    pub const fn reserved(&self) -> Quantity {
-        self.reserved
+    pub(super) fn new(shared: &Arc<Shared>, of: (Slug, Option<ResourceId>), aside: Option<Aside>) -> Self {
+        Self { shared: Arc::clone(shared), of, aside, is_settled: false }
     }
 
     /// Records what it came to, durably, and gives the rest back. More than was reserved is recorded too, and flagged: the
     /// work is done. After an error it can be tried again.
     pub fn commit(&mut self, actual: Quantity) -> Result<Recorded, UsageError> {
         let act = Act::Done { quantity: actual, count: 1, aside: self.aside.clone() };
-        match self.settle(act)? {
-            Came::Recorded(recorded) => Ok(recorded),
-            // What is done becomes nothing else.
-            Came::Aside(..) | Came::GivenBack => Err(UsageError::NotActivated),
-        }
+        self.settle(act)?.recorded()
     }
 
     /// Gives all of it back: nothing was done.

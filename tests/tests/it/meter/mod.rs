@@ -8,7 +8,7 @@ mod model;
 use brink_license::token::{Enforce, LicenceStanding, Over, Period};
 use brink_license::usage::{DenialReason, Overage, Quantity};
 use brink_license::{ResourceId, TokenId, clock::State};
-use brink_store::journal::{UsageBook, UsageError, Walked};
+use brink_store::journal::{Journal, UsageBook, UsageError, Walked};
 use brink_store::{Meter, QuotaUse, machine};
 use brink_tests::metered::{Metered, quota, slug, units};
 use brink_tests::until;
@@ -54,7 +54,7 @@ fn walk(device: &Metered) -> Walked {
 }
 
 fn sql(device: &Metered, statement: &str) {
-    let path = brink_store::journal::Journal::path(&device.journal());
+    let path = Journal::path(&device.journal());
     rusqlite::Connection::open(path).unwrap().execute_batch(statement).unwrap();
 }
 
@@ -76,6 +76,25 @@ fn a_firm_quota_is_used_to_its_last_unit_and_what_is_denied_leaves_no_trace() {
     };
     assert!(denial.resets_at.is_some() && denial.to_string().contains("frames"), "{denial:?}");
     assert_eq!(UsageError::Denied(denial).code(), "QUOTA_EXCEEDED");
+}
+
+#[test]
+fn a_meter_that_was_denied_more_asks_the_journal_once_a_second_and_not_each_turn() {
+    let (_dir, device) = firm(1);
+    let (_gate, meter) = device.host();
+    record(&meter, "sms", 1).unwrap();
+    let line = meter.line(&slug("sms"), None).unwrap();
+    let other = rusqlite::Connection::open(Journal::path(&device.journal())).unwrap();
+    // Its thread takes turns too, and one in forty asks again: it may be this one, but not three times.
+    let rested = (0..3).any(|_| {
+        meter.flush().unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let turned = meter.flush();
+        other.execute_batch("ROLLBACK").unwrap();
+        turned.is_ok()
+    });
+    assert!(rested, "each turn waits for whoever writes the journal");
+    assert_eq!(denied(meter.record_nowait(line, units(1))), (DenialReason::Spent, Quantity::ZERO));
 }
 
 #[test]
@@ -221,7 +240,7 @@ fn a_journal_that_cannot_be_written_fills_the_queue_and_loses_nothing() {
     let (_dir, device) = device(1, Over::Allow, Enforce::Deny);
     let (_gate, meter) = device.host();
     let line = meter.line(&slug("api_call"), None).unwrap();
-    let path = brink_store::journal::Journal::path(&device.journal());
+    let path = Journal::path(&device.journal());
     let away = path.with_extension("away");
     std::fs::rename(&path, &away).unwrap();
     let mut counted = 0u64;

@@ -61,9 +61,9 @@ impl BookFault {
     pub const fn code(&self) -> &'static str {
         match self {
             BookFault::Chain { .. } => Code::BadChain.as_str(),
-            BookFault::Beside(JournalFault::Damaged(_)) => "JOURNAL_DAMAGED",
-            BookFault::Beside(JournalFault::Unusable(_)) => "JOURNAL_UNUSABLE",
-            BookFault::Beside(JournalFault::NotYet { .. }) => "JOURNAL_NOT_YET",
+            BookFault::Beside(JournalFault::Damaged(_)) => Code::JournalDamaged.as_str(),
+            BookFault::Beside(JournalFault::Unusable(_)) => Code::JournalUnusable.as_str(),
+            BookFault::Beside(JournalFault::NotYet { .. }) => Code::JournalNotYet.as_str(),
         }
     }
 }

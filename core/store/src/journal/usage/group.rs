@@ -60,9 +60,19 @@ pub(crate) enum Came {
     /// It is a record, or part of one.
     Recorded(Recorded),
     /// It is set aside; `None` where nothing has to be.
-    Aside(Option<Aside>, Overage),
+    Aside(Option<Aside>),
     /// It is free again.
     GivenBack,
+}
+
+impl Came {
+    /// What came of a use, or of work that was done: these become nothing else.
+    pub(crate) fn recorded(self) -> Result<Recorded, UsageError> {
+        match self {
+            Came::Recorded(recorded) => Ok(recorded),
+            Came::Aside(_) | Came::GivenBack => Err(UsageError::NotActivated),
+        }
+    }
 }
 
 pub(crate) type Outcome = Result<Came, UsageError>;
@@ -110,20 +120,31 @@ pub(super) fn commit(
     Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(UsageError::NotActivated))).collect())
 }
 
-/// What a quota comes to now, without changing anything; `None` for a meter that the licence does not limit.
+/// How a quota stands: what is allowed, what is spent, and whether records may be lost.
+pub(crate) type QuotaStanding = (Allowance, Spent, bool);
+
+/// What the quotas of these meters come to now, without changing anything; nothing of a meter that the licence does not
+/// limit.
 pub(super) fn look(
     conn: &rusqlite::Connection,
-    meter: &Slug,
+    meters: &[Slug],
     terms: Terms,
-) -> Result<Option<(Allowance, Spent, bool)>, UsageError> {
+) -> Result<Vec<QuotaStanding>, UsageError> {
     let (chain, tip) = rows::tip(conn)?.ok_or(UsageError::NotActivated)?;
     let device = tip.genesis.device.clone();
     let mut appender = Appender::new(conn, chain, tip)?;
     appender.not_before(terms.now);
     let mut tallies = Tallies::new(conn, device, (terms, appender.seconds()));
-    let Some(allowance) = tallies.allowance(meter) else { return Ok(None) };
-    let tally = tallies.of(meter, &allowance.span)?;
-    Ok(Some((allowance, tallies.spent(tally), tallies.in_doubt())))
+    let mut found = Vec::new();
+    for meter in meters {
+        if let Some(allowance) = tallies.allowance(meter) {
+            let tally = tallies.of(meter, &allowance.span)?;
+            found.push((allowance, tallies.spent(tally)));
+        }
+    }
+    // One that is damaged puts all of them in doubt.
+    let in_doubt = tallies.in_doubt();
+    Ok(found.into_iter().map(|(allowance, spent)| (allowance, spent, in_doubt)).collect())
 }
 
 impl Group<'_> {
@@ -142,11 +163,10 @@ impl Group<'_> {
                 let (tally, judged) = self.judge(meter, *amount)?;
                 let outcome = match (judged, allowance.zip(tally)) {
                     (Judged::Denied(denial), _) => Err(UsageError::Denied(denial)),
-                    (Judged::Allowed(overage), Some((allowance, tally))) if allowance.is_firm() => {
-                        let aside = self.set_aside(&allowance, tally, *amount);
-                        Ok(Came::Aside(Some(aside), overage))
+                    (Judged::Allowed(_), Some((allowance, tally))) if allowance.is_firm() => {
+                        Ok(Came::Aside(Some(self.set_aside(&allowance, tally, *amount))))
                     }
-                    (Judged::Allowed(overage), _) => Ok(Came::Aside(None, overage)),
+                    (Judged::Allowed(_), _) => Ok(Came::Aside(None)),
                 };
                 self.answer(at, outcome);
             }
@@ -202,7 +222,7 @@ impl Group<'_> {
 
     fn block(&mut self, meter: &Slug, most: Quantity) -> Result<Outcome, JournalFault> {
         let Some(allowance) = self.tallies.allowance(meter).filter(Allowance::is_firm) else {
-            return Ok(Ok(Came::Aside(None, Overage::Within)));
+            return Ok(Ok(Came::Aside(None)));
         };
         let tally = self.tallies.of(meter, &allowance.span)?;
         let spent = self.tallies.spent(tally);
@@ -211,9 +231,7 @@ impl Group<'_> {
             Judged::Allowed(_) if amount == Quantity::ZERO => {
                 Ok(Err(UsageError::Denied(allowance.denial(&spent, DenialReason::Spent))))
             }
-            Judged::Allowed(overage) => {
-                Ok(Ok(Came::Aside(Some(self.set_aside(&allowance, tally, amount)), overage)))
-            }
+            Judged::Allowed(_) => Ok(Ok(Came::Aside(Some(self.set_aside(&allowance, tally, amount))))),
             Judged::Denied(denial) => Ok(Err(UsageError::Denied(denial))),
         }
     }

@@ -33,7 +33,7 @@ pub(super) use settle::settle;
 pub use shrink::Shrunk;
 pub(super) use shrink::bytes_max;
 pub(crate) use terms::Terms;
-pub(crate) use writer::{UsageWriter, held};
+pub(crate) use writer::UsageWriter;
 
 use super::Journal;
 use std::io::ErrorKind;

@@ -22,7 +22,8 @@ impl Terms {
         Self { quotas: None, state: State::Unlicensed, now: UnixSeconds::new(i64::MIN) }
     }
 
-    pub(super) fn allowance(&self, meter: &Slug, at: UnixSeconds) -> Option<Allowance> {
+    /// What it allows of a meter at this moment.
+    pub(crate) fn allowance(&self, meter: &Slug, at: UnixSeconds) -> Option<Allowance> {
         self.quotas.as_ref()?.allowance(meter, self.state, at)
     }
 }

@@ -2,9 +2,10 @@
 
 use super::super::{Journal, JournalFault};
 use super::error::UsageError;
-use super::group::{self, Act, Came, Outcome, Recorded, Request};
+use super::group::{self, Act, Outcome, QuotaStanding, Recorded, Request};
 use super::terms::Terms;
-use brink_license::usage::{Allowance, Quantity, Spent};
+use crate::sharing::held;
+use brink_license::usage::Quantity;
 use brink_license::{ResourceId, Slug};
 use std::fmt;
 use std::path::PathBuf;
@@ -70,11 +71,7 @@ impl UsageWriter {
         quantity: Quantity,
     ) -> Result<Recorded, UsageError> {
         let (meter, resource) = (meter.clone(), resource.cloned());
-        match self.carry_out(Request { meter, resource, act: Act::Use(quantity) })? {
-            Came::Recorded(recorded) => Ok(recorded),
-            // A use becomes nothing else.
-            Came::Aside(..) | Came::GivenBack => Err(UsageError::NotActivated),
-        }
+        self.carry_out(Request { meter, resource, act: Act::Use(quantity) })?.recorded()
     }
 
     /// Does what is asked. It is durable when this returns.
@@ -135,11 +132,11 @@ impl UsageWriter {
         }
     }
 
-    /// What a quota comes to; `None` for a meter that the licence does not limit.
-    pub(crate) fn quota(&self, meter: &Slug) -> Result<Option<(Allowance, Spent, bool)>, UsageError> {
+    /// How the quotas of these meters stand, all at one moment; nothing of a meter that the licence does not limit.
+    pub(crate) fn quotas(&self, meters: &[Slug]) -> Result<Vec<QuotaStanding>, UsageError> {
         self.with_journal(|journal| {
             let look = journal.conn.unchecked_transaction().map_err(JournalFault::from)?;
-            group::look(&look, meter, (self.ask)())
+            group::look(&look, meters, (self.ask)())
         })
     }
 
@@ -175,8 +172,4 @@ impl UsageWriter {
 
 fn taken(ticket: &Ticket) -> Outcome {
     held(ticket).take().unwrap_or(Err(UsageError::NotActivated))
-}
-
-pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
