@@ -64,7 +64,8 @@ pub struct Lacks {
     pub chains: Vec<ChainStanding>,
     /// Numbers that will never come, and that may lie in the period.
     pub losses: Vec<LossRow>,
-    /// Records that were set aside and may lie in the period.
+    /// Records that were set aside and may lie in the period. Which of a device's these are the catalogue decides, so that
+    /// the port hands over all that are in the scope by their tenant and device.
     pub quarantined: Vec<QuarantineRow>,
     /// Devices in service that have never said anything of usage.
     pub unheard: Vec<DeviceId>,
