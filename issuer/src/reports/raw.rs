@@ -37,9 +37,8 @@ pub(super) struct Used {
 /// The rows of a record, dated as the books date it. One that cannot be read is a row as well: it was sent.
 pub(super) fn rows(stored: BookedRecord, meters: &Meters) -> Vec<RawRow> {
     let record = Record::from_bytes(&stored.bytes).ok();
-    let bounds = (stored.floor_ms.unwrap_or(stored.event_ms), stored.received_ms);
-    let parts =
-        record.as_ref().map(|record| parts(record, stored.event_ms, bounds, meters)).unwrap_or_default();
+    let parts = record.as_ref().map(|record| parts(record, stored.event_ms, stored.bounds(), meters));
+    let parts = parts.unwrap_or_default();
     let row = RawRow {
         kind: record.as_ref().map_or("unreadable", |record| kind(&record.entry)),
         tenant: stored.tenant,

@@ -5,7 +5,7 @@
 
 use super::{AuditNote, Plan, StorageError, Sum, SumKey};
 use crate::amount::Amount;
-use brink_license::usage::Hash;
+use brink_license::usage::{Hash, Record};
 use brink_license::{DeviceId, Slug, TenantId, UnixSeconds};
 use std::ops::{ControlFlow, Range};
 
@@ -64,7 +64,8 @@ pub struct Lacks {
     pub chains: Vec<ChainStanding>,
     /// Numbers that will never come, and that may lie in the period.
     pub losses: Vec<LossRow>,
-    /// Records that were set aside and may lie in the period.
+    /// Records that were set aside and may lie in the period. Which of a device's these are the catalogue decides, so that
+    /// the port hands over all that are in the scope by their tenant and device.
     pub quarantined: Vec<QuarantineRow>,
     /// Devices in service that have never said anything of usage.
     pub unheard: Vec<DeviceId>,
@@ -168,6 +169,21 @@ pub struct BookedRecord {
     pub reason: Option<String>,
     /// As they were hashed and sent.
     pub bytes: Vec<u8>,
+}
+
+impl BookedRecord {
+    /// Whether it is kept under the name that it has itself.
+    #[must_use]
+    pub fn is_named_by(&self, record: &Record) -> bool {
+        (&record.device, record.epoch, record.seq, record.first())
+            == (&self.device, self.epoch, self.seq, self.from_seq)
+    }
+
+    /// Between what moments its sums lie, if it has some.
+    #[must_use]
+    pub fn bounds(&self) -> (i64, i64) {
+        (self.floor_ms.unwrap_or(self.event_ms), self.received_ms)
+    }
 }
 
 /// Where a correction belongs.

@@ -201,7 +201,8 @@ pub trait Storage: UsageBooks {
         plan: Plan<'_, DeviceView, NewAnew>,
     ) -> Result<(), StorageError>;
 
-    /// What the audit says of copies of a device, newest first; at most `limit` lines.
+    /// What the audit says of copies of a device, newest first: at most `limit` lines, and every fork of its usage with
+    /// `known`, the device's word that is on record, and `other`, the one that contradicts it.
     fn evidence(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditLine>, StorageError>;
 
     /// Whether this was the key of an earlier epoch of the device.

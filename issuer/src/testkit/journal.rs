@@ -23,13 +23,6 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn from(&self) -> u64 {
-        match &self.record.entry {
-            Entry::Fold(fold) => fold.from,
-            Entry::Usage(_) | Entry::Recover(_) | Entry::Close => self.record.seq,
-        }
-    }
-
     pub(crate) fn hash(&self) -> Hash {
         match Record::from_bytes(&self.bytes) {
             Ok(record) => record.link(&self.bytes),
@@ -133,7 +126,7 @@ impl Journal {
     /// Folds up to so many of the oldest records that were never sent.
     pub(crate) fn fold(&mut self, most: usize) {
         let chain = self.last_mut();
-        let first = chain.kept.iter().position(|kept| kept.from() > chain.sent);
+        let first = chain.kept.iter().position(|kept| kept.record.first() > chain.sent);
         let Some(first) = first else { return };
         let mut folding = Folding::default();
         for kept in chain.kept.iter().skip(first).take(most) {
@@ -206,7 +199,7 @@ impl Chain {
     }
 
     pub(crate) fn report(&self) -> ChainReport {
-        let kept_from = self.kept.first().map_or(self.head.seq + 1, Kept::from);
+        let kept_from = self.kept.first().map_or(self.head.seq + 1, |kept| kept.record.first());
         let (epoch, jkt) = (self.genesis.epoch, self.genesis.jkt);
         let (head, settled, recoveries) = (self.head, self.settled, self.recoveries);
         ChainReport { epoch, jkt, head, kept_from, settled, recoveries }

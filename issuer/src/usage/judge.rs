@@ -259,9 +259,8 @@ impl Case<'_> {
                 if let Some(cursor) = cursor.filter(|cursor| cursor.forked_at.is_none()) {
                     cursor.forked_at = Some(self.received_ms);
                     judged.forks = fork.epoch == self.view.device.epoch;
-                    let detail = json!({
-                        "epoch": fork.epoch, "seq": fork.seq, "detail": fork.detail, "checkpoint": fork.other,
-                    });
+                    // Both words of it stand in the ledger of forks.
+                    let detail = json!({ "epoch": fork.epoch, "seq": fork.seq, "detail": fork.detail });
                     self.notes.push(Noted { action: "usage.fork", detail, quiet: None });
                     judged.usage.fork = Some(fork);
                 }

@@ -48,13 +48,7 @@ impl Link {
     fn read(bytes: Vec<u8>) -> Self {
         let record = Record::from_bytes(&bytes);
         let (from, seq, prev, hash) = match &record {
-            Ok(record) => {
-                let from = match &record.entry {
-                    Entry::Fold(fold) => fold.from,
-                    Entry::Usage(_) | Entry::Recover(_) | Entry::Close => record.seq,
-                };
-                (from, record.seq, Some(record.prev), record.link(&bytes))
-            }
+            Ok(record) => (record.first(), record.seq, Some(record.prev), record.link(&bytes)),
             // Its number is that of its place.
             Err(_) => (0, 0, None, hash_of(&bytes)),
         };

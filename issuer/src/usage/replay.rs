@@ -19,24 +19,18 @@ pub(crate) fn rejudge(row: &QuarantineRow, meters: &Meters) -> Result<Vec<Part>,
         check_sums(&record)?;
     }
     check_caps(&record, meters)?;
-    let bounds = (stored.floor_ms.unwrap_or(stored.event_ms), stored.received_ms);
-    let parts = parts(&record, stored.event_ms, bounds, meters);
+    let parts = parts(&record, stored.event_ms, stored.bounds(), meters);
     check_late(&parts, stored.received_ms)?;
     Ok(parts)
 }
 
 /// What could not be read was given the number of its place, which it may not be.
 fn check_name(stored: &BookedRecord, record: &Record) -> Result<(), Quarantine> {
-    let from = match &record.entry {
-        Entry::Fold(fold) => fold.from,
-        Entry::Usage(_) | Entry::Recover(_) | Entry::Close => record.seq,
-    };
-    let is_named = (&record.device, record.epoch, record.seq, from)
-        == (&stored.device, stored.epoch, stored.seq, stored.from_seq);
-    if is_named {
+    if stored.is_named_by(record) {
         return Ok(());
     }
-    let detail = format!("it calls itself record {} to {} of device {}", from, record.seq, record.device);
+    let (from, to) = (record.first(), record.seq);
+    let detail = format!("it calls itself record {from} to {to} of device {}", record.device);
     Err(Quarantine { reason: QuarantineReason::Unreadable, detail })
 }
 

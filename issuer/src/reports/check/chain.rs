@@ -87,13 +87,7 @@ impl ChainCheck {
     }
 
     fn check_name(&self, stored: &BookedRecord, record: &Record) -> Result<(), Difference> {
-        let from = match &record.entry {
-            Entry::Fold(fold) => fold.from,
-            Entry::Usage(_) | Entry::Recover(_) | Entry::Close => record.seq,
-        };
-        let is_named = (&record.device, record.epoch, record.seq, from)
-            == (&stored.device, stored.epoch, stored.seq, stored.from_seq);
-        if is_named { Ok(()) } else { Err(self.misplaced(stored.seq)) }
+        if stored.is_named_by(record) { Ok(()) } else { Err(self.misplaced(stored.seq)) }
     }
 
     /// It stands right behind the last one, or what lies between is on record as lost.

@@ -1,6 +1,6 @@
 //! Devices that are activated anew: their codes, and the epochs that end with that.
 
-use super::columns::{int, optional_seconds, parsed, seconds, uint, uint32};
+use super::columns::{column, damaged, int, optional_seconds, parsed, seconds, uint, uint32};
 use super::{StorageError, note};
 use crate::reaction::REQUESTS_KEPT;
 use crate::storage::{
@@ -9,6 +9,7 @@ use crate::storage::{
 };
 use brink_license::{DeviceId, Kid, TenantId, UnixSeconds};
 use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::Value;
 
 pub(super) fn of_device(
     tx: &Transaction<'_>,
@@ -51,8 +52,7 @@ pub(super) fn held(
         FROM past_epochs WHERE tenant = ?1 AND (held_until > ?3 OR quota_month >= ?3)";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![tenant.as_str(), now.as_i64(), month.as_i64()])?;
-    let row =
-        rows.next()?.ok_or_else(|| super::columns::damaged("past_epochs", "an aggregate gave no row"))?;
+    let row = rows.next()?.ok_or_else(|| damaged("past_epochs", "an aggregate gave no row"))?;
     Ok((uint(row, "seats")?, uint(row, "quota_ppm")?, uint(row, "overlapping")?))
 }
 
@@ -161,27 +161,37 @@ pub(super) fn was_answered(
     Ok(tx.prepare_cached(sql)?.query_row(values, |_| Ok(())).optional()?.is_some())
 }
 
+/// The newest lines of the audit, and every fork: a chain has one at most, and nothing that comes behind hides it.
 pub(super) fn evidence(
     tx: &Transaction<'_>,
     device: &DeviceId,
     limit: u32,
 ) -> Result<Vec<AuditLine>, StorageError> {
     super::devices::row(tx, device)?;
-    let sql = "SELECT at, actor, action, detail FROM audit
-               WHERE subject = ?1 AND action IN ('device.clone_suspected', 'device.old_key', 'device.reactivation_due',
-                 'device.reactivate', 'device.activate_anew', 'license.suspend', 'license.resume')
-               ORDER BY id DESC LIMIT ?2";
+    let sql = "
+        SELECT * FROM (
+          SELECT id, at, actor, action, detail, NULL AS known, NULL AS other FROM audit
+          WHERE subject = ?1 AND action IN ('device.clone_suspected', 'device.old_key', 'device.reactivation_due',
+            'device.reactivate', 'device.activate_anew', 'license.suspend', 'license.resume')
+          ORDER BY id DESC LIMIT ?2)
+        UNION ALL
+        SELECT a.id, a.at, a.actor, a.action, a.detail, f.known, f.other
+        FROM usage_forks f JOIN audit a ON a.subject = f.device AND a.action = 'usage.fork'
+          AND a.detail ->> 'epoch' = f.epoch AND a.detail ->> 'seq' = f.seq
+        WHERE f.device = ?1
+        ORDER BY id DESC";
     let mut statement = tx.prepare(sql)?;
     let mut rows = statement.query(params![device.as_str(), limit])?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
-        let detail: String = super::columns::column(row, "detail")?;
-        lines.push(AuditLine {
-            at: seconds(row, "at")?,
-            actor: super::columns::column(row, "actor")?,
-            action: super::columns::column(row, "action")?,
-            detail: serde_json::from_str(&detail).map_err(|e| super::columns::damaged("audit.detail", e))?,
-        });
+        let detail: String = column(row, "detail")?;
+        let mut detail: Value = serde_json::from_str(&detail).map_err(|e| damaged("audit.detail", e))?;
+        if let Some(other) = column::<Option<String>>(row, "other")? {
+            detail["known"] = column::<Option<String>>(row, "known")?.into();
+            detail["other"] = other.into();
+        }
+        let (actor, action) = (column(row, "actor")?, column(row, "action")?);
+        lines.push(AuditLine { at: seconds(row, "at")?, actor, action, detail });
     }
     Ok(lines)
 }

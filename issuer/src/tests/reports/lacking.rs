@@ -1,8 +1,10 @@
 //! Nobody takes an incomplete sum for complete.
 
-use super::{ALL, report};
+use super::{ALL, bound, report};
+use crate::reports::report::{Report, ReportOrder};
 use crate::storage::Lacks;
-use crate::testkit::{Bench, DAY};
+use crate::testkit::{Bench, DAY, TENANT};
+use brink_license::usage::{Entry, Quantity, Usage};
 
 const MARCH: (&str, &str) = ("2026-03-01", "2026-04-01");
 const APRIL: (&str, &str) = ("2026-04-01", "2026-05-01");
@@ -47,7 +49,7 @@ fn losses_and_quarantine_are_named_in_the_period_that_they_may_lie_in_and_in_no_
         edge.journal().record("sms", "", 1000);
     }
     edge.journal().damage(5);
-    edge.journal().append(wrong_total());
+    edge.journal().append(wrong_total("sms"));
     edge.exchange(&bench.issuer).unwrap();
     bench.pass_with(&mut edge, 40 * DAY);
     edge.exchange(&bench.issuer).unwrap();
@@ -58,14 +60,55 @@ fn losses_and_quarantine_are_named_in_the_period_that_they_may_lie_in_and_in_no_
     assert!(!report(&bench, ALL, &[]).is_complete());
 }
 
+/// What is reported of one meter.
+fn of_meter(bench: &Bench, (from, to): (&str, &str), meter: &str) -> Report {
+    let (tenant, meter) = (TENANT.parse().unwrap(), meter.parse().ok());
+    let order = ReportOrder { tenant, from: bound(from), to: bound(to), by: Vec::new(), meter, device: None };
+    bench.admin.usage_report(&order).unwrap()
+}
+
+#[test]
+fn what_is_set_aside_is_named_under_every_name_of_its_meter() {
+    let bench = Bench::with(10, &[]);
+    let mut edge = bench.metering();
+    bench.pass_with(&mut edge, DAY);
+    edge.journal().record("sms_sent", "", 1000);
+    edge.journal().append(wrong_total("sms_sent"));
+    edge.exchange(&bench.issuer).unwrap();
+    for name in ["sms", "sms_sent"] {
+        let report = of_meter(&bench, MARCH, name);
+        let sums: Vec<_> = report.totals.iter().map(|line| (line.meter.as_str(), line.sums.uses)).collect();
+        assert_eq!((sums, report.lacks.quarantined.len()), (vec![("sms", 1)], 1), "{name}");
+    }
+    assert_eq!(of_meter(&bench, MARCH, "api_call").lacks.quarantined, []);
+    assert_eq!(of_meter(&bench, APRIL, "sms").lacks.quarantined, []);
+}
+
+#[test]
+fn sums_that_are_set_aside_are_named_in_the_period_that_the_books_would_have_them_in() {
+    for (off, told) in [(10, "2036-01-01"), (-10, "2016-01-01")] {
+        let bench = Bench::with(10, &[]);
+        let mut edge = bench.metering();
+        bench.pass_with(&mut edge, DAY);
+        edge.journal().record("sms", "", 1000);
+        edge.exchange(&bench.issuer).unwrap();
+        edge.journal().clock.est_ms += off * 365 * DAY * 1000;
+        (0..20).for_each(|_| edge.journal().record("sms", "", 1000));
+        edge.journal().fold(20);
+        let last = edge.journal().last_mut().kept.last_mut().unwrap();
+        let Entry::Fold(fold) = &mut last.record.entry else { panic!("sums") };
+        fold.meters[0].after.total = Quantity::whole(99);
+        last.bytes = last.record.to_bytes();
+        edge.exchange(&bench.issuer).unwrap();
+        assert_eq!(edge.told().quarantined, 1);
+        assert_eq!(report(&bench, MARCH, &[]).lacks.quarantined.len(), 1, "{told}");
+        let end = format!("{}-12-31", &told[..4]);
+        assert_eq!(report(&bench, (told, &end), &[]).lacks.quarantined, [], "no sum would be there");
+    }
+}
+
 /// A use whose total is less than itself.
-fn wrong_total() -> brink_license::usage::Entry {
-    use brink_license::usage::{Entry, Quantity, Usage};
-    Entry::Usage(Usage {
-        meter: "sms".parse().unwrap(),
-        resource: None,
-        quantity: Quantity::whole(5),
-        count: 1,
-        total: Quantity::whole(1),
-    })
+fn wrong_total(meter: &str) -> Entry {
+    let (quantity, total) = (Quantity::whole(5), Quantity::whole(1));
+    Entry::Usage(Usage { meter: meter.parse().unwrap(), resource: None, quantity, count: 1, total })
 }

@@ -218,6 +218,7 @@ fn a_fork_is_evidence_and_the_tenants_policy_says_what_follows() {
         let evidence = texts(&bench, "SELECT known || ' ' || other FROM usage_forks");
         assert!(evidence.len() == 1 && evidence[0].split(' ').all(|word| word.starts_with("ey")));
         assert_eq!(audit(&bench, "usage.fork").len(), 1);
+        shown(&bench, &edge, &evidence[0]);
         let device = bench.view(&edge.id()).device;
         assert_eq!(device.status == DeviceStatus::Suspended, policy == ClonePolicy::Suspend);
         assert_eq!(device.reactivate_from.is_some(), policy == ClonePolicy::Reactivate);
@@ -244,6 +245,22 @@ fn a_fork_is_evidence_and_the_tenants_policy_says_what_follows() {
             assert_eq!(edge.told().batch, BatchVerdict::None);
         }
     }
+}
+
+/// Whoever looks at the device sees the fork with both words, however much was seen of copies since.
+fn shown(bench: &Bench, edge: &Edge, words: &str) {
+    let copies = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)
+                  INSERT INTO audit (at, actor, action, subject, detail)
+                  SELECT 0, 'device:copy', 'device.clone_suspected', ?1, '{}' FROM n";
+    bench.sql(copies, [edge.id().as_str()]);
+    let lines = bench.admin.evidence(&edge.id()).unwrap();
+    let forks: Vec<_> = lines.iter().filter(|line| line.action == "usage.fork").collect();
+    assert_eq!((forks.len(), lines.len()), (1, 101));
+    let detail = &forks[0].detail;
+    assert_eq!((&detail["epoch"], &detail["seq"]), (&1.into(), &7.into()));
+    assert_eq!(detail["detail"], "it follows another record");
+    let text = |name: &str| detail[name].as_str().unwrap().to_owned();
+    assert_eq!(format!("{} {}", text("known"), text("other")), words);
 }
 
 #[test]

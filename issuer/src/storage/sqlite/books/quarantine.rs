@@ -16,11 +16,25 @@ pub(super) fn list(
     scope: &QuarantineScope,
     lifted: bool,
 ) -> Result<Vec<QuarantineRow>, StorageError> {
-    let (tenant, device) = match scope {
-        QuarantineScope::Tenant(tenant) => (Some(tenants::row(tx, tenant)?.id.to_string()), None),
-        QuarantineScope::Device(device) => (None, Some(devices::row(tx, device)?.id.to_string())),
-        QuarantineScope::All => (None, None),
-    };
+    match scope {
+        QuarantineScope::Tenant(tenant) => {
+            tenants::row(tx, tenant)?;
+            of(tx, (Some(tenant.as_str()), None), lifted)
+        }
+        QuarantineScope::Device(device) => {
+            devices::row(tx, device)?;
+            of(tx, (None, Some(device.as_str())), lifted)
+        }
+        QuarantineScope::All => of(tx, (None, None), lifted),
+    }
+}
+
+/// Of a tenant, a device, or both.
+pub(super) fn of(
+    tx: &Transaction<'_>,
+    (tenant, device): (Option<&str>, Option<&str>),
+    lifted: bool,
+) -> Result<Vec<QuarantineRow>, StorageError> {
     let sql = format!(
         "{QUARANTINE} WHERE (?1 IS NULL OR q.tenant = ?1) AND (?2 IS NULL OR q.device = ?2)
                  AND (?3 OR q.replayed_at IS NULL)

@@ -1,9 +1,9 @@
-//! What sums of a period may lack: losses, quarantine, and what devices have not sent yet.
+//! What sums of a period may lack: losses, what is set aside, and what devices have not sent yet.
 
 use super::super::columns::{column, parsed, uint, uint32};
 use super::{moment, quarantine};
-use crate::storage::{ChainStanding, Lacks, LossRow, QuarantineRow, QuarantineScope, StorageError, SumScope};
-use brink_license::usage::{Entry, QUARTER_MS, Record, quarter_of};
+use crate::storage::{ChainStanding, Lacks, LossRow, StorageError, SumScope};
+use brink_license::usage::{QUARTER_MS, quarter_of};
 use brink_license::{DeviceId, UnixSeconds};
 use rusqlite::{Row, Transaction, params};
 
@@ -12,14 +12,11 @@ pub(super) fn of(
     scope: &SumScope,
     heard_since: UnixSeconds,
 ) -> Result<Lacks, StorageError> {
-    let aside = match &scope.device {
-        Some(device) => quarantine::list(tx, &QuarantineScope::Device(device.clone()), false)?,
-        None => quarantine::list(tx, &QuarantineScope::Tenant(scope.tenant.clone()), false)?,
-    };
+    let (tenant, device) = (scope.tenant.as_str(), scope.device.as_ref().map(DeviceId::as_str));
     Ok(Lacks {
         chains: chains(tx, scope, heard_since)?,
         losses: losses(tx, scope)?,
-        quarantined: aside.into_iter().filter(|row| may_lie_in(row, scope)).collect(),
+        quarantined: quarantine::of(tx, (Some(tenant), device), false)?,
         unheard: unheard(tx, scope)?,
     })
 }
@@ -92,23 +89,6 @@ pub(super) fn loss(row: &Row<'_>) -> Result<LossRow, StorageError> {
         reason: column(row, "reason")?,
         at: moment(row, "at")?,
     })
-}
-
-/// Sums reach over many quarters, and what cannot be read might be of any meter.
-fn may_lie_in(row: &QuarantineRow, scope: &SumScope) -> bool {
-    let at = quarter_of(row.record.event_ms);
-    let is_of = |meter| scope.meter.as_ref().is_none_or(|wanted| wanted == meter);
-    if row.record.tenant != scope.tenant {
-        return false;
-    }
-    match Record::from_bytes(&row.record.bytes).map(|record| record.entry) {
-        Ok(Entry::Fold(fold)) => {
-            fold.named().any(|(meter, sum)| is_of(meter) && scope.quarters.contains(&sum.quarter))
-        }
-        Ok(Entry::Usage(usage)) => is_of(&usage.meter) && scope.quarters.contains(&at),
-        Ok(Entry::Recover(_) | Entry::Close) => false,
-        Err(_) => scope.quarters.contains(&at),
-    }
 }
 
 fn unheard(tx: &Transaction<'_>, scope: &SumScope) -> Result<Vec<DeviceId>, StorageError> {
