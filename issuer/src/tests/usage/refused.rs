@@ -258,7 +258,7 @@ fn shown(bench: &Bench, edge: &Edge, words: &str) {
     assert_eq!((forks.len(), lines.len()), (1, 101));
     let detail = &forks[0].detail;
     assert_eq!((&detail["epoch"], &detail["seq"]), (&1.into(), &7.into()));
-    assert_eq!(detail["detail"], "it follows another record");
+    assert_eq!(detail["detail"], "it was sent before, and otherwise");
     let text = |name: &str| detail[name].as_str().unwrap().to_owned();
     assert_eq!(format!("{} {}", text("known"), text("other")), words);
 }
