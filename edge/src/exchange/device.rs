@@ -292,7 +292,11 @@ impl Device {
         if !self.store.mind_journal(reading) {
             return None;
         }
-        let now_ms = self.guarded(reading).now.as_i64().saturating_mul(1000);
+        let guarded = self.guarded(reading);
+        // Under a clock that has jumped ahead nothing has become old.
+        let is_sure = !is_doubted(&guarded) && !guarded.flags.contains(Flags::CLOCK_JUMP);
+        let now = if is_sure { guarded.now } else { self.store.floor().unwrap_or_default() };
+        let now_ms = now.as_i64().saturating_mul(1000);
         let shrunk = self.store.shrink_journal(now_ms).unwrap_or_else(|error| {
             tracing::debug!(code = error.code(), %error, "no room made in the journal");
             Shrunk::default()

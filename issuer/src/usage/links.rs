@@ -3,10 +3,7 @@
 
 use crate::storage::{LossReason, NewLoss};
 use brink_license::DeviceId;
-use brink_license::usage::{Entry, Hash, Record, RecordError, Recovery, hash_of};
-
-/// The highest number that a record can have: what is signed about it says its numbers in JSON, exactly.
-const SEQ_MAX: u64 = (1 << 53) - 1;
+use brink_license::usage::{Entry, Hash, Record, RecordError, Recovery, SEQ_MAX, hash_of};
 
 /// A record of a batch, where it stands.
 #[derive(Clone, Debug)]

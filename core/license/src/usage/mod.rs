@@ -21,6 +21,7 @@ pub use fold::{FOLD_SUMS_MAX, Fold, FoldMeter, FoldSum, Folding, QUARTER_MS, qua
 pub use quantity::{PLACES_MAX, Quantity, QuantityError};
 pub use quota::{Allowance, Denial, DenialReason, Judged, Overage, Quotas, Span, SpanKey, Spent};
 pub use record::{
-    Entry, FOLD_BYTES_MAX, Hash, Moment, RECORD_BYTES_MAX, Record, RecordError, Recovery, Usage, hash_of,
+    Entry, FOLD_BYTES_MAX, Hash, Moment, RECORD_BYTES_MAX, Record, RecordError, Recovery, SEQ_MAX, Usage,
+    hash_of,
 };
 pub use total::MeterTotal;

@@ -12,6 +12,9 @@ const RECORD_VERSION: u8 = 1;
 pub const RECORD_BYTES_MAX: usize = 1024;
 /// Longest record of a fold, which stands for thousands: [`super::FOLD_SUMS_MAX`] sums with every name at its bound.
 pub const FOLD_BYTES_MAX: usize = 256 * 1024;
+/// The highest number of a record: above every one that a device comes to by itself, which begins again above the
+/// milliseconds since 1970 where its journal was damaged, and far below the 2^53 - 1 that JSON says exactly.
+pub const SEQ_MAX: u64 = 1 << 51;
 const RECORD_LABEL: &[u8] = b"brink/rec/v1\0";
 
 /// The hash of a record, or what stands in its place before the first.
@@ -75,7 +78,7 @@ pub struct Record {
     pub device: DeviceId,
     /// In which of its activations.
     pub epoch: u32,
-    /// From 1, without gaps but by a recovery. Of sums, the number of their last record.
+    /// From 1 to [`SEQ_MAX`], without gaps but by a recovery. Of sums, the number of their last record.
     pub seq: u64,
     /// When.
     pub at: Moment,
@@ -96,6 +99,9 @@ pub enum RecordError {
     /// Another version.
     #[error("version {0}, which this program does not know: update it")]
     Version(u8),
+    /// A number that no device comes to.
+    #[error("number {0}, and the highest of a record is {SEQ_MAX}")]
+    Number(u64),
     /// Anything else, or the same content in other bytes.
     #[error("not a record")]
     Malformed,
@@ -106,7 +112,7 @@ impl RecordError {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            RecordError::TooLarge(_) | RecordError::Malformed => Code::BadChain,
+            RecordError::TooLarge(_) | RecordError::Number(_) | RecordError::Malformed => Code::BadChain,
             RecordError::Version(_) => Code::Unsupported,
         }
     }
@@ -131,6 +137,9 @@ impl Record {
         let record: Self = postcard::from_bytes(content).map_err(|_| RecordError::Malformed)?;
         if !matches!(record.entry, Entry::Fold(_)) && bytes.len() > RECORD_BYTES_MAX {
             return Err(RecordError::TooLarge(bytes.len()));
+        }
+        if record.seq > SEQ_MAX {
+            return Err(RecordError::Number(record.seq));
         }
         if record.to_bytes() == bytes { Ok(record) } else { Err(RecordError::Malformed) }
     }
@@ -210,7 +219,9 @@ pub(super) mod tests {
         });
         let bytes = longest.to_bytes();
         assert!(bytes.len() <= RECORD_BYTES_MAX, "{}", bytes.len());
-        assert_eq!(Record::from_bytes(&bytes), Ok(longest));
+        assert_eq!(Record::from_bytes(&bytes), Err(RecordError::Number(u64::MAX)));
+        longest.seq = SEQ_MAX;
+        assert_eq!(Record::from_bytes(&longest.to_bytes()), Ok(longest));
         let error = Record::from_bytes(&[1; FOLD_BYTES_MAX + 1]);
         assert_eq!(error, Err(RecordError::TooLarge(FOLD_BYTES_MAX + 1)));
     }

@@ -29,7 +29,7 @@ pub enum UsageHealth {
     Sound,
     /// An earlier copy was put back: it goes on behind what is known, and what was between is reported as lost.
     WasShorter,
-    /// It has other records than the issuer, or than the anchor remembers: an admin activates the device anew.
+    /// It has other records than the issuer, and could not be set aside: the log says why.
     Differs,
 }
 

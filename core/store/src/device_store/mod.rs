@@ -126,12 +126,15 @@ impl DeviceStore {
     /// Stores a request before it leaves, in place of one that was never answered. `carried` is the usage that it carries.
     pub fn store_pending(&mut self, pending: Pending, carried: Option<&Unsent>) -> Result<(), StoreError> {
         let sent = carried.map(|carried| {
-            let settled = Settled::of(&carried.genesis, &self.held.settled);
-            Settled { sent: settled.sent.max(carried.head.seq), read_at: Some(carried.read_at), ..settled }
+            Settled::of(&carried.genesis, &self.held.settled).with_sent(carried.head.seq, carried.read_at)
         });
         self.state.store_pending(&pending, sent.as_ref())?;
         reached(Point::PendingStored);
-        self.held = self.state.held()?;
+        self.held.ctr = pending.ctr;
+        self.held.pending = Some(pending);
+        if let Some(sent) = sent {
+            Settled::put(&mut self.held.settled, sent);
+        }
         Ok(())
     }
 

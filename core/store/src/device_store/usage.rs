@@ -62,81 +62,92 @@ impl DeviceStore {
     pub(super) fn bear_usage(&mut self) {
         self.note_chain();
         let Some(known) = self.known() else { return };
-        let licence = self.licence().map(VerifiedLicence::claims).map(|claims| claims.jti.clone());
-        let directory = self.layout().journal();
-        let bearer = Bearer { genesis: known.genesis.clone(), licence };
-        let reached = Journal::follow(&directory, &bearer).and_then(|()| Journal::reach(&directory, &known));
+        let reached = match self.reach(&known) {
+            Err(UsageError::Damaged(problem)) if self.health.journal.is_none() => self.mend(&known, problem),
+            reached => reached,
+        };
         match reached {
             Ok(Reached::Known) => {}
-            Ok(Reached::WasShorter) => {
-                tracing::warn!("an earlier copy of the journal was put back: usage is lost, and said to be");
-                self.health.usage = UsageHealth::WasShorter;
-                // What is known from now on is what it says.
-                self.memory.journal = None;
+            Ok(Reached::WasShorter) => self.was_shorter(),
+            Ok(Reached::Differs) => {
+                let mended = self.mend(&known, "it is an earlier copy that went on".to_owned());
+                match mended {
+                    Ok(Reached::Known | Reached::WasShorter) => self.was_shorter(),
+                    Ok(Reached::Differs) | Err(_) => self.health.usage = UsageHealth::Differs,
+                }
             }
-            Ok(Reached::Differs) => self.leave_other_journal(&known),
             // Said already by whoever made sure of the journal.
             Err(UsageError::Unusable(_) | UsageError::Damaged(_)) if self.health.journal.is_some() => {}
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "usage cannot be recorded for this licence");
             }
         }
-        if let Some(head) = Journal::head_of(&directory, &known.genesis) {
-            let is_later = known.head.is_none_or(|before| before.seq <= head.seq);
-            if is_later && self.health.usage != UsageHealth::Differs {
-                self.memory.journal = Some((known.genesis.epoch, head));
-            }
+        self.note_head(&known);
+    }
+
+    fn was_shorter(&mut self) {
+        tracing::warn!("an earlier copy of the journal was put back: usage is lost, and said to be");
+        self.health.usage = UsageHealth::WasShorter;
+        // What is known from now on is what it says.
+        self.memory.journal = None;
+    }
+
+    /// Where the chain stands goes into the anchor, unless that knows more.
+    fn note_head(&mut self, known: &Known) {
+        if self.health.usage == UsageHealth::Differs {
+            return;
         }
+        let Some(head) = Journal::head_of(&self.layout().journal(), &known.genesis) else { return };
+        let epoch = known.genesis.epoch;
+        let remembered = self.memory.journal.filter(|(of, _)| *of == epoch);
+        if remembered.is_none_or(|(_, before)| before.seq <= head.seq) {
+            self.memory.journal = Some((epoch, head));
+        }
+    }
+
+    /// Makes the journal's chain that of this activation, and compares it with what is known of it.
+    fn reach(&self, known: &Known) -> Result<Reached, UsageError> {
+        let licence = self.licence().map(VerifiedLicence::claims).map(|claims| claims.jti.clone());
+        let bearer = Bearer { genesis: known.genesis.clone(), licence };
+        let directory = self.layout().journal();
+        Journal::follow(&directory, &bearer)?;
+        Journal::reach(&directory, known)
+    }
+
+    /// Sets the journal aside; what is whole in it goes over into the one that takes its place.
+    fn mend(&mut self, known: &Known, problem: String) -> Result<Reached, UsageError> {
+        let fault = Journal::set_aside(self.layout(), Some(known), JournalFault::Damaged(problem));
+        let fault = fault.map_err(|error| UsageError::Unusable(error.to_string()))?;
+        tracing::warn!(%fault, "the journal");
+        self.health.journal = Some(fault);
+        self.reach(known)
     }
 
     /// What is known of a chain begins with its key: a journal whose head is damaged does not tell it any more.
     fn note_chain(&mut self) {
         let Some(genesis) = self.genesis() else { return };
-        let is_known = |of: &Settled| of.epoch == genesis.epoch && of.jkt == genesis.jkt;
-        if self.held.settled.iter().any(is_known) {
+        if Settled::find(&self.held.settled, &genesis).is_some() {
             return;
         }
         let begun = Settled::none(&genesis);
         match self.state.begin_chain(&begun) {
-            Ok(()) => self.held.settled.push(begun),
+            Ok(()) => Settled::put(&mut self.held.settled, begun),
             Err(error) => tracing::warn!(%error, "the state cannot be written"),
-        }
-    }
-
-    /// An earlier copy of the journal was put back and went on by itself: it is set aside.
-    fn leave_other_journal(&mut self, known: &Known) {
-        tracing::warn!("the journal has other usage than the issuer: an earlier copy was put back");
-        match Journal::leave(self.layout(), known) {
-            Ok(()) => self.health.usage = UsageHealth::WasShorter,
-            Err(error) => {
-                tracing::warn!(%error, "it cannot be set aside");
-                self.health.usage = UsageHealth::Differs;
-            }
-        }
-        let licence = self.licence().map(VerifiedLicence::claims).map(|claims| claims.jti.clone());
-        let bearer = Bearer { genesis: known.genesis.clone(), licence };
-        if let Err(error) = Journal::follow(&self.layout().journal(), &bearer) {
-            tracing::warn!(code = error.code(), %error, "usage cannot be recorded for this licence");
         }
     }
 
     /// What to say of usage in a request, with at most `records_max` records. A journal that turns out to be damaged is
     /// mended on the way.
     pub fn outbox(&mut self, records_max: usize) -> Result<Outbox, UsageError> {
-        let identity = self.held.identity.as_ref().ok_or(UsageError::NotActivated)?;
-        let read = || {
-            let of = (&identity.device, &self.held.settled[..]);
-            Journal::outbox(&self.layout().journal(), of, records_max)
-        };
+        let known = self.known().ok_or(UsageError::NotActivated)?;
+        let (directory, of) = (self.layout().journal(), (&known.genesis.device, &known.settled[..]));
+        let read = || Journal::outbox(&directory, of, records_max);
         match read() {
             Err(UsageError::Damaged(problem)) => {
-                let fault = JournalFault::Damaged(problem);
-                let mended = Journal::set_aside(self.layout(), self.known().as_ref(), fault);
-                let fault = mended.map_err(|error| UsageError::Unusable(error.to_string()))?;
-                tracing::warn!(%fault, "the journal");
-                let outbox = read();
-                self.health.journal = Some(fault);
-                outbox
+                if let Err(error) = self.mend(&known, problem) {
+                    tracing::warn!(code = error.code(), %error, "the journal cannot be mended");
+                }
+                read()
             }
             read => read,
         }
@@ -164,7 +175,7 @@ impl DeviceStore {
     pub(super) fn settled_by(&self, receipt: Option<&VerifiedReceipt>) -> Vec<Settled> {
         let usage = receipt.and_then(|receipt| receipt.claims().usage.as_ref());
         let sent = self.held.pending.as_ref().and_then(|pending| reported(&pending.bytes));
-        let (Some(usage), Some(UsageSection { chains, batch, .. })) = (usage, sent) else {
+        let (Some(usage), Some(UsageSection { sent, chains, batch })) = (usage, sent) else {
             return Vec::new();
         };
         let batch = batch.map(|batch| batch.epoch);
@@ -175,6 +186,8 @@ impl DeviceStore {
             let begun =
                 Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent: 0, read_at: None, stuck: false };
             let known = known.copied().unwrap_or(begun);
+            // Nobody remembers having sent that: an earlier copy of the state was put back. It was before this request.
+            let known = if cursor.seq > known.sent { known.with_sent(cursor.seq, sent) } else { known };
             // What is acknowledged again was put right: an issuer whose database was put back has forgotten the fork.
             let goes_on = cursor.seq > known.cursor.seq;
             let is_stuck = match usage.batch {

@@ -54,26 +54,11 @@ impl Journal {
     ) -> Result<JournalFault, StoreError> {
         replace(&Self::path(&layout.journal()), known, fault)
     }
-
-    /// Sets a journal aside whose chain is not the one that the issuer has, with every use that was recorded after the last
-    /// that was sent in the one that takes its place.
-    pub(crate) fn leave(layout: &Layout, known: &Known) -> Result<(), StoreError> {
-        let fault = JournalFault::Damaged("it is an earlier copy that went on".to_owned());
-        replace_by(&Self::path(&layout.journal()), fault, |old, new| usage::leave(old, new, known)).map(drop)
-    }
 }
 
 /// Puts a new journal in the place of a damaged one. Nobody can write to the damaged one meanwhile, and who waits for that
 /// finds another file under its name: nothing is acknowledged that is only in what was set aside.
 fn replace(path: &Path, known: Option<&Known>, fault: JournalFault) -> Result<JournalFault, StoreError> {
-    replace_by(path, fault, |old, new| usage::mend(old, new, known))
-}
-
-fn replace_by(
-    path: &Path,
-    fault: JournalFault,
-    fill: impl FnOnce(&Connection, &Connection) -> Result<(), super::UsageError>,
-) -> Result<JournalFault, StoreError> {
     let old = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
     let old = old.or_else(|_| Connection::open_in_memory()).map_err(|error| unstorable(&error))?;
     let begun = old
@@ -87,7 +72,7 @@ fn replace_by(
         begun => begun,
     };
     let mended = mended(path);
-    complete(path, &mended, |new| fill(&old, new))?;
+    complete(path, &mended, |new| usage::mend(&old, new, known))?;
     set_aside(path)?;
     rename(&mended, path)?;
     Ok(fault)
@@ -149,6 +134,8 @@ fn fill(
     MIGRATIONS.iter().try_for_each(|migration| transaction.execute_batch(migration)).map_err(database)?;
     usage::settle(&transaction)?;
     content(&transaction)?;
+    // Nothing takes the journal's name that would be set aside again.
+    usage::check(&transaction)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(database)?;
     transaction.commit().map_err(database)?;
     // A rollback journal until here, so that one file is the whole database when it is renamed.
@@ -158,51 +145,50 @@ fn fill(
 /// Renames a journal to the next free `journal.db.damaged-N`, and what SQLite keeps beside it after it: where that is
 /// interrupted, the file is absent and the rest is done by whoever makes the next.
 fn set_aside(path: &Path) -> Result<(), StoreError> {
-    let free = (newest_aside(path)?.saturating_add(1)..)
-        .map(|number| path.with_extension(format!("db.damaged-{number}")));
-    for aside in free {
-        if exists(&aside)? {
-            continue;
+    let number = newest_aside(path)?.saturating_add(1);
+    for (from, to) in with_beside(path).into_iter().zip(with_beside(&aside(path, number))) {
+        if exists(&from)? {
+            rename(&from, &to)?;
         }
-        for suffix in ["", "-wal", "-shm"] {
-            let beside = |path: &Path| {
-                let mut name = path.as_os_str().to_owned();
-                name.push(suffix);
-                PathBuf::from(name)
-            };
-            if exists(&beside(path))? {
-                rename(&beside(path), &beside(&aside))?;
-            }
-        }
-        return forget_earlier(&aside, path);
     }
-    Ok(())
+    forget_earlier(number, path)
 }
 
-/// The number of the journal that was set aside last; 0 for none.
+fn aside(path: &Path, number: u64) -> PathBuf {
+    path.with_extension(format!("db.damaged-{number}"))
+}
+
+/// A database, and what SQLite keeps beside it.
+fn with_beside(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+/// The number of the journal that was set aside last; 0 for none. A name with a number that cannot be counted on from is
+/// somebody else's.
 fn newest_aside(path: &Path) -> Result<u64, StoreError> {
     let directory = crate::durable::directory_of(path);
     let listing = std::fs::read_dir(directory).map_err(StoreError::io(directory, "list it"))?;
     let names = listing.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let numbers = names.filter_map(|name| name.strip_prefix("journal.db.damaged-")?.parse().ok());
-    Ok(numbers.max().unwrap_or(0))
+    let number = |name: String| {
+        let number = name.strip_prefix("journal.db.damaged-")?;
+        number.trim_end_matches("-wal").trim_end_matches("-shm").parse::<u32>().ok()
+    };
+    Ok(names.filter_map(number).max().map_or(0, u64::from))
 }
 
 /// A disk that spoils one journal after the other is not filled with them: the newest stay.
-fn forget_earlier(newest: &Path, path: &Path) -> Result<(), StoreError> {
-    let number =
-        newest.extension().and_then(|name| name.to_str()?.strip_prefix("damaged-")?.parse::<u64>().ok());
-    let Some(gone) = number.and_then(|number| number.checked_sub(ASIDE_KEPT)) else { return Ok(()) };
+fn forget_earlier(newest: u64, path: &Path) -> Result<(), StoreError> {
+    let Some(gone) = newest.checked_sub(ASIDE_KEPT) else { return Ok(()) };
     for number in (1..=gone).rev() {
-        let earlier = path.with_extension(format!("db.damaged-{number}"));
+        let earlier = aside(path, number);
         if !exists(&earlier)? && number < gone {
             break;
         }
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = earlier.as_os_str().to_owned();
-            name.push(suffix);
-            remove_if_there(&PathBuf::from(name))?;
-        }
+        with_beside(&earlier).iter().try_for_each(|file| remove_if_there(file))?;
     }
     Ok(())
 }

@@ -35,17 +35,48 @@ impl Settled {
     /// Of one of these chains.
     #[must_use]
     pub fn of(genesis: &Genesis, all: &[Settled]) -> Self {
-        let found = all.iter().find(|known| known.epoch == genesis.epoch && known.jkt == genesis.jkt);
-        found.copied().unwrap_or_else(|| Self::none(genesis))
+        Self::find(all, genesis).copied().unwrap_or_else(|| Self::none(genesis))
+    }
+
+    /// Of one of these chains, if it is among them.
+    #[must_use]
+    pub fn find<'s>(all: &'s [Settled], genesis: &Genesis) -> Option<&'s Self> {
+        all.iter().find(|known| known.epoch == genesis.epoch && known.jkt == genesis.jkt)
+    }
+
+    /// Puts it among these, in place of what was known of its chain before.
+    pub(crate) fn put(all: &mut Vec<Self>, settled: Self) {
+        let order = |of: &Self| (of.epoch, of.jkt);
+        match all.binary_search_by_key(&order(&settled), order) {
+            Ok(known) => all[known] = settled,
+            Err(place) => all.insert(place, settled),
+        }
+    }
+
+    /// The highest number that the issuer may have.
+    #[must_use]
+    pub fn reached(&self) -> u64 {
+        self.sent.max(self.cursor.seq)
+    }
+
+    /// The issuer may have it up to this number from now on, and nothing of that was recorded after `read_at`.
+    #[must_use]
+    pub fn with_sent(self, seq: u64, read_at: Moment) -> Self {
+        // Of a clock that was ahead and was put right: what was sent stays sent.
+        let est_ms = self.read_at.map_or(read_at.est_ms, |before| before.est_ms.max(read_at.est_ms));
+        Self { sent: self.sent.max(seq), read_at: Some(Moment { est_ms, ..read_at }), ..self }
     }
 
     /// Whether what was recorded at this moment was recorded after everything that was ever sent. Within a boot nothing
-    /// disturbs its own clock; from one boot to the next the guarded time does not go back.
+    /// disturbs its own clock; from one boot to the next the guarded time of all that was sent is compared.
     #[must_use]
     pub fn is_before(&self, at: &Moment) -> bool {
-        self.read_at.is_none_or(|read| {
-            if read.boot == at.boot { at.boottime_ms > read.boottime_ms } else { at.est_ms > read.est_ms }
-        })
+        match self.read_at {
+            Some(read) if read.boot == at.boot => at.boottime_ms > read.boottime_ms,
+            Some(read) => at.est_ms > read.est_ms,
+            // Of what was sent before anybody kept this nothing is known.
+            None => self.reached() == 0,
+        }
     }
 }
 

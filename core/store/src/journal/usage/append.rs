@@ -7,7 +7,7 @@ use super::settle::doubt;
 use crate::machine;
 use brink_license::clock::Marks;
 use brink_license::usage::{
-    Entry, Head, MeterTotal, Moment, QUARTER_MS, QuantityError, Record, Recovery, Usage,
+    Entry, Head, MeterTotal, Moment, QUARTER_MS, QuantityError, Record, Recovery, SEQ_MAX, Usage,
 };
 use brink_license::{Slug, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
@@ -18,9 +18,6 @@ use std::time::Duration;
 /// Whoever writes waits at most this long for the others: a commit takes milliseconds, on a bad disk hundreds of them.
 pub(super) const WAIT: Duration = Duration::from_millis(WAIT_MS);
 const WAIT_MS: u64 = 5000;
-/// The highest number that is followed: above every one that a device comes to by itself, and far below the 2^53 - 1 that
-/// a receipt can say.
-pub(super) const SEQ_MAX: u64 = 1 << 51;
 /// The end of the year 9999: no clock makes a number above it.
 const CLOCK_MS_MAX: u64 = 253_402_300_799_999;
 /// Longest pause between two attempts, in milliseconds: about one commit.
@@ -107,9 +104,12 @@ impl<'c> Appender<'c> {
         Ok(self.totals.len() - 1)
     }
 
-    /// Nothing follows in this chain.
+    /// Nothing follows in this chain. Nor does anything in one that has no number left.
     pub(super) fn close(&mut self) -> Result<(), JournalFault> {
-        self.link(self.tip.head.seq.saturating_add(1), Entry::Close)
+        match self.tip.head.seq {
+            SEQ_MAX.. => Ok(()),
+            last => self.link(last + 1, Entry::Close),
+        }
     }
 
     /// Goes on after damage, with a number that no record of this chain can have had: above every one that was seen, and
@@ -129,30 +129,39 @@ impl<'c> Appender<'c> {
         self.link(seq, Entry::Recover(Recovery { good, seen }))
     }
 
-    /// Records once more what is known to have been recorded and not to have been sent, with the moment of then.
+    /// Records once more what is known to have been recorded and not to have been sent, with the moment and the licence of
+    /// then.
     pub(super) fn salvage(&mut self, record: &Record) -> Result<(), JournalFault> {
         match &record.entry {
-            Entry::Usage(usage) => self.again(usage.clone(), record.at),
+            Entry::Usage(usage) => self.again(usage.clone(), (record, record.at)),
             Entry::Fold(fold) => fold.named().try_for_each(|(meter, sum)| {
                 let then = sum.quarter.saturating_mul(QUARTER_MS);
                 let at = Moment { wall_ms: then, est_ms: then, ..record.at };
                 let count = u32::try_from(sum.count).unwrap_or(u32::MAX);
                 let (meter, resource) = (meter.clone(), sum.resource.clone());
-                self.again(Usage { meter, resource, quantity: sum.quantity, count, total: sum.quantity }, at)
+                let usage = Usage { meter, resource, quantity: sum.quantity, count, total: sum.quantity };
+                self.again(usage, (record, at))
             }),
             Entry::Recover(_) | Entry::Close => Ok(()),
         }
     }
 
-    fn again(&mut self, usage: Usage, at: Moment) -> Result<(), JournalFault> {
+    /// Records a use as it was in another record: under the licence of then.
+    fn again(&mut self, usage: Usage, (record, at): (&Record, Moment)) -> Result<(), JournalFault> {
         let now = std::mem::replace(&mut self.at, at);
+        let licence = std::mem::replace(&mut self.tip.licence, record.licence.clone());
         let again = self.usage(usage);
-        self.at = now;
+        (self.at, self.tip.licence) = (now, licence);
         // A total beyond what can be counted is lost with the records before it.
         again.map(drop)
     }
 
     fn link(&mut self, seq: u64, entry: Entry) -> Result<(), JournalFault> {
+        if seq > SEQ_MAX {
+            return Err(JournalFault::Unusable(
+                "its usage chain has no number left: activate the device anew".to_owned(),
+            ));
+        }
         let Tip { genesis, head, licence, .. } = &self.tip;
         let record = Record {
             device: genesis.device.clone(),

@@ -1,135 +1,45 @@
-//! A damaged journal: what is whole goes over into a new file, and a record says what is lost.
+//! A journal that is damaged, or an earlier copy that went on: what is whole goes over into a new file, and a record says
+//! what is lost.
 
-use super::super::{Journal, JournalFault, keep_marks, kept_in};
-use super::append::{Appender, SEQ_MAX, begin};
-use super::base::{likely_beginning, put_base};
+use super::super::{JournalFault, keep_marks, kept_in};
+use super::append::Appender;
+use super::base::{Base, likely_beginning, put_base};
 use super::error::UsageError;
-use super::outbox::link_at;
+use super::known::Known;
 use super::quota_rows;
+use super::reach::{is_other, link_at, parting};
 use super::rows::{self, Kept, Tip};
 use super::settle::{doubt, settle};
-use crate::state::Settled;
-use brink_license::usage::{Genesis, Head, Record};
-use rusqlite::{Connection, OptionalExtension, params};
-use std::path::Path;
+use brink_license::usage::{Chain, Genesis, Head, Record, SEQ_MAX};
+use rusqlite::{Connection, params};
 
-/// Above every number that a row can have.
-const SENT_ALL: u64 = i64::MAX.unsigned_abs();
-
-/// Who the device is, and what the agent knows of its usage beside the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Known {
-    /// Its activation.
-    pub(crate) genesis: Genesis,
-    /// How far each chain is settled, and sent.
-    pub(crate) settled: Vec<Settled>,
-    /// Where its chain stood once, as the anchor remembers.
-    pub(crate) head: Option<Head>,
-}
-
-impl Known {
-    fn settled(&self) -> Settled {
-        Settled::of(&self.genesis, &self.settled)
-    }
-
-    /// Up to where a chain was ever sent. Of one that is not in use and of which nothing is known everything may have been.
-    pub(super) fn sent(&self, genesis: &Genesis) -> u64 {
-        let found = self.settled.iter().find(|of| of.epoch == genesis.epoch && of.jkt == genesis.jkt);
-        match found {
-            Some(settled) => settled.sent.max(settled.cursor.seq),
-            None if *genesis == self.genesis => 0,
-            None => SENT_ALL,
-        }
-    }
-
-    /// The last record of its chain that is known to have been: acknowledged by the issuer, or remembered.
-    fn last(&self) -> Option<Head> {
-        let settled = self.settled().cursor;
-        [Some(settled), self.head]
-            .into_iter()
-            .flatten()
-            .filter(|head| (1..=SEQ_MAX).contains(&head.seq))
-            .max_by_key(|head| head.seq)
-    }
-}
-
-/// Compares what is kept twice, in a time that does not grow with the chain: head and last record, where the chain
+/// Compares what is kept twice, in a time that does not grow with the chains: of each its head and last record, where it
 /// begins, and every total.
 pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
-    let Some((chain, tip)) = rows::tip(conn)? else {
-        let stray: Option<i64> =
-            conn.query_row("SELECT chain FROM records LIMIT 1", [], |row| row.get(0)).optional()?;
-        return stray
-            .map_or(Ok(()), |chain| Err(JournalFault::Damaged(format!("usage chain {chain} has no head"))));
-    };
+    let tips = rows::tips(conn)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for (chain, tip) in &tips {
+        check_chain(conn, *chain, tip)?;
+    }
+    let has_head = |chain: &i64| tips.iter().any(|(number, _)| number == chain);
+    match rows::chains(conn)?.into_iter().find(|chain| !has_head(chain)) {
+        Some(chain) => Err(JournalFault::Damaged(format!("usage chain {chain} has no head"))),
+        None => Ok(()),
+    }
+}
+
+fn check_chain(conn: &Connection, chain: i64, tip: &Tip) -> Result<(), JournalFault> {
     if tip.head.seq > SEQ_MAX {
         return Err(JournalFault::Damaged(format!("usage chain {chain} ends with number {}", tip.head.seq)));
     }
     let base = super::base::base(conn, chain)?;
     let is_end = match rows::last_record(conn, chain)? {
-        Some(last) => {
-            last.seq == tip.head.seq
-                && last.is_whole()
-                && link_at(conn, chain, last.seq)? == Some(tip.head.hash)
-        }
+        Some(last) => last.seq == tip.head.seq && link_at(conn, chain, last.seq)? == Some(tip.head.hash),
         None => tip.head.seq == 0 || base.is_some_and(|base| base.head == tip.head),
     };
     if !is_end {
         return Err(JournalFault::Damaged(format!("the end of usage chain {chain}")));
     }
     rows::totals(conn, chain).map(drop)
-}
-
-/// Whether the chain has another record under a number that is known.
-fn is_other(conn: &Connection, chain: i64, known: Head) -> Result<bool, JournalFault> {
-    Ok(link_at(conn, chain, known.seq)?.is_some_and(|found| found != known.hash))
-}
-
-/// What came of comparing the journal with what is known beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reached {
-    /// It has everything, or nobody knows more.
-    Known,
-    /// It was shorter: a record says so, and it goes on behind what is known.
-    WasShorter,
-    /// It has another record under a number that the issuer has: an earlier copy was put back and went on.
-    Differs,
-}
-
-impl Journal {
-    /// Where the journal is shorter than what is known of it, an earlier copy was put back: it goes on above, with what was
-    /// recorded into that copy since.
-    pub(crate) fn reach(directory: &Path, known: &Known) -> Result<Reached, UsageError> {
-        let Some(last) = known.last() else { return Ok(Reached::Known) };
-        let journal = super::open(directory)?;
-        let look = |conn: &Connection| -> Result<Option<(i64, Tip)>, JournalFault> {
-            Ok(rows::tip(conn)?.filter(|(_, tip)| tip.genesis == known.genesis))
-        };
-        let Some((chain, tip)) = look(&journal.conn)? else { return Ok(Reached::Known) };
-        if is_other(&journal.conn, chain, known.settled().cursor)? {
-            return Ok(Reached::Differs);
-        }
-        if tip.head.seq >= last.seq && !is_other(&journal.conn, chain, last)? {
-            return Ok(Reached::Known);
-        }
-        let transaction = begin(&journal, directory)?;
-        let Some((chain, tip)) = look(&transaction)? else { return Ok(Reached::Known) };
-        let upto = tip.head.seq;
-        let mut appender = Appender::new(&transaction, chain, tip)?;
-        appender.recover(last.seq, Some(last))?;
-        salvage_unsent(&transaction, (chain, upto), (&mut appender, known))?;
-        appender.finish()?;
-        transaction.commit().map_err(JournalFault::from)?;
-        Ok(Reached::WasShorter)
-    }
-
-    /// Where the chain of this activation stands, if the journal can be read.
-    pub(crate) fn head_of(directory: &Path, genesis: &Genesis) -> Option<Head> {
-        let journal = super::open(directory).ok()?;
-        check(&journal.conn).ok()?;
-        let (_, tip) = rows::tip(&journal.conn).ok()??;
-        (tip.genesis == *genesis).then_some(tip.head)
-    }
 }
 
 /// Fills a new journal with what an old one still has. `known` is whom the device is: where its own chain cannot be
@@ -141,16 +51,17 @@ pub(in super::super) fn mend(
 ) -> Result<(), UsageError> {
     carry_marks(old, new)?;
     carry_quotas(old, new)?;
-    let readable = readable(old, known);
-    let newest = readable.last().map(|(chain, _)| *chain);
-    let is_whole =
-        readable.last().is_some_and(|(_, tip)| known.is_none_or(|known| tip.genesis == known.genesis));
+    let carrying = Carrying { old, new, known };
+    let mut readable = readable(old, known);
+    let used = readable.pop_if(|(_, tip)| known.is_none_or(|known| tip.genesis == known.genesis));
+    let mut elsewhere = Vec::new();
     for (chain, tip) in readable {
-        Carrying { old, new, known }.over(chain, tip, newest == Some(chain))?;
+        elsewhere.extend(carrying.earlier(chain, tip)?);
     }
-    match known {
-        Some(known) if !is_whole => without_head(old, new, known),
-        Some(_) | None => Ok(()),
+    match (used, known) {
+        (Some((chain, tip)), _) => carrying.used(chain, tip, &elsewhere),
+        (None, Some(known)) => carrying.without_head(known, &elsewhere),
+        (None, None) => Ok(()),
     }
 }
 
@@ -197,67 +108,16 @@ fn carry_quotas(old: &Connection, new: &Connection) -> Result<(), JournalFault> 
     if quota_rows::carry_over(old, new)? { settle(new) } else { doubt(new) }
 }
 
-/// A device that is activated and whose journal is gone, or whose head is: its chain goes on above everything.
+/// A device that is activated and whose journal is gone: its chain goes on above everything.
 pub(in super::super) fn lost(new: &Connection, known: &Known) -> Result<(), UsageError> {
+    Ok(anew(new, known)?.finish()?)
+}
+
+fn anew<'c>(new: &'c Connection, known: &Known) -> Result<Appender<'c>, UsageError> {
     let chain = rows::tip(new)?.map_or(1, |(chain, _)| chain.saturating_add(1));
     let mut appender = Appender::new(new, chain, Tip::begin(known.genesis.clone(), None))?;
-    appender.recover(0, known.last())?;
-    Ok(appender.finish()?)
-}
-
-/// Fills the place of a journal that is an earlier copy and went on by itself: other chains as they are, and of the one in use
-/// what was recorded after the last that was ever sent. Before that nobody can tell what the issuer has.
-pub(in super::super) fn leave(old: &Connection, new: &Connection, known: &Known) -> Result<(), UsageError> {
-    carry_marks(old, new)?;
-    carry_quotas(old, new)?;
-    let mut used = None;
-    for (chain, tip) in readable(old, Some(known)) {
-        if tip.genesis == known.genesis {
-            used = Some(chain);
-        } else {
-            Carrying { old, new, known: Some(known) }.over(chain, tip, false)?;
-        }
-    }
-    let Some(chain) = used else { return lost(new, known) };
-    let mut appender = Appender::new(new, chain, Tip::begin(known.genesis.clone(), None))?;
-    appender.recover(0, known.last())?;
-    salvage_unsent(old, (chain, u64::MAX), (&mut appender, known))?;
-    Ok(appender.finish()?)
-}
-
-/// Records once more what stands at or below the settled number, or behind it in a chain that is not the settled one, and was
-/// recorded after the last that was ever sent. `upto` is the last number that was there before.
-fn salvage_unsent(
-    from: &Connection,
-    (chain, upto): (i64, u64),
-    (appender, known): (&mut Appender<'_>, &Known),
-) -> Result<(), UsageError> {
-    let settled = known.settled();
-    let is_other = is_other(from, chain, settled.cursor)?;
-    each_record(from, chain, 0, |kept| {
-        // In a copy that only lacks something, what is behind the cursor follows it and is sent from where it is.
-        if kept.seq > upto || (kept.seq > settled.cursor.seq && !is_other) {
-            return Ok(false);
-        }
-        let record = Record::from_bytes(&kept.bytes).ok().filter(|_| kept.is_whole());
-        match record.filter(|record| settled.is_before(&record.at)) {
-            Some(record) => appender.salvage(&record).map(|()| true),
-            None => Ok(true),
-        }
-    })
-}
-
-/// The head of the chain in use is what is damaged; its records may be whole.
-fn without_head(old: &Connection, new: &Connection, known: &Known) -> Result<(), UsageError> {
-    let newest = old.query_row("SELECT max(chain) FROM records", [], |row| row.get::<_, Option<i64>>(0));
-    let taken = rows::tip(new)?.map_or(0, |(chain, _)| chain);
-    match newest {
-        Ok(Some(chain)) if chain > taken => {
-            let tip = Tip::begin(known.genesis.clone(), None);
-            Carrying { old, new, known: Some(known) }.over(chain, tip, true)
-        }
-        Ok(_) | Err(_) => lost(new, known),
-    }
+    appender.recover(known.sent(&known.genesis), known.last())?;
+    Ok(appender)
 }
 
 /// From one file into the other.
@@ -268,73 +128,168 @@ struct Carrying<'c> {
     known: Option<&'c Known>,
 }
 
-impl Carrying<'_> {
-    /// The records of one chain down to the first that is not whole. A chain that does not end where its head says goes on
-    /// with a recovery, and with every use behind the damage that can still be read; one that is not in use any more ends
-    /// with it.
-    fn over(self, chain: i64, tip: Tip, is_used: bool) -> Result<(), UsageError> {
-        let (mut walked, base) = likely_beginning(self.old, chain, &tip.genesis);
+/// Which part of a chain goes over as it is.
+#[derive(Clone, Copy, Debug)]
+struct Split {
+    /// Records below this number, as far as they are whole.
+    below: u64,
+    /// Behind this number no record was ever sent: the issuer cannot have it.
+    sent: u64,
+    /// An earlier copy went on here.
+    parts: bool,
+}
+
+/// An earlier chain, and the number behind which its records go on in the one in use.
+type Elsewhere = (i64, u64);
+
+impl<'c> Carrying<'c> {
+    /// The chain in use. One that does not end where its head says goes on with a recovery, and with every use behind that
+    /// was never sent and can still be read.
+    fn used(self, chain: i64, tip: Tip, elsewhere: &[Elsewhere]) -> Result<(), UsageError> {
+        let split = self.split(chain, &tip.genesis);
+        let (mut appender, seen) = self.walk(chain, tip, split.below)?;
+        // Requests may have carried numbers that this file has not come to, and so may the anchor remember them.
+        let sent = self.known.map_or(0, |known| known.sent(&known.genesis));
+        let last = self.known.and_then(Known::last);
+        let reached = sent.max(last.map_or(0, |last| last.seq));
+        if seen.is_some() || appender.tip.head.seq < reached {
+            self.go_on(&mut appender, (chain, split.sent), (seen.unwrap_or_default().max(sent), last))?;
+        }
+        self.salvage(appender, elsewhere)
+    }
+
+    /// One of an earlier activation; damaged, it goes on in the same way, and ends with that. What an earlier copy went on with
+    /// can no more be settled there: the issuer has other records under its numbers.
+    fn earlier(self, chain: i64, tip: Tip) -> Result<Option<Elsewhere>, UsageError> {
+        let split = self.split(chain, &tip.genesis);
+        let cursor = self.known.and_then(|known| known.of(&tip.genesis)).map_or(0, |of| of.cursor.seq);
+        let (mut appender, seen) = self.walk(chain, tip, split.below)?;
+        // Where the issuer has everything, nothing is lost.
+        if let Some(seen) = seen.filter(|seen| !split.parts && *seen > cursor) {
+            self.go_on(&mut appender, (chain, split.sent), (seen, None))?;
+            appender.close()?;
+        }
+        appender.finish()?;
+        Ok(split.parts.then_some((chain, split.sent)))
+    }
+
+    /// The head of the chain in use is what is damaged; its records may be whole.
+    fn without_head(self, known: &Known, elsewhere: &[Elsewhere]) -> Result<(), UsageError> {
+        let newest = rows::chains(self.old).unwrap_or_default().pop();
+        let taken = rows::tip(self.new)?.map_or(0, |(chain, _)| chain);
+        match newest.filter(|newest| *newest > taken) {
+            Some(chain) => self.used(chain, Tip::begin(known.genesis.clone(), None), elsewhere),
+            None => self.salvage(anew(self.new, known)?, elsewhere),
+        }
+    }
+
+    fn split(self, chain: i64, genesis: &Genesis) -> Split {
+        let sent = self.known.map_or(0, |known| known.sent(genesis));
+        let whole = Split { below: u64::MAX, sent, parts: false };
+        let Some(settled) = self.known.and_then(|known| known.of(genesis)) else { return whole };
+        let parting = parting(self.old, chain, settled).ok().flatten();
+        let behind = parting.map(|parting| parting.saturating_sub(1));
+        if is_other(self.old, chain, settled.cursor).unwrap_or(false) {
+            // What stands before the parting may be the issuer's or not.
+            return Split { below: 0, sent: behind.unwrap_or(sent), parts: true };
+        }
+        match (parting, behind) {
+            (Some(below), Some(sent)) => Split { below, sent, parts: true },
+            (_, _) => whole,
+        }
+    }
+
+    /// Takes the records of a chain over, down to the first that is not whole or not below a number. Answers how far its
+    /// numbers are seen to go, if that is further.
+    fn walk(self, chain: i64, tip: Tip, below: u64) -> Result<(Appender<'c>, Option<u64>), UsageError> {
+        let (begun, base) = match below {
+            0 => (Chain::begin(tip.genesis.clone()), None),
+            _ => likely_beginning(self.old, chain, &tip.genesis),
+        };
+        let mut walked = self.carry((chain, below), begun)?;
+        let mut recoveries_before = base.as_ref().map_or(0, |base| base.recoveries);
         if let Some(base) = &base {
             put_base(self.new, chain, base)?;
         }
-        each_record(self.old, chain, 0, |kept| {
-            let is_whole = kept.is_whole() && walked.admit(&kept.bytes).is_ok();
-            if is_whole {
+        if let Some(base) = self.behind_settled(chain, &tip, walked.head()).filter(|_| below == u64::MAX) {
+            rows::remove(self.new, chain, (1, SEQ_MAX))?;
+            put_base(self.new, chain, &base)?;
+            walked = self.carry((chain, below), Chain::resume(tip.genesis.clone(), base.head, None))?;
+            recoveries_before = base.recoveries;
+        }
+        self.carry_totals(chain, &walked)?;
+        let highest = rows::last_record(self.old, chain).ok().flatten().map_or(0, |last| last.seq);
+        let ends = walked.ends_at(tip.head).is_ok() && highest <= walked.head().seq;
+        let seen = tip.head.seq.max(highest);
+        let recoveries = recoveries_before.saturating_add(walked.recoveries());
+        let recoveries = u32::try_from(recoveries).unwrap_or(u32::MAX);
+        let reached = Tip { head: walked.head(), recoveries, ..tip };
+        let appender = Appender::new(self.new, chain, reached)?;
+        Ok((appender, (!ends && !walked.is_closed()).then_some(seen)))
+    }
+
+    /// Damage among what the issuer has costs nothing: the chain begins behind it, as if that had left.
+    fn behind_settled(self, chain: i64, tip: &Tip, walked: Head) -> Option<Base> {
+        let cursor = self.known?.of(&tip.genesis)?.cursor;
+        let is_within = walked.seq < cursor.seq && cursor.seq <= tip.head.seq;
+        rows::totals(self.old, chain).ok().filter(|_| is_within)?;
+        Some(Base { head: cursor, totals: None, recoveries: u64::from(tip.recoveries) })
+    }
+
+    fn carry(self, (chain, below): (i64, u64), mut walked: Chain) -> Result<Chain, UsageError> {
+        each_record(self.old, (chain, walked.head().seq), |kept| {
+            let record = kept.record().filter(|record| record.seq < below);
+            let is_next = record.is_some() && walked.admit(&kept.bytes).is_ok();
+            if is_next {
                 rows::put_record(self.new, chain, kept.seq, &kept.bytes)?;
             }
-            Ok(is_whole)
+            Ok(is_next)
         })?;
+        Ok(walked)
+    }
+
+    fn carry_totals(self, chain: i64, walked: &Chain) -> Result<(), UsageError> {
         if !walked.has_all_totals() {
             // Those whose records are all gone go on from what is written beside them.
             for (meter, total) in rows::totals(self.old, chain).unwrap_or_default() {
                 rows::put_total(self.new, chain, &meter, &total)?;
             }
         }
-        for (meter, total) in walked.totals() {
-            rows::put_total(self.new, chain, meter, total)?;
-        }
-        let ends = walked.ends_at(tip.head).is_ok();
-        let recoveries = base.map_or(0, |base| base.recoveries).saturating_add(walked.recoveries());
-        let recoveries = u32::try_from(recoveries).unwrap_or(u32::MAX);
-        let seen = tip.head.seq;
-        let reached = Tip { head: walked.head(), recoveries, ..tip };
-        let mut appender = Appender::new(self.new, chain, reached)?;
-        if !ends && !walked.is_closed() {
-            self.go_on(&mut appender, chain, seen)?;
-            if !is_used {
-                appender.close()?;
-            }
-        }
+        let mut totals = walked.totals().iter();
+        Ok(totals.try_for_each(|(meter, total)| rows::put_total(self.new, chain, meter, total))?)
+    }
+
+    /// A recovery, and every use behind it that can still be read and was never sent: the issuer cannot have it.
+    fn go_on(
+        self,
+        appender: &mut Appender<'_>,
+        (chain, sent): Elsewhere,
+        (seen, last): (u64, Option<Head>),
+    ) -> Result<(), UsageError> {
+        let behind = appender.tip.head.seq.max(sent);
+        appender.recover(seen, last)?;
+        self.record_again(appender, (chain, behind))
+    }
+
+    /// What earlier chains cannot settle any more is recorded in the one in use.
+    fn salvage(self, mut appender: Appender<'_>, elsewhere: &[Elsewhere]) -> Result<(), UsageError> {
+        elsewhere.iter().try_for_each(|from| self.record_again(&mut appender, *from))?;
         Ok(appender.finish()?)
     }
 
-    /// A recovery, and every use behind the damage that can still be read and was never sent: the issuer cannot have it.
-    fn go_on(self, appender: &mut Appender<'_>, chain: i64, seen: u64) -> Result<(), UsageError> {
-        let genesis = appender.tip.genesis.clone();
-        let behind = appender.tip.head.seq;
-        let sent = self.known.map_or(0, |known| known.sent(&genesis));
-        let highest =
-            self.old.query_row("SELECT max(seq) FROM records WHERE chain = ?1", [chain], |row| row.get(0));
-        let highest = highest.map_or(0, |highest: Option<i64>| highest.unwrap_or_default().unsigned_abs());
-        let known = self.known.filter(|known| known.genesis == genesis).and_then(Known::last);
-        appender.recover(seen.max(highest), known)?;
-        each_record(self.old, chain, behind.max(sent), |kept| {
-            let record = Record::from_bytes(&kept.bytes).ok().filter(|_| kept.is_whole());
+    fn record_again(self, appender: &mut Appender<'_>, from: Elsewhere) -> Result<(), UsageError> {
+        each_record(self.old, from, |kept| {
             // A row under another number than its own was moved here, and would count twice.
-            record
-                .filter(|record| record.seq == kept.seq)
-                .map_or(Ok(()), |record| appender.salvage(&record))?;
+            kept.record().map_or(Ok(()), |record| appender.salvage(&record))?;
             Ok(true)
-        })?;
-        Ok(())
+        })
     }
 }
 
 /// Hands out the records behind a number until `take` has enough, or the old file cannot be read any further.
 fn each_record(
     old: &Connection,
-    chain: i64,
-    behind: u64,
+    (chain, behind): Elsewhere,
     mut take: impl FnMut(Kept) -> Result<bool, JournalFault>,
 ) -> Result<(), UsageError> {
     let text = "SELECT seq, bytes, hash FROM records WHERE chain = ?1 AND seq > ?2 ORDER BY seq";

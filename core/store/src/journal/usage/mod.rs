@@ -2,7 +2,7 @@
 //!
 //! Hosts record through a [`Meter`](crate::Meter), which knows the quotas in force, and look with [`UsageBook`]. `writer` gathers
 //! groups, `group` is the transaction of one, `tally` what it knows of quotas. The agent alone begins and ends chains (`follow`), makes
-//! the file, sets a damaged one aside (`mend`), reads what is to be sent (`outbox`), and makes room (`shrink`). Everything that is
+//! the file, sets a damaged one aside (`mend`), compares it with what is `known` beside it (`reach`), reads what is to be sent (`outbox`), and makes room (`shrink`). Everything that is
 //! kept twice is compared before it is believed.
 
 mod append;
@@ -11,9 +11,11 @@ mod book;
 mod error;
 mod follow;
 mod group;
+mod known;
 mod mend;
 mod outbox;
 mod quota_rows;
+mod reach;
 mod rows;
 mod settle;
 mod shrink;
@@ -26,9 +28,10 @@ pub use error::UsageError;
 pub(crate) use follow::Bearer;
 pub use group::Recorded;
 pub(crate) use group::{Act, Aside, Came, Request};
-pub(crate) use mend::{Known, Reached};
-pub(super) use mend::{check, leave, lost, mend};
+pub(crate) use known::Known;
+pub(super) use mend::{check, lost, mend};
 pub use outbox::{Backlog, Outbox, Unsent};
+pub(crate) use reach::Reached;
 pub(super) use settle::settle;
 pub use shrink::Shrunk;
 pub(super) use shrink::bytes_max;

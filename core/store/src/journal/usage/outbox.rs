@@ -4,13 +4,14 @@ use super::super::{Journal, JournalFault};
 use super::append::now_in;
 use super::base::before;
 use super::error::UsageError;
-use super::rows::{self, Kept, Tip};
+use super::reach::parts;
+use super::rows::{self, Tip};
 use crate::state::Settled;
 use brink_license::DeviceId;
 use brink_license::usage::{
     BATCH_BYTES_MAX, CHAINS_MAX, Chain, ChainReport, Genesis, Head, Moment, RECORDS_MAX, Record,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 use std::path::Path;
 
 /// What there is to say, before the device has signed it.
@@ -46,7 +47,7 @@ pub struct Backlog {
     pub records: u64,
     /// There are more: counting ended.
     pub or_more: bool,
-    /// When the oldest was recorded, by the guarded time in milliseconds.
+    /// When the oldest that an exchange would carry was recorded, by the guarded time in milliseconds.
     pub oldest_ms: Option<i64>,
 }
 
@@ -59,14 +60,18 @@ impl Journal {
     ) -> Result<Outbox, UsageError> {
         let journal = super::open(directory)?;
         let look = journal.conn.unchecked_transaction().map_err(JournalFault::from)?;
-        let at = now_in(&look)?;
+        // What is read is fixed here, and nothing of it was recorded after the clocks are read.
         let chains = reportable(&look, device, settled)?;
-        let used = chains.last().map(|(number, _, _)| *number);
-        // Of an earlier chain that is stuck nothing is ever taken; of the one in use a record tells when that has changed.
-        let mut open = chains.iter().filter(|(number, tip, settled)| {
-            tip.head.seq > settled.cursor.seq && (!settled.stuck || used == Some(*number))
-        });
+        let at = now_in(&look)?;
+        let waiting = waiting(&look, &chains)?;
+        let mut open = waiting.into_iter();
         let oldest = open.next();
+        if let Some((number, _, settled)) = oldest
+            && parts(&look, *number, settled)?
+        {
+            let problem = format!("usage chain {number} is an earlier copy that went on");
+            return Err(UsageError::Damaged(problem));
+        }
         let records_max = if oldest.is_some_and(|(_, _, settled)| settled.stuck) { 1 } else { records_max };
         let batch = oldest.map(|open| batch(&look, open, (records_max, at))).transpose()?;
         let ends = |(_, tip, _): &Open| batch.as_ref().is_none_or(|batch| batch.head.seq == tip.head.seq);
@@ -85,18 +90,15 @@ impl Journal {
         let journal = super::open(directory)?;
         let look = journal.conn.unchecked_transaction().map_err(JournalFault::from)?;
         let mut backlog = Backlog::default();
-        for (number, tip, settled) in reportable(&look, device, settled)? {
-            if tip.head.seq <= settled.cursor.seq {
-                continue;
-            }
+        let chains = reportable(&look, device, settled)?;
+        for (number, _, settled) in &chains {
             let left = count_max.saturating_sub(backlog.records);
-            let records = rows::count_after(&look, number, settled.cursor.seq, left)?;
-            backlog.records += records;
-            if backlog.oldest_ms.is_none() {
-                let first = rows::after(&look, number, settled.cursor.seq, 1)?;
-                let first = first.first().and_then(|first| Record::from_bytes(&first.bytes).ok());
-                backlog.oldest_ms = first.map(|first| first.at.est_ms);
-            }
+            backlog.records += rows::count_after(&look, *number, settled.cursor.seq, left)?;
+        }
+        if let Some((number, _, settled)) = waiting(&look, &chains)?.first() {
+            let first = rows::after(&look, *number, settled.cursor.seq, 1)?;
+            let first = first.first().and_then(|first| Record::from_bytes(&first.bytes).ok());
+            backlog.oldest_ms = first.map(|first| first.at.est_ms);
         }
         backlog.or_more = backlog.records >= count_max;
         Ok(backlog)
@@ -130,6 +132,20 @@ fn reportable(conn: &Connection, device: &DeviceId, settled: &[Settled]) -> Resu
     Ok(open)
 }
 
+/// The chains of which there is something to send, the oldest first. Of an earlier one that is stuck nothing is ever taken; of
+/// the one in use a record tells when that has changed. What an issuer that was put back has lost may not be here any more.
+fn waiting<'o>(conn: &Connection, chains: &'o [Open]) -> Result<Vec<&'o Open>, JournalFault> {
+    let used = chains.last().map(|(number, _, _)| *number);
+    let mut waiting = Vec::new();
+    for open @ (number, _, settled) in chains {
+        let is_taken = !settled.stuck || used == Some(*number);
+        if is_taken && rows::has_after(conn, *number, settled.cursor.seq)? {
+            waiting.push(open);
+        }
+    }
+    Ok(waiting)
+}
+
 fn report(conn: &Connection, number: i64, tip: &Tip, settled: &Settled) -> Result<ChainReport, JournalFault> {
     let first = rows::first_record(conn, number)?.and_then(|first| Record::from_bytes(&first.bytes).ok());
     let kept_from = first.map_or_else(|| tip.head.seq.saturating_add(1), |first| first.first());
@@ -144,34 +160,27 @@ fn report(conn: &Connection, number: i64, tip: &Tip, settled: &Settled) -> Resul
 fn batch(
     conn: &Connection,
     (number, tip, settled): &Open,
-    (records_max, read_at): (usize, Moment),
+    (records_max, mut read_at): (usize, Moment),
 ) -> Result<Unsent, JournalFault> {
     let found = rows::after(conn, *number, settled.cursor.seq, records_max.min(RECORDS_MAX))?;
-    let damaged = |seq: u64| JournalFault::Damaged(format!("record {seq} of usage chain {number}"));
-    let Some(first) = found.first() else {
-        return Err(damaged(tip.head.seq));
-    };
-    let first = Record::from_bytes(&first.bytes).map_err(|_| damaged(first.seq))?;
-    let mut chain = Chain::resume(tip.genesis.clone(), before(&first), None);
+    let first = found.first().ok_or_else(|| JournalFault::Damaged(format!("usage chain {number}")))?;
+    let begun = before(&first.record().ok_or_else(|| first.damaged(*number))?);
+    let mut chain = Chain::resume(tip.genesis.clone(), begun, None);
     let (mut records, mut bytes) = (Vec::with_capacity(found.len()), 0);
-    for Kept { seq, bytes: record, hash } in found {
-        let is_sound = brink_license::usage::hash_of(&record)[..] == hash[..] && chain.admit(&record).is_ok();
-        if !is_sound && records.is_empty() {
-            return Err(damaged(seq));
-        }
-        bytes += record.len();
-        if !is_sound || bytes > BATCH_BYTES_MAX {
-            break;
-        }
-        records.push(record);
+    for kept in found {
+        bytes += kept.bytes.len();
+        let is_room = bytes <= BATCH_BYTES_MAX || records.is_empty();
+        let next = kept.record().filter(|_| is_room).and_then(|_| chain.admit(&kept.bytes).ok());
+        let Some(record) = next else { break };
+        // Of a clock that was ahead and was put right: nothing of it was recorded after this.
+        read_at.est_ms = read_at.est_ms.max(record.at.est_ms);
+        records.push(kept.bytes);
+    }
+    if records.is_empty() {
+        return Err(JournalFault::Damaged(format!(
+            "the records behind {} of usage chain {number}",
+            begun.seq
+        )));
     }
     Ok(Unsent { genesis: tip.genesis.clone(), records, head: chain.head(), read_at })
-}
-
-/// The link of one record of a chain, if it is here under its own number.
-pub(super) fn link_at(conn: &Connection, chain: i64, seq: u64) -> Result<Option<[u8; 32]>, JournalFault> {
-    let text = "SELECT bytes FROM records WHERE chain = ?1 AND seq = ?2";
-    let found = conn.query_row(text, params![chain, rows::key_of(seq)?], |row| row.get::<_, Vec<u8>>(0));
-    let bytes = found.optional()?;
-    Ok(bytes.and_then(|bytes| Record::from_bytes(&bytes).ok().map(|record| record.link(&bytes))))
 }

@@ -1,7 +1,7 @@
 //! The rows of usage: what is written with a digest is read with it.
 
 use super::super::JournalFault;
-use brink_license::usage::{Genesis, Hash, Head, MeterTotal, hash_of};
+use brink_license::usage::{Genesis, Hash, Head, MeterTotal, Record, hash_of};
 use brink_license::{Slug, TokenId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,16 @@ impl Kept {
     pub(super) fn is_whole(&self) -> bool {
         self.hash == hash_of(&self.bytes)
     }
+
+    /// What it says, if it is whole and stands under its own number.
+    pub(super) fn record(&self) -> Option<Record> {
+        let record = Record::from_bytes(&self.bytes).ok();
+        record.filter(|record| self.is_whole() && record.seq == self.seq)
+    }
+
+    pub(super) fn damaged(&self, chain: i64) -> JournalFault {
+        JournalFault::Damaged(format!("record {} of usage chain {chain}", self.seq))
+    }
 }
 
 pub(super) fn last_record(conn: &Connection, chain: i64) -> Result<Option<Kept>, JournalFault> {
@@ -109,7 +119,14 @@ pub(super) fn last_record(conn: &Connection, chain: i64) -> Result<Option<Kept>,
 
 /// The number of every chain that has a record.
 pub(super) fn chains(conn: &Connection) -> Result<Vec<i64>, JournalFault> {
-    let mut found = conn.prepare("SELECT DISTINCT chain FROM records ORDER BY chain")?;
+    // From one chain to the next, however many records each has.
+    let text = "WITH RECURSIVE found (chain) AS (
+                  SELECT min(chain) FROM records
+                  UNION ALL
+                  SELECT (SELECT min(chain) FROM records WHERE chain > found.chain) FROM found
+                  WHERE found.chain IS NOT NULL)
+                SELECT chain FROM found WHERE chain IS NOT NULL ORDER BY chain";
+    let mut found = conn.prepare(text)?;
     let rows = found.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -151,6 +168,19 @@ pub(super) fn count_after(
     let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
     let count: i64 = conn.query_row(text, params![chain, key_of(seq)?, limit], |row| row.get(0))?;
     Ok(count.unsigned_abs())
+}
+
+/// Whether there is any behind a number.
+pub(super) fn has_after(conn: &Connection, chain: i64, seq: u64) -> Result<bool, JournalFault> {
+    Ok(count_after(conn, chain, seq, 1)? > 0)
+}
+
+/// Removes a chain with everything of it.
+pub(super) fn forget(conn: &Connection, chain: i64) -> Result<(), JournalFault> {
+    for table in ["records", "totals", "bases", "heads"] {
+        conn.execute(&format!("DELETE FROM {table} WHERE chain = ?1"), [chain])?;
+    }
+    Ok(())
 }
 
 /// Removes the records of a chain with these numbers.

@@ -3,7 +3,7 @@
 use super::super::{Journal, JournalFault};
 use super::append::begin;
 use super::error::UsageError;
-use super::mend::Known;
+use super::known::Known;
 use super::quota_rows::{Standing, put_standing, rows_of, standing};
 use super::rows::{self, Kept};
 use crate::state::Settled;

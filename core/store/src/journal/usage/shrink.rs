@@ -5,7 +5,7 @@ use super::super::{Journal, JournalFault};
 use super::append::begin;
 use super::base::{self, Base};
 use super::error::UsageError;
-use super::mend::Known;
+use super::known::Known;
 use super::rows::{self, Kept, Tip};
 use crate::state::Settled;
 use brink_license::usage::{Chain, Entry, Folding, Record};

@@ -109,6 +109,7 @@ fn commits(device: &Device) -> usize {
     log[32..].chunks_exact(24 + page).filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
+mod copies;
 mod settlement;
 
 #[test]

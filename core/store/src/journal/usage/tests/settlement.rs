@@ -4,41 +4,53 @@ use super::super::rows::Tip;
 use super::super::shrink::Shrunk;
 use super::*;
 use crate::state::Settled;
-use brink_license::usage::Head;
+use brink_license::clock::BootId;
+use brink_license::usage::{Head, SEQ_MAX};
 
-/// The other end: takes each record once, in the order of the chain.
+/// The other end: takes each record once, in the order of its chain.
+#[derive(Default)]
 struct Collector {
-    cursor: Head,
+    cursors: BTreeMap<u32, Head>,
     sums: BTreeMap<Slug, u128>,
     losses: u64,
 }
 
 impl Collector {
     fn new() -> Self {
-        Self { cursor: genesis(1).head(), sums: BTreeMap::new(), losses: 0 }
+        Self::default()
+    }
+
+    fn cursor(&self, epoch: u32) -> Head {
+        self.cursors.get(&epoch).copied().unwrap_or_else(|| genesis(epoch).head())
     }
 
     fn take(&mut self, records: &[Vec<u8>]) {
         for bytes in records {
             let record = Record::from_bytes(bytes).unwrap();
-            if record.seq <= self.cursor.seq {
+            let cursor = self.cursor(record.epoch);
+            if record.seq <= cursor.seq {
                 continue;
             }
-            let follows = record.first() == self.cursor.seq + 1 && record.prev == self.cursor.hash;
+            let follows = record.first() == cursor.seq + 1 && record.prev == cursor.hash;
             match &record.entry {
                 Entry::Recover(_) => self.losses += 1,
                 Entry::Usage(usage) => {
-                    assert!(follows, "record {} behind {}", record.seq, self.cursor.seq);
+                    assert!(follows, "record {} behind {}", record.seq, cursor.seq);
                     self.add(&usage.meter, usage.quantity);
                 }
                 Entry::Fold(fold) => {
-                    assert!(follows, "sums up to {} behind {}", record.seq, self.cursor.seq);
+                    assert!(follows, "sums up to {} behind {}", record.seq, cursor.seq);
                     fold.named().for_each(|(meter, sum)| self.add(meter, sum.quantity));
                 }
                 Entry::Close => assert!(follows),
             }
-            self.cursor = Head { seq: record.seq, hash: record.link(bytes) };
+            self.cursors.insert(record.epoch, Head { seq: record.seq, hash: record.link(bytes) });
         }
+    }
+
+    /// How many uses of one each it has of a meter.
+    fn count(&self, name: &str) -> u128 {
+        self.sums.get(&meter(name)).map_or(0, |sum| sum / u128::from(Quantity::whole(1)))
     }
 
     fn add(&mut self, meter: &Slug, quantity: Quantity) {
@@ -64,30 +76,60 @@ impl Agent {
     /// A batch leaves; what it carries counts as sent from then on.
     fn send(&mut self, device: &Device, records_max: usize) -> Option<Unsent> {
         let batch = self.outbox(device, records_max).unwrap().batch?;
-        let settled = &mut self.settled[0];
-        settled.sent = settled.sent.max(batch.head.seq);
-        settled.read_at = Some(batch.read_at);
+        let settled = Settled::of(&batch.genesis, &self.settled);
+        Settled::put(&mut self.settled, settled.with_sent(batch.head.seq, batch.read_at));
         Some(batch)
     }
 
-    fn settle(&mut self, cursor: Head) {
-        self.settled[0].cursor = cursor;
+    /// The answer says how far every chain is settled.
+    fn settle(&mut self, collector: &Collector) {
+        for settled in &mut self.settled {
+            settled.cursor = collector.cursor(settled.epoch);
+        }
+    }
+
+    /// Compares the journal with what is known, and mends it.
+    fn mend(&self, device: &Device) {
+        mend(device, &self.known());
     }
 
     fn known(&self) -> Known {
-        Known { genesis: genesis(1), settled: self.settled.clone(), head: None }
+        let epoch = self.settled.last().map_or(1, |settled| settled.epoch);
+        Known { genesis: genesis(epoch), settled: self.settled.clone(), head: None }
+    }
+
+    /// The device is activated anew.
+    fn follow(&mut self, device: &Device, epoch: u32) {
+        device.follow(epoch, "lic-1");
+        Settled::put(&mut self.settled, Settled::none(&genesis(epoch)));
     }
 
     /// Sends until nothing is left.
     fn drain(&mut self, device: &Device, collector: &mut Collector) {
         while let Some(batch) = self.send(device, 97) {
             collector.take(&batch.records);
-            self.settle(collector.cursor);
+            self.settle(collector);
         }
     }
 
     fn shrink(&self, device: &Device, now_ms: i64) -> Shrunk {
         Journal::shrink(&device.directory(), &self.known(), now_ms).unwrap()
+    }
+}
+
+fn mend(device: &Device, known: &Known) {
+    let fault = JournalFault::Damaged("so it is said".to_owned());
+    Journal::set_aside(&device.layout(), Some(known), fault).unwrap();
+    let epoch = known.genesis.epoch;
+    assert_eq!(device.ensure(Some(epoch)), None, "what takes its place is sound");
+    assert_eq!(Journal::reach(&device.directory(), known), Ok(Reached::Known));
+}
+
+/// What is recorded from here on was recorded after the last request was read.
+pub(super) fn after(settled: &[Settled]) {
+    let read = settled.iter().filter_map(|settled| settled.read_at).max_by_key(|at| at.boottime_ms).unwrap();
+    while crate::machine::boottime_millis() <= read.boottime_ms {
+        std::thread::yield_now();
     }
 }
 
@@ -103,7 +145,7 @@ fn now_ms() -> i64 {
 }
 
 /// A long time from now: settled records leave.
-fn much_later() -> i64 {
+pub(super) fn much_later() -> i64 {
     now_ms() + 36 * 86_400_000
 }
 
@@ -128,11 +170,11 @@ fn a_request_reports_each_chain_and_carries_the_oldest_that_is_not_settled() {
     let batch = agent.send(&device, 4).unwrap();
     assert_eq!((batch.genesis.epoch, batch.records.len(), batch.head.seq), (1, 4, 4));
     collector.take(&batch.records);
-    agent.settle(collector.cursor);
+    agent.settle(&collector);
     let batch = agent.send(&device, 4).unwrap();
     assert_eq!((batch.genesis.epoch, batch.head.seq), (1, 6));
     collector.take(&batch.records);
-    agent.settle(collector.cursor);
+    agent.settle(&collector);
     let next = agent.outbox(&device, 4).unwrap();
     assert_eq!(next.batch.unwrap().genesis.epoch, 2);
     let reported: Vec<_> = next.chains.iter().map(|chain| (chain.epoch, chain.settled)).collect();
@@ -141,8 +183,16 @@ fn a_request_reports_each_chain_and_carries_the_oldest_that_is_not_settled() {
     agent.settled[0].cursor = Head { seq: 2, hash: [9; 32] };
     agent.settled[0].stuck = true;
     assert_eq!(agent.outbox(&device, 4).unwrap().batch.unwrap().genesis.epoch, 2);
+    let name = DeviceId::parse("dev-1").unwrap();
+    let waits = Journal::backlog(&device.directory(), (&name, &agent.settled), 10).unwrap();
+    let first = |epoch| device.records().into_iter().find(|record| record.epoch == epoch).unwrap().at.est_ms;
+    assert_eq!(
+        (waits.records, waits.oldest_ms),
+        (7, Some(first(2))),
+        "nothing waits for an exchange that it has"
+    );
     agent.settled[0].stuck = false;
-    agent.settle(collector.cursor);
+    agent.settle(&collector);
     let name = DeviceId::parse("dev-1").unwrap();
     let backlog = |count| Journal::backlog(&device.directory(), (&name, &agent.settled), count).unwrap();
     assert_eq!((backlog(10).records, backlog(10).or_more, backlog(2).or_more), (3, false, true));
@@ -168,7 +218,7 @@ fn settled_records_leave_after_a_while_and_the_rest_is_whole_without_them() {
     for _ in 0..2 {
         let batch = agent.send(&device, 7).unwrap();
         collector.take(&batch.records);
-        agent.settle(collector.cursor);
+        agent.settle(&collector);
     }
     assert_eq!(
         agent.shrink(&device, now_ms()).pruned,
@@ -225,7 +275,7 @@ fn a_journal_that_grows_too_large_becomes_sums_and_never_those_of_what_was_sent(
     assert!(device.walk().is_ok());
     // The answer to the batch that was under way comes late.
     collector.take(&sent.records);
-    agent.settle(collector.cursor);
+    agent.settle(&collector);
     agent.drain(&device, &mut collector);
     assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(40)));
     assert_eq!(collector.sums[&meter("sms")], u128::from(Quantity::whole(2 * recorded)));
@@ -262,13 +312,13 @@ fn damage_in_the_middle_costs_the_record_that_was_damaged_and_nothing_behind_it(
     let (mut agent, mut collector) = (Agent::new(), Collector::new());
     use_many(&device, 30);
     collector.take(&agent.send(&device, 10).unwrap().records);
-    agent.settle(collector.cursor);
+    agent.settle(&collector);
     device.conn().execute_batch("UPDATE records SET bytes = zeroblob(9) WHERE seq = 15").unwrap();
     // What stands before it still leaves, and then it is found.
     let batch = agent.send(&device, 100).unwrap();
     assert_eq!(batch.head.seq, 14);
     collector.take(&batch.records);
-    agent.settle(collector.cursor);
+    agent.settle(&collector);
     let Err(UsageError::Damaged(problem)) = agent.outbox(&device, 100) else { panic!("damage") };
     Journal::set_aside(&device.layout(), Some(&agent.known()), JournalFault::Damaged(problem)).unwrap();
     agent.drain(&device, &mut collector);
@@ -288,7 +338,7 @@ fn what_was_sent_before_the_damage_is_not_recorded_again() {
     assert_eq!(batch.batch.unwrap().records.len(), 4);
     let fault = JournalFault::Damaged("record 5".into());
     Journal::set_aside(&device.layout(), Some(&agent.known()), fault).unwrap();
-    agent.settle(collector.cursor);
+    agent.settle(&collector);
     agent.drain(&device, &mut collector);
     assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(30)), "once each");
 }
@@ -313,24 +363,18 @@ fn an_earlier_copy_that_is_put_back_goes_on_behind_what_is_known() {
 #[test]
 fn what_hosts_record_into_an_earlier_copy_before_anybody_looks_is_settled_too() {
     // Into a copy that is still shorter than what is settled by then, and into one that is longer.
-    for (more, expected) in [(4, Reached::WasShorter), (25, Reached::Differs)] {
+    for more in [4, 25] {
         let device = Device::new();
         let (mut agent, mut collector) = (Agent::new(), Collector::new());
         use_many(&device, 10);
         let copy = device.settled();
         use_many(&device, 10);
         agent.drain(&device, &mut collector);
-        let read = agent.settled[0].read_at.unwrap();
         device.put(&copy);
-        while crate::machine::boottime_millis() <= read.boottime_ms {
-            std::thread::yield_now();
-        }
+        after(&agent.settled);
         use_many(&device, more);
-        assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(expected));
-        if expected == Reached::Differs {
-            Journal::leave(&device.layout(), &agent.known()).unwrap();
-        }
-        assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Known), "once");
+        assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Differs));
+        agent.mend(&device);
         device.follow(1, "lic-1");
         use_many(&device, 1);
         agent.drain(&device, &mut collector);
@@ -350,15 +394,11 @@ fn a_copy_between_what_is_settled_and_what_the_anchor_saw_is_told_apart_by_what_
     use_many(&device, 10);
     let head = Journal::head_of(&device.directory(), &genesis(1));
     device.put(&copy);
-    let read = agent.settled[0].read_at.unwrap();
-    while crate::machine::boottime_millis() <= read.boottime_ms {
-        std::thread::yield_now();
-    }
+    after(&agent.settled);
     use_many(&device, 15);
     let known = Known { head, ..agent.known() };
     assert_eq!(Journal::reach(&device.directory(), &known), Ok(Reached::Differs));
-    Journal::leave(&device.layout(), &known).unwrap();
-    assert_eq!(Journal::reach(&device.directory(), &known), Ok(Reached::Known));
+    mend(&device, &known);
     device.follow(1, "lic-1");
     agent.drain(&device, &mut collector);
     // The ten that only the newer file had are lost, and said to be.
@@ -392,7 +432,7 @@ fn what_is_settled_is_not_recorded_again_although_nobody_remembers_having_sent_i
         collector.take(&agent.send(&device, 30).unwrap().records);
         // The state is an earlier copy, or was made anew with another activation.
         agent.settled[0] = Settled::none(&genesis(1));
-        agent.settle(collector.cursor);
+        agent.settle(&collector);
         let mut known = agent.known();
         if !row {
             device.follow(2, "lic-2");
@@ -460,6 +500,242 @@ fn a_number_that_somebody_made_up_takes_no_other_away() {
 }
 
 #[test]
+fn damage_among_what_is_settled_costs_nothing_wherever_it_is() {
+    for damaged in [1, 10, 20] {
+        let device = Device::new();
+        let (mut agent, mut collector) = (Agent::new(), Collector::new());
+        use_many(&device, 20);
+        agent.drain(&device, &mut collector);
+        use_many(&device, 5);
+        let flip = "UPDATE records SET bytes = CAST(substr(bytes, 1, 20) || x'00' || substr(bytes, 22) AS BLOB) WHERE seq = ?1";
+        device.conn().execute(flip, [damaged]).unwrap();
+        let reached = Journal::reach(&device.directory(), &agent.known());
+        assert_eq!(reached.is_err(), damaged == 20, "a damaged record is no other record");
+        agent.mend(&device);
+        use_many(&device, 1);
+        agent.drain(&device, &mut collector);
+        assert_eq!((collector.count("api_call"), collector.losses), (26, 0), "{damaged}");
+        assert_eq!(device.walk().map(|walked| walked.recoveries), Ok(0));
+        assert_eq!(device.summary()[0].meters[0].1.total, Quantity::whole(26));
+    }
+}
+
+#[test]
+fn what_was_sent_under_numbers_that_a_copy_gave_again_is_told_apart() {
+    // The issuer has the request, and its answer is lost or comes late; or it has never come.
+    for (arrived, heard) in [(true, false), (true, true), (false, false)] {
+        let device = Device::new();
+        let (mut agent, mut collector) = (Agent::new(), Collector::new());
+        use_many(&device, 5);
+        agent.drain(&device, &mut collector);
+        use_many(&device, 5);
+        let copy = device.settled();
+        use_many(&device, 10);
+        let batch = agent.send(&device, 100).unwrap();
+        if arrived {
+            collector.take(&batch.records);
+        }
+        device.put(&copy);
+        assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::WasShorter));
+        device.put(&copy);
+        after(&agent.settled);
+        use_many(&device, 7);
+        assert!(matches!(agent.outbox(&device, 10), Err(UsageError::Damaged(_))), "it is not sent as it is");
+        assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Differs));
+        agent.mend(&device);
+        if heard {
+            agent.settle(&collector);
+        }
+        use_many(&device, 1);
+        agent.drain(&device, &mut collector);
+        // What only the newer file had is lost where it has never come.
+        let expected = if arrived { 20 + 7 + 1 } else { 10 + 7 + 1 };
+        assert_eq!((collector.count("api_call"), collector.losses), (expected, 1), "{arrived} {heard}");
+        // An issuer that is put back later counts none of it twice.
+        (collector, agent.settled[0].cursor) = (Collector::new(), genesis(1).head());
+        agent.drain(&device, &mut collector);
+        assert_eq!(collector.count("api_call"), 10 + 7 + 1);
+    }
+}
+
+#[test]
+fn what_hosts_record_into_a_copy_from_before_the_last_activation_goes_on_in_the_new_chain() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 10);
+    let copy = device.settled();
+    use_many(&device, 10);
+    agent.follow(&device, 2);
+    use_many(&device, 3);
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.count("api_call"), 23);
+    device.put(&copy);
+    after(&agent.settled);
+    use_many(&device, 30);
+    device.follow(2, "lic-1");
+    assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Differs));
+    agent.mend(&device);
+    use_many(&device, 1);
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.count("api_call"), 23 + 30 + 1);
+    assert!(collector.losses == 1 && device.walk().is_ok(), "{:?}", device.walk());
+}
+
+#[test]
+fn what_was_sent_under_a_clock_that_was_ahead_is_not_recorded_again() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    let (mut ahead, ..) = crate::machine::read_millis().unwrap();
+    ahead.wall = ahead.wall.saturating_add(86_400 * 300);
+    let learned = crate::journal::Learned { floor: ahead.wall, ..Default::default() };
+    crate::journal::ClockKeeper::new(device.directory()).advance(&learned, &ahead);
+    use_many(&device, 10);
+    // The clock is put right, and the device starts again before anything is sent.
+    device.conn().execute_batch("DELETE FROM clock").unwrap();
+    agent.drain(&device, &mut collector);
+    let other_boot = BootId::parse("00000000-0000-4000-8000-00000000000b").unwrap();
+    let read = agent.settled[0].read_at.as_mut().unwrap();
+    assert!(device.records().iter().all(|record| record.at.est_ms <= read.est_ms));
+    read.boot = other_boot;
+    assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Known));
+    // Nor after the next request, which is read by the right clock.
+    use_many(&device, 1);
+    agent.drain(&device, &mut collector);
+    agent.settled[0].read_at.as_mut().unwrap().boot = other_boot;
+    assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Known));
+    assert_eq!(collector.count("api_call"), 11);
+}
+
+#[test]
+fn a_record_that_was_moved_costs_itself_and_is_moved_no_further() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 12);
+    device.conn().execute_batch("UPDATE records SET seq = 300 WHERE seq = 8").unwrap();
+    assert!(device.ensure(Some(1)).is_some());
+    assert_eq!(device.ensure(Some(1)), None);
+    agent.drain(&device, &mut collector);
+    assert_eq!((collector.count("api_call"), collector.losses), (11, 1));
+}
+
+#[test]
+fn a_damaged_total_of_an_earlier_activation_is_found_and_costs_nothing() {
+    for damage in ["totals SET sums = zeroblob(3)", "heads SET head = zeroblob(3)"] {
+        let device = Device::new();
+        let (mut agent, mut collector) = (Agent::new(), Collector::new());
+        use_many(&device, 5);
+        agent.follow(&device, 2);
+        use_many(&device, 5);
+        agent.drain(&device, &mut collector);
+        device.conn().execute_batch(&format!("UPDATE {damage} WHERE chain = 1")).unwrap();
+        let fault = Journal::ensure(&device.layout(), Some(&agent.known())).unwrap();
+        assert!(fault.is_some(), "{damage}");
+        agent.mend(&device);
+        use_many(&device, 1);
+        agent.drain(&device, &mut collector);
+        assert_eq!((collector.count("api_call"), collector.losses), (11, 0), "{damage}");
+    }
+}
+
+#[test]
+fn a_chain_without_a_number_left_says_so_and_makes_no_journal_after_the_other() {
+    let device = Device::new();
+    use_many(&device, 1);
+    let conn = device.conn();
+    let (chain, tip) = rows::tip(&conn).unwrap().unwrap();
+    let mut appender = append::Appender::new(&conn, chain, tip).unwrap();
+    appender.recover(SEQ_MAX - 1, None).unwrap();
+    appender.finish().unwrap();
+    drop(conn);
+    assert_eq!((device.ensure(Some(1)), device.records().last().unwrap().seq), (None, SEQ_MAX));
+    let refused = device.writer().record(&meter("api_call"), None, Quantity::whole(1)).unwrap_err();
+    assert!(refused.to_string().contains("no number left: activate the device anew"), "{refused}");
+    device.follow(2, "lic-1");
+    assert_eq!(use_one(&device.writer(), "api_call").seq, 1);
+}
+
+#[test]
+fn an_epoch_that_is_given_twice_records_once_more_what_nobody_has_of_it() {
+    let device = Device::new();
+    use_many(&device, 2);
+    let another = Genesis { jkt: [8; 32], ..genesis(2) };
+    let licence = Some(TokenId::parse("lic-1").unwrap());
+    Journal::follow(&device.directory(), &Bearer { genesis: another, licence }).unwrap();
+    use_many(&device, 5);
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    agent.follow(&device, 2);
+    use_many(&device, 1);
+    let epochs: Vec<_> = agent.outbox(&device, 10).unwrap().chains.iter().map(|chain| chain.epoch).collect();
+    assert_eq!(epochs, [1, 2]);
+    agent.drain(&device, &mut collector);
+    assert_eq!((collector.count("api_call"), collector.losses), (2 + 5 + 1, 0));
+    assert!(device.walk().is_ok(), "{:?}", device.walk());
+}
+
+#[test]
+fn what_an_issuer_that_was_put_back_has_lost_and_the_journal_has_no_more_is_said_and_not_sought() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 5);
+    agent.drain(&device, &mut collector);
+    let restored = agent.settled[0].cursor;
+    use_many(&device, 15);
+    agent.drain(&device, &mut collector);
+    assert_eq!(agent.shrink(&device, much_later()).pruned, 20);
+    agent.settled[0].cursor = restored;
+    let outbox = agent.outbox(&device, 10).unwrap();
+    let [said] = &outbox.chains[..] else { panic!("one chain") };
+    assert_eq!((said.head.seq, said.kept_from, said.settled, outbox.batch), (20, 21, 5, None));
+    let name = DeviceId::parse("dev-1").unwrap();
+    let backlog = Journal::backlog(&device.directory(), (&name, &agent.settled), 10).unwrap();
+    assert_eq!((backlog.records, backlog.oldest_ms), (0, None));
+    assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Known));
+    use_many(&device, 1);
+    let batch = agent.send(&device, 10).unwrap();
+    assert_eq!((batch.records.len(), batch.head.seq), (1, 21));
+}
+
+#[test]
+fn a_batch_that_reaches_its_bound_ends_with_the_last_record_in_it() {
+    let device = Device::new();
+    let licence = TokenId::parse(&"l".repeat(128)).unwrap();
+    Journal::follow(&device.directory(), &Bearer { genesis: genesis(1), licence: Some(licence) }).unwrap();
+    let (writer, meter) = (device.writer(), meter(&"m".repeat(128)));
+    let resource = |number: u32| ResourceId::parse(&format!("{number:0>255}")).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (writer, meter) = (&writer, &meter);
+            scope.spawn(move || {
+                (0..900).for_each(|number| {
+                    writer
+                        .record(meter, Some(&resource(thread * 1000 + number)), Quantity::whole(1))
+                        .unwrap();
+                });
+            });
+        }
+    });
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    let batch = agent.send(&device, 10_000).unwrap();
+    assert!(batch.records.len() > 1000 && batch.records.len() < 7200, "{}", batch.records.len());
+    collector.take(&batch.records);
+    assert_eq!(batch.head, collector.cursor(1), "what is signed is what is sent");
+    agent.settle(&collector);
+    agent.drain(&device, &mut collector);
+    assert_eq!(collector.sums.into_values().sum::<u128>(), u128::from(Quantity::whole(7200)));
+}
+
+#[test]
+fn a_name_that_only_looks_like_a_journal_that_was_set_aside_is_in_nobodys_way() {
+    let device = Device::new();
+    for name in ["18446744073709551615", "4294967296", "x", "7"] {
+        std::fs::write(device.directory().join(format!("journal.db.damaged-{name}")), b"x").unwrap();
+    }
+    use_many(&device, 1);
+    Agent::new().mend(&device);
+    assert!(device.directory().join("journal.db.damaged-8").exists());
+}
+
+#[test]
 fn journals_that_were_set_aside_do_not_fill_the_disk() {
     let device = Device::new();
     for round in 0..6 {
@@ -489,7 +765,7 @@ fn a_lost_journal_goes_on_behind_what_was_settled() {
     use_many(&device, 2);
     let batch = agent.outbox(&device, 100).unwrap().batch.unwrap();
     let first = Record::from_bytes(&batch.records[0]).unwrap();
-    assert_eq!(first.prev, collector.cursor.hash, "behind the last record that the issuer has");
+    assert_eq!(first.prev, collector.cursor(1).hash, "behind the last record that the issuer has");
     agent.drain(&device, &mut collector);
     assert_eq!(collector.sums[&meter("api_call")], u128::from(Quantity::whole(12)));
 }
@@ -554,7 +830,7 @@ impl Life {
                 let Some(batch) = self.agent.send(&self.device, *records_max) else { return };
                 self.collector.take(&batch.records);
                 if *answered {
-                    self.agent.settle(self.collector.cursor);
+                    self.agent.settle(&self.collector);
                 }
                 self.last = batch.records;
             }
@@ -647,7 +923,7 @@ proptest! {
         };
         steps.iter().for_each(|step| life.step(step));
         let Life { device, mut agent, mut collector, used, .. } = life;
-        agent.settle(collector.cursor);
+        agent.settle(&collector);
         agent.drain(&device, &mut collector);
         prop_assert!(device.walk().is_ok(), "{:?}", device.walk());
         let used: BTreeMap<_, _> = used.into_iter().filter(|(_, sum)| *sum > 0).collect();
