@@ -15,9 +15,6 @@ use brink_store::{BundleError, Health, Held, PendingKind, QuotaUse, Snapshot, Ve
 use serde::Serialize;
 use store::Store;
 
-/// Counting unsettled records ends here: a status is asked for often.
-pub const BACKLOG_MAX: u64 = 1_000_000;
-
 /// Everything that a status is made of.
 pub struct Sources<'s> {
     /// The pinned issuer.

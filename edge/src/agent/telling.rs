@@ -3,9 +3,10 @@
 use super::Agent;
 use crate::command::Reply;
 use crate::metrics;
-use crate::status::{AgentSeen, BACKLOG_MAX, Sources, StateSeen, status};
+use crate::status::{AgentSeen, Sources, StateSeen, status};
 use brink_license::clock::Reading;
 use brink_store::DeviceStore;
+use brink_store::journal::Backlog;
 
 impl Agent {
     pub(super) fn status(&mut self, reading: &Reading) -> Reply {
@@ -22,7 +23,7 @@ impl Agent {
             state: self.writer.held().map_or(StateSeen::Absent, StateSeen::Open),
             health: self.writer.store().map(DeviceStore::health),
             quotas: &quotas,
-            backlog: self.writer.store().and_then(|store| store.backlog(BACKLOG_MAX).ok()),
+            backlog: self.writer.store().and_then(|store| store.backlog(Backlog::COUNT_MAX).ok()),
             agent: AgentSeen::Running,
         })
     }
@@ -30,9 +31,10 @@ impl Agent {
     /// The page of a scrape.
     pub(super) fn measure(&mut self, reading: &Reading) -> String {
         let snapshot = self.look.at(reading);
-        self.counters.failures_in_a_row = self.schedule.failures;
         let quotas = self.quotas.at(self.writer.layout());
         let (look, writer, counters) = (&self.look, &self.writer, &self.counters);
-        metrics::text(&metrics::Sources { snapshot: &snapshot, look, writer, counters, quotas: &quotas })
+        let failures_in_a_row = self.schedule.failures;
+        let (snapshot, quotas) = (&snapshot, &quotas[..]);
+        metrics::text(&metrics::Sources { snapshot, look, writer, counters, failures_in_a_row, quotas })
     }
 }

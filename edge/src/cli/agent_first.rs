@@ -16,19 +16,39 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Carries out a verb that writes.
 pub(super) fn change(layout: &Layout, command: &Command) -> Result<Reply, EdgeError> {
-    wait_for(|| match ask(&layout.socket(), command, VERB_TIMEOUT)? {
-        Some(reply) => Ok(reply),
-        None => perform(layout, command),
-    })
+    Changer::new(layout).change(command)
 }
 
-/// Without an agent. Fails at once when another has the lock; what was begun by then is taken up by the next attempt.
-fn perform(layout: &Layout, command: &Command) -> Result<Reply, EdgeError> {
-    if let Command::Init { trust } = command {
-        return init(layout, trust);
+/// Carries out verbs that write, one after the other. Without an agent the lock is taken once for all of them.
+pub(super) struct Changer<'l> {
+    layout: &'l Layout,
+    writer: Option<Writer>,
+}
+
+impl<'l> Changer<'l> {
+    pub(super) const fn new(layout: &'l Layout) -> Self {
+        Self { layout, writer: None }
     }
-    let writer = if command.starts_over() { Writer::open_to_start_over } else { Writer::open };
-    writer(layout)?.perform(command)
+
+    /// Carries one out.
+    pub(super) fn change(&mut self, command: &Command) -> Result<Reply, EdgeError> {
+        if let Some(writer) = &mut self.writer {
+            return writer.perform(command);
+        }
+        wait_for(|| match ask(&self.layout.socket(), command, VERB_TIMEOUT)? {
+            Some(reply) => Ok(reply),
+            None => self.perform(command),
+        })
+    }
+
+    /// Without an agent. Fails at once when another has the lock; what was begun by then is taken up by the next attempt.
+    fn perform(&mut self, command: &Command) -> Result<Reply, EdgeError> {
+        if let Command::Init { trust } = command {
+            return init(self.layout, trust);
+        }
+        let open = if command.starts_over() { Writer::open_to_start_over } else { Writer::open };
+        self.writer.insert(open(self.layout)?).perform(command)
+    }
 }
 
 /// Does what needs the lock, waiting for other verbs to finish.

@@ -51,12 +51,13 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
 /// One exchange, and the next as long as one could not carry everything that there was to settle.
 fn settle(layout: &Layout, command: &Command) -> Result<Reply, EdgeError> {
     let mut progress = Progress::begin();
-    let mut reply = agent_first::change(layout, command)?;
+    let mut changer = agent_first::Changer::new(layout);
+    let mut reply = changer.change(command)?;
     let begun = backlog(&reply);
     let mut exchanges: u64 = 1;
     while reply.document["usage"]["more"] == true {
         progress.show(begun.saturating_sub(backlog(&reply)), begun);
-        let next = agent_first::change(layout, command)?;
+        let next = changer.change(command)?;
         // Hosts that ask in a row are answered what the last exchange came to.
         if next.document["receipt"] == reply.document["receipt"] || next.error.is_some() {
             reply = next;

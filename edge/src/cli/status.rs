@@ -4,7 +4,7 @@ use super::{DataDirectory, agent_first};
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
 use crate::quotas::QuotaLook;
-use crate::status::{BACKLOG_MAX, Sources, StateSeen, status};
+use crate::status::{Sources, StateSeen, status};
 use brink_store::journal::{Backlog, Journal};
 use brink_store::{DeviceStore, Held, Layout};
 use clap::Args;
@@ -50,5 +50,5 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
 /// The journal may be another user's, or damaged: then nothing is said of it here.
 fn backlog_of(layout: &Layout, held: &Held) -> Option<Backlog> {
     let identity = held.identity.as_ref()?;
-    Journal::backlog(&layout.journal(), (&identity.device, &held.settled), BACKLOG_MAX).ok()
+    Journal::backlog(&layout.journal(), (&identity.device, &held.settled), Backlog::COUNT_MAX).ok()
 }

@@ -10,14 +10,12 @@ use brink_license::UnixSeconds;
 use brink_license::clock::State;
 use brink_license::token::Over;
 use brink_license::usage::Quantity;
-use brink_store::journal::Shrunk;
+use brink_store::journal::{Backlog, Shrunk};
 use brink_store::{QuotaUse, Snapshot, UsageHealth};
 use std::fmt::{Display, Write};
 
 /// Media type of the text (Prometheus exposition format, version 0.0.4).
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Counting a backlog ends here.
-const BACKLOG_MAX: u64 = 1_000_000;
 
 /// What happened since the agent started.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,8 +24,6 @@ pub struct Counters {
     pub exchanges_accepted: u64,
     /// Exchanges that were not.
     pub exchanges_failed: u64,
-    /// Failures in a row, now.
-    pub failures_in_a_row: u32,
     /// Settled records that left the journal.
     pub pruned: u64,
     /// Records that became sums.
@@ -55,6 +51,8 @@ pub struct Sources<'s> {
     pub writer: &'s Writer,
     /// What happened.
     pub counters: &'s Counters,
+    /// Exchanges that failed since the last that did not.
+    pub failures_in_a_row: u32,
     /// How the quotas stand.
     pub quotas: &'s [QuotaUse],
 }
@@ -112,7 +110,7 @@ fn licence(page: &mut Page, sources: &Sources<'_>) {
 }
 
 fn exchange(page: &mut Page, sources: &Sources<'_>) {
-    let Counters { exchanges_accepted, exchanges_failed, failures_in_a_row, .. } = sources.counters;
+    let Counters { exchanges_accepted, exchanges_failed, .. } = sources.counters;
     page.head("brink_exchanges_total", "counter", "Exchanges since the agent started.");
     page.labelled("brink_exchanges_total", ("result", "accepted"), exchanges_accepted);
     page.labelled("brink_exchanges_total", ("result", "failed"), exchanges_failed);
@@ -120,7 +118,7 @@ fn exchange(page: &mut Page, sources: &Sources<'_>) {
         "brink_exchange_failures_in_a_row",
         "gauge",
         "Failures since the last success.",
-        failures_in_a_row,
+        sources.failures_in_a_row,
     );
     let receipt = sources.snapshot.bundle().and_then(|bundle| bundle.receipt());
     if let Some(receipt) = receipt.map(|receipt| receipt.claims()) {
@@ -132,7 +130,7 @@ fn exchange(page: &mut Page, sources: &Sources<'_>) {
 
 fn usage(page: &mut Page, sources: &Sources<'_>) {
     let Some(device) = sources.writer.resident() else { return };
-    let backlog = device.backlog(BACKLOG_MAX);
+    let backlog = device.backlog(Backlog::COUNT_MAX);
     page.one(
         "brink_usage_backlog_records",
         "gauge",

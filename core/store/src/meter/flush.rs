@@ -105,6 +105,8 @@ impl Shared {
             let amount = block.close();
             // Whoever is on the way has a few instructions left, and nobody sets out any more.
             while !block.is_soon_quiet() {}
+            // What found no place in the queue meanwhile was put back into the closed block.
+            let amount = amount.plus(block.close()).unwrap_or(Quantity::MAX);
             left.push((block, amount));
         }
         self.write_queue(&mut books)?;

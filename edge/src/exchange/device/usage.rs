@@ -14,8 +14,6 @@ const LARGE_BYTES: usize = 64 * 1024;
 /// Failures in a row after which a large request is made anew with half as many records: a slow line may carry that in
 /// the time that a request has.
 const FAILURES_MAX: u32 = 3;
-/// Counting stops here: a person does not need to know more exactly.
-const COUNT_MAX: u64 = 1_000_000;
 
 /// How many records a request may carry, and how the last one fared.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +24,13 @@ pub(super) struct Pace {
     failures: u32,
     /// The request under way does not carry everything.
     more: bool,
-    /// Nor did the one that was answered last.
-    left: bool,
+    /// What the one that was answered last has left, while the next can leave at once.
+    left: Option<Backlog>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { records_max: RECORDS_MAX, carried: 0, failures: 0, more: false, left: false }
+        Self { records_max: RECORDS_MAX, carried: 0, failures: 0, more: false, left: None }
     }
 }
 
@@ -97,7 +95,6 @@ impl Device {
         // A line that was slow once may be quick again: little by little.
         self.pace.records_max = (self.pace.records_max + self.pace.records_max / 8 + 1).min(RECORDS_MAX);
         let more = std::mem::take(&mut self.pace.more) && said.batch == BatchVerdict::Taken;
-        self.pace.left = more;
         match said.batch {
             BatchVerdict::Fork | BatchVerdict::Bad => {
                 tracing::error!(verdict = ?said.batch, "the issuer does not take this usage: ask its admin");
@@ -109,8 +106,20 @@ impl Device {
         if is_whole && let Err(error) = self.store.quotas_settled() {
             tracing::warn!(code = error.code(), %error, "quotas count as spent until the next exchange");
         }
-        let backlog = self.store.backlog(COUNT_MAX).unwrap_or_default();
+        let backlog = self.left(more);
         Some(Settlement { said, backlog, more })
+    }
+
+    /// What is left: counted where a drain begins and ends, and in between without what was carried.
+    fn left(&mut self, more: bool) -> Backlog {
+        let left = match self.pace.left.take() {
+            Some(left) if more => {
+                Backlog { records: left.records.saturating_sub(self.pace.carried as u64), ..left }
+            }
+            Some(_) | None => self.store.backlog(u64::MAX).unwrap_or_default(),
+        };
+        self.pace.left = more.then_some(left);
+        left
     }
 
     /// The request did not get through. One that is large, or that the issuer says is too large, is made anew with half as
@@ -133,6 +142,6 @@ impl Device {
     /// The next request can leave at once.
     #[must_use]
     pub const fn has_more(&self) -> bool {
-        self.pace.left
+        self.pace.left.is_some()
     }
 }

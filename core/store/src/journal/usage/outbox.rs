@@ -51,6 +51,11 @@ pub struct Backlog {
     pub oldest_ms: Option<i64>,
 }
 
+impl Backlog {
+    /// Where counting ends for whoever looks often.
+    pub const COUNT_MAX: u64 = 1_000_000;
+}
+
 impl Journal {
     /// What to send of this device, with at most `records_max` records.
     pub(crate) fn outbox(
