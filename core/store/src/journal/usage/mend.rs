@@ -14,8 +14,9 @@ use brink_license::usage::{Chain, Genesis, Head, Record, SEQ_MAX};
 use rusqlite::{Connection, params};
 
 /// Compares what is kept twice, in a time that does not grow with the chains: of each its head and last record, where it
-/// begins, and every total.
+/// begins, and every total. All at one moment: hosts record meanwhile.
 pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
+    let _look = conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()?;
     let tips = rows::tips(conn)?.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (chain, tip) in &tips {
         check_chain(conn, *chain, tip)?;

@@ -26,8 +26,9 @@ impl Journal {
     /// Where the journal is shorter than what is known of it, an earlier copy was put back: it goes on above.
     pub(crate) fn reach(directory: &Path, known: &Known) -> Result<Reached, UsageError> {
         let journal = super::open(directory)?;
-        match compare(&journal.conn, known)? {
-            Reached::WasShorter => {}
+        let look = journal.conn.unchecked_transaction().map_err(JournalFault::from)?;
+        match compare(&look, known)? {
+            Reached::WasShorter => drop(look),
             reached @ (Reached::Known | Reached::Differs) => return Ok(reached),
         }
         let transaction = begin(&journal, directory)?;

@@ -607,6 +607,23 @@ fn what_was_sent_under_a_clock_that_was_ahead_is_not_recorded_again() {
 }
 
 #[test]
+fn a_journal_that_grows_while_somebody_looks_is_no_damage() {
+    let device = Device::new();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let writer = device.writer();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                use_one(&writer, "api_call");
+            }
+        });
+        let looks: Vec<_> = (0..300).map(|_| device.ensure(Some(1))).collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(looks.iter().all(Option::is_none), "{looks:?}");
+    });
+}
+
+#[test]
 fn a_record_that_was_moved_costs_itself_and_is_moved_no_further() {
     let device = Device::new();
     let (mut agent, mut collector) = (Agent::new(), Collector::new());
