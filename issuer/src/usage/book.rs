@@ -109,7 +109,10 @@ impl<'a> Books<'a> {
         let floor_ms = self.line.floor_ms;
         let (event_ms, is_sums, quarantine) = match &link.record {
             Ok(record) => {
-                let event_ms = self.line.date(&record.at);
+                let event_ms = match record.entry {
+                    Entry::Recover(_) => self.line.date_apart(&record.at),
+                    Entry::Usage(_) | Entry::Fold(_) | Entry::Close => self.line.date(&record.at),
+                };
                 let is_sums = matches!(record.entry, Entry::Fold(_));
                 (event_ms, is_sums, self.enter_read(record, (event_ms, floor_ms)).err())
             }

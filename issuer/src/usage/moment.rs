@@ -30,6 +30,12 @@ impl Timeline {
         event
     }
 
+    /// The same of a record that says nothing of what is behind it: a damaged journal goes on with it, and with what was
+    /// recorded before it came to that.
+    pub(crate) fn date_apart(&self, at: &Moment) -> i64 {
+        self.within(self.told(at))
+    }
+
     /// By which clock: while its boot runs, a record's distance from the request is exact, and says whether its wall
     /// clock was right. A wall clock behind the issuer's is no proof of a wrong one, because a request may have been on
     /// its way for days; then the guarded time counts, which no device can set behind what was signed for it.

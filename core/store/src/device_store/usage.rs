@@ -2,11 +2,11 @@
 //! read for requests, settled by receipts, and kept within its size.
 
 use super::{DeviceStore, UsageHealth};
-use crate::journal::{Backlog, Bearer, Journal, JournalFault, Known, Outbox, Reached, Shrunk, UsageError};
+use crate::journal::{Backlog, Journal, JournalFault, Known, Outbox, Reached, Shrunk, UsageError};
 use crate::state::Settled;
 use brink_license::clock::{BootId, Reading};
 use brink_license::exchange::{ExchangeRequest, RequestBody};
-use brink_license::token::{BatchVerdict, Cursor, VerifiedLicence, VerifiedReceipt};
+use brink_license::token::{BatchVerdict, Cursor, VerifiedReceipt};
 use brink_license::usage::{ChainReport, Genesis, Head, UsageSection};
 
 /// Hosts cannot mend a journal, and record nothing until somebody does.
@@ -107,10 +107,9 @@ impl DeviceStore {
 
     /// Makes the journal's chain that of this activation, and compares it with what is known of it.
     fn reach(&self, known: &Known) -> Result<Reached, UsageError> {
-        let licence = self.licence().map(VerifiedLicence::claims).map(|claims| claims.jti.clone());
-        let bearer = Bearer { genesis: known.genesis.clone(), licence };
+        let licence = self.licence().map(|licence| &licence.claims().jti);
         let directory = self.layout().journal();
-        Journal::follow(&directory, &bearer)?;
+        Journal::follow(&directory, known, licence)?;
         Journal::reach(&directory, known)
     }
 
@@ -163,7 +162,14 @@ impl DeviceStore {
     /// Makes room in the journal: what was settled long ago leaves, and what is not becomes sums when it grows too large.
     pub fn shrink_journal(&mut self, now_ms: i64) -> Result<Shrunk, UsageError> {
         let known = self.known().ok_or(UsageError::NotActivated)?;
-        Journal::shrink(&self.layout().journal(), &known, now_ms)
+        let directory = self.layout().journal();
+        match Journal::shrink(&directory, &known, now_ms) {
+            Err(UsageError::Damaged(problem)) => {
+                self.mend(&known, problem)?;
+                Journal::shrink(&directory, &known, now_ms)
+            }
+            shrunk => shrunk,
+        }
     }
 
     /// Sets how many bytes the journal may have.

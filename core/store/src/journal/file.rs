@@ -39,7 +39,8 @@ impl Journal {
             Err(JournalFault::NotYet { .. }) => migrate(&path).and_then(|()| Self::open(&layout.journal())),
             opened => opened,
         };
-        match opened.and_then(|journal| usage::check(&journal.conn)) {
+        let look = |journal: Self| usage::check(&journal.conn).and_then(|()| usage::probe(&journal.conn));
+        match opened.and_then(look) {
             Ok(()) => Ok(None),
             Err(fault @ (JournalFault::Unusable(_) | JournalFault::NotYet { .. })) => Ok(Some(fault)),
             Err(fault @ JournalFault::Damaged(_)) => replace(&path, known, fault).map(Some),

@@ -8,7 +8,7 @@ mod keeper;
 mod usage;
 
 pub use keeper::{ClockKeeper, Kept, Learned};
-pub(crate) use usage::{Act, Aside, Bearer, Came, Known, Reached, Request, Terms, UsageWriter};
+pub(crate) use usage::{Act, Aside, Came, Known, Reached, Request, Terms, UsageWriter};
 pub use usage::{
     Backlog, BookFault, ChainSummary, Outbox, Recorded, Shrunk, Unsent, UsageBook, UsageError, Walked,
 };
@@ -20,6 +20,7 @@ use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 const FILE: &str = "journal.db";
@@ -65,10 +66,18 @@ pub enum JournalFault {
 
 impl From<rusqlite::Error> for JournalFault {
     fn from(error: rusqlite::Error) -> Self {
+        let is_of_content = matches!(
+            error,
+            rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::Utf8Error(..)
+        );
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => {
                 JournalFault::Damaged(error.to_string())
             }
+            _ if is_of_content => JournalFault::Damaged(error.to_string()),
             _ => JournalFault::Unusable(error.to_string()),
         }
     }
@@ -105,22 +114,14 @@ impl Journal {
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "trusted_schema", false)?;
         let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-        let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match (mode.as_str(), synchronous, version) {
-            ("wal", SYNCHRONOUS_FULL, VERSION) => {
-                // SQLite itself refuses to grow the file beyond its limit.
-                let pages = usage::bytes_max(&conn)? / BLOCK_BYTES_MIN;
-                conn.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX))?;
-                Ok(Self { conn, inode })
-            }
-            ("wal", SYNCHRONOUS_FULL, newer) if newer > VERSION => Err(JournalFault::Unusable(format!(
-                "it has version {newer}, this program writes {VERSION}: update it"
-            ))),
-            ("wal", SYNCHRONOUS_FULL, version @ 1..VERSION) => {
-                Err(JournalFault::NotYet { version, wanted: VERSION })
-            }
-            _ => Err(JournalFault::Damaged("its header".into())),
+        if (mode.as_str(), synchronous) != ("wal", SYNCHRONOUS_FULL) {
+            return Err(JournalFault::Damaged("its header".into()));
         }
+        check_version(&conn)?;
+        // SQLite itself refuses to grow the file beyond its limit.
+        let pages = usage::bytes_max(&conn)? / BLOCK_BYTES_MIN;
+        conn.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX))?;
+        Ok(Self { conn, inode })
     }
 
     /// The marks that are kept, for somebody who must leave no trace.
@@ -134,15 +135,9 @@ impl Journal {
         let path = Self::path(directory);
         inode_of(&path)?;
         let conn = open_for_a_look(&path)?;
-        let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version > VERSION {
-            return Err(JournalFault::Unusable(format!("it has version {version}: update this program")));
-        }
-        if (1..VERSION).contains(&version) {
-            return Err(JournalFault::NotYet { version, wanted: VERSION });
-        }
+        check_version(&conn)?;
         let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if version != VERSION || verdict != "ok" {
+        if verdict != "ok" {
             return Err(JournalFault::Damaged("its structure".into()));
         }
         kept_in(&conn)?.1.map_or(Ok(()), Err)?;
@@ -168,6 +163,43 @@ impl Journal {
         transaction.commit()?;
         Ok((answer, fault))
     }
+}
+
+/// Whether this program made it. A version is believed only with a schema that goes with it: SQLite notices no flipped bit in
+/// either.
+fn check_version(conn: &Connection) -> Result<(), JournalFault> {
+    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match (schema_of(conn)? == schema()?, version) {
+        (true, VERSION) => Ok(()),
+        (false, newer) if newer > VERSION => Err(JournalFault::Unusable(format!(
+            "it has version {newer}, this program writes {VERSION}: update it"
+        ))),
+        (false, 1..VERSION) => Err(JournalFault::NotYet { version, wanted: VERSION }),
+        (true, _) => Err(JournalFault::Damaged("its header".into())),
+        (false, _) => Err(JournalFault::Damaged("its schema".into())),
+    }
+}
+
+fn schema_of(conn: &Connection) -> rusqlite::Result<String> {
+    let mut found =
+        conn.prepare("SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name")?;
+    let rows = found.query_map([], |row| {
+        let (kind, name, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(format!("{kind} {name}: {sql}\n"))
+    })?;
+    rows.collect()
+}
+
+/// What the migrations make.
+fn schema() -> Result<&'static str, JournalFault> {
+    static SCHEMA: OnceLock<String> = OnceLock::new();
+    if let Some(schema) = SCHEMA.get() {
+        return Ok(schema);
+    }
+    let made = Connection::open_in_memory()?;
+    MIGRATIONS.iter().try_for_each(|migration| made.execute_batch(migration))?;
+    let schema = schema_of(&made)?;
+    Ok(SCHEMA.get_or_init(|| schema))
 }
 
 /// Refuses a file system whose full disk would kill this process, and with it a host's cameras.

@@ -7,7 +7,8 @@ use super::settle::doubt;
 use crate::machine;
 use brink_license::clock::Marks;
 use brink_license::usage::{
-    Entry, Head, MeterTotal, Moment, QUARTER_MS, QuantityError, Record, Recovery, SEQ_MAX, Usage,
+    Entry, Fold, FoldSum, Head, MeterTotal, Moment, QUARTER_MS, QuantityError, Record, Recovery, SEQ_MAX,
+    Usage,
 };
 use brink_license::{Slug, UnixSeconds};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
@@ -122,7 +123,7 @@ impl<'c> Appender<'c> {
         let seen = known.map_or(seen, |known| seen.max(known.seq));
         let clock = u64::try_from(self.at.est_ms).unwrap_or_default().min(CLOCK_MS_MAX);
         // Hosts may write the file, and a number that they made up is not to take all others away.
-        let seen = if seen > SEQ_MAX { good.seq } else { seen };
+        let seen = if seen >= SEQ_MAX { good.seq } else { seen };
         let seq = seen.max(good.seq).saturating_add(1).max(clock);
         self.tip.recoveries = self.tip.recoveries.saturating_add(1);
         self.tip.head = known.unwrap_or(good);
@@ -134,9 +135,11 @@ impl<'c> Appender<'c> {
     pub(super) fn salvage(&mut self, record: &Record) -> Result<(), JournalFault> {
         match &record.entry {
             Entry::Usage(usage) => self.again(usage.clone(), (record, record.at)),
-            Entry::Fold(fold) => fold.named().try_for_each(|(meter, sum)| {
+            Entry::Fold(fold) => sums_in_order(fold).into_iter().try_for_each(|(meter, sum)| {
                 let then = sum.quarter.saturating_mul(QUARTER_MS);
-                let at = Moment { wall_ms: then, est_ms: then, ..record.at };
+                let before = record.at.est_ms.saturating_sub(then);
+                let boottime_ms = record.at.boottime_ms.saturating_sub(before);
+                let at = Moment { boot: record.at.boot, boottime_ms, wall_ms: then, est_ms: then };
                 let count = u32::try_from(sum.count).unwrap_or(u32::MAX);
                 let (meter, resource) = (meter.clone(), sum.resource.clone());
                 let usage = Usage { meter, resource, quantity: sum.quantity, count, total: sum.quantity };
@@ -186,6 +189,13 @@ impl<'c> Appender<'c> {
         }
         rows::put_tip(self.conn, self.chain, &self.tip)
     }
+}
+
+/// By quarters of an hour: who books them believes no moment before the last.
+fn sums_in_order(fold: &Fold) -> Vec<(&Slug, &FoldSum)> {
+    let mut sums: Vec<_> = fold.named().collect();
+    sums.sort_by_key(|(_, sum)| sum.quarter);
+    sums
 }
 
 /// Every clock now; the guarded time goes on from the marks that all processes share, without moving them.

@@ -4,99 +4,97 @@ use super::super::{Journal, JournalFault};
 use super::append::{Appender, begin};
 use super::base;
 use super::error::UsageError;
+use super::known::Known;
 use super::rows::{self, Tip};
 use brink_license::TokenId;
 use brink_license::usage::Genesis;
-use rusqlite::Transaction;
+use rusqlite::Connection;
 use std::path::Path;
 
 /// Records that are read at once.
 const CHUNK: usize = 4096;
 
-/// Who records, and under which licence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Bearer {
-    pub(crate) genesis: Genesis,
-    pub(crate) licence: Option<TokenId>,
-}
-
 impl Journal {
-    /// Makes the chain in use that of this activation. One of another is closed first; one that was left before is not
-    /// taken up again, which only a state that was put back would ask for.
-    pub(crate) fn follow(directory: &Path, bearer: &Bearer) -> Result<(), UsageError> {
+    /// Makes the chain in use that of this activation, under this licence. One of another is closed first; one that was left
+    /// before is not taken up again, which only a state that was put back would ask for.
+    pub(crate) fn follow(
+        directory: &Path,
+        known: &Known,
+        licence: Option<&TokenId>,
+    ) -> Result<(), UsageError> {
+        let genesis = &known.genesis;
         let journal = Self::open(directory)?;
-        let used = rows::tip(&journal.conn)?;
-        if used
-            .as_ref()
-            .is_some_and(|(_, tip)| tip.genesis == bearer.genesis && tip.licence == bearer.licence)
-        {
+        let is_followed = |tip: &Tip| tip.genesis == *genesis && tip.licence.as_ref() == licence;
+        if rows::tip(&journal.conn)?.is_some_and(|(_, tip)| is_followed(&tip)) {
             return Ok(());
         }
         let transaction = begin(&journal, directory)?;
-        let next = match rows::tip(&transaction)? {
-            Some((chain, tip)) if tip.genesis == bearer.genesis => {
-                rows::put_tip(&transaction, chain, &Tip { licence: bearer.licence.clone(), ..tip })?;
-                None
+        let tips = rows::tips(&transaction)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        match tips.last() {
+            Some((chain, tip)) if tip.genesis == *genesis => {
+                rows::put_tip(&transaction, *chain, &Tip { licence: licence.cloned(), ..tip.clone() })?;
             }
-            Some(_) if was_left(&transaction, &bearer.genesis)? => {
+            _ if tips.iter().any(|(_, tip)| tip.genesis == *genesis) => {
                 return Err(UsageError::Unusable("this activation was left for another one".to_owned()));
             }
-            // An issuer whose database was put back has forgotten the first: it has nothing of it, and never will.
-            Some((chain, tip)) if is_given_twice(&tip.genesis, &bearer.genesis) => {
-                return again(transaction, (chain, &tip), bearer);
-            }
-            Some((chain, tip)) => {
+            used => {
+                let chain = used.map_or(1, |(chain, _)| chain.saturating_add(1));
+                let (superseded, left): (Vec<_>, Vec<_>) =
+                    tips.into_iter().partition(|(_, tip)| is_superseded(&tip.genesis, genesis));
+                if let Some((chain, tip)) = left.into_iter().next_back()
+                    && superseded.is_empty()
+                {
+                    let mut appender = Appender::new(&transaction, chain, tip)?;
+                    appender.close()?;
+                    appender.finish()?;
+                }
+                let tip = Tip::begin(genesis.clone(), licence.cloned());
                 let mut appender = Appender::new(&transaction, chain, tip)?;
-                appender.close()?;
+                record_again(&transaction, &superseded, (&mut appender, known))?;
                 appender.finish()?;
-                Some(chain.saturating_add(1))
             }
-            None => Some(1),
-        };
-        if let Some(chain) = next {
-            let tip = Tip::begin(bearer.genesis.clone(), bearer.licence.clone());
-            rows::put_tip(&transaction, chain, &tip)?;
         }
         transaction.commit().map_err(|error| JournalFault::from(error).into())
     }
 }
 
-fn is_given_twice(before: &Genesis, now: &Genesis) -> bool {
-    before.device == now.device && before.epoch == now.epoch
+/// Whether an issuer that gives an epoch now has forgotten this activation: its database was put back, so it has nothing of
+/// it, and never will.
+fn is_superseded(before: &Genesis, now: &Genesis) -> bool {
+    before.device == now.device && before.epoch >= now.epoch
 }
 
-/// Records once more in a chain of the new key what stands in one of the same epoch with another key, and forgets that.
-fn again(
-    transaction: Transaction<'_>,
-    (chain, before): (i64, &Tip),
-    bearer: &Bearer,
+/// Records once more, in the chain in use, what the issuer has forgotten, and removes that. Where this was done before, and an
+/// earlier copy was put back since, only what is new in it.
+fn record_again(
+    conn: &Connection,
+    superseded: &[(i64, Tip)],
+    (appender, known): (&mut Appender<'_>, &Known),
 ) -> Result<(), UsageError> {
-    let tip = Tip::begin(bearer.genesis.clone(), bearer.licence.clone());
-    let mut appender = Appender::new(&transaction, chain.saturating_add(1), tip)?;
-    let begun = base::base(&transaction, chain)?;
-    if begun.is_some() || before.recoveries > 0 {
-        // What has left before is lost.
-        appender.recover(before.head.seq, None)?;
+    let settled = known.of(&known.genesis).filter(|settled| settled.reached() > 0);
+    let mut is_lost = settled.is_some();
+    for (chain, tip) in superseded {
+        is_lost = is_lost || tip.recoveries > 0 || base::base(conn, *chain)?.is_some();
     }
-    let mut seq = begun.map_or(0, |base| base.head.seq);
-    loop {
-        let found = rows::after(&transaction, chain, seq, CHUNK)?;
-        let Some(last) = found.last() else { break };
-        seq = last.seq;
-        for kept in &found {
-            appender.salvage(&kept.record().ok_or_else(|| kept.damaged(chain))?)?;
+    if is_lost && !superseded.is_empty() {
+        appender.recover(known.sent(&known.genesis), known.last())?;
+    }
+    for (chain, tip) in superseded {
+        let mut seq = 0;
+        loop {
+            let found = rows::after(conn, *chain, seq, CHUNK)?;
+            let Some(last) = found.last() else { break };
+            seq = last.seq;
+            for kept in &found {
+                let record = kept.record().ok_or_else(|| kept.damaged(*chain))?;
+                if settled.is_none_or(|settled| settled.is_before(&record.at)) {
+                    appender.salvage(&record)?;
+                }
+            }
         }
+        rows::forget(conn, *chain)?;
+        let epoch = tip.genesis.epoch;
+        tracing::warn!(epoch, "the issuer has forgotten this activation: its usage is recorded once more");
     }
-    appender.finish()?;
-    rows::forget(&transaction, chain)?;
-    tracing::warn!(
-        epoch = before.genesis.epoch,
-        "the issuer gave this epoch before: its usage is recorded once more"
-    );
-    transaction.commit().map_err(|error| JournalFault::from(error).into())
-}
-
-fn was_left(conn: &rusqlite::Connection, genesis: &Genesis) -> Result<bool, JournalFault> {
-    let tips = rows::tips(conn)?;
-    Ok(tips.iter().flatten().any(|(_, tip)| tip.genesis == *genesis))
+    Ok(())
 }

@@ -10,8 +10,13 @@ use super::quota_rows;
 use super::reach::{is_other, link_at, parting};
 use super::rows::{self, Kept, Tip};
 use super::settle::{doubt, settle};
-use brink_license::usage::{Chain, Genesis, Head, Record, SEQ_MAX};
-use rusqlite::{Connection, params};
+use crate::state::Settled;
+use brink_license::usage::{Chain, Genesis, Head, MeterTotal, Quantity, Record, SEQ_MAX};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use std::collections::HashSet;
+
+/// A meter that nobody has.
+const PROBED: &str = "probe-of-the-journal";
 
 /// Compares what is kept twice, in a time that does not grow with the chains: of each its head and last record, where it
 /// begins, and every total. All at one moment: hosts record meanwhile.
@@ -26,6 +31,25 @@ pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
         Some(chain) => Err(JournalFault::Damaged(format!("usage chain {chain} has no head"))),
         None => Ok(()),
     }
+}
+
+/// Writes what a record would, and takes it back: some damage nobody meets who only reads. Where somebody else writes, that is
+/// as good.
+pub(in super::super) fn probe(conn: &Connection) -> Result<(), JournalFault> {
+    let begun = Transaction::new_unchecked(conn, TransactionBehavior::Immediate);
+    let transaction = match begun {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => return Ok(()),
+        begun => begun?,
+    };
+    let Some((chain, tip)) = rows::tip(&transaction)? else { return Ok(()) };
+    rows::put_record(&transaction, chain, tip.head.seq.saturating_add(1), &[])?;
+    rows::put_tip(&transaction, chain, &tip)?;
+    let mut totals = rows::totals(&transaction, chain)?;
+    // Another meter is a new row.
+    let nothing = MeterTotal::with(None, (Quantity::ZERO, 0), 0).ok();
+    totals.extend(PROBED.parse().ok().zip(nothing));
+    totals.iter().try_for_each(|(meter, total)| rows::put_total(&transaction, chain, meter, total))?;
+    Ok(transaction.rollback()?)
 }
 
 fn check_chain(conn: &Connection, chain: i64, tip: &Tip) -> Result<(), JournalFault> {
@@ -73,7 +97,8 @@ fn carry_marks(old: &Connection, new: &Connection) -> Result<(), JournalFault> {
     }
     let limit = old.query_row("SELECT bytes_max FROM limits", [], |row| row.get::<_, i64>(0));
     if let Ok(limit) = limit {
-        new.execute("INSERT INTO limits (one, bytes_max) VALUES (1, ?1)", params![limit])?;
+        // One that no agent sets is damaged.
+        new.execute("INSERT OR IGNORE INTO limits (one, bytes_max) VALUES (1, ?1)", params![limit])?;
     }
     Ok(())
 }
@@ -84,8 +109,8 @@ fn readable(old: &Connection, known: Option<&Known>) -> Vec<(i64, Tip)> {
     let mut tips: Vec<(i64, Tip)> = rows::tips(old).unwrap_or_default().into_iter().flatten().collect();
     let newest = rows::newest_chain(old).unwrap_or_default();
     for chain in rows::chains(old).unwrap_or_default() {
-        // That of the one in use is told apart by who the device is.
-        if newest == Some(chain) || tips.iter().any(|(number, _)| *number == chain) {
+        let is_used = newest == Some(chain) && known.is_none_or(|known| belongs(old, chain, &known.genesis));
+        if is_used || tips.iter().any(|(number, _)| *number == chain) {
             continue;
         }
         if let Some(tip) = known.and_then(|known| headless(old, chain, known)) {
@@ -96,12 +121,30 @@ fn readable(old: &Connection, known: Option<&Known>) -> Vec<(i64, Tip)> {
     tips
 }
 
-/// A head of number 0 is none that a chain with records ends at: it goes on with a recovery, and its records are kept.
+/// A chain whose head cannot be read, by its first record that can. A head of number 0 is none that a chain with records ends
+/// at: it goes on with a recovery, and its records are kept.
 fn headless(old: &Connection, chain: i64, known: &Known) -> Option<Tip> {
-    let first = Record::from_bytes(&rows::first_record(old, chain).ok()??.bytes).ok()?;
-    let settled = known.settled.iter().find(|settled| settled.epoch == first.epoch)?;
-    let genesis = Genesis { device: first.device, epoch: first.epoch, jkt: settled.jkt };
-    Some(Tip::begin(genesis, None))
+    let first = first_readable(old, chain)?;
+    let of =
+        |settled: &Settled| Genesis { device: first.device.clone(), epoch: first.epoch, jkt: settled.jkt };
+    let mut likely = known.settled.iter().filter(|settled| settled.epoch == first.epoch).map(of);
+    let begins = |genesis: &Genesis| first.first() > 1 || genesis.prev() == first.prev;
+    likely.find(begins).map(|genesis| Tip::begin(genesis, None))
+}
+
+/// Whether a chain is of this activation, by its first record that can be read; where there is none, nobody knows better.
+fn belongs(old: &Connection, chain: i64, genesis: &Genesis) -> bool {
+    first_readable(old, chain)
+        .is_none_or(|first| first.device == genesis.device && first.epoch == genesis.epoch)
+}
+
+fn first_readable(old: &Connection, chain: i64) -> Option<Record> {
+    let mut first = None;
+    let looked = each_record(old, (chain, 0), |kept| {
+        first = kept.record();
+        Ok(first.is_none())
+    });
+    looked.ok().and(first)
 }
 
 /// What was used of quotas, and whether the issuer knows of every loss.
@@ -140,8 +183,9 @@ struct Split {
     parts: bool,
 }
 
-/// An earlier chain, and the number behind which its records go on in the one in use.
-type Elsewhere = (i64, u64);
+/// An earlier activation, and the number behind which its records go on in the chain in use.
+type Elsewhere = (Genesis, u64);
+type Again<'a> = (&'a Genesis, u64);
 
 impl<'c> Carrying<'c> {
     /// The chain in use. One that does not end where its head says goes on with a recovery, and with every use behind that
@@ -153,8 +197,8 @@ impl<'c> Carrying<'c> {
         let sent = self.known.map_or(0, |known| known.sent(&known.genesis));
         let last = self.known.and_then(Known::last);
         let reached = sent.max(last.map_or(0, |last| last.seq));
-        if seen.is_some() || appender.tip.head.seq < reached {
-            self.go_on(&mut appender, (chain, split.sent), (seen.unwrap_or_default().max(sent), last))?;
+        if seen.is_some() || !elsewhere.is_empty() || appender.tip.head.seq < reached {
+            self.go_on(&mut appender, split.sent, (seen.unwrap_or_default().max(sent), last))?;
         }
         self.salvage(appender, elsewhere)
     }
@@ -162,23 +206,25 @@ impl<'c> Carrying<'c> {
     /// One of an earlier activation; damaged, it goes on in the same way, and ends with that. What an earlier copy went on with
     /// can no more be settled there: the issuer has other records under its numbers.
     fn earlier(self, chain: i64, tip: Tip) -> Result<Option<Elsewhere>, UsageError> {
-        let split = self.split(chain, &tip.genesis);
-        let cursor = self.known.and_then(|known| known.of(&tip.genesis)).map_or(0, |of| of.cursor.seq);
+        let genesis = tip.genesis.clone();
+        let split = self.split(chain, &genesis);
+        let cursor = self.known.and_then(|known| known.of(&genesis)).map_or(0, |of| of.cursor.seq);
         let (mut appender, seen) = self.walk(chain, tip, split.below)?;
         // Where the issuer has everything, nothing is lost.
         if let Some(seen) = seen.filter(|seen| !split.parts && *seen > cursor) {
-            self.go_on(&mut appender, (chain, split.sent), (seen, None))?;
+            self.go_on(&mut appender, split.sent, (seen, None))?;
             appender.close()?;
         }
         appender.finish()?;
-        Ok(split.parts.then_some((chain, split.sent)))
+        Ok(split.parts.then_some((genesis, split.sent)))
     }
 
     /// The head of the chain in use is what is damaged; its records may be whole.
     fn without_head(self, known: &Known, elsewhere: &[Elsewhere]) -> Result<(), UsageError> {
         let newest = rows::chains(self.old).unwrap_or_default().pop();
         let taken = rows::tip(self.new)?.map_or(0, |(chain, _)| chain);
-        match newest.filter(|newest| *newest > taken) {
+        let is_used = |newest: &i64| *newest > taken && belongs(self.old, *newest, &known.genesis);
+        match newest.filter(is_used) {
             Some(chain) => self.used(chain, Tip::begin(known.genesis.clone(), None), elsewhere),
             None => self.salvage(anew(self.new, known)?, elsewhere),
         }
@@ -264,40 +310,50 @@ impl<'c> Carrying<'c> {
     fn go_on(
         self,
         appender: &mut Appender<'_>,
-        (chain, sent): Elsewhere,
+        sent: u64,
         (seen, last): (u64, Option<Head>),
     ) -> Result<(), UsageError> {
-        let behind = appender.tip.head.seq.max(sent);
+        let (genesis, behind) = (appender.tip.genesis.clone(), appender.tip.head.seq.max(sent));
         appender.recover(seen, last)?;
-        self.record_again(appender, (chain, behind))
+        self.record_again(appender, (&genesis, behind))
     }
 
     /// What earlier chains cannot settle any more is recorded in the one in use.
     fn salvage(self, mut appender: Appender<'_>, elsewhere: &[Elsewhere]) -> Result<(), UsageError> {
-        elsewhere.iter().try_for_each(|from| self.record_again(&mut appender, *from))?;
+        elsewhere.iter().try_for_each(|(of, behind)| self.record_again(&mut appender, (of, *behind)))?;
         Ok(appender.finish()?)
     }
 
-    fn record_again(self, appender: &mut Appender<'_>, from: Elsewhere) -> Result<(), UsageError> {
-        each_record(self.old, from, |kept| {
-            // A row under another number than its own was moved here, and would count twice.
-            kept.record().map_or(Ok(()), |record| appender.salvage(&record))?;
-            Ok(true)
-        })
+    /// Records once more what a chain has behind a number, each by its own name: one damaged key hides everything behind it
+    /// from whoever seeks by keys, and a record that stands there twice counts once.
+    fn record_again(self, appender: &mut Appender<'_>, (of, behind): Again<'_>) -> Result<(), UsageError> {
+        let Ok(mut found) = self.old.prepare("SELECT seq, bytes, hash FROM records") else { return Ok(()) };
+        let Ok(mut records) = found.query([]) else { return Ok(()) };
+        let mut again = HashSet::new();
+        while let Ok(Some(row)) = records.next() {
+            let record = Kept::of_row(row).ok().and_then(|kept| kept.content());
+            let record = record.filter(|record| {
+                record.device == of.device && record.epoch == of.epoch && record.seq > behind
+            });
+            if let Some(record) = record.filter(|record| again.insert(record.seq)) {
+                appender.salvage(&record)?;
+            }
+        }
+        Ok(())
     }
 }
 
 /// Hands out the records behind a number until `take` has enough, or the old file cannot be read any further.
 fn each_record(
     old: &Connection,
-    (chain, behind): Elsewhere,
+    (chain, behind): (i64, u64),
     mut take: impl FnMut(Kept) -> Result<bool, JournalFault>,
 ) -> Result<(), UsageError> {
     let text = "SELECT seq, bytes, hash FROM records WHERE chain = ?1 AND seq > ?2 ORDER BY seq";
     let Ok(mut found) = old.prepare(text) else { return Ok(()) };
     let Ok(mut records) = found.query(params![chain, rows::key_of(behind)?]) else { return Ok(()) };
     while let Ok(Some(row)) = records.next() {
-        let Ok(kept) = Kept::of_row(row) else { return Ok(()) };
+        let Ok(kept) = Kept::of_row(row) else { continue };
         // What cannot be written is no damage of the old one.
         if !take(kept)? {
             return Ok(());

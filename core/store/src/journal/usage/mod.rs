@@ -25,11 +25,10 @@ mod writer;
 
 pub use book::{BookFault, ChainSummary, UsageBook, Walked};
 pub use error::UsageError;
-pub(crate) use follow::Bearer;
 pub use group::Recorded;
 pub(crate) use group::{Act, Aside, Came, Request};
 pub(crate) use known::Known;
-pub(super) use mend::{check, lost, mend};
+pub(super) use mend::{check, lost, mend, probe};
 pub use outbox::{Backlog, Outbox, Unsent};
 pub(crate) use reach::Reached;
 pub(super) use settle::settle;

@@ -2,14 +2,14 @@
 
 use super::super::{Journal, JournalFault};
 use super::append::now_in;
-use super::base::before;
+use super::base::{base, before};
 use super::error::UsageError;
 use super::reach::parts;
 use super::rows::{self, Tip};
 use crate::state::Settled;
 use brink_license::DeviceId;
 use brink_license::usage::{
-    BATCH_BYTES_MAX, CHAINS_MAX, Chain, ChainReport, Genesis, Head, Moment, RECORDS_MAX, Record,
+    BATCH_BYTES_MAX, CHAINS_MAX, Chain, ChainReport, Entry, Genesis, Head, Moment, RECORDS_MAX, Record,
 };
 use rusqlite::Connection;
 use std::path::Path;
@@ -142,10 +142,14 @@ fn reportable(conn: &Connection, device: &DeviceId, settled: &[Settled]) -> Resu
 fn waiting<'o>(conn: &Connection, chains: &'o [Open]) -> Result<Vec<&'o Open>, JournalFault> {
     let used = chains.last().map(|(number, _, _)| *number);
     let mut waiting = Vec::new();
-    for open @ (number, _, settled) in chains {
-        let is_taken = !settled.stuck || used == Some(*number);
-        if is_taken && rows::has_after(conn, *number, settled.cursor.seq)? {
+    for open @ (number, tip, settled) in chains {
+        if settled.stuck && used != Some(*number) {
+            continue;
+        }
+        if rows::has_after(conn, *number, settled.cursor.seq)? {
             waiting.push(open);
+        } else if tip.head.seq > settled.cursor.seq && !has_left(conn, *number, tip.head)? {
+            return Err(JournalFault::Damaged(format!("usage chain {number} does not reach its end")));
         }
     }
     Ok(waiting)
@@ -160,6 +164,11 @@ fn report(conn: &Connection, number: i64, tip: &Tip, settled: &Settled) -> Resul
     Ok(ChainReport { epoch, jkt, head: *head, kept_from, settled, recoveries: *recoveries })
 }
 
+/// Whether a chain begins here behind this record.
+fn has_left(conn: &Connection, number: i64, head: Head) -> Result<bool, JournalFault> {
+    Ok(base(conn, number)?.is_some_and(|base| base.head == head))
+}
+
 /// The records behind the cursor, as far as they follow each other. Where the first of them is no record, the journal is
 /// damaged; one further behind is found by the next request.
 fn batch(
@@ -169,7 +178,13 @@ fn batch(
 ) -> Result<Unsent, JournalFault> {
     let found = rows::after(conn, *number, settled.cursor.seq, records_max.min(RECORDS_MAX))?;
     let first = found.first().ok_or_else(|| JournalFault::Damaged(format!("usage chain {number}")))?;
-    let begun = before(&first.record().ok_or_else(|| first.damaged(*number))?);
+    let record = first.record().ok_or_else(|| first.damaged(*number))?;
+    let begun = before(&record);
+    // What stands between it and the cursor has left, or was removed.
+    let is_next = matches!(record.entry, Entry::Recover(_)) || begun.seq <= settled.cursor.seq;
+    if !is_next && !has_left(conn, *number, begun)? {
+        return Err(first.damaged(*number));
+    }
     let mut chain = Chain::resume(tip.genesis.clone(), begun, None);
     let (mut records, mut bytes) = (Vec::with_capacity(found.len()), 0);
     for kept in found {

@@ -180,9 +180,16 @@ fn recount_gone(
     chain: i64,
     (meter, starts_ms): (&Slug, i64),
 ) -> Result<Quantity, JournalFault> {
-    let totals = base::base(conn, chain)?.and_then(|base| base.totals).unwrap_or_default();
-    let gone = totals.iter().find(|(of, total)| of == meter && total.last_ms >= starts_ms);
-    Ok(gone.map_or(Quantity::ZERO, |(_, total)| total.total))
+    let gone = match base::base(conn, chain)? {
+        None => None,
+        Some(base::Base { totals: Some(totals), .. }) => {
+            totals.into_iter().find(|(of, _)| of == meter).map(|(_, total)| total)
+        }
+        // What there was up to it is not known: no more than there is in all.
+        Some(base::Base { totals: None, .. }) => rows::total(conn, chain, meter)?,
+    };
+    let gone = gone.filter(|total| total.last_ms >= starts_ms);
+    Ok(gone.map_or(Quantity::ZERO, |total| total.total))
 }
 
 fn recount_records(
@@ -229,7 +236,8 @@ pub(super) fn carry_over(old: &Connection, new: &Connection) -> Result<bool, Jou
             continue;
         }
         new.execute(
-            "INSERT INTO quotas (device, meter, span, spent, sha256) VALUES (?1, ?2, ?3, ?4, ?5)",
+            // In a damaged tree a row may stand twice.
+            "INSERT OR IGNORE INTO quotas (device, meter, span, spent, sha256) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![device, meter, span, bytes, digest],
         )?;
         carried += 1;

@@ -97,14 +97,18 @@ impl Kept {
         Ok(Self { seq: seq.unsigned_abs(), bytes: row.get(1)?, hash: row.get(2)? })
     }
 
-    pub(super) fn is_whole(&self) -> bool {
-        self.hash == hash_of(&self.bytes)
-    }
-
     /// What it says, if it is whole and stands under its own number.
     pub(super) fn record(&self) -> Option<Record> {
-        let record = Record::from_bytes(&self.bytes).ok();
-        record.filter(|record| self.is_whole() && record.seq == self.seq)
+        self.content().filter(|record| record.seq == self.seq)
+    }
+
+    /// What it says, if it is whole, wherever it stands.
+    pub(super) fn content(&self) -> Option<Record> {
+        Record::from_bytes(&self.bytes).ok().filter(|_| self.is_whole())
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.hash == hash_of(&self.bytes)
     }
 
     pub(super) fn damaged(&self, chain: i64) -> JournalFault {

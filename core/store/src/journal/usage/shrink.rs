@@ -6,6 +6,7 @@ use super::append::begin;
 use super::base::{self, Base};
 use super::error::UsageError;
 use super::known::Known;
+use super::reach::parts;
 use super::rows::{self, Kept, Tip};
 use crate::state::Settled;
 use brink_license::usage::{Chain, Entry, Folding, Record};
@@ -103,12 +104,23 @@ fn chains(conn: &Connection, settled: &[Settled]) -> Result<Vec<(i64, Tip, Settl
 /// Removes a chunk of settled records from before a moment; answers how many.
 fn prune(tx: &Transaction<'_>, settled: &[Settled], before_ms: i64) -> Result<u64, JournalFault> {
     for (number, tip, settled) in chains(tx, settled)? {
+        // What an earlier copy went on with is not settled, whatever its numbers say.
+        if parts(tx, number, &settled)? {
+            continue;
+        }
         let (mut chain, recoveries) = base::beginning(tx, number, &tip.genesis)?;
         let begun = chain.head().seq;
         let mut gone = 0;
-        for kept in rows::after(tx, number, begun, CHUNK)? {
-            let is_old = Record::from_bytes(&kept.bytes).is_ok_and(|record| record.at.est_ms < before_ms);
-            if kept.seq > settled.cursor.seq || !is_old {
+        let found = rows::after(tx, number, begun, CHUNK)?;
+        if found.is_empty() && begun < settled.cursor.seq.min(tip.head.seq) {
+            return Err(JournalFault::Damaged(format!("usage chain {number} does not reach its end")));
+        }
+        for kept in found {
+            if kept.seq > settled.cursor.seq {
+                break;
+            }
+            let record = kept.record().ok_or_else(|| kept.damaged(number))?;
+            if record.at.est_ms >= before_ms {
                 break;
             }
             admitted(&mut chain, (number, &kept))?;
@@ -124,11 +136,7 @@ fn prune(tx: &Transaction<'_>, settled: &[Settled], before_ms: i64) -> Result<u6
 }
 
 fn admitted(chain: &mut Chain, (number, kept): (i64, &Kept)) -> Result<Record, JournalFault> {
-    let damaged = || JournalFault::Damaged(format!("record {} of usage chain {number}", kept.seq));
-    if !kept.is_whole() {
-        return Err(damaged());
-    }
-    chain.admit(&kept.bytes).map_err(|_| damaged())
+    kept.record().and_then(|_| chain.admit(&kept.bytes).ok()).ok_or_else(|| kept.damaged(number))
 }
 
 /// Puts sums in the place of the oldest records that were never sent; answers how many records they stand for.

@@ -45,8 +45,11 @@ impl Device {
     }
 
     fn follow(&self, epoch: u32, licence: &str) {
-        let licence = Some(TokenId::parse(licence).unwrap());
-        Journal::follow(&self.directory(), &Bearer { genesis: genesis(epoch), licence }).unwrap();
+        self.follow_as(&Known { genesis: genesis(epoch), settled: Vec::new(), head: None }, licence).unwrap();
+    }
+
+    fn follow_as(&self, known: &Known, licence: &str) -> Result<(), UsageError> {
+        Journal::follow(&self.directory(), known, Some(&TokenId::parse(licence).unwrap()))
     }
 
     /// Another process of the device.
@@ -110,6 +113,7 @@ fn commits(device: &Device) -> usize {
 }
 
 mod copies;
+mod damage;
 mod settlement;
 
 #[test]
@@ -246,8 +250,8 @@ fn an_activation_ends_one_chain_and_begins_the_next_and_the_old_one_stays_readab
     assert!(matches!(device.records()[1].entry, Entry::Close));
     assert_eq!(device.walk(), Ok(Walked { chains: 2, records: 3, recoveries: 0 }));
     // A state that was put back does not take the old one up again.
-    let back = Bearer { genesis: genesis(1), licence: None };
-    assert!(Journal::follow(&device.directory(), &back).is_err());
+    let back = Known { genesis: genesis(1), settled: Vec::new(), head: None };
+    assert!(device.follow_as(&back, "lic-1").is_err());
     assert_eq!(use_one(&writer, "api_call").seq, 2);
 }
 

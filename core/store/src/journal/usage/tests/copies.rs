@@ -56,6 +56,7 @@ struct Issuer {
     cursors: BTreeMap<u32, Head>,
     names: Names,
     restored: bool,
+    losses: u64,
 }
 
 impl Issuer {
@@ -72,7 +73,10 @@ impl Issuer {
             }
             let next = cursor.seq + 1;
             match &record.entry {
-                Entry::Recover(recovery) => assert!(recovery.good.seq <= cursor.seq || self.restored),
+                Entry::Recover(recovery) => {
+                    assert!(recovery.good.seq <= cursor.seq || self.restored);
+                    self.losses += 1;
+                }
                 Entry::Usage(_) | Entry::Fold(_) | Entry::Close if record.first() > next => {
                     assert!(self.restored, "{} behind {}", record.first(), cursor.seq);
                 }
@@ -99,6 +103,8 @@ struct Life {
     used: u32,
     /// What may be absent in the end.
     excused: Names,
+    /// Something was lost that a record has to name.
+    is_named: bool,
 }
 
 impl Life {
@@ -106,7 +112,8 @@ impl Life {
         let (issuer, backup) = (Issuer::default(), Issuer::default());
         let settled = vec![Settled::none(&genesis(1))];
         let device = Device::new();
-        Self { device, settled, epoch: 1, copy: None, issuer, backup, used: 0, excused: Names::new() }
+        let (copy, excused) = (None, Names::new());
+        Self { device, settled, epoch: 1, copy, issuer, backup, used: 0, excused, is_named: false }
     }
 
     fn known(&self) -> Known {
@@ -165,19 +172,18 @@ impl Life {
         self.device.follow(self.epoch, "lic-1");
     }
 
-    /// What the agent does every half minute.
-    fn look(&self) {
+    /// What the agent does every half minute. Says whether something was wrong.
+    fn look(&self) -> bool {
         let known = self.known();
         Journal::ensure(&self.device.layout(), Some(&known)).unwrap();
         self.device.follow(self.epoch, "lic-1");
         let reached = Journal::reach(&self.device.directory(), &known);
         if matches!(reached, Ok(Reached::Differs) | Err(UsageError::Damaged(_))) {
             self.mend();
-        } else {
-            reached.unwrap();
         }
         assert_eq!(Journal::ensure(&self.device.layout(), Some(&known)), Ok(None));
         assert_eq!(Journal::reach(&self.device.directory(), &known), Ok(Reached::Known));
+        reached != Ok(Reached::Known)
     }
 
     fn step(&mut self, step: &Step) {
@@ -196,10 +202,13 @@ impl Life {
             Step::PutBack(count) => {
                 let Some(copy) = self.copy.clone() else { return };
                 // What only the newer file has is gone, unless the issuer has it.
-                self.excused.extend(self.unheard());
+                let gone = self.unheard();
                 self.device.put(&copy);
+                let still = self.unheard();
                 self.use_some(*count);
-                self.look();
+                let is_noticed = self.look();
+                self.is_named |= is_noticed && gone.iter().any(|name| !still.contains(name));
+                self.excused.extend(gone);
             }
             Step::Damage(at) => self.damage(*at),
             Step::Again => {
@@ -214,7 +223,8 @@ impl Life {
             Step::Restore => {
                 // What was mended since may have begun behind it.
                 self.excused.extend(self.issuer.names.difference(&self.backup.names).cloned());
-                self.issuer = Issuer { restored: true, ..self.backup.clone() };
+                let losses = self.issuer.losses;
+                self.issuer = Issuer { restored: true, losses, ..self.backup.clone() };
             }
         }
         assert!(self.device.walk().is_ok(), "{:?}", self.device.walk());
@@ -263,5 +273,6 @@ proptest! {
             .filter(|name| !life.issuer.names.contains(name) && !life.excused.contains(name))
             .collect();
         prop_assert!(lost.is_empty(), "lost: {lost:?}");
+        prop_assert!(!life.is_named || life.issuer.losses > 0, "lost without a word");
     }
 }
