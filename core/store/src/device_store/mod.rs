@@ -126,7 +126,7 @@ impl DeviceStore {
     /// Stores a request before it leaves, in place of one that was never answered. `carried` is the usage that it carries.
     pub fn store_pending(&mut self, pending: Pending, carried: Option<&Unsent>) -> Result<(), StoreError> {
         let sent = carried.map(|carried| {
-            Settled::of(&carried.genesis, &self.held.settled).with_sent(carried.head.seq, carried.read_at)
+            Settled::of(&carried.genesis, &self.held.settled).with_sent(carried.head, carried.read_at)
         });
         self.state.store_pending(&pending, sent.as_ref())?;
         reached(Point::PendingStored);

@@ -189,11 +189,17 @@ impl DeviceStore {
         let settled = |(chain, cursor): (&ChainReport, &Cursor)| {
             let known = self.held.settled.iter().find(|of| of.epoch == chain.epoch && of.jkt == chain.jkt);
             let cursor = Head { seq: cursor.seq, hash: cursor.hash };
-            let begun =
-                Settled { epoch: chain.epoch, jkt: chain.jkt, cursor, sent: 0, read_at: None, stuck: false };
-            let known = known.copied().unwrap_or(begun);
+            let known = known.copied().unwrap_or(Settled {
+                epoch: chain.epoch,
+                jkt: chain.jkt,
+                cursor,
+                sent: 0,
+                sent_hash: None,
+                read_at: None,
+                stuck: false,
+            });
             // Nobody remembers having sent that: an earlier copy of the state was put back. It was before this request.
-            let known = if cursor.seq > known.sent { known.with_sent(cursor.seq, sent) } else { known };
+            let known = if cursor.seq > known.sent { known.with_sent(cursor, sent) } else { known };
             // What is acknowledged again was put right: an issuer whose database was put back has forgotten the fork.
             let goes_on = cursor.seq > known.cursor.seq;
             let is_stuck = match usage.batch {
@@ -204,7 +210,7 @@ impl DeviceStore {
             };
             let is_stuck = is_stuck && batch == Some(chain.epoch);
             // Requests of before this one are refused from now on: their numbers are too low.
-            Settled { cursor, sent: cursor.seq, stuck: is_stuck || (known.stuck && !goes_on), ..known }
+            Settled { stuck: is_stuck || (known.stuck && !goes_on), ..known }.with_cursor(cursor)
         };
         pairs.map(settled).collect()
     }

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// In the order of their versions: the first makes version 1 out of nothing.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../../migrations/edge/state/0001_first.sql"),
     include_str!("../../../../migrations/edge/state/0002_notices.sql"),
     include_str!("../../../../migrations/edge/state/0003_seats.sql"),
     include_str!("../../../../migrations/edge/state/0004_clock_challenge.sql"),
     include_str!("../../../../migrations/edge/state/0005_settled.sql"),
+    include_str!("../../../../migrations/edge/state/0006_sent_hash.sql"),
 ];
 /// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

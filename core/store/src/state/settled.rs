@@ -4,7 +4,7 @@ use super::as_i64;
 use super::fault::{Damage, Fault};
 use super::rows::uint;
 use brink_license::clock::BootId;
-use brink_license::usage::{Genesis, Head, Moment};
+use brink_license::usage::{Genesis, Hash, Head, Moment};
 use rusqlite::{Connection, Row, params};
 
 /// How far one chain is settled.
@@ -18,6 +18,8 @@ pub struct Settled {
     pub cursor: Head,
     /// The highest number that was ever sent.
     pub sent: u64,
+    /// The hash of that record, where it is known.
+    pub sent_hash: Option<Hash>,
     /// When the last of what was sent was read from the journal; `None` before the first.
     pub read_at: Option<Moment>,
     /// The issuer takes no more of it: it has other records under its numbers, does not believe it, or lacks what is gone.
@@ -29,7 +31,15 @@ impl Settled {
     #[must_use]
     pub fn none(genesis: &Genesis) -> Self {
         let cursor = genesis.head();
-        Self { epoch: genesis.epoch, jkt: genesis.jkt, cursor, sent: 0, read_at: None, stuck: false }
+        Self {
+            epoch: genesis.epoch,
+            jkt: genesis.jkt,
+            cursor,
+            sent: 0,
+            sent_hash: None,
+            read_at: None,
+            stuck: false,
+        }
     }
 
     /// Of one of these chains.
@@ -59,12 +69,31 @@ impl Settled {
         self.sent.max(self.cursor.seq)
     }
 
-    /// The issuer may have it up to this number from now on, and nothing of that was recorded after `read_at`.
+    /// The last record that the issuer may have, as far as its hash is known.
     #[must_use]
-    pub fn with_sent(self, seq: u64, read_at: Moment) -> Self {
+    pub fn last(&self) -> Option<Head> {
+        if self.sent <= self.cursor.seq {
+            return Some(self.cursor);
+        }
+        self.sent_hash.map(|hash| Head { seq: self.sent, hash })
+    }
+
+    /// A receipt acknowledges it up to here, and is the last word on what was sent.
+    #[must_use]
+    pub const fn with_cursor(self, cursor: Head) -> Self {
+        Self { cursor, sent: cursor.seq, sent_hash: Some(cursor.hash), ..self }
+    }
+
+    /// The issuer may have it up to this record from now on, and nothing of that was recorded after `read_at`.
+    #[must_use]
+    pub fn with_sent(self, last: Head, read_at: Moment) -> Self {
         // Of a clock that was ahead and was put right: what was sent stays sent.
         let est_ms = self.read_at.map_or(read_at.est_ms, |before| before.est_ms.max(read_at.est_ms));
-        Self { sent: self.sent.max(seq), read_at: Some(Moment { est_ms, ..read_at }), ..self }
+        let read_at = Some(Moment { est_ms, ..read_at });
+        match last.seq >= self.sent {
+            true => Self { sent: last.seq, sent_hash: Some(last.hash), read_at, ..self },
+            false => Self { read_at, ..self },
+        }
     }
 
     /// Whether what was recorded at this moment was recorded after everything that was ever sent. Within a boot nothing
@@ -81,11 +110,11 @@ impl Settled {
 }
 
 pub(super) fn write(transaction: &Connection, settled: &Settled) -> Result<(), Fault> {
-    let Settled { epoch, jkt, cursor, sent, read_at, stuck } = settled;
+    let Settled { epoch, jkt, cursor, sent, sent_hash, read_at, stuck } = settled;
     transaction.execute(
         "INSERT OR REPLACE INTO settled
-           (epoch, jkt, seq, hash, sent, boot_id, boottime_ms, wall_ms, est_ms, stuck)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+           (epoch, jkt, seq, hash, sent, boot_id, boottime_ms, wall_ms, est_ms, stuck, sent_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             epoch,
             jkt,
@@ -97,6 +126,7 @@ pub(super) fn write(transaction: &Connection, settled: &Settled) -> Result<(), F
             read_at.map(|at| at.wall_ms),
             read_at.map(|at| at.est_ms),
             stuck,
+            sent_hash,
         ],
     )?;
     Ok(())
@@ -104,7 +134,7 @@ pub(super) fn write(transaction: &Connection, settled: &Settled) -> Result<(), F
 
 pub(super) fn read(conn: &Connection) -> Result<Vec<Settled>, Fault> {
     let mut statement = conn.prepare(
-        "SELECT epoch, seq, sent, jkt, hash, boot_id, boottime_ms, wall_ms, est_ms, stuck FROM settled
+        "SELECT epoch, seq, sent, jkt, hash, boot_id, boottime_ms, wall_ms, est_ms, stuck, sent_hash FROM settled
          ORDER BY epoch, jkt",
     )?;
     let mut rows = statement.query([])?;
@@ -117,6 +147,7 @@ pub(super) fn read(conn: &Connection) -> Result<Vec<Settled>, Fault> {
             sent: uint(row, 2)?,
             read_at: read_at(row)?,
             stuck: row.get(9)?,
+            sent_hash: row.get(10)?,
         });
     }
     Ok(settled)

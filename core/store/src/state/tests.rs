@@ -53,6 +53,7 @@ fn settled(seq: u64) -> Settled {
         jkt: [6; 32],
         cursor: Head { seq, hash: [seq as u8; 32] },
         sent: 0,
+        sent_hash: None,
         read_at: None,
         stuck: false,
     }

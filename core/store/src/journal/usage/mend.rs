@@ -7,7 +7,7 @@ use super::base::{Base, likely_beginning, put_base};
 use super::error::UsageError;
 use super::known::Known;
 use super::quota_rows;
-use super::reach::{is_other, link_at, parting};
+use super::reach::{Parting, is_other, link_at, parting};
 use super::rows::{self, Kept, Tip};
 use super::settle::{doubt, settle};
 use crate::state::Settled;
@@ -235,15 +235,11 @@ impl<'c> Carrying<'c> {
         let whole = Split { below: u64::MAX, sent, parts: false };
         let Some(settled) = self.known.and_then(|known| known.of(genesis)) else { return whole };
         let parting = parting(self.old, chain, settled).ok().flatten();
-        let behind = parting.map(|parting| parting.saturating_sub(1));
         if is_other(self.old, chain, settled.cursor).unwrap_or(false) {
             // What stands before the parting may be the issuer's or not.
-            return Split { below: 0, sent: behind.unwrap_or(sent), parts: true };
+            return Split { below: 0, sent: parting.map_or(sent, |parting| parting.sent), parts: true };
         }
-        match (parting, behind) {
-            (Some(below), Some(sent)) => Split { below, sent, parts: true },
-            (_, _) => whole,
-        }
+        parting.map_or(whole, |Parting { below, sent }| Split { below, sent, parts: true })
     }
 
     /// Takes the records of a chain over, down to the first that is not whole or not below a number. Answers how far its

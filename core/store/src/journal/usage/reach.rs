@@ -77,6 +77,35 @@ pub(super) fn parts(conn: &Connection, chain: i64, settled: &Settled) -> Result<
     Ok(is_other(conn, chain, settled.cursor)? || parting(conn, chain, settled)?.is_some())
 }
 
+/// Where an earlier copy went on otherwise than what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parting {
+    /// Below this number everything is as it was sent.
+    pub(super) below: u64,
+    /// Behind this number nothing was ever sent.
+    pub(super) sent: u64,
+}
+
+/// Whether an earlier copy went on otherwise than what was sent, and where. The record that was sent last tells whether; where
+/// that is not here, and to tell from which record on, time does. What time cannot tell may be anything behind the cursor.
+pub(super) fn parting(
+    conn: &Connection,
+    chain: i64,
+    settled: &Settled,
+) -> Result<Option<Parting>, JournalFault> {
+    let is_other = match settled.last() {
+        Some(last) => link_at(conn, chain, last.seq)?.map(|found| found != last.hash),
+        None => None,
+    };
+    if is_other == Some(false) {
+        return Ok(None);
+    }
+    let told = first_after(conn, chain, settled)?;
+    let told = told.map(|first| Parting { below: first, sent: first.saturating_sub(1) });
+    let unknown = Parting { below: settled.cursor.seq.saturating_add(1), sent: settled.reached() };
+    Ok(told.or(is_other.map(|_| unknown)))
+}
+
 /// Whether the chain has another record under a number that is known.
 pub(super) fn is_other(conn: &Connection, chain: i64, known: Head) -> Result<bool, JournalFault> {
     Ok(link_at(conn, chain, known.seq)?.is_some_and(|found| found != known.hash))
@@ -95,9 +124,9 @@ pub(super) fn link_at(conn: &Connection, chain: i64, seq: u64) -> Result<Option<
     Ok(Some(record.link(&kept.bytes)))
 }
 
-/// The first record with which an earlier copy went on: under a number that was sent, and recorded after everything that ever
-/// was, as all that follow it were.
-pub(super) fn parting(conn: &Connection, chain: i64, settled: &Settled) -> Result<Option<u64>, JournalFault> {
+/// The first record under a number that was sent which was recorded after everything that ever was, as all that follow it
+/// were.
+fn first_after(conn: &Connection, chain: i64, settled: &Settled) -> Result<Option<u64>, JournalFault> {
     let text = "SELECT seq, bytes, hash FROM records WHERE chain = ?1 AND seq <= ?2 ORDER BY seq DESC";
     let mut found = conn.prepare_cached(text)?;
     let mut rows = found.query(params![chain, rows::key_of(settled.reached())?])?;

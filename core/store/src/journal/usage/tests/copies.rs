@@ -154,15 +154,14 @@ impl Life {
         };
         let batch = outbox.unwrap().batch?;
         let settled = Settled::of(&batch.genesis, &self.settled);
-        Settled::put(&mut self.settled, settled.with_sent(batch.head.seq, batch.read_at));
+        Settled::put(&mut self.settled, settled.with_sent(batch.head, batch.read_at));
         Some(batch)
     }
 
     /// As a receipt says it.
     fn settle(&mut self) {
         for settled in &mut self.settled {
-            let cursor = self.issuer.cursor(settled.epoch);
-            *settled = Settled { cursor, sent: cursor.seq, ..*settled };
+            *settled = settled.with_cursor(self.issuer.cursor(settled.epoch));
         }
     }
 

@@ -337,11 +337,10 @@ fn settle_named(device: &Device, agent: &mut Agent, issuer: &mut Named) -> Resul
         let outbox = agent.outbox(device, 7).map_err(|error| error.to_string())?;
         let Some(batch) = outbox.batch else { return Ok(()) };
         let settled = Settled::of(&batch.genesis, &agent.settled);
-        Settled::put(&mut agent.settled, settled.with_sent(batch.head.seq, batch.read_at));
+        Settled::put(&mut agent.settled, settled.with_sent(batch.head, batch.read_at));
         issuer.take(&batch.records)?;
         for settled in &mut agent.settled {
-            settled.cursor = issuer.cursor(settled.epoch);
-            settled.sent = settled.cursor.seq;
+            *settled = settled.with_cursor(issuer.cursor(settled.epoch));
         }
     }
     Err("it never ends".to_owned())

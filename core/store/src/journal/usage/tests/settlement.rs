@@ -77,7 +77,7 @@ impl Agent {
     pub(super) fn send(&mut self, device: &Device, records_max: usize) -> Option<Unsent> {
         let batch = self.outbox(device, records_max).unwrap().batch?;
         let settled = Settled::of(&batch.genesis, &self.settled);
-        Settled::put(&mut self.settled, settled.with_sent(batch.head.seq, batch.read_at));
+        Settled::put(&mut self.settled, settled.with_sent(batch.head, batch.read_at));
         Some(batch)
     }
 
@@ -604,6 +604,32 @@ fn what_was_sent_under_a_clock_that_was_ahead_is_not_recorded_again() {
     agent.settled[0].read_at.as_mut().unwrap().boot = other_boot;
     assert_eq!(Journal::reach(&device.directory(), &agent.known()), Ok(Reached::Known));
     assert_eq!(collector.count("api_call"), 11);
+}
+
+#[test]
+fn a_copy_whose_time_tells_nothing_is_told_apart_by_the_record_that_was_sent_last() {
+    let device = Device::new();
+    let (mut agent, mut collector) = (Agent::new(), Collector::new());
+    use_many(&device, 10);
+    agent.drain(&device, &mut collector);
+    let copy = device.settled();
+    use_many(&device, 10);
+    // Its answer is lost; and a device without a clock starts again, with that of the copy.
+    collector.take(&agent.send(&device, 100).unwrap().records);
+    let read = agent.settled[0].read_at.as_mut().unwrap();
+    read.boot = BootId::parse("00000000-0000-4000-8000-00000000000b").unwrap();
+    read.est_ms += 3_600_000;
+    device.put(&copy);
+    use_many(&device, 15);
+    assert_eq!(
+        Journal::reach(&device.directory(), &agent.known()),
+        Ok(Reached::Differs),
+        "and no fork is sent"
+    );
+    agent.mend(&device);
+    agent.drain(&device, &mut collector);
+    // Of the ten that have the numbers of what was sent nobody can tell; the five behind them never were.
+    assert_eq!((collector.count("api_call"), collector.losses), (20 + 5, 1));
 }
 
 #[test]
