@@ -92,6 +92,30 @@ fn a_damaged_journal_goes_on_and_what_it_lost_is_named() {
 }
 
 #[test]
+fn what_is_recorded_again_behind_a_recovery_is_booked_when_it_was_used() {
+    let bench = Bench::with(10, &[]);
+    let mut edge = bench.metering();
+    bench.pass_with(&mut edge, DAY);
+    edge.journal().record("api_call", "cam", 1000);
+    bench.pass_with(&mut edge, DAY);
+    let then = edge.journal().clock;
+    bench.pass_with(&mut edge, 5 * DAY);
+    edge.journal().damage(0);
+    // As the journal that is mended says what was behind the damage.
+    let now = std::mem::replace(&mut edge.journal().clock, then);
+    edge.journal().record("api_call", "cam", 1000);
+    edge.journal().clock = now;
+    edge.journal().record("api_call", "cam", 1000);
+    edge.exchange(&bench.issuer).unwrap();
+    let seconds = now.wall_ms / 1000;
+    let days =
+        format!("SELECT (({seconds} - quarter * 900) / 86400) || '' FROM usage_rollups ORDER BY quarter");
+    let days = texts(&bench, &days);
+    assert_eq!(days, ["6", "5", "0"]);
+    agrees(&bench, &edge);
+}
+
+#[test]
 fn an_issuer_that_was_put_back_gets_again_what_the_device_still_has_and_names_the_rest() {
     for pruned in [0, 12, 17, 20] {
         let mut bench = Bench::with(10, &[]);
