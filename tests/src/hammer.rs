@@ -1,4 +1,4 @@
-//! Two hosts that record without pause, an agent that settles, and ends of each of them at any moment: what every host was
+//! Two hosts that record without pause, an agent and an issuer that settle, and ends of each at any moment: what every host was
 //! told is recorded, the chain is whole, and both ends have the same sums.
 
 use crate::settlement_sim::sums_at;
@@ -25,6 +25,8 @@ pub struct Outcome {
     pub hosts: u64,
     /// Ends of the agent.
     pub agents: u64,
+    /// Ends of the issuer.
+    pub issuers: u64,
     /// Records that the walk compared.
     pub walked: u64,
 }
@@ -77,7 +79,7 @@ pub fn hammer(mut goes_on: impl FnMut(u64) -> bool) -> Outcome {
     let issuer = world.issuer();
     issuer.subscribe("tenant-123", 5, &[]);
     let offer = issuer.offer("tenant-123");
-    let (server, url) = issuer.serve();
+    let (mut server, mut url) = issuer.serve();
     let device = world.device("edge", &issuer);
     device.activate(&url, &offer.code).ok();
 
@@ -90,18 +92,26 @@ pub fn hammer(mut goes_on: impl FnMut(u64) -> bool) -> Outcome {
         let next = Host::start(&device, &issuer, METERS[at]);
         outcome.acknowledged += std::mem::replace(&mut hosts[at], next).killed_after(1 + round * 7 % 23);
         outcome.hosts += 1;
-        // Sometimes answered by the agent, sometimes cut off with it.
-        if round % 3 == 0 {
-            let mut exchange = device.command(&["exchange"]);
-            let mut exchange = exchange.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a verb");
-            if let Some(agent) = agent.take() {
-                agent.kill();
+        // Sometimes answered, sometimes cut off with the agent or the issuer.
+        match round % 3 {
+            0 => {
+                let mut exchange = begun(&device);
+                if let Some(agent) = agent.take() {
+                    agent.kill();
+                }
+                outcome.agents += 1;
+                exchange.wait().expect("a verb");
+                agent = Some(device.agent());
             }
-            outcome.agents += 1;
-            exchange.wait().expect("a verb");
-            agent = Some(device.agent());
-        } else {
-            device.exchange().ok();
+            1 => {
+                let mut exchange = begun(&device);
+                server.kill();
+                outcome.issuers += 1;
+                exchange.wait().expect("a verb");
+                (server, url) = issuer.serve();
+                device.run(&["exchange", "--issuer", &url]).ok();
+            }
+            _ => drop(device.exchange().ok()),
         }
         round += 1;
     }
@@ -110,6 +120,12 @@ pub fn hammer(mut goes_on: impl FnMut(u64) -> bool) -> Outcome {
     compared(&issuer, &device, &mut outcome);
     assert!(server.stop().success(), "the issuer ends cleanly");
     outcome
+}
+
+/// An exchange that is under way.
+fn begun(device: &Device) -> Child {
+    let mut exchange = device.command(&["exchange"]);
+    exchange.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a verb")
 }
 
 fn compared(issuer: &Issuer, device: &Device, outcome: &mut Outcome) {
