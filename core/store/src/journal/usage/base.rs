@@ -3,10 +3,9 @@
 use super::super::JournalFault;
 use super::rows;
 use brink_license::Slug;
-use brink_license::usage::{Chain, Entry, Genesis, Hash, Head, MeterTotal, Record};
+use brink_license::usage::{Chain, Entry, Genesis, Head, MeterTotal, Record};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 const BASE_LABEL: &[u8] = b"brink/base/v1\0";
 
@@ -33,17 +32,14 @@ impl Base {
     }
 }
 
-fn digest_of(chain: i64, base: &[u8]) -> Hash {
-    let hasher = Sha256::new_with_prefix(BASE_LABEL).chain_update(chain.to_be_bytes());
-    hasher.chain_update(base).finalize().into()
-}
-
 /// Where a chain begins, if that is not its genesis.
 pub(super) fn base(conn: &Connection, chain: i64) -> Result<Option<Base>, JournalFault> {
     let mut found = conn.prepare_cached("SELECT base, sha256 FROM bases WHERE chain = ?1")?;
     let row = found.query_row([chain], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)));
     let Some((base, digest)) = row.optional()? else { return Ok(None) };
-    let sound = (digest == digest_of(chain, &base)).then(|| postcard::from_bytes(&base).ok()).flatten();
+    let sound = (digest == rows::digest_of(BASE_LABEL, chain, &base))
+        .then(|| postcard::from_bytes(&base).ok())
+        .flatten();
     sound.map(Some).ok_or_else(|| JournalFault::Damaged(format!("where usage chain {chain} begins")))
 }
 
@@ -52,7 +48,7 @@ pub(super) fn put_base(conn: &Connection, chain: i64, base: &Base) -> Result<(),
     conn.execute(
         "INSERT INTO bases (chain, base, sha256) VALUES (?1, ?2, ?3)
          ON CONFLICT (chain) DO UPDATE SET base = excluded.base, sha256 = excluded.sha256",
-        params![chain, bytes, digest_of(chain, &bytes)],
+        params![chain, bytes, rows::digest_of(BASE_LABEL, chain, &bytes)],
     )?;
     Ok(())
 }

@@ -32,9 +32,10 @@ pub(super) fn key_of(seq: u64) -> Result<i64, JournalFault> {
     i64::try_from(seq).map_err(|_| JournalFault::Damaged(format!("a record with number {seq}")))
 }
 
-fn head_digest(chain: i64, head: &[u8]) -> Hash {
-    let hasher = Sha256::new_with_prefix(HEAD_LABEL).chain_update(chain.to_be_bytes());
-    hasher.chain_update(head).finalize().into()
+/// What a row of a chain is kept with.
+pub(super) fn digest_of(label: &[u8], chain: i64, content: &[u8]) -> Hash {
+    let hasher = Sha256::new_with_prefix(label).chain_update(chain.to_be_bytes());
+    hasher.chain_update(content).finalize().into()
 }
 
 fn total_digest(chain: i64, meter: &str, sums: &[u8]) -> Hash {
@@ -68,7 +69,7 @@ fn head_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HeadRow> {
 
 fn sound_head((chain, head, digest): HeadRow) -> Read {
     let damaged = || JournalFault::Damaged(format!("the head of usage chain {chain}"));
-    if digest != head_digest(chain, &head) {
+    if digest != digest_of(HEAD_LABEL, chain, &head) {
         return Err(damaged());
     }
     Ok((chain, postcard::from_bytes(&head).map_err(|_| damaged())?))
@@ -80,7 +81,7 @@ pub(super) fn put_tip(conn: &Connection, chain: i64, tip: &Tip) -> Result<(), Jo
         "INSERT INTO heads (chain, head, sha256) VALUES (?1, ?2, ?3)
          ON CONFLICT (chain) DO UPDATE SET head = excluded.head, sha256 = excluded.sha256",
     )?;
-    put.execute(params![chain, head, head_digest(chain, &head)])?;
+    put.execute(params![chain, head, digest_of(HEAD_LABEL, chain, &head)])?;
     Ok(())
 }
 
