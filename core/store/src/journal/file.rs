@@ -4,8 +4,9 @@ use super::usage::{self, Known};
 use super::{Journal, JournalFault, MIGRATIONS, QUOTAS_SINCE, VERSION};
 use crate::durable::{exists, remove_if_there, rename};
 use crate::{Layout, StoreError};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use std::fs::{OpenOptions, Permissions};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::Read;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,6 +41,7 @@ impl Journal {
             opened => opened,
         };
         let look = |journal: Self| usage::check(&journal.conn).and_then(|()| usage::probe(&journal.conn));
+        let opened = if says_wal(&path) { opened } else { Err(JournalFault::Damaged("its header".into())) };
         match opened.and_then(look) {
             Ok(()) => Ok(None),
             Err(fault @ (JournalFault::Unusable(_) | JournalFault::NotYet { .. })) => Ok(Some(fault)),
@@ -66,7 +68,12 @@ fn replace(path: &Path, known: Option<&Known>, fault: JournalFault) -> Result<Jo
         .busy_timeout(BUSY)
         .and_then(|()| Transaction::new_unchecked(&old, TransactionBehavior::Immediate));
     // Where its damage is why nobody can write to it, that is as good as having locked it.
-    let _locked = match begun.map_err(JournalFault::from) {
+    let is_unwritable = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::ReadOnly);
+    let begun = match begun {
+        Err(error) if is_unwritable(&error) => Err(JournalFault::Damaged(error.to_string())),
+        begun => begun.map_err(JournalFault::from),
+    };
+    let _locked = match begun {
         Err(JournalFault::Unusable(problem)) => {
             return Ok(JournalFault::Unusable(format!("{fault}, and it cannot be set aside: {problem}")));
         }
@@ -77,6 +84,14 @@ fn replace(path: &Path, known: Option<&Known>, fault: JournalFault) -> Result<Jo
     set_aside(path)?;
     rename(&mended, path)?;
     Ok(fault)
+}
+
+/// Whether the file says that it has a log, for readers and for writers: of another number for writers SQLite opens it, and
+/// lets nobody write.
+fn says_wal(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header[18..] == [2, 2]
 }
 
 fn mended(path: &Path) -> PathBuf {

@@ -168,6 +168,8 @@ impl Journal {
 /// Whether this program made it. A version is believed only with a schema that goes with it: SQLite notices no flipped bit in
 /// either.
 fn check_version(conn: &Connection) -> Result<(), JournalFault> {
+    // Both at one moment: the agent may be about to change them.
+    let _look = conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()?;
     let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match (schema_of(conn)? == schema()?, version) {
         (true, VERSION) => Ok(()),
@@ -181,8 +183,10 @@ fn check_version(conn: &Connection) -> Result<(), JournalFault> {
 }
 
 fn schema_of(conn: &Connection) -> rusqlite::Result<String> {
-    let mut found =
-        conn.prepare("SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name")?;
+    // What ANALYZE makes says nothing of ours.
+    let text = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'
+                ORDER BY type, name";
+    let mut found = conn.prepare(text)?;
     let rows = found.query_map([], |row| {
         let (kind, name, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(format!("{kind} {name}: {sql}\n"))

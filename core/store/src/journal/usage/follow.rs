@@ -7,7 +7,6 @@ use super::error::UsageError;
 use super::known::Known;
 use super::rows::{self, Tip};
 use brink_license::TokenId;
-use brink_license::usage::Genesis;
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -40,7 +39,7 @@ impl Journal {
             used => {
                 let chain = used.map_or(1, |(chain, _)| chain.saturating_add(1));
                 let (superseded, left): (Vec<_>, Vec<_>) =
-                    tips.into_iter().partition(|(_, tip)| is_superseded(&tip.genesis, genesis));
+                    tips.into_iter().partition(|(_, tip)| known.is_superseded(&tip.genesis));
                 if let Some((chain, tip)) = left.into_iter().next_back()
                     && superseded.is_empty()
                 {
@@ -56,12 +55,6 @@ impl Journal {
         }
         transaction.commit().map_err(|error| JournalFault::from(error).into())
     }
-}
-
-/// Whether an issuer that gives an epoch now has forgotten this activation: its database was put back, so it has nothing of
-/// it, and never will.
-fn is_superseded(before: &Genesis, now: &Genesis) -> bool {
-    before.device == now.device && before.epoch >= now.epoch
 }
 
 /// Records once more, in the chain in use, what the issuer has forgotten, and removes that. Where this was done before, and an

@@ -32,6 +32,14 @@ impl Known {
         }
     }
 
+    /// Whether an issuer that gives this epoch now has forgotten that activation: its database was put back, so it has nothing
+    /// of it, and never will. Of a later one the state knows, or it was the state that was put back.
+    pub(super) fn is_superseded(&self, before: &Genesis) -> bool {
+        let (epoch, now) = (before.epoch, self.genesis.epoch);
+        let is_ours = before.device == self.genesis.device && *before != self.genesis;
+        is_ours && (epoch == now || (epoch > now && self.of(before).is_some()))
+    }
+
     /// The last record of the chain in use that is known to have been: acknowledged by the issuer, or remembered.
     pub(super) fn last(&self) -> Option<Head> {
         let settled = self.of(&self.genesis).map(|settled| settled.cursor);

@@ -11,12 +11,15 @@ use super::reach::{Parting, is_other, link_at, parting};
 use super::rows::{self, Kept, Tip};
 use super::settle::{doubt, settle};
 use crate::state::Settled;
-use brink_license::usage::{Chain, Genesis, Head, MeterTotal, Quantity, Record, SEQ_MAX};
+use brink_license::usage::{Chain, Genesis, Head, Record, SEQ_MAX};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 /// A meter that nobody has.
 const PROBED: &str = "probe-of-the-journal";
+/// More than a page has.
+const PROBE_BYTES: u32 = 5 * 4096;
 
 /// Compares what is kept twice, in a time that does not grow with the chains: of each its head and last record, where it
 /// begins, and every total. All at one moment: hosts record meanwhile.
@@ -41,15 +44,36 @@ pub(in super::super) fn probe(conn: &Connection) -> Result<(), JournalFault> {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => return Ok(()),
         begun => begun?,
     };
-    let Some((chain, tip)) = rows::tip(&transaction)? else { return Ok(()) };
-    rows::put_record(&transaction, chain, tip.head.seq.saturating_add(1), &[])?;
-    rows::put_tip(&transaction, chain, &tip)?;
-    let mut totals = rows::totals(&transaction, chain)?;
-    // Another meter is a new row.
-    let nothing = MeterTotal::with(None, (Quantity::ZERO, 0), 0).ok();
-    totals.extend(PROBED.parse().ok().zip(nothing));
-    totals.iter().try_for_each(|(meter, total)| rows::put_total(&transaction, chain, meter, total))?;
-    Ok(transaction.rollback()?)
+    match write_everywhere(&transaction) {
+        // A journal at its limit is no damage.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
+        // What is there breaks the table's own rules.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Err(JournalFault::Damaged(error.to_string()))
+        }
+        probed => Ok(probed?),
+    }
+}
+
+/// Each table as it is, and a record that takes pages of its own.
+fn write_everywhere(transaction: &Connection) -> Result<(), rusqlite::Error> {
+    for (table, column) in [
+        ("heads", "head"),
+        ("totals", "sums"),
+        ("quotas", "spent"),
+        ("quota_state", "state"),
+        ("clock", "marks"),
+        ("bases", "base"),
+    ] {
+        transaction.execute(&format!("UPDATE {table} SET {column} = {column}"), [])?;
+    }
+    let text = "INSERT INTO records (chain, seq, bytes, hash)
+                SELECT max(chain), ?1, zeroblob(?2), zeroblob(32) FROM heads HAVING max(chain) IS NOT NULL";
+    transaction.execute(text, params![SEQ_MAX.saturating_add(1).cast_signed(), PROBE_BYTES])?;
+    let text = "INSERT INTO totals (chain, meter, sums, sha256)
+                SELECT max(chain), ?1, x'', zeroblob(32) FROM heads HAVING max(chain) IS NOT NULL";
+    transaction.execute(text, [PROBED])?;
+    Ok(())
 }
 
 fn check_chain(conn: &Connection, chain: i64, tip: &Tip) -> Result<(), JournalFault> {
@@ -76,12 +100,17 @@ pub(in super::super) fn mend(
 ) -> Result<(), UsageError> {
     carry_marks(old, new)?;
     carry_quotas(old, new)?;
-    let carrying = Carrying { old, new, known };
+    let again = RefCell::default();
+    let carrying = Carrying { old, new, known, again: &again };
     let mut readable = readable(old, known);
     let used = readable.pop_if(|(_, tip)| known.is_none_or(|known| tip.genesis == known.genesis));
     let mut elsewhere = Vec::new();
     for (chain, tip) in readable {
-        elsewhere.extend(carrying.earlier(chain, tip)?);
+        let is_forgotten = used.is_none() && known.is_some_and(|known| known.is_superseded(&tip.genesis));
+        match is_forgotten && known.is_some_and(|known| known.sent(&known.genesis) == 0) {
+            true => elsewhere.push((tip.genesis, 0)),
+            false => elsewhere.extend(carrying.earlier(chain, tip)?),
+        }
     }
     match (used, known) {
         (Some((chain, tip)), _) => carrying.used(chain, tip, &elsewhere),
@@ -113,7 +142,10 @@ fn readable(old: &Connection, known: Option<&Known>) -> Vec<(i64, Tip)> {
         if is_used || tips.iter().any(|(number, _)| *number == chain) {
             continue;
         }
-        if let Some(tip) = known.and_then(|known| headless(old, chain, known)) {
+        let Some(tip) = known.and_then(|known| headless(old, chain, known)) else { continue };
+        // Records whose key is damaged make no second chain of an activation: they are found by their own names.
+        let is_there = tips.iter().any(|(_, known)| known.genesis == tip.genesis);
+        if !is_there && known.is_none_or(|known| known.genesis != tip.genesis) {
             tips.push((chain, tip));
         }
     }
@@ -170,6 +202,8 @@ struct Carrying<'c> {
     old: &'c Connection,
     new: &'c Connection,
     known: Option<&'c Known>,
+    /// What was recorded once more, by epoch and number: whichever chain asks for it, once.
+    again: &'c RefCell<HashSet<(u32, u64)>>,
 }
 
 /// Which part of a chain goes over as it is.
@@ -325,13 +359,13 @@ impl<'c> Carrying<'c> {
     fn record_again(self, appender: &mut Appender<'_>, (of, behind): Again<'_>) -> Result<(), UsageError> {
         let Ok(mut found) = self.old.prepare("SELECT seq, bytes, hash FROM records") else { return Ok(()) };
         let Ok(mut records) = found.query([]) else { return Ok(()) };
-        let mut again = HashSet::new();
         while let Ok(Some(row)) = records.next() {
             let record = Kept::of_row(row).ok().and_then(|kept| kept.content());
             let record = record.filter(|record| {
                 record.device == of.device && record.epoch == of.epoch && record.seq > behind
             });
-            if let Some(record) = record.filter(|record| again.insert(record.seq)) {
+            let is_first = |record: &Record| self.again.borrow_mut().insert((record.epoch, record.seq));
+            if let Some(record) = record.filter(is_first) {
                 appender.salvage(&record)?;
             }
         }
