@@ -181,23 +181,18 @@ impl DeviceStore {
     pub(super) fn settled_by(&self, receipt: Option<&VerifiedReceipt>) -> Vec<Settled> {
         let usage = receipt.and_then(|receipt| receipt.claims().usage.as_ref());
         let sent = self.held.pending.as_ref().and_then(|pending| reported(&pending.bytes));
-        let (Some(usage), Some(UsageSection { sent, chains, batch })) = (usage, sent) else {
+        let device = self.held.identity.as_ref().map(|identity| &identity.device);
+        let (Some(usage), Some(UsageSection { sent, chains, batch }), Some(device)) = (usage, sent, device)
+        else {
             return Vec::new();
         };
         let batch = batch.map(|batch| batch.epoch);
         let pairs = chains.iter().zip(&usage.cursors).filter(|(chain, cursor)| chain.epoch == cursor.epoch);
         let settled = |(chain, cursor): (&ChainReport, &Cursor)| {
-            let known = self.held.settled.iter().find(|of| of.epoch == chain.epoch && of.jkt == chain.jkt);
             let cursor = Head { seq: cursor.seq, hash: cursor.hash };
-            let known = known.copied().unwrap_or(Settled {
-                epoch: chain.epoch,
-                jkt: chain.jkt,
-                cursor,
-                sent: 0,
-                sent_hash: None,
-                read_at: None,
-                stuck: false,
-            });
+            let genesis = Genesis { device: device.clone(), epoch: chain.epoch, jkt: chain.jkt };
+            let known = Settled::find(&self.held.settled, &genesis).copied();
+            let known = known.unwrap_or_else(|| Settled { cursor, ..Settled::none(&genesis) });
             // Nobody remembers having sent that: an earlier copy of the state was put back. It was before this request.
             let known = if cursor.seq > known.sent { known.with_sent(cursor, sent) } else { known };
             // What is acknowledged again was put right: an issuer whose database was put back has forgotten the fork.

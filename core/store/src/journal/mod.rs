@@ -15,12 +15,13 @@ pub use usage::{
 
 use crate::durable::directory_of;
 use brink_license::clock::Marks;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 const FILE: &str = "journal.db";
@@ -34,6 +35,11 @@ const MIGRATIONS: [&str; 4] = [
 /// The version that brought quotas.
 const QUOTAS_SINCE: usize = 3;
 const VERSION: i64 = MIGRATIONS.len() as i64;
+/// SHA-256 of what the migrations make. Each process compares it at every opening, so that it is not made for that; a test makes it.
+const SCHEMA_SHA256: [u8; 32] = [
+    0x6c, 0xef, 0xde, 0xca, 0x2d, 0x94, 0xd2, 0xde, 0xb2, 0x98, 0x32, 0xd8, 0x77, 0xe9, 0x8a, 0x62, 0x0d,
+    0x29, 0xe1, 0xb2, 0xbc, 0x66, 0x9f, 0x97, 0x3a, 0x06, 0x6c, 0xe5, 0x74, 0xb8, 0x49, 0x19,
+];
 /// A ticker waits this long for another process's commit and then goes on from memory until its next turn.
 const BUSY: Duration = Duration::from_millis(200);
 /// `PRAGMA synchronous`: FULL, without which a commit does not survive a power cut.
@@ -168,10 +174,10 @@ impl Journal {
 /// Whether this program made it. A version is believed only with a schema that goes with it: SQLite notices no flipped bit in
 /// either.
 fn check_version(conn: &Connection) -> Result<(), JournalFault> {
-    // Both at one moment: the agent may be about to change them.
-    let _look = conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()?;
+    let _moment = moment(conn)?;
     let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match (schema_of(conn)? == schema()?, version) {
+    let schema: [u8; 32] = Sha256::digest(schema_of(conn)?).into();
+    match (schema == SCHEMA_SHA256, version) {
         (true, VERSION) => Ok(()),
         (false, newer) if newer > VERSION => Err(JournalFault::Unusable(format!(
             "it has version {newer}, this program writes {VERSION}: update it"
@@ -180,6 +186,11 @@ fn check_version(conn: &Connection) -> Result<(), JournalFault> {
         (true, _) => Err(JournalFault::Damaged("its header".into())),
         (false, _) => Err(JournalFault::Damaged("its schema".into())),
     }
+}
+
+/// What is read until this is dropped is of one moment: others write meanwhile. Inside a transaction that is so anyway.
+fn moment(conn: &Connection) -> Result<Option<Transaction<'_>>, rusqlite::Error> {
+    conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()
 }
 
 fn schema_of(conn: &Connection) -> rusqlite::Result<String> {
@@ -192,18 +203,6 @@ fn schema_of(conn: &Connection) -> rusqlite::Result<String> {
         Ok(format!("{kind} {name}: {sql}\n"))
     })?;
     rows.collect()
-}
-
-/// What the migrations make.
-fn schema() -> Result<&'static str, JournalFault> {
-    static SCHEMA: OnceLock<String> = OnceLock::new();
-    if let Some(schema) = SCHEMA.get() {
-        return Ok(schema);
-    }
-    let made = Connection::open_in_memory()?;
-    MIGRATIONS.iter().try_for_each(|migration| made.execute_batch(migration))?;
-    let schema = schema_of(&made)?;
-    Ok(SCHEMA.get_or_init(|| schema))
 }
 
 /// Refuses a file system whose full disk would kill this process, and with it a host's cameras.

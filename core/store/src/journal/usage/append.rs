@@ -2,6 +2,7 @@
 
 use super::super::{Journal, JournalFault, inode_of, kept_in};
 use super::error::UsageError;
+use super::known::Known;
 use super::rows::{self, Tip};
 use super::settle::doubt;
 use crate::machine;
@@ -128,6 +129,11 @@ impl<'c> Appender<'c> {
         self.tip.recoveries = self.tip.recoveries.saturating_add(1);
         self.tip.head = known.unwrap_or(good);
         self.link(seq, Entry::Recover(Recovery { good, seen }))
+    }
+
+    /// The same above everything that is known of the chain beside the journal.
+    pub(super) fn recover_behind(&mut self, known: &Known) -> Result<(), JournalFault> {
+        self.recover(known.sent(&known.genesis), known.last())
     }
 
     /// Records once more what is known to have been recorded and not to have been sent, with the moment and the licence of

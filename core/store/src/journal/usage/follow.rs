@@ -70,7 +70,7 @@ fn record_again(
         is_lost = is_lost || tip.recoveries > 0 || base::base(conn, *chain)?.is_some();
     }
     if is_lost && !superseded.is_empty() {
-        appender.recover(known.sent(&known.genesis), known.last())?;
+        appender.recover_behind(known)?;
     }
     for (chain, tip) in superseded {
         let mut seq = 0;

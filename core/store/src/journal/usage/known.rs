@@ -32,6 +32,11 @@ impl Known {
         }
     }
 
+    /// The highest number that is known of the chain in use.
+    pub(super) fn reached(&self) -> u64 {
+        self.sent(&self.genesis).max(self.last().map_or(0, |last| last.seq))
+    }
+
     /// Whether an issuer that gives this epoch now has forgotten that activation: its database was put back, so it has nothing
     /// of it, and never will. Of a later one the state knows, or it was the state that was put back.
     pub(super) fn is_superseded(&self, before: &Genesis) -> bool {

@@ -1,7 +1,7 @@
 //! A journal that is damaged, or an earlier copy that went on: what is whole goes over into a new file, and a record says
 //! what is lost.
 
-use super::super::{JournalFault, keep_marks, kept_in};
+use super::super::{JournalFault, keep_marks, kept_in, moment};
 use super::append::Appender;
 use super::base::{Base, likely_beginning, put_base};
 use super::error::UsageError;
@@ -22,9 +22,9 @@ const PROBED: &str = "probe-of-the-journal";
 const PROBE_BYTES: u32 = 5 * 4096;
 
 /// Compares what is kept twice, in a time that does not grow with the chains: of each its head and last record, where it
-/// begins, and every total. All at one moment: hosts record meanwhile.
+/// begins, and every total.
 pub(in super::super) fn check(conn: &Connection) -> Result<(), JournalFault> {
-    let _look = conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()?;
+    let _moment = moment(conn)?;
     let tips = rows::tips(conn)?.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (chain, tip) in &tips {
         check_chain(conn, *chain, tip)?;
@@ -106,10 +106,12 @@ pub(in super::super) fn mend(
     let used = readable.pop_if(|(_, tip)| known.is_none_or(|known| tip.genesis == known.genesis));
     let mut elsewhere = Vec::new();
     for (chain, tip) in readable {
-        let is_forgotten = used.is_none() && known.is_some_and(|known| known.is_superseded(&tip.genesis));
-        match is_forgotten && known.is_some_and(|known| known.sent(&known.genesis) == 0) {
-            true => elsewhere.push((tip.genesis, 0)),
-            false => elsewhere.extend(carrying.earlier(chain, tip)?),
+        let is_forgotten =
+            |known: &Known| known.is_superseded(&tip.genesis) && known.sent(&known.genesis) == 0;
+        if used.is_none() && known.is_some_and(is_forgotten) {
+            elsewhere.push((tip.genesis, 0));
+        } else {
+            elsewhere.extend(carrying.earlier(chain, tip)?);
         }
     }
     match (used, known) {
@@ -136,16 +138,16 @@ fn carry_marks(old: &Connection, new: &Connection) -> Result<(), JournalFault> {
 /// activation that began it.
 fn readable(old: &Connection, known: Option<&Known>) -> Vec<(i64, Tip)> {
     let mut tips: Vec<(i64, Tip)> = rows::tips(old).unwrap_or_default().into_iter().flatten().collect();
+    let Some(known) = known else { return tips };
     let newest = rows::newest_chain(old).unwrap_or_default();
     for chain in rows::chains(old).unwrap_or_default() {
-        let is_used = newest == Some(chain) && known.is_none_or(|known| belongs(old, chain, &known.genesis));
+        let is_used = newest == Some(chain) && belongs(old, chain, &known.genesis);
         if is_used || tips.iter().any(|(number, _)| *number == chain) {
             continue;
         }
-        let Some(tip) = known.and_then(|known| headless(old, chain, known)) else { continue };
+        let Some(tip) = headless(old, chain, known) else { continue };
         // Records whose key is damaged make no second chain of an activation: they are found by their own names.
-        let is_there = tips.iter().any(|(_, known)| known.genesis == tip.genesis);
-        if !is_there && known.is_none_or(|known| known.genesis != tip.genesis) {
+        if tip.genesis != known.genesis && tips.iter().all(|(_, there)| there.genesis != tip.genesis) {
             tips.push((chain, tip));
         }
     }
@@ -192,7 +194,7 @@ pub(in super::super) fn lost(new: &Connection, known: &Known) -> Result<(), Usag
 fn anew<'c>(new: &'c Connection, known: &Known) -> Result<Appender<'c>, UsageError> {
     let chain = rows::tip(new)?.map_or(1, |(chain, _)| chain.saturating_add(1));
     let mut appender = Appender::new(new, chain, Tip::begin(known.genesis.clone(), None))?;
-    appender.recover(known.sent(&known.genesis), known.last())?;
+    appender.recover_behind(known)?;
     Ok(appender)
 }
 
@@ -219,7 +221,6 @@ struct Split {
 
 /// An earlier activation, and the number behind which its records go on in the chain in use.
 type Elsewhere = (Genesis, u64);
-type Again<'a> = (&'a Genesis, u64);
 
 impl<'c> Carrying<'c> {
     /// The chain in use. One that does not end where its head says goes on with a recovery, and with every use behind that
@@ -230,8 +231,8 @@ impl<'c> Carrying<'c> {
         // Requests may have carried numbers that this file has not come to, and so may the anchor remember them.
         let sent = self.known.map_or(0, |known| known.sent(&known.genesis));
         let last = self.known.and_then(Known::last);
-        let reached = sent.max(last.map_or(0, |last| last.seq));
-        if seen.is_some() || !elsewhere.is_empty() || appender.tip.head.seq < reached {
+        let is_short = self.known.is_some_and(|known| appender.tip.head.seq < known.reached());
+        if seen.is_some() || !elsewhere.is_empty() || is_short {
             self.go_on(&mut appender, split.sent, (seen.unwrap_or_default().max(sent), last))?;
         }
         self.salvage(appender, elsewhere)
@@ -315,8 +316,7 @@ impl<'c> Carrying<'c> {
 
     fn carry(self, (chain, below): (i64, u64), mut walked: Chain) -> Result<Chain, UsageError> {
         each_record(self.old, (chain, walked.head().seq), |kept| {
-            let record = kept.record().filter(|record| record.seq < below);
-            let is_next = record.is_some() && walked.admit(&kept.bytes).is_ok();
+            let is_next = kept.seq < below && kept.admit(&mut walked).is_some();
             if is_next {
                 rows::put_record(self.new, chain, kept.seq, &kept.bytes)?;
             }
@@ -343,26 +343,26 @@ impl<'c> Carrying<'c> {
         sent: u64,
         (seen, last): (u64, Option<Head>),
     ) -> Result<(), UsageError> {
-        let (genesis, behind) = (appender.tip.genesis.clone(), appender.tip.head.seq.max(sent));
+        let behind = (appender.tip.genesis.clone(), appender.tip.head.seq.max(sent));
         appender.recover(seen, last)?;
-        self.record_again(appender, (&genesis, behind))
+        self.record_again(appender, &behind)
     }
 
     /// What earlier chains cannot settle any more is recorded in the one in use.
     fn salvage(self, mut appender: Appender<'_>, elsewhere: &[Elsewhere]) -> Result<(), UsageError> {
-        elsewhere.iter().try_for_each(|(of, behind)| self.record_again(&mut appender, (of, *behind)))?;
+        elsewhere.iter().try_for_each(|behind| self.record_again(&mut appender, behind))?;
         Ok(appender.finish()?)
     }
 
     /// Records once more what a chain has behind a number, each by its own name: one damaged key hides everything behind it
     /// from whoever seeks by keys, and a record that stands there twice counts once.
-    fn record_again(self, appender: &mut Appender<'_>, (of, behind): Again<'_>) -> Result<(), UsageError> {
+    fn record_again(self, appender: &mut Appender<'_>, (of, behind): &Elsewhere) -> Result<(), UsageError> {
         let Ok(mut found) = self.old.prepare("SELECT seq, bytes, hash FROM records") else { return Ok(()) };
         let Ok(mut records) = found.query([]) else { return Ok(()) };
         while let Ok(Some(row)) = records.next() {
             let record = Kept::of_row(row).ok().and_then(|kept| kept.content());
             let record = record.filter(|record| {
-                record.device == of.device && record.epoch == of.epoch && record.seq > behind
+                record.device == of.device && record.epoch == of.epoch && record.seq > *behind
             });
             let is_first = |record: &Record| self.again.borrow_mut().insert((record.epoch, record.seq));
             if let Some(record) = record.filter(is_first) {

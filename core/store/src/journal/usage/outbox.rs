@@ -190,8 +190,7 @@ fn batch(
     for kept in found {
         bytes += kept.bytes.len();
         let is_room = bytes <= BATCH_BYTES_MAX || records.is_empty();
-        let next = kept.record().filter(|_| is_room).and_then(|_| chain.admit(&kept.bytes).ok());
-        let Some(record) = next else { break };
+        let Some(record) = is_room.then(|| kept.admit(&mut chain)).flatten() else { break };
         // Of a clock that was ahead and was put right: nothing of it was recorded after this.
         read_at.est_ms = read_at.est_ms.max(record.at.est_ms);
         records.push(kept.bytes);

@@ -35,7 +35,7 @@ impl Journal {
         let reached = compare(&transaction, known)?;
         if let (Reached::WasShorter, Some((chain, tip))) = (reached, used(&transaction, known)?) {
             let mut appender = Appender::new(&transaction, chain, tip)?;
-            appender.recover(known.sent(&known.genesis), known.last())?;
+            appender.recover_behind(known)?;
             appender.finish()?;
             transaction.commit().map_err(JournalFault::from)?;
         }
@@ -65,11 +65,8 @@ fn compare(conn: &Connection, known: &Known) -> Result<Reached, JournalFault> {
         }
     }
     let Some((chain, Tip { head, .. })) = used(conn, known)? else { return Ok(Reached::Known) };
-    let is_short = match known.last() {
-        Some(last) => head.seq < last.seq || is_other(conn, chain, last)?,
-        None => false,
-    };
-    Ok(if is_short || head.seq < known.sent(&known.genesis) { Reached::WasShorter } else { Reached::Known })
+    let differs = known.last().map(|last| is_other(conn, chain, last)).transpose()? == Some(true);
+    Ok(if differs || head.seq < known.reached() { Reached::WasShorter } else { Reached::Known })
 }
 
 /// Whether a chain has other records under numbers that the issuer has or may have.

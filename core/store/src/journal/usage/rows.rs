@@ -1,7 +1,7 @@
 //! The rows of usage: what is written with a digest is read with it.
 
 use super::super::JournalFault;
-use brink_license::usage::{Genesis, Hash, Head, MeterTotal, Record, hash_of};
+use brink_license::usage::{Chain, Genesis, Hash, Head, MeterTotal, Record, hash_of};
 use brink_license::{Slug, TokenId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,11 @@ impl Kept {
 
     pub(super) fn is_whole(&self) -> bool {
         self.hash == hash_of(&self.bytes)
+    }
+
+    /// Takes it into a chain, if it is whole, stands under its own number, and is the next.
+    pub(super) fn admit(&self, chain: &mut Chain) -> Option<Record> {
+        self.record().and_then(|_| chain.admit(&self.bytes).ok())
     }
 
     pub(super) fn damaged(&self, chain: i64) -> JournalFault {

@@ -123,7 +123,7 @@ fn prune(tx: &Transaction<'_>, settled: &[Settled], before_ms: i64) -> Result<u6
             if record.at.est_ms >= before_ms {
                 break;
             }
-            admitted(&mut chain, (number, &kept))?;
+            chain.admit(&kept.bytes).map_err(|_| kept.damaged(number))?;
             gone += 1;
         }
         if gone > 0 {
@@ -133,10 +133,6 @@ fn prune(tx: &Transaction<'_>, settled: &[Settled], before_ms: i64) -> Result<u6
         }
     }
     Ok(0)
-}
-
-fn admitted(chain: &mut Chain, (number, kept): (i64, &Kept)) -> Result<Record, JournalFault> {
-    kept.record().and_then(|_| chain.admit(&kept.bytes).ok()).ok_or_else(|| kept.damaged(number))
 }
 
 /// Puts sums in the place of the oldest records that were never sent; answers how many records they stand for.
@@ -152,7 +148,7 @@ fn fold(tx: &Transaction<'_>, known: &Known) -> Result<u64, JournalFault> {
                 break;
             }
             for kept in chunk {
-                let record = admitted(&mut chain, (number, &kept))?;
+                let record = kept.admit(&mut chain).ok_or_else(|| kept.damaged(number))?;
                 let may_be = kept.seq > sent && kept.seq <= newest;
                 if may_be && taken(&mut folding, &chain, (&record, &kept)) {
                     continue;

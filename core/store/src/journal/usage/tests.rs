@@ -114,6 +114,7 @@ fn commits(device: &Device) -> usize {
 
 mod copies;
 mod damage;
+mod issuer;
 mod settlement;
 
 #[test]

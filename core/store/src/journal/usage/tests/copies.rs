@@ -1,14 +1,10 @@
 //! Whole lives of a journal of which earlier copies are put back, with requests that are lost, damage, new activations, and an
 //! issuer whose database is put back, too: no use arrives twice, and none is lost but for a reason.
 
+use super::issuer::{Issuer, Names};
 use super::settlement::{after, much_later};
 use super::*;
 use crate::state::Settled;
-use brink_license::usage::Head;
-use std::collections::BTreeSet;
-
-/// Uses by the name of their resource: each has its own.
-type Names = BTreeSet<String>;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -48,49 +44,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Backup),
         1 => Just(Step::Restore),
     ]
-}
-
-/// What the issuer has.
-#[derive(Clone, Default)]
-struct Issuer {
-    cursors: BTreeMap<u32, Head>,
-    names: Names,
-    restored: bool,
-    losses: u64,
-}
-
-impl Issuer {
-    fn cursor(&self, epoch: u32) -> Head {
-        self.cursors.get(&epoch).copied().unwrap_or_else(|| genesis(epoch).head())
-    }
-
-    fn take(&mut self, records: &[Vec<u8>]) {
-        for bytes in records {
-            let record = Record::from_bytes(bytes).unwrap();
-            let cursor = self.cursor(record.epoch);
-            if record.seq <= cursor.seq {
-                continue;
-            }
-            let next = cursor.seq + 1;
-            match &record.entry {
-                Entry::Recover(recovery) => {
-                    assert!(recovery.good.seq <= cursor.seq || self.restored);
-                    self.losses += 1;
-                }
-                Entry::Usage(_) | Entry::Fold(_) | Entry::Close if record.first() > next => {
-                    assert!(self.restored, "{} behind {}", record.first(), cursor.seq);
-                }
-                Entry::Usage(_) | Entry::Fold(_) | Entry::Close => {
-                    assert_eq!((record.first(), record.prev), (next, cursor.hash), "a fork");
-                }
-            }
-            if let Entry::Usage(usage) = &record.entry {
-                let name = usage.resource.as_ref().unwrap().as_str().to_owned();
-                assert!(self.names.insert(name.clone()), "{name} twice");
-            }
-            self.cursors.insert(record.epoch, Head { seq: record.seq, hash: record.link(bytes) });
-        }
-    }
 }
 
 struct Life {
@@ -191,7 +144,7 @@ impl Life {
             Step::Send { records_max, arrives, answered } => {
                 let Some(batch) = self.send(*records_max) else { return };
                 if *arrives {
-                    self.issuer.take(&batch.records);
+                    self.issuer.take(&batch.records).unwrap();
                     if *answered {
                         self.settle();
                     }
@@ -264,7 +217,7 @@ proptest! {
         steps.iter().for_each(|step| life.step(step));
         life.look();
         while let Some(batch) = life.send(7) {
-            life.issuer.take(&batch.records);
+            life.issuer.take(&batch.records).unwrap();
             life.settle();
         }
         let all = (1..=life.used).map(|number| format!("use-{number}"));

@@ -1,12 +1,12 @@
 //! Damage of the file itself: any bit of it, and what SQLite does not notice.
 
+use super::issuer::Issuer;
 use super::settlement::{Agent, Collector, after, limit, mend, much_later, now_ms, use_many};
 use super::*;
 use crate::state::Settled;
 use brink_license::UnixSeconds;
 use brink_license::token::Period;
-use brink_license::usage::{Head, SEQ_MAX, Span, Spent};
-use std::collections::BTreeSet;
+use brink_license::usage::{SEQ_MAX, Span, Spent};
 
 /// What the agent does every half minute.
 fn turn(device: &Device, known: &Known) {
@@ -220,7 +220,9 @@ fn statistics_of_sqlites_are_no_damage() {
 #[test]
 fn the_schema_is_the_one_that_journals_have() {
     use sha2::{Digest, Sha256};
-    let schema = crate::journal::schema().unwrap();
+    let made = Connection::open_in_memory().unwrap();
+    crate::journal::MIGRATIONS.iter().for_each(|migration| made.execute_batch(migration).unwrap());
+    let schema = crate::journal::schema_of(&made).unwrap();
     let digest: String = Sha256::digest(schema).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(
         digest, "6cefdeca2d94d2deb29832d877e98a620d29e1b2bc669f973a066ce574b84919",
@@ -355,45 +357,6 @@ fn a_flipped_bit_that_sqlite_takes_for_another_type_schema_or_version_is_damage(
     }
 }
 
-/// What an issuer has that knows uses by their names.
-#[derive(Clone, Default)]
-struct Named {
-    cursors: BTreeMap<u32, Head>,
-    names: BTreeSet<String>,
-    losses: u64,
-}
-
-impl Named {
-    fn cursor(&self, epoch: u32) -> Head {
-        self.cursors.get(&epoch).copied().unwrap_or_else(|| genesis(epoch).head())
-    }
-
-    fn take(&mut self, records: &[Vec<u8>]) -> Result<(), String> {
-        for bytes in records {
-            let record = Record::from_bytes(bytes).map_err(|error| error.to_string())?;
-            let cursor = self.cursor(record.epoch);
-            if record.seq <= cursor.seq {
-                continue;
-            }
-            match &record.entry {
-                Entry::Recover(recovery) if recovery.good.seq > cursor.seq => return Err("a gap".to_owned()),
-                Entry::Recover(_) => self.losses += 1,
-                _ if record.first() != cursor.seq + 1 => return Err("a gap".to_owned()),
-                _ if record.prev != cursor.hash => return Err("a fork".to_owned()),
-                Entry::Usage(usage) => {
-                    let name = usage.resource.as_ref().unwrap().as_str();
-                    if !self.names.insert(name.to_owned()) {
-                        return Err(format!("{name} twice"));
-                    }
-                }
-                Entry::Fold(_) | Entry::Close => {}
-            }
-            self.cursors.insert(record.epoch, Head { seq: record.seq, hash: record.link(bytes) });
-        }
-        Ok(())
-    }
-}
-
 fn use_named(device: &Device, numbers: std::ops::Range<u32>) -> Result<(), UsageError> {
     let writer = device.writer();
     numbers.into_iter().try_for_each(|number| {
@@ -404,7 +367,7 @@ fn use_named(device: &Device, numbers: std::ops::Range<u32>) -> Result<(), Usage
 }
 
 /// Exchanges until nothing is left.
-fn settle_named(device: &Device, agent: &mut Agent, issuer: &mut Named) -> Result<(), String> {
+fn settle_named(device: &Device, agent: &mut Agent, issuer: &mut Issuer) -> Result<(), String> {
     for _ in 0..40 {
         if let Err(UsageError::Damaged(_)) = agent.outbox(device, 7) {
             mend(device, &agent.known());
@@ -423,7 +386,7 @@ fn settle_named(device: &Device, agent: &mut Agent, issuer: &mut Named) -> Resul
 }
 
 /// What becomes of a device whose journal has one other bit, until everything is settled and has left.
-fn lived(device: &Device, agent: &mut Agent, issuer: &mut Named, used: u32) -> Result<(), String> {
+fn lived(device: &Device, agent: &mut Agent, issuer: &mut Issuer, used: u32) -> Result<(), String> {
     for _ in 0..2 {
         turn(device, &agent.known());
         settle_named(device, agent, issuer)?;
@@ -441,8 +404,8 @@ fn lived(device: &Device, agent: &mut Agent, issuer: &mut Named, used: u32) -> R
 }
 
 /// A journal of some uses, of which the issuer has some.
-fn journal(shape: u8) -> (Device, Agent, Named, u32) {
-    let (device, mut agent, mut issuer) = (Device::new(), Agent::new(), Named::default());
+fn journal(shape: u8) -> (Device, Agent, Issuer, u32) {
+    let (device, mut agent, mut issuer) = (Device::new(), Agent::new(), Issuer::default());
     use_named(&device, 1..11).unwrap();
     if shape != 1 {
         settle_named(&device, &mut agent, &mut issuer).unwrap();
