@@ -4,6 +4,7 @@
 //! transactions, `minting` is the only caller of the license key, and [`Issuer::answer`] is the one use case of
 //! devices, for HTTP and for files. What leaves was recorded before.
 
+pub mod access;
 mod activation;
 pub mod admin;
 pub mod amount;

@@ -2,6 +2,7 @@
 
 use super::error::CliError;
 use crate::OpenError;
+use crate::access::AccessError;
 use crate::admin::AdminError;
 use crate::assignment::AssignmentError;
 use crate::catalog::CatalogError;
@@ -30,6 +31,7 @@ impl CliError {
             Self::File { .. } => "FILE",
             Self::Output(_) => "OUTPUT",
             Self::Refused { refusal, .. } => refusal.code(),
+            Self::Access(error) => of_access(error),
             Self::Admin(error) => of_admin(error),
             Self::Books(BooksError::Storage(error)) => of_storage(error),
             Self::Books(error) => error.code(),
@@ -46,7 +48,22 @@ impl CliError {
     }
 }
 
-const fn of_admin(error: &AdminError) -> &'static str {
+pub(crate) const fn of_access(error: &AccessError) -> &'static str {
+    match error {
+        AccessError::NoScope => "SCOPE_MISSING",
+        AccessError::Name => "NAME",
+        AccessError::Days(_) => "OUT_OF_BOUNDS",
+        AccessError::BeyondScopes(_) => "BEYOND_SCOPES",
+        AccessError::BeyondTenant(_) => "BEYOND_TENANT",
+        AccessError::BeyondExpiry(_) => "BEYOND_EXPIRY",
+        AccessError::Unknown(_) => "UNKNOWN_API_KEY",
+        AccessError::Already { .. } => "UNCHANGED",
+        AccessError::Storage(error) => of_storage(error),
+        AccessError::Random(_) => NO_RANDOM,
+    }
+}
+
+pub(crate) const fn of_admin(error: &AdminError) -> &'static str {
     match error {
         AdminError::TenantName => "TENANT_NAME",
         AdminError::Zone(_) => "TIME_ZONE",

@@ -1,6 +1,7 @@
 //! Refusals on the command line, and the one table from each to its exit code.
 
 use crate::OpenError;
+use crate::access::AccessError;
 use crate::admin::AdminError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
@@ -48,6 +49,8 @@ pub(crate) enum CliError {
     Output(#[from] io::Error),
     #[error("{}: code {}: {refusal}", path.display(), refusal.code())]
     Refused { path: PathBuf, refusal: Refusal },
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error(transparent)]
     Admin(#[from] AdminError),
     #[error(transparent)]
@@ -108,7 +111,8 @@ impl CliError {
                 (message, None) => (message, Some("see --help".to_owned())),
                 split => split,
             },
-            Self::Founding(_)
+            Self::Access(_)
+            | Self::Founding(_)
             | Self::Books(_)
             | Self::Open(_)
             | Self::Keys(_)
@@ -133,6 +137,11 @@ impl CliError {
             Self::Issue(IssueError::NotReady(refusal)) if !refusal.is_failure() => Exit::NotAllowed,
             Self::Issue(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Issue(IssueError::Extension(_)) => Exit::Usage,
+            Self::Access(AccessError::Storage(_) | AccessError::Random(_) | AccessError::Unknown(_)) => {
+                Exit::Failed
+            }
+            Self::Access(error) if error.is_of_state() || error.is_of_rights() => Exit::NotAllowed,
+            Self::Access(_) => Exit::Usage,
             Self::Admin(error) => admin_exit(error),
             Self::Keyring(error) => keyring_exit(error),
             Self::File { .. }

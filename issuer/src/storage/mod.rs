@@ -8,6 +8,7 @@
 
 mod books;
 mod clones;
+mod credentials;
 mod notices;
 mod plans;
 mod rows;
@@ -21,6 +22,7 @@ pub use books::{
     Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
+pub use credentials::{ApiKeyRow, Credentials, KeyPlace, NewApiKey};
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
     NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
@@ -100,7 +102,7 @@ pub enum StorageError {
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks {
+pub trait Storage: UsageBooks + Credentials {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

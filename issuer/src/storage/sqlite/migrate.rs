@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V8__extensions", include_str!("../../../../migrations/issuer/sqlite/V8__extensions.sql")),
     ("V9__clock_resets", include_str!("../../../../migrations/issuer/sqlite/V9__clock_resets.sql")),
     ("V10__usage", include_str!("../../../../migrations/issuer/sqlite/V10__usage.sql")),
+    ("V12__api_keys", include_str!("../../../../migrations/issuer/sqlite/V12__api_keys.sql")),
 ];
 
 /// What a refused or failed migration says.

@@ -5,6 +5,7 @@ mod cameras;
 mod clock_resets;
 mod codes;
 mod columns;
+mod credentials;
 mod devices;
 mod extensions;
 mod manifests;
