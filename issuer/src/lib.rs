@@ -19,6 +19,7 @@ pub mod code;
 pub mod config;
 pub mod currency;
 pub mod desired;
+pub mod editing;
 mod exchange;
 pub mod extension;
 mod failures;

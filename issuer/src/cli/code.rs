@@ -75,6 +75,8 @@ pub(crate) const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Standing(error) => of_standing(error),
         AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
+        AdminError::NothingToChange => "NOTHING_TO_CHANGE",
+        AdminError::Stale => "STALE",
         AdminError::Storage(error) => of_storage(error),
         AdminError::Random(_) => NO_RANDOM,
     }

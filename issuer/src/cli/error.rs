@@ -198,8 +198,9 @@ fn admin_exit(error: &AdminError) -> Exit {
         AdminError::Retirement(error) => of_state(error.is_of_state()),
         AdminError::Reactivation(error) => of_state(error.is_of_state()),
         AdminError::Standing(error) => of_state(error.is_of_state()),
-        AdminError::NoSubscription(_) => Exit::NotAllowed,
+        AdminError::NoSubscription(_) | AdminError::Stale => Exit::NotAllowed,
         AdminError::TenantName
+        | AdminError::NothingToChange
         | AdminError::Zone(_)
         | AdminError::Currency(_)
         | AdminError::CodeBounds { .. } => Exit::Usage,

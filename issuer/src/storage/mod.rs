@@ -9,6 +9,7 @@
 mod books;
 mod clones;
 mod credentials;
+mod directory;
 mod notices;
 mod plans;
 mod rows;
@@ -23,6 +24,7 @@ pub use books::{
 };
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
 pub use credentials::{ApiKeyRow, Credentials, KeyPlace, NewApiKey};
+pub use directory::{CodeListed, DeviceQuery, Directory, Place, QuarantineQuery, TenantChange};
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
     NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
@@ -102,7 +104,7 @@ pub enum StorageError {
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + Credentials {
+pub trait Storage: UsageBooks + Credentials + Directory {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

@@ -21,3 +21,9 @@ CREATE TABLE remembered (
 ) STRICT;
 
 CREATE INDEX remembered_by_time ON remembered (at);
+
+-- Lists are read page by page, in the order in which things were made.
+CREATE INDEX devices_by_age ON devices (tenant, created_at, id);
+CREATE INDEX activation_codes_by_age ON activation_codes (tenant, created_at, code_sha256);
+CREATE INDEX usage_quarantine_by_tenant ON usage_quarantine (tenant, id);
+CREATE INDEX usage_corrections_by_age ON usage_corrections (tenant, id);

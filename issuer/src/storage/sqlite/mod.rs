@@ -7,6 +7,7 @@ mod codes;
 mod columns;
 mod credentials;
 mod devices;
+mod directory;
 mod extensions;
 mod manifests;
 mod migrate;

@@ -77,9 +77,19 @@ pub(super) fn row(tx: &Transaction<'_>, id: &TenantId) -> Result<TenantRow, Stor
 }
 
 pub(super) fn all(tx: &Transaction<'_>) -> Result<Vec<TenantRow>, StorageError> {
-    let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants ORDER BY id";
-    let mut statement = tx.prepare(sql)?;
-    let mut rows = statement.query([])?;
+    page(tx, None, u32::MAX)
+}
+
+/// Those behind this one, by id.
+pub(super) fn page(
+    tx: &Transaction<'_>,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> Result<Vec<TenantRow>, StorageError> {
+    let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants
+               WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![after.map(TenantId::as_str), limit])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         all.push(columns::tenant(row)?);
@@ -108,9 +118,30 @@ pub(super) fn view(tx: &Transaction<'_>, id: &TenantId) -> Result<SubscriptionVi
 pub(super) fn current(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<SubscriptionRow>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM subscriptions_current WHERE tenant = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    rows.next()?.map(|row| subscription(tx, id, row)).transpose()
+}
+
+/// Those below this version, the newest first.
+pub(super) fn versions(
+    tx: &Transaction<'_>,
+    id: &TenantId,
+    below: Option<u32>,
+    limit: u32,
+) -> Result<Vec<SubscriptionRow>, StorageError> {
+    let sql = "SELECT * FROM subscriptions WHERE tenant = ?1 AND (?2 IS NULL OR version < ?2)
+               ORDER BY version DESC LIMIT ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![id.as_str(), below, limit])?;
+    let mut versions = Vec::new();
+    while let Some(row) = rows.next()? {
+        versions.push(subscription(tx, id, row)?);
+    }
+    Ok(versions)
+}
+
+fn subscription(tx: &Transaction<'_>, id: &TenantId, row: &Row<'_>) -> Result<SubscriptionRow, StorageError> {
     let version = uint32(row, "version")?;
-    Ok(Some(SubscriptionRow {
+    Ok(SubscriptionRow {
         version,
         cameras: uint32(row, "cameras")?,
         trial: trial(row)?,
@@ -121,7 +152,7 @@ pub(super) fn current(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<Subs
         packs: packs(tx, id, version)?,
         catalog_version: uint(row, "catalog_version")?,
         set_at: seconds(row, "set_at")?,
-    }))
+    })
 }
 
 fn trial(row: &Row<'_>) -> Result<Option<TrialWindow>, StorageError> {

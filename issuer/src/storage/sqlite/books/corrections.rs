@@ -58,9 +58,20 @@ pub(super) fn add(
 }
 
 pub(super) fn all(tx: &Transaction<'_>, tenant: &TenantId) -> Result<Vec<CorrectionRow>, StorageError> {
+    page(tx, tenant, i64::MIN, u32::MAX)
+}
+
+/// Those behind this number.
+pub(in crate::storage::sqlite) fn page(
+    tx: &Transaction<'_>,
+    tenant: &TenantId,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<CorrectionRow>, StorageError> {
     tenants::row(tx, tenant)?;
-    let mut statement = tx.prepare("SELECT * FROM usage_corrections WHERE tenant = ?1 ORDER BY id")?;
-    let mut rows = statement.query([tenant.as_str()])?;
+    let sql = "SELECT * FROM usage_corrections WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![tenant.as_str(), after, limit])?;
     let mut found = Vec::new();
     while let Some(next) = rows.next()? {
         found.push(row(next)?);

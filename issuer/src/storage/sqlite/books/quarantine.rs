@@ -3,8 +3,8 @@
 use super::super::columns::{column, int};
 use super::super::{devices, note, tenants, usage};
 use super::{moment, record};
-use crate::storage::{QuarantineRow, QuarantineScope, Replay, StorageError};
-use brink_license::UnixSeconds;
+use crate::storage::{QuarantineQuery, QuarantineRow, QuarantineScope, Replay, StorageError};
+use brink_license::{DeviceId, UnixSeconds};
 use rusqlite::{Row, Transaction, params};
 
 const QUARANTINE: &str = "SELECT r.*, q.id, q.reason, q.detail, q.at, q.replayed_at
@@ -49,6 +49,27 @@ pub(super) fn of(
     Ok(found)
 }
 
+/// Those that are asked for.
+pub(in crate::storage::sqlite) fn page(
+    tx: &Transaction<'_>,
+    query: &QuarantineQuery,
+) -> Result<Vec<QuarantineRow>, StorageError> {
+    tenants::row(tx, &query.tenant)?;
+    let sql = format!(
+        "{QUARANTINE} WHERE q.tenant = ?1 AND (?2 IS NULL OR q.device = ?2) AND (?3 OR q.replayed_at IS NULL)
+           AND q.id > ?4 ORDER BY q.id LIMIT ?5"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let device = query.device.as_ref().map(DeviceId::as_str);
+    let values = params![query.tenant.as_str(), device, query.lifted, query.after, query.limit];
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
 fn read(row: &Row<'_>) -> Result<QuarantineRow, StorageError> {
     let replayed_at = column::<Option<i64>>(row, "replayed_at")?;
     Ok(QuarantineRow {
@@ -61,7 +82,10 @@ fn read(row: &Row<'_>) -> Result<QuarantineRow, StorageError> {
     })
 }
 
-pub(super) fn one(tx: &Transaction<'_>, id: i64) -> Result<Option<QuarantineRow>, StorageError> {
+pub(in crate::storage::sqlite) fn one(
+    tx: &Transaction<'_>,
+    id: i64,
+) -> Result<Option<QuarantineRow>, StorageError> {
     let mut statement = tx.prepare_cached(&format!("{QUARANTINE} WHERE q.id = ?1"))?;
     let mut rows = statement.query([id])?;
     rows.next()?.map(read).transpose()
