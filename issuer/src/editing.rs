@@ -43,6 +43,7 @@ impl Admin {
             };
             let detail = |row: &TenantRow| serde_json::json!({ "name": row.name, "clones": row.clones });
             let note = AuditNote {
+                tenant: Some(row.id.clone()),
                 at: now,
                 actor: self.actor.clone(),
                 action: "tenant.change",

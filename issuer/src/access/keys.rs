@@ -160,7 +160,7 @@ impl Admin {
 
     fn note_on(&self, row: &ApiKeyRow, action: &'static str, detail: serde_json::Value) -> AuditNote {
         let (at, actor, subject) = (self.clock.now(), self.actor.clone(), format!("key:{}", row.id));
-        AuditNote { at, actor, action, subject, detail }
+        AuditNote { tenant: row.tenant.clone(), at, actor, action, subject, detail }
     }
 }
 
