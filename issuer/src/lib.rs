@@ -27,6 +27,7 @@ mod failures;
 pub mod founding;
 pub mod http;
 mod in_force;
+pub mod issuance;
 mod issuer;
 pub mod keyring;
 pub mod keys;

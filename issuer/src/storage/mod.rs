@@ -13,6 +13,7 @@ mod credentials;
 mod directory;
 mod notices;
 mod plans;
+mod remembered;
 mod rows;
 mod seats;
 pub mod sqlite;
@@ -39,6 +40,7 @@ pub use plans::{
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
     Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
+pub use remembered::{Asked, NamedRequest, Remembering, Sealed, Work};
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
     IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
@@ -109,7 +111,7 @@ pub enum StorageError {
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + AuditBooks + Credentials + Directory {
+pub trait Storage: UsageBooks + AuditBooks + Credentials + Directory + Remembering {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

@@ -5,7 +5,7 @@ use super::{SqliteStorage, StorageError, note, tenants};
 use crate::access::KeyId;
 use crate::storage::{ApiKeyRow, AuditNote, Credentials, KeyPlace, NewApiKey, Plan};
 use brink_license::{TenantId, UnixSeconds};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 impl Credentials for SqliteStorage {
     fn api_key(&self, id: &KeyId) -> Result<Option<ApiKeyRow>, StorageError> {
@@ -49,14 +49,14 @@ impl Credentials for SqliteStorage {
     }
 }
 
-fn one(tx: &Transaction<'_>, id: &KeyId) -> Result<Option<ApiKeyRow>, StorageError> {
+fn one(tx: &Connection, id: &KeyId) -> Result<Option<ApiKeyRow>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM admin_keys WHERE id = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
     rows.next()?.map(key).transpose()
 }
 
 fn list(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     tenant: Option<&TenantId>,
     after: Option<&KeyPlace>,
     limit: u32,
@@ -91,7 +91,7 @@ fn key(row: &Row<'_>) -> Result<ApiKeyRow, StorageError> {
     })
 }
 
-fn add(tx: &Transaction<'_>, key: &NewApiKey) -> Result<(), StorageError> {
+fn add(tx: &Connection, key: &NewApiKey) -> Result<(), StorageError> {
     let row = &key.row;
     if let Some(tenant) = &row.tenant {
         tenants::row(tx, tenant)?;

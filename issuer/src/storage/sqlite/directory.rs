@@ -8,7 +8,7 @@ use crate::storage::{
     QuarantineRow, SubscriptionRow, TenantChange, TenantRow,
 };
 use brink_license::{DeviceId, TenantId, UnixSeconds};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 impl Directory for SqliteStorage {
     fn tenant_of(&self, device: &DeviceId) -> Result<Option<TenantId>, StorageError> {
@@ -86,7 +86,7 @@ impl Directory for SqliteStorage {
 }
 
 fn codes(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     tenant: &TenantId,
     after: Option<&Place>,
     limit: u32,

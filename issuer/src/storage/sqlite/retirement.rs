@@ -4,10 +4,10 @@ use super::columns::{self, column, damaged, optional_seconds, optional_uint, par
 use super::{StorageError, codes, devices, note, past, tenants};
 use crate::storage::{DeviceListed, DeviceQuery, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 pub(super) fn view(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     successor: Option<&DeviceId>,
     now: UnixSeconds,
@@ -19,7 +19,7 @@ pub(super) fn view(
 }
 
 pub(super) fn record(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     retirement: &Retirement,
 ) -> Result<(), StorageError> {
@@ -47,7 +47,7 @@ pub(super) fn record(
 }
 
 pub(super) fn list(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     tenant: &TenantId,
     now: UnixSeconds,
 ) -> Result<Vec<DeviceListed>, StorageError> {
@@ -56,7 +56,7 @@ pub(super) fn list(
 
 /// Those that are asked for.
 pub(super) fn page(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     query: &DeviceQuery,
     now: UnixSeconds,
 ) -> Result<Vec<DeviceListed>, StorageError> {
@@ -127,7 +127,7 @@ pub(super) fn replaced_by(row: &rusqlite::Row<'_>) -> Result<Option<DeviceId>, S
 }
 
 /// Whether a device takes no cameras any more.
-pub(super) fn is_retired(tx: &Transaction<'_>, device: &DeviceId) -> Result<bool, StorageError> {
+pub(super) fn is_retired(tx: &Connection, device: &DeviceId) -> Result<bool, StorageError> {
     let sql = "SELECT 1 FROM devices WHERE id = ?1 AND retired_at IS NOT NULL";
     Ok(tx.prepare_cached(sql)?.query_row([device.as_str()], |_| Ok(())).optional()?.is_some())
 }

@@ -9,10 +9,10 @@ use crate::storage::{
     TenantRow, TrialWindow,
 };
 use brink_license::{Slug, TenantId};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
-pub(super) fn found(tx: &Transaction<'_>, founding: &Founding) -> Result<(), StorageError> {
+pub(super) fn found(tx: &Connection, founding: &Founding) -> Result<(), StorageError> {
     let (issuer, at) = (&founding.issuer, founding.issuer.created_at.as_i64());
     let sql = "INSERT INTO issuer (id, name, development, created_at) VALUES (1, ?1, ?2, ?3)";
     tx.execute(sql, params![issuer.name.as_str(), issuer.development, at])?;
@@ -34,7 +34,7 @@ pub(super) fn found(tx: &Transaction<'_>, founding: &Founding) -> Result<(), Sto
     )
 }
 
-pub(super) fn issuer(tx: &Transaction<'_>) -> Result<IssuerRow, StorageError> {
+pub(super) fn issuer(tx: &Connection) -> Result<IssuerRow, StorageError> {
     let mut statement = tx.prepare("SELECT name, development, created_at FROM issuer WHERE id = 1")?;
     let mut rows = statement.query([])?;
     let row =
@@ -46,7 +46,7 @@ pub(super) fn issuer(tx: &Transaction<'_>) -> Result<IssuerRow, StorageError> {
     })
 }
 
-pub(super) fn create(tx: &Transaction<'_>, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError> {
+pub(super) fn create(tx: &Connection, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError> {
     let sql = "INSERT INTO tenants (id, name, timezone, currency, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT (id) DO NOTHING";
     let (zone, currency) = (tenant.zone.name(), tenant.currency.code());
@@ -68,7 +68,7 @@ pub(super) fn create(tx: &Transaction<'_>, tenant: &TenantRow, actor: &Actor) ->
     )
 }
 
-pub(super) fn row(tx: &Transaction<'_>, id: &TenantId) -> Result<TenantRow, StorageError> {
+pub(super) fn row(tx: &Connection, id: &TenantId) -> Result<TenantRow, StorageError> {
     let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants WHERE id = ?1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([id.as_str()])?;
@@ -78,13 +78,13 @@ pub(super) fn row(tx: &Transaction<'_>, id: &TenantId) -> Result<TenantRow, Stor
     }
 }
 
-pub(super) fn all(tx: &Transaction<'_>) -> Result<Vec<TenantRow>, StorageError> {
+pub(super) fn all(tx: &Connection) -> Result<Vec<TenantRow>, StorageError> {
     page(tx, None, u32::MAX)
 }
 
 /// Those behind this one, by id.
 pub(super) fn page(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     after: Option<&TenantId>,
     limit: u32,
 ) -> Result<Vec<TenantRow>, StorageError> {
@@ -99,12 +99,12 @@ pub(super) fn page(
     Ok(all)
 }
 
-pub(super) fn set_policy(tx: &Transaction<'_>, id: &TenantId, new: &NewPolicy) -> Result<(), StorageError> {
+pub(super) fn set_policy(tx: &Connection, id: &TenantId, new: &NewPolicy) -> Result<(), StorageError> {
     tx.execute("UPDATE tenants SET clones = ?2 WHERE id = ?1", [id.as_str(), new.clones.as_str()])?;
     note(tx, &new.note)
 }
 
-pub(super) fn view(tx: &Transaction<'_>, id: &TenantId) -> Result<SubscriptionView, StorageError> {
+pub(super) fn view(tx: &Connection, id: &TenantId) -> Result<SubscriptionView, StorageError> {
     let tenant = row(tx, id)?;
     let named = "SELECT coalesce(sum(cameras_named), 0) AS named FROM devices WHERE tenant = ?1";
     let cameras_named = tx.prepare_cached(named)?.query_row([id.as_str()], |row| row.get::<_, i64>(0))?;
@@ -117,7 +117,7 @@ pub(super) fn view(tx: &Transaction<'_>, id: &TenantId) -> Result<SubscriptionVi
 }
 
 /// The version in force.
-pub(super) fn current(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<SubscriptionRow>, StorageError> {
+pub(super) fn current(tx: &Connection, id: &TenantId) -> Result<Option<SubscriptionRow>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM subscriptions_current WHERE tenant = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
     rows.next()?.map(|row| subscription(tx, id, row)).transpose()
@@ -125,7 +125,7 @@ pub(super) fn current(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<Subs
 
 /// Those below this version, the newest first.
 pub(super) fn versions(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     id: &TenantId,
     below: Option<u32>,
     limit: u32,
@@ -141,7 +141,7 @@ pub(super) fn versions(
     Ok(versions)
 }
 
-fn subscription(tx: &Transaction<'_>, id: &TenantId, row: &Row<'_>) -> Result<SubscriptionRow, StorageError> {
+fn subscription(tx: &Connection, id: &TenantId, row: &Row<'_>) -> Result<SubscriptionRow, StorageError> {
     let version = uint32(row, "version")?;
     Ok(SubscriptionRow {
         version,
@@ -166,7 +166,7 @@ fn trial(row: &Row<'_>) -> Result<Option<TrialWindow>, StorageError> {
 }
 
 fn packs(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     id: &TenantId,
     version: u32,
 ) -> Result<BTreeMap<Slug, Option<crate::price::Price>>, StorageError> {
@@ -183,7 +183,7 @@ fn packs(
     Ok(packs)
 }
 
-fn first_trial(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<TrialWindow>, StorageError> {
+fn first_trial(tx: &Connection, id: &TenantId) -> Result<Option<TrialWindow>, StorageError> {
     let sql = "SELECT trial_started_at, trial_ends_at FROM subscriptions
                WHERE tenant = ?1 AND trial_started_at IS NOT NULL ORDER BY version LIMIT 1";
     let found = tx.prepare_cached(sql)?.query_row([id.as_str()], |row| Ok(trial(row))).optional()?;
@@ -191,7 +191,7 @@ fn first_trial(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<TrialWindow
 }
 
 pub(super) fn add_subscription(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     id: &TenantId,
     new: &NewSubscription,
 ) -> Result<(), StorageError> {

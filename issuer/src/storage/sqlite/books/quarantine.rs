@@ -5,14 +5,14 @@ use super::super::{devices, note, tenants, usage};
 use super::{moment, record};
 use crate::storage::{QuarantineQuery, QuarantineRow, QuarantineScope, Replay, StorageError};
 use brink_license::{DeviceId, UnixSeconds};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 const QUARANTINE: &str = "SELECT r.*, q.id, q.reason, q.detail, q.at, q.replayed_at
      FROM usage_quarantine q
      JOIN usage_records r ON r.device = q.device AND r.epoch = q.epoch AND r.seq = q.seq";
 
 pub(super) fn list(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     scope: &QuarantineScope,
     lifted: bool,
 ) -> Result<Vec<QuarantineRow>, StorageError> {
@@ -31,7 +31,7 @@ pub(super) fn list(
 
 /// Of a tenant, a device, or both.
 pub(super) fn of(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (tenant, device): (Option<&str>, Option<&str>),
     lifted: bool,
 ) -> Result<Vec<QuarantineRow>, StorageError> {
@@ -51,7 +51,7 @@ pub(super) fn of(
 
 /// Those that are asked for.
 pub(in crate::storage::sqlite) fn page(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     query: &QuarantineQuery,
 ) -> Result<Vec<QuarantineRow>, StorageError> {
     tenants::row(tx, &query.tenant)?;
@@ -83,7 +83,7 @@ fn read(row: &Row<'_>) -> Result<QuarantineRow, StorageError> {
 }
 
 pub(in crate::storage::sqlite) fn one(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     id: i64,
 ) -> Result<Option<QuarantineRow>, StorageError> {
     let mut statement = tx.prepare_cached(&format!("{QUARANTINE} WHERE q.id = ?1"))?;
@@ -92,7 +92,7 @@ pub(in crate::storage::sqlite) fn one(
 }
 
 /// Out of the quarantine and into the sums: once, because only what is still in it is taken.
-pub(super) fn lift(tx: &Transaction<'_>, row: &QuarantineRow, replay: &Replay) -> Result<(), StorageError> {
+pub(super) fn lift(tx: &Connection, row: &QuarantineRow, replay: &Replay) -> Result<(), StorageError> {
     let sql = "UPDATE usage_quarantine SET replayed_at = ?2 WHERE id = ?1 AND replayed_at IS NULL";
     let at = replay.note.at.as_i64().saturating_mul(1000);
     if tx.prepare_cached(sql)?.execute(params![row.id, at])? == 0 {
