@@ -82,7 +82,7 @@ pub(crate) const fn of_admin(error: &AdminError) -> &'static str {
     }
 }
 
-fn of_issue(error: &IssueError) -> &'static str {
+pub(crate) fn of_issue(error: &IssueError) -> &'static str {
     match error {
         IssueError::NothingRevoked(_) => "NOTHING_REVOKED",
         IssueError::TooMany { .. } => "TOO_MANY",

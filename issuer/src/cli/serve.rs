@@ -1,5 +1,7 @@
 //! `brink-issuer serve`.
 
+mod admin;
+
 use super::error::CliError;
 use super::opening::{Directory, PassphraseSource};
 use super::output::Output;
@@ -28,11 +30,14 @@ pub(super) struct Serve {
     /// Serve plain HTTP on an address that others can reach; say why, for the log
     #[arg(long, value_name = "REASON")]
     insecure_listen: Option<String>,
+    #[command(flatten)]
+    admin: admin::AdminListener,
 }
 
 impl Serve {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         self.check_address()?;
+        self.admin.check_address()?;
         let issuer = Arc::new(self.data.issuer(&self.passphrase)?);
         if issuer.keyset_expires_at().since(SystemClock.now()) < KEYSET_WARNING_SECONDS {
             let at = rfc3339(issuer.keyset_expires_at());
@@ -47,8 +52,9 @@ impl Serve {
             let stop = stop_signal().map_err(runtime_error)?;
             let server = Server::listen(config).await?;
             tracing::info!(issuer = %issuer.name(), address = %server.address(), "serving");
+            let admin = self.admin.listen(&issuer, output).await?;
             output.line(&format!("listening on http://{}", server.address()))?;
-            if !server.run(app, stop).await {
+            if !run_both((server, app), admin, stop).await {
                 tracing::warn!("some requests did not end in time and were cut off");
             }
             tracing::info!("stopped");
@@ -70,6 +76,33 @@ impl Serve {
             ))),
         }
     }
+}
+
+/// Until `stop`; then both let requests in flight finish. Answers whether all of them did in time.
+async fn run_both(
+    (server, app): (Server, axum::Router),
+    admin: Option<(Server, axum::Router)>,
+    stop: impl Future<Output = ()>,
+) -> bool {
+    let (tell, told) = tokio::sync::watch::channel(false);
+    let stopped = |mut told: tokio::sync::watch::Receiver<bool>| async move {
+        // An error says that nobody can tell any more, which is a stop as well.
+        let _ = told.wait_for(|stops| *stops).await;
+    };
+    let devices = server.run(app, stopped(told.clone()));
+    let admins = async {
+        match admin {
+            Some((server, app)) => server.run(app, stopped(told)).await,
+            None => true,
+        }
+    };
+    let stops = async {
+        stop.await;
+        // Whoever has gone needs not be told.
+        let _ = tell.send(true);
+    };
+    let (devices, admins, ()) = tokio::join!(devices, admins, stops);
+    devices && admins
 }
 
 fn runtime_error(error: io::Error) -> CliError {

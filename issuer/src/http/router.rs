@@ -38,7 +38,7 @@ const fn limit(kind: AnswerKind) -> DefaultBodyLimit {
 }
 
 /// What a log line says of a request: never its headers, its query or its body.
-fn span(request: &Request) -> tracing::Span {
+pub(super) fn span(request: &Request) -> tracing::Span {
     let id =
         request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or("");
     tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())

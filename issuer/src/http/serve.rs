@@ -1,5 +1,6 @@
 //! The server: accepts, bounds, and drains. `axum::serve` has no timeout for request heads and no bound on connections.
 
+use super::peer::OnConnection;
 use crate::config::ServeConfig;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -64,7 +65,9 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.spawn(stream, &app, &graceful, &room),
+                Ok((stream, peer)) => {
+                    self.spawn(stream, OnConnection::new(app.clone(), peer), &graceful, &room);
+                }
                 Err(error) => {
                     tracing::warn!(%error, "accepting a connection failed");
                     tokio::time::sleep(ACCEPT_RETRY).await;
@@ -75,7 +78,13 @@ impl Server {
         tokio::time::timeout(self.config.drain_timeout, graceful.shutdown()).await.is_ok()
     }
 
-    fn spawn(&self, stream: TcpStream, app: &Router, graceful: &GracefulShutdown, room: &Arc<Semaphore>) {
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        app: OnConnection,
+        graceful: &GracefulShutdown,
+        room: &Arc<Semaphore>,
+    ) {
         // A connection beyond the bound is closed at once: a device tries again, memory does not grow.
         let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
             tracing::warn!("too many connections; one was closed");
@@ -88,7 +97,7 @@ impl Server {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.config.head_timeout)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

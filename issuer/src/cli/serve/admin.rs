@@ -1,0 +1,71 @@
+//! The listener of the admin API, which is a listener of its own: who may reach devices' routes is not who may reach these.
+
+use crate::cli::error::CliError;
+use crate::cli::output::Output;
+use crate::config::AdminConfig;
+use crate::http::{Server, admin_router};
+use crate::issuer::Issuer;
+use clap::Args;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(super) struct AdminListener {
+    /// The address of the admin API; port 0 takes a free one, which is printed. Without, there is none
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin_listen: Option<SocketAddr>,
+    /// Serve the admin API over plain HTTP on an address that others can reach; say why, for the log
+    #[arg(long, value_name = "REASON", requires = "admin_listen")]
+    insecure_admin_listen: Option<String>,
+    /// Requests a minute of one API key, for as long as it likes
+    #[arg(long, value_name = "N", requires = "admin_listen", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    admin_rate: Option<u32>,
+}
+
+impl AdminListener {
+    /// API keys are as good as passwords, so they travel on this machine, or where somebody says that nobody listens.
+    pub(super) fn check_address(&self) -> Result<(), CliError> {
+        let Some(listen) = self.admin_listen else { return Ok(()) };
+        match &self.insecure_admin_listen {
+            _ if listen.ip().is_loopback() => Ok(()),
+            Some(reason) if !reason.trim().is_empty() => {
+                tracing::warn!(%listen, %reason, "serving API keys over plain HTTP beyond this machine");
+                Ok(())
+            }
+            Some(_) | None => Err(CliError::usage(format!(
+                "--admin-listen {listen} would carry API keys over plain HTTP to other machines; listen on 127.0.0.1 \
+                 behind a TLS proxy, or give --insecure-admin-listen REASON"
+            ))),
+        }
+    }
+
+    fn config(&self, listen: SocketAddr) -> AdminConfig {
+        let mut config = AdminConfig::on(listen);
+        if let Some(rate) = self.admin_rate {
+            // The shares between the limits stay as they are.
+            let scaled = |limit: u32| {
+                let scaled = u64::from(limit) * u64::from(rate) / u64::from(config.credential.per_minute);
+                u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
+            };
+            let (credential, address) = (config.credential, config.address);
+            (config.credential.burst, config.credential.per_minute) = (scaled(credential.burst), rate);
+            (config.address.burst, config.address.per_minute) =
+                (scaled(address.burst), scaled(address.per_minute));
+        }
+        config
+    }
+
+    /// Listens, if it is to.
+    pub(super) async fn listen(
+        &self,
+        issuer: &Arc<Issuer>,
+        output: &mut Output<'_>,
+    ) -> Result<Option<(Server, axum::Router)>, CliError> {
+        let Some(listen) = self.admin_listen else { return Ok(None) };
+        let config = self.config(listen);
+        let server = Server::listen(config.serve).await?;
+        tracing::info!(address = %server.address(), "serving the admin API");
+        output.line(&format!("admin API listening on http://{}", server.address()))?;
+        Ok(Some((server, admin_router(Arc::clone(issuer), &config))))
+    }
+}
