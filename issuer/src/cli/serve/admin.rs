@@ -2,7 +2,7 @@
 
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::config::AdminConfig;
+use crate::config::{AdminConfig, Rate};
 use crate::http::{Server, admin_router};
 use crate::issuer::Issuer;
 use clap::Args;
@@ -20,6 +20,15 @@ pub(super) struct AdminListener {
     /// Requests a minute of one API key, for as long as it likes
     #[arg(long, value_name = "N", requires = "admin_listen", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     admin_rate: Option<u32>,
+}
+
+/// What a limit is where `rate` requests a minute of one key stand in the place of the `usual` ones.
+fn scaled(limit: Rate, rate: u32, usual: u32) -> Rate {
+    let scaled = |count: u32| {
+        let count = u64::from(count) * u64::from(rate) / u64::from(usual.max(1));
+        u32::try_from(count.max(1)).unwrap_or(u32::MAX)
+    };
+    Rate { burst: scaled(limit.burst), per_minute: scaled(limit.per_minute) }
 }
 
 impl AdminListener {
@@ -42,15 +51,9 @@ impl AdminListener {
     fn config(&self, listen: SocketAddr) -> AdminConfig {
         let mut config = AdminConfig::on(listen);
         if let Some(rate) = self.admin_rate {
-            // The shares between the limits stay as they are.
-            let scaled = |limit: u32| {
-                let scaled = u64::from(limit) * u64::from(rate) / u64::from(config.credential.per_minute);
-                u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
-            };
-            let (credential, address) = (config.credential, config.address);
-            (config.credential.burst, config.credential.per_minute) = (scaled(credential.burst), rate);
-            (config.address.burst, config.address.per_minute) =
-                (scaled(address.burst), scaled(address.per_minute));
+            let usual = config.credential.per_minute;
+            config.credential = scaled(config.credential, rate, usual);
+            config.address = scaled(config.address, rate, usual);
         }
         config
     }
