@@ -20,12 +20,11 @@ mod tenants;
 mod usage;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditBooks, AuditEntry, AuditHeld,
-    AuditLine, AuditNote, AuditQuery, CameraChange, ClockResetView, DeviceListed, DeviceRow, DeviceView,
-    ExtensionView, Founding, Holder, IssuedDocument, IssuedQuery, IssuerRow, KeptHead, LicenceRow, NewAnew,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, CameraChange, ClockResetView,
+    DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow, LicenceRow, NewAnew,
     NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan,
-    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, Seal, SeatConflict, SeatsKnown,
-    StandingChange, Storage, StorageError, SubscriptionView, SumRow, Take, TenantRow, UsageAsked, Whose,
+    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown,
+    StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow, UsageAsked,
 };
 use audit::note;
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
@@ -131,35 +130,6 @@ fn set(
         return Ok(());
     }
     Err(StorageError::Unsafe { setting: pragma, found })
-}
-
-impl AuditBooks for SqliteStorage {
-    fn audit_lines(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
-        self.read(|tx| audit::lines(tx, query))
-    }
-
-    fn audit_held(&self, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
-        self.read(|tx| audit::held(tx, take))
-    }
-
-    fn add_note(&self, note: &AuditNote) -> Result<(), StorageError> {
-        self.write(|tx| audit::note(tx, note))
-    }
-
-    fn issued(&self, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
-        self.read(|tx| audit::issued(tx, query))
-    }
-
-    fn seal_audit(&self, plan: Plan<'_, Vec<KeptHead>, Vec<Seal>>) -> Result<(), StorageError> {
-        self.write(|tx| {
-            let heads = audit::heads(tx)?;
-            plan(&heads).map_or(Ok(()), |seals| audit::add_seals(tx, &seals))
-        })
-    }
-
-    fn newest_seals(&self, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
-        self.read(|tx| audit::newest_seals(tx, whose))
-    }
 }
 
 impl Storage for SqliteStorage {
