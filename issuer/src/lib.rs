@@ -27,6 +27,7 @@ mod in_force;
 mod issuer;
 pub mod keyring;
 pub mod keys;
+mod metrics;
 pub mod minting;
 pub mod notices;
 pub mod price;
@@ -50,6 +51,7 @@ mod suspicion;
 pub mod usage;
 
 pub use issuer::{Issuer, OpenError};
+pub use metrics::Metrics;
 pub use refusal::Refusal;
 
 #[cfg(test)]
