@@ -55,3 +55,59 @@ impl Probes for SqliteStorage {
         Pool { max: 1, in_use, waiting: self.waiting.load(Ordering::Relaxed) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http::Readiness;
+    use crate::testkit::{Bench, TENANT};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    async fn lacks(readiness: &Readiness) -> String {
+        readiness.report().await.lacks()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_file_that_is_not_the_one_that_was_opened_makes_no_process_ready() {
+        let bench = Bench::with(10, &[]);
+        let readiness = Readiness::of(Arc::clone(&bench.issuer));
+        assert_eq!(lacks(&readiness).await, "");
+        let (database, aside) = (bench.data.database(), bench.data.database().with_extension("aside"));
+        std::fs::rename(&database, &aside).unwrap();
+        assert_eq!(lacks(&readiness).await, "DATABASE_MISSING");
+        std::fs::copy(&aside, &database).unwrap();
+        assert_eq!(lacks(&readiness).await, "DATABASE_REPLACED");
+        std::fs::rename(&aside, &database).unwrap();
+        assert_eq!(lacks(&readiness).await, "");
+        bench
+            .sql("INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')", []);
+        assert_eq!(lacks(&readiness).await, "DATABASE_NEWER");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_database_that_hangs_is_not_waited_for_and_takes_one_thread_however_often_it_is_asked() {
+        let bench = Bench::with(10, &[]);
+        let readiness = Readiness::within(Arc::clone(&bench.issuer), Duration::from_millis(50));
+        let (storage, (holds, held), (free, freed)) =
+            (Arc::clone(&bench.issuer.storage), mpsc::channel(), mpsc::channel::<()>());
+        let holder = std::thread::spawn(move || {
+            let plan = &mut |_: &crate::storage::TenantRow| {
+                holds.send(()).unwrap();
+                let _ = freed.recv();
+                None
+            };
+            storage.set_policy(&TENANT.parse().unwrap(), plan).unwrap();
+        });
+        held.recv().unwrap();
+        for _ in 0..3 {
+            assert_eq!(lacks(&readiness).await, "DATABASE_SLOW");
+        }
+        let pool = bench.issuer.storage.pool();
+        assert_eq!((pool.in_use, pool.waiting), (1, 1), "{pool:?}");
+        drop(free);
+        holder.join().unwrap();
+        // The look that hung ends now, and the next one may begin.
+        while !lacks(&readiness).await.is_empty() {}
+        assert_eq!(bench.issuer.storage.pool().in_use, 0);
+    }
+}
