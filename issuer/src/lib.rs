@@ -28,6 +28,7 @@ mod in_force;
 mod issuer;
 pub mod keyring;
 pub mod keys;
+mod metrics;
 pub mod minting;
 pub mod notices;
 pub mod price;
@@ -51,6 +52,7 @@ mod suspicion;
 pub mod usage;
 
 pub use issuer::{Issuer, OpenError};
+pub use metrics::Metrics;
 pub use refusal::Refusal;
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ impl CliError {
             Self::Seal(SealError::NotReady(refusal)) => refusal.code(),
             Self::SigningKeys(error) => of_keys(error),
             Self::Unsound(_) => "AUDIT_UNSOUND",
+            Self::Serve(ServeError::Tls(error)) => error.code(),
         }
     }
 }
@@ -154,17 +155,7 @@ const fn of_catalog(error: &CatalogError) -> &'static str {
 }
 
 const fn of_storage(error: &StorageError) -> &'static str {
-    match error {
-        StorageError::Engine(_) => "DATABASE",
-        StorageError::Busy => "BUSY",
-        StorageError::Damaged { .. } => "DATABASE_DAMAGED",
-        StorageError::Missing { .. } => "DATABASE_MISSING",
-        StorageError::SchemaNewer { .. } => "DATABASE_NEWER",
-        StorageError::Unsafe { .. } => "DATABASE_UNSAFE",
-        StorageError::UnknownTenant(_) => "UNKNOWN_TENANT",
-        StorageError::TenantExists(_) => "TENANT_EXISTS",
-        StorageError::UnknownDevice(_) => "UNKNOWN_DEVICE",
-    }
+    error.code()
 }
 
 fn of_founding(error: &FoundingError) -> &'static str {

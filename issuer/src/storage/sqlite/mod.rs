@@ -12,6 +12,7 @@ mod manifests;
 mod migrate;
 mod past;
 mod postings;
+mod probes;
 mod retirement;
 mod revocations;
 mod seats;
@@ -32,6 +33,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +53,10 @@ impl From<rusqlite::Error> for StorageError {
 #[derive(Debug)]
 pub struct SqliteStorage {
     connection: Mutex<Connection>,
+    /// Threads that wait for it.
+    waiting: AtomicUsize,
+    /// The file, and what it was when it was opened.
+    opened: probes::Opened,
 }
 
 impl SqliteStorage {
@@ -80,12 +86,16 @@ impl SqliteStorage {
             audit::begin_chains(&transaction)?;
             transaction.commit()?;
         }
-        Ok(Self { connection: Mutex::new(connection) })
+        let opened = probes::Opened::at(path)?;
+        Ok(Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened })
     }
 
     /// A panic in a plan rolled its transaction back, so the connection behind a poisoned lock is good.
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        connection
     }
 
     fn read<T>(
