@@ -31,6 +31,7 @@ pub mod issuance;
 mod issuer;
 pub mod keyring;
 pub mod keys;
+mod metrics;
 pub mod minting;
 pub mod notices;
 pub mod price;
@@ -54,6 +55,7 @@ mod suspicion;
 pub mod usage;
 
 pub use issuer::{Issuer, OpenError};
+pub use metrics::Metrics;
 pub use refusal::Refusal;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod access;
 mod activation;
+mod audit;
 mod clock_reset;
 mod clones;
 mod exchange;
@@ -11,6 +12,7 @@ mod http;
 mod keys;
 mod ledger;
 mod licence;
+mod ops;
 mod quotas;
 mod reactivated;
 mod reports;
@@ -23,4 +25,5 @@ mod seat_reports;
 mod seats;
 mod standing;
 mod suspended;
+mod tls;
 mod usage;

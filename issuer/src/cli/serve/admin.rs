@@ -1,9 +1,8 @@
 //! The listener of the admin API, which is a listener of its own: who may reach devices' routes is not who may reach these.
 
 use crate::cli::error::CliError;
-use crate::cli::output::Output;
 use crate::config::{AdminConfig, Rate};
-use crate::http::{Server, admin_router};
+use crate::http::{Server, Tls, admin_router};
 use crate::issuer::Issuer;
 use clap::Args;
 use std::net::SocketAddr;
@@ -15,7 +14,7 @@ pub(super) struct AdminListener {
     #[arg(long, value_name = "ADDR:PORT")]
     admin_listen: Option<SocketAddr>,
     /// Serve the admin API over plain HTTP on an address that others can reach; say why, for the log
-    #[arg(long, value_name = "REASON", requires = "admin_listen")]
+    #[arg(long, value_name = "REASON", requires = "admin_listen", conflicts_with = "tls_cert")]
     insecure_admin_listen: Option<String>,
     /// Requests a minute of one API key, for as long as it likes
     #[arg(long, value_name = "N", requires = "admin_listen", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -33,17 +32,17 @@ fn scaled(limit: Rate, rate: u32, usual: u32) -> Rate {
 
 impl AdminListener {
     /// API keys are as good as passwords, so they travel on this machine, or where somebody says that nobody listens.
-    pub(super) fn check_address(&self) -> Result<(), CliError> {
+    pub(super) fn check_address(&self, has_certificate: bool) -> Result<(), CliError> {
         let Some(listen) = self.admin_listen else { return Ok(()) };
         match &self.insecure_admin_listen {
-            _ if listen.ip().is_loopback() => Ok(()),
+            _ if listen.ip().is_loopback() || has_certificate => Ok(()),
             Some(reason) if !reason.trim().is_empty() => {
                 tracing::warn!(%listen, %reason, "serving API keys over plain HTTP beyond this machine");
                 Ok(())
             }
             Some(_) | None => Err(CliError::usage(format!(
-                "--admin-listen {listen} would carry API keys over plain HTTP to other machines; listen on 127.0.0.1 \
-                 behind a TLS proxy, or give --insecure-admin-listen REASON"
+                "--admin-listen {listen} would carry API keys over plain HTTP to other machines; give --tls-cert F \
+                 and --tls-key F, listen on 127.0.0.1 behind a TLS proxy, or give --insecure-admin-listen REASON"
             ))),
         }
     }
@@ -58,17 +57,16 @@ impl AdminListener {
         config
     }
 
-    /// Listens, if it is to.
+    /// Listens, if it is to. On this machine there is no wire to protect, and a certificate is for another name.
     pub(super) async fn listen(
         &self,
         issuer: &Arc<Issuer>,
-        output: &mut Output<'_>,
+        tls: Option<&Arc<Tls>>,
     ) -> Result<Option<(Server, axum::Router)>, CliError> {
         let Some(listen) = self.admin_listen else { return Ok(None) };
         let config = self.config(listen);
-        let server = Server::listen(config.serve).await?;
-        tracing::info!(address = %server.address(), "serving the admin API");
-        output.line(&format!("admin API listening on http://{}", server.address()))?;
+        let tls = tls.filter(|_| !listen.ip().is_loopback()).cloned();
+        let server = Server::listen(config.serve).await?.with_tls(tls).counted(issuer.metrics(), "admin");
         Ok(Some((server, admin_router(Arc::clone(issuer), &config))))
     }
 }

@@ -65,15 +65,15 @@ struct Admitted {
 impl Desk {
     pub(super) fn new(issuer: Arc<Issuer>, config: &AdminConfig) -> Self {
         Self {
-            issuer,
             config: *config,
-            room: Room::new(&config.serve),
+            room: Room::new(&config.serve, issuer.metrics()),
             sites: Limits::new(config.address),
             failures: Limits::new(config.failures),
             credentials: Limits::new(config.credential),
             denials: Denials::default(),
             notes: Arc::new(Semaphore::new(NOTES_AT_ONCE)),
             in_flight: InFlight::default(),
+            issuer,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::access::{AccessError, Denied};
 use crate::admin::AdminError;
 use crate::cli::code;
+use crate::http::observe::Coded;
 use crate::issuance::IssuanceError;
 use crate::notices::IssueError;
 use crate::reports::BooksError;
@@ -155,6 +156,7 @@ impl Failure {
         let json = HeaderValue::from_static("application/problem+json");
         let mut response = (self.status, [(CONTENT_TYPE, json)], body.to_string()).into_response();
         response.headers_mut().extend(self.headers);
+        response.extensions_mut().insert(Coded(self.code));
         response
     }
 
@@ -198,7 +200,8 @@ impl From<StorageError> for Failure {
             | StorageError::Damaged { .. }
             | StorageError::Missing { .. }
             | StorageError::SchemaNewer { .. }
-            | StorageError::Unsafe { .. } => Self::failed("DATABASE", &error),
+            | StorageError::Unsafe { .. }
+            | StorageError::Replaced { .. } => Self::failed("DATABASE", &error),
         }
     }
 }

@@ -4,13 +4,12 @@
 //! what is left behind its end.
 
 use super::failure::{Failure, echoed};
-use crate::http::room::Room;
+use crate::http::room::{Held, Room};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The one form in which bodies come.
 const JSON: &str = "application/json";
@@ -18,7 +17,7 @@ const JSON: &str = "application/json";
 /// A body, and the place that it takes.
 pub(super) struct Received {
     pub(super) bytes: Bytes,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Held>,
 }
 
 /// Whether a body says to be JSON. `charset=utf-8` may follow, which is what JSON is in anyway.

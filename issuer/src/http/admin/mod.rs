@@ -17,12 +17,13 @@ mod route;
 mod shape;
 mod table;
 
+use super::observe::observed;
 use crate::config::AdminConfig;
 use crate::issuer::Issuer;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, header};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use desk::Desk;
@@ -30,15 +31,14 @@ pub use document::{document, guide_tables};
 use failure::Failure;
 use std::sync::Arc;
 use table::table;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
-use tower_http::trace::TraceLayer;
 
 /// What every path of the admin API begins with.
 pub const ROOT: &str = "/v1/admin";
 
 /// The admin API. There is no CORS: a browser's script from elsewhere has no business here.
 pub fn admin_router(issuer: Arc<Issuer>, config: &AdminConfig) -> Router {
+    let metrics = issuer.metrics().clone();
     let desk = Arc::new(Desk::new(issuer, config));
     let mut router = Router::new();
     for route in table() {
@@ -48,22 +48,12 @@ pub fn admin_router(issuer: Arc<Issuer>, config: &AdminConfig) -> Router {
         let handler = move |request: Request| Arc::clone(&desk).answer(Arc::clone(&route), request);
         router = router.route(&path, on(filter, handler));
     }
-    router
+    let router = router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::map_response(careful))
-        .layer(RequestBodyTimeoutLayer::new(config.serve.body_timeout))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(TraceLayer::new_for_http().make_span_with(super::router::span))
-        // Always ours: an id from outside could forge lines in the log.
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(middleware::from_fn(without_foreign_id))
-}
-
-/// The layer that sets an id keeps one that came.
-async fn without_foreign_id(mut request: Request, next: Next) -> Response {
-    request.headers_mut().remove("x-request-id");
-    next.run(request).await
+        .layer(RequestBodyTimeoutLayer::new(config.serve.body_timeout));
+    observed(router, &metrics, "admin")
 }
 
 /// What every answer says: nobody keeps it, and nobody takes it for anything but what it says it is.

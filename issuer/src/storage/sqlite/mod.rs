@@ -15,6 +15,7 @@ mod manifests;
 mod migrate;
 mod past;
 mod postings;
+mod probes;
 mod remembered;
 mod retirement;
 mod revocations;
@@ -24,12 +25,11 @@ mod tenants;
 mod usage;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditBooks, AuditEntry, AuditHeld,
-    AuditLine, AuditNote, AuditQuery, CameraChange, ClockResetView, DeviceListed, DeviceRow, DeviceView,
-    ExtensionView, Founding, Holder, IssuedDocument, IssuedQuery, IssuerRow, KeptHead, LicenceRow, NewAnew,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, CameraChange, ClockResetView,
+    DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow, LicenceRow, NewAnew,
     NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan,
-    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, Seal, SeatConflict, SeatsKnown,
-    StandingChange, Storage, StorageError, SubscriptionView, SumRow, Take, TenantRow, UsageAsked, Whose,
+    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown,
+    StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow, UsageAsked,
 };
 use audit::note;
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
@@ -37,7 +37,8 @@ use connection::connect;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 impl From<rusqlite::Error> for StorageError {
@@ -53,7 +54,10 @@ impl From<rusqlite::Error> for StorageError {
 #[derive(Debug)]
 pub struct SqliteStorage {
     connection: Mutex<Connection>,
-    path: PathBuf,
+    /// Threads that wait for it.
+    waiting: AtomicUsize,
+    /// The file, and what it was when it was opened.
+    opened: probes::Opened,
     /// Its connection is in the midst of a transaction, of which everything is a part that happens here.
     is_inside: bool,
 }
@@ -78,12 +82,21 @@ impl SqliteStorage {
             audit::begin_chains(&transaction)?;
             transaction.commit()?;
         }
-        Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), is_inside: false })
+        let opened = probes::Opened::at(path)?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            waiting: AtomicUsize::new(0),
+            opened,
+            is_inside: false,
+        })
     }
 
     /// A panic in a plan rolled its transaction back, so the connection behind a poisoned lock is good.
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        connection
     }
 
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, StorageError> {
@@ -108,35 +121,6 @@ impl SqliteStorage {
         let done = work(&transaction)?;
         transaction.commit()?;
         Ok(done)
-    }
-}
-
-impl AuditBooks for SqliteStorage {
-    fn audit_lines(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
-        self.read(|tx| audit::lines(tx, query))
-    }
-
-    fn audit_held(&self, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
-        self.read(|tx| audit::held(tx, take))
-    }
-
-    fn add_note(&self, note: &AuditNote) -> Result<(), StorageError> {
-        self.write(|tx| audit::note(tx, note))
-    }
-
-    fn issued(&self, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
-        self.read(|tx| audit::issued(tx, query))
-    }
-
-    fn seal_audit(&self, plan: Plan<'_, Vec<KeptHead>, Vec<Seal>>) -> Result<(), StorageError> {
-        self.write(|tx| {
-            let heads = audit::heads(tx)?;
-            plan(&heads).map_or(Ok(()), |seals| audit::add_seals(tx, &seals))
-        })
-    }
-
-    fn newest_seals(&self, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
-        self.read(|tx| audit::newest_seals(tx, whose))
     }
 }
 

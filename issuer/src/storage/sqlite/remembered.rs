@@ -1,9 +1,12 @@
 //! Answers that are remembered, in the transaction of what they answer.
 
 use super::columns::{bytes32, column};
+use super::connection::connect;
+use super::probes::Opened;
 use super::{SqliteStorage, StorageError};
 use crate::storage::{Asked, NamedRequest, Remembering, Sealed, Storage, Work};
 use rusqlite::{Connection, params};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 /// Old answers that are forgotten at once: somebody waits for the new one.
@@ -11,10 +14,13 @@ const FORGOTTEN_AT_ONCE: u32 = 100;
 
 impl Remembering for SqliteStorage {
     fn once(&self, request: &NamedRequest, work: Work<'_>) -> Result<Asked, StorageError> {
-        let connection = super::connection::connect(&self.path)?;
+        self.opened.check()?;
+        let opened = Opened::at(self.opened.path())?;
+        let connection = connect(opened.path())?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         // From here on a transaction that is not committed is rolled back with its connection.
-        let inside = Self { connection: Mutex::new(connection), path: self.path.clone(), is_inside: true };
+        let connection = Mutex::new(connection);
+        let inside = Self { connection, waiting: AtomicUsize::new(0), opened, is_inside: true };
         let inside = Arc::new(inside);
         if let Some(before) = remembered(&inside.lock(), request)? {
             return Ok(before);
