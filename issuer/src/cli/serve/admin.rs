@@ -53,6 +53,7 @@ impl AdminListener {
             let usual = config.credential.per_minute;
             config.credential = scaled(config.credential, rate, usual);
             config.address = scaled(config.address, rate, usual);
+            config.failures = scaled(config.failures, rate, usual);
         }
         config
     }

@@ -44,9 +44,14 @@ impl Failure {
         Self { status, code, detail: detail.into(), headers: Vec::new(), denial: None }
     }
 
-    /// Not what it should be by its form: 400.
+    /// Not of the form that the document says: 400.
     pub(super) fn malformed(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// Of the right form, and against a rule that the document cannot say: 422.
+    pub(super) fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
 
     /// There is no such thing, or none for this credential: 404.
@@ -196,12 +201,8 @@ impl From<StorageError> for Failure {
                 let detail = format!("there is a tenant {} already", echoed(tenant.as_str()));
                 Self::new(StatusCode::CONFLICT, "TENANT_EXISTS", detail)
             }
-            StorageError::Engine(_)
-            | StorageError::Damaged { .. }
-            | StorageError::Missing { .. }
-            | StorageError::SchemaNewer { .. }
-            | StorageError::Unsafe { .. }
-            | StorageError::Replaced { .. } => Self::failed("DATABASE", &error),
+            failure if failure.is_failure() => Self::failed(failure.code(), failure),
+            other => Self::refused(true, other.code(), &other.to_string()),
         }
     }
 }

@@ -100,7 +100,7 @@ fn shortened(text: &str) -> String {
 pub(super) fn instant(name: &str, text: &str) -> Result<brink_license::UnixSeconds, Failure> {
     let at = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| {
         let detail = format!("{name} {} is no instant; write it like 2026-03-01T12:30:00Z", echoed(text));
-        Failure::malformed("BAD_INSTANT", detail)
+        Failure::invalid("BAD_INSTANT", detail)
     })?;
     Ok(brink_license::UnixSeconds::new(at.timestamp()))
 }

@@ -83,3 +83,6 @@ async fn method_not_allowed(request: Request) -> Response {
     let (parts, _) = request.into_parts();
     Failure::method_not_allowed().answer(desk::request_id(&parts))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,10 @@ use super::failure::Failure;
 use brink_license::b64;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use utoipa::ToSchema;
+use std::borrow::Cow;
+use utoipa::openapi::schema::{Array, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Rows of a page unless said otherwise.
 const ROWS_DEFAULT: u32 = 50;
@@ -17,12 +20,41 @@ const CURSOR_BYTES_MAX: usize = 2048;
 const VERSION: &str = "1.";
 
 /// A page of a list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub(super) struct Page<T> {
     /// The rows.
     items: Vec<T>,
     /// What to send as `cursor` for the next page; `null` where this is the last one.
     next: Option<String>,
+}
+
+/// By hand, because each kind of page needs a name of its own, which the derived one lacks.
+impl<T: ToSchema> PartialSchema for Page<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = Array::new(Ref::from_schema_name(T::name()));
+        let next =
+            ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null])).description(
+                Some("What to send as `cursor` for the next page; null where this is the last one."),
+            );
+        ObjectBuilder::new()
+            .description(Some("A page of a list."))
+            .property("items", items)
+            .required("items")
+            .property("next", next)
+            .required("next")
+            .into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Page", T::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
 }
 
 /// Which page.
@@ -78,10 +110,7 @@ fn read<Place: DeserializeOwned>(text: &str) -> Option<Place> {
 }
 
 fn bad_cursor() -> Failure {
-    Failure::malformed(
-        "BAD_CURSOR",
-        "this is no cursor of this list; take `next` of the page before as it is",
-    )
+    Failure::invalid("BAD_CURSOR", "this is no cursor of this list; take `next` of the page before as it is")
 }
 
 #[cfg(test)]

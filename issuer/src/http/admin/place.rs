@@ -21,10 +21,10 @@ impl Named {
         let mut named = Self::default();
         for (name, text) in params {
             match name {
-                "tenant" => named.tenant = Some(text.parse().map_err(|_| no_id("tenant", text))?),
-                "device" => named.device = Some(text.parse().map_err(|_| no_id("device", text))?),
-                "key" => named.key = Some(KeyId::parse(text).ok_or_else(|| no_id("key", text))?),
-                "number" => named.number = Some(text.parse().map_err(|_| no_id("number", text))?),
+                "tenant" => named.tenant = Some(tenant(text)?),
+                "device" => named.device = Some(device(text)?),
+                "key" => named.key = Some(KeyId::parse(text).ok_or_else(|| no_such("API key", text))?),
+                "number" => named.number = Some(text.parse().map_err(|_| no_such("record", text))?),
                 _ => return Err(Failure::internal()),
             }
         }
@@ -51,8 +51,18 @@ impl Named {
     }
 }
 
-fn no_id(what: &str, text: &str) -> Failure {
-    Failure::malformed("BAD_ID", format!("{} cannot be the id of a {what}", echoed(text)))
+/// A tenant by its id. What cannot be an id is the id of nothing.
+pub(super) fn tenant(text: &str) -> Result<TenantId, Failure> {
+    text.parse().map_err(|_| Failure::unknown_tenant(text))
+}
+
+/// A device by its id.
+pub(super) fn device(text: &str) -> Result<DeviceId, Failure> {
+    text.parse().map_err(|_| Failure::unknown_device(text))
+}
+
+fn no_such(what: &str, text: &str) -> Failure {
+    Failure::unknown("NOT_FOUND", format!("there is no {what} {}", echoed(text)))
 }
 
 /// What a handler gets of it.

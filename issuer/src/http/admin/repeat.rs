@@ -32,12 +32,17 @@ const NONCE_BYTES: usize = 12;
 pub(super) fn name(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().ok().filter(|text| (1..=NAME_BYTES_MAX).contains(&text.len()));
+    let is_name = |text: &&str| {
+        (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let text = value.to_str().ok().filter(is_name);
     match (text, values.next()) {
         (Some(text), None) => Ok(Some(text)),
         _ => Err(Failure::malformed(
             "BAD_IDEMPOTENCY_KEY",
-            format!("Idempotency-Key takes one text of 1 to {NAME_BYTES_MAX} printable ASCII characters"),
+            format!(
+                "Idempotency-Key takes one text of 1 to {NAME_BYTES_MAX} ASCII characters, none of them a space"
+            ),
         )),
     }
 }

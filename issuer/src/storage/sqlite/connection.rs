@@ -22,7 +22,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StorageError> {
 }
 
 /// Sets a pragma and reads back that it took.
-fn set(
+pub(super) fn set(
     connection: &Connection,
     pragma: &'static str,
     value: &str,

@@ -1,6 +1,7 @@
 //! Which camera sits where.
 
 use crate::assignment::{AssignmentOrder, CAMERAS_PER_ORDER_MAX};
+use crate::http::admin::failure::{Failure, echoed};
 use crate::http::admin::route::{Call, Context, Handled, NoQuery};
 use crate::storage::{SeatConflict, SeatedCamera};
 use brink_license::{CameraId, DeviceId, NAME_BYTES_MAX, Slug};
@@ -15,8 +16,8 @@ pub(in crate::http::admin) const LIST_BYTES_MAX: usize = CAMERAS_PER_ORDER_MAX *
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct Assignment {
     /// Which, each once.
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 20_000)]
-    cameras: Vec<CameraId>,
+    #[schema(min_items = 1, max_items = 20_000)]
+    cameras: Vec<String>,
     /// Exactly the packs that they are to have, beside the implied one.
     #[serde(default)]
     #[schema(max_items = 64)]
@@ -28,8 +29,8 @@ pub(in crate::http::admin) struct Assignment {
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct Removal {
     /// Which, each once.
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 20_000)]
-    cameras: Vec<CameraId>,
+    #[schema(min_items = 1, max_items = 20_000)]
+    cameras: Vec<String>,
 }
 
 /// What was changed.
@@ -108,14 +109,28 @@ pub(in crate::http::admin) fn list(call: Call<'_, DeviceId, NoQuery, ()>) -> Han
 
 /// All of them or none.
 pub(in crate::http::admin) fn assign(call: Call<'_, DeviceId, (), Assignment>) -> Handled<Changed> {
-    let Assignment { cameras, packs } = call.body;
+    let (cameras, packs) = (read(&call.body.cameras)?, call.body.packs);
     change(call.context, call.at, &AssignmentOrder { cameras, packs, remove: false })
 }
 
 /// All of them or none.
 pub(in crate::http::admin) fn remove(call: Call<'_, DeviceId, (), Removal>) -> Handled<Changed> {
-    let order = AssignmentOrder { cameras: call.body.cameras, packs: Vec::new(), remove: true };
+    let cameras = read(&call.body.cameras)?;
+    let order = AssignmentOrder { cameras, packs: Vec::new(), remove: true };
     change(call.context, call.at, &order)
+}
+
+fn read(cameras: &[String]) -> Result<Vec<CameraId>, Failure> {
+    let one = |text: &String| {
+        text.parse().map_err(|_| {
+            let detail = format!(
+                "{} is no id of a camera: 1 to {NAME_BYTES_MAX} bytes of text without control characters",
+                echoed(text)
+            );
+            Failure::invalid("BAD_ID", detail)
+        })
+    };
+    cameras.iter().map(one).collect()
 }
 
 fn change(context: &Context, device: DeviceId, order: &AssignmentOrder) -> Handled<Changed> {

@@ -6,6 +6,7 @@ use crate::calendar::rfc3339;
 use crate::http::admin::failure::{Failure, echoed};
 use crate::http::admin::input::instant;
 use crate::http::admin::page::{Asked, Page};
+use crate::http::admin::place::device;
 use crate::http::admin::route::{Call, Handled};
 use crate::reports::correction::CorrectionOrder;
 use crate::reports::period::begins;
@@ -22,19 +23,19 @@ pub(in crate::http::admin) struct NewCorrection {
     #[schema(min_length = 1, max_length = 255)]
     device: String,
     /// The meter.
-    #[schema(value_type = String, min_length = 1, max_length = 128, pattern = "^[a-z0-9][a-z0-9._:/-]*$")]
-    meter: Slug,
+    #[schema(min_length = 1, max_length = 128)]
+    meter: String,
     /// The camera, or what else used it; without, the device as a whole.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
-    resource: Option<ResourceId>,
+    #[schema(min_length = 1, max_length = 255)]
+    resource: Option<String>,
     /// When it was used, RFC 3339: any moment in its quarter of an hour.
     #[schema(format = DateTime, example = "2026-03-01T12:30:00Z")]
     at: String,
     /// How much is added, or with a minus taken away: an exact decimal, as text.
-    #[schema(max_length = 64, pattern = "^[+-]?[0-9]{1,12}(\\.[0-9]{1,12})?$", example = "-3.5")]
+    #[schema(max_length = 64, example = "-3.5")]
     quantity: String,
     /// Why, for the audit.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[ -~]*$")]
+    #[schema(min_length = 1, max_length = 500)]
     reason: String,
 }
 
@@ -110,21 +111,24 @@ pub(in crate::http::admin) fn list(call: Call<'_, TenantId, Paging, ()>) -> Hand
 pub(in crate::http::admin) fn create(call: Call<'_, TenantId, (), NewCorrection>) -> Handled<Corrected> {
     let Call { context, at: tenant, body, .. } = call;
     let storage = &*context.admin.storage;
-    let bad_id =
-        |_| Failure::malformed("BAD_ID", format!("{} cannot be the id of a device", echoed(&body.device)));
-    let device: DeviceId = body.device.parse().map_err(bad_id)?;
+    let device = device(&body.device)?;
     // A device may have been of this tenant before, which the use case knows; that it is there is no business of others.
     let owner = storage.tenant_of(&device)?;
     if !owner.is_some_and(|owner| context.credential.sees(&owner)) {
         return Err(Failure::unknown_device(device.as_str()));
     }
     let quantity = Amount::parse(&body.quantity)
-        .map_err(|error| Failure::malformed("BAD_QUANTITY", format!("quantity: {error}")))?;
+        .map_err(|error| Failure::invalid("BAD_QUANTITY", format!("quantity: {error}")))?;
+    let bad = |what: &str, text: &str| {
+        Failure::invalid("BAD_ID", format!("{} cannot be the name of a {what}", echoed(text)))
+    };
+    let resource = body.resource.as_deref();
+    let resource = resource.map(|text| text.parse::<ResourceId>().map_err(|_| bad("resource", text)));
     let order = CorrectionOrder {
         tenant,
         device,
-        meter: body.meter,
-        resource: body.resource,
+        meter: body.meter.parse::<Slug>().map_err(|_| bad("meter", &body.meter))?,
+        resource: resource.transpose()?,
         at: instant("at", &body.at)?,
         quantity,
         reason: body.reason,

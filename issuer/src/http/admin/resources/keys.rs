@@ -48,14 +48,14 @@ pub(in crate::http::admin) struct ApiKey {
 pub(in crate::http::admin) struct NewApiKey {
     /// For people.
     #[serde(default)]
-    #[schema(max_length = 100, pattern = "^[ -~]*$")]
+    #[schema(max_length = 100)]
     name: String,
     /// What it may do.
     #[schema(value_type = Vec<ScopeWord>, min_items = 1, max_items = 20)]
     scopes: Vec<Scope>,
     /// The only tenant that there is to be for it.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
-    tenant: Option<TenantId>,
+    #[schema(min_length = 1, max_length = 255)]
+    tenant: Option<String>,
     /// Days until it ends; without, it has to be revoked.
     #[schema(minimum = 1, maximum = 3650)]
     expires_days: Option<u32>,
@@ -111,6 +111,7 @@ pub(in crate::http::admin) fn list(call: Call<'_, (), Paging, ()>) -> Handled<Pa
 
 pub(in crate::http::admin) fn create(call: Call<'_, (), (), NewApiKey>) -> Handled<MadeApiKey> {
     let NewApiKey { name, scopes, tenant, expires_days } = call.body;
+    let tenant = tenant.as_deref().map(crate::http::admin::place::tenant).transpose()?;
     let order = KeyOrder { name, scopes: scopes.into_iter().collect::<Scopes>(), tenant, expires_days };
     let made = call.context.admin.create_key(&order, grantor(call.context))?;
     Ok(MadeApiKey { key: made.key.reveal().to_owned(), api_key: made.row.into() }.into())

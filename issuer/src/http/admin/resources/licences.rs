@@ -29,7 +29,7 @@ pub(in crate::http::admin) struct Detail {
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct Reason {
     /// For the audit.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[ -~]*$")]
+    #[schema(min_length = 1, max_length = 500)]
     reason: Option<String>,
 }
 
@@ -41,7 +41,7 @@ pub(in crate::http::admin) struct NewExtension {
     #[schema(minimum = 1, maximum = 14)]
     days: u32,
     /// For the audit.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[ -~]*$")]
+    #[schema(min_length = 1, max_length = 500)]
     reason: Option<String>,
 }
 

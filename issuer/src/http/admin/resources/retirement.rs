@@ -1,6 +1,7 @@
 //! Devices that go, and those that start over.
 
 use super::codes::{MadeCode, week};
+use crate::http::admin::place::device;
 use crate::http::admin::route::{Call, Handled};
 use crate::reactivation::{Reactivation, ReactivationOrder};
 use crate::retirement::{Retired, RetirementOrder, Successor};
@@ -14,7 +15,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct Retirement {
     /// For the audit.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
+    #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
 }
 
@@ -23,8 +24,8 @@ pub(in crate::http::admin) struct Retirement {
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct Replacement {
     /// A device of the same tenant that is there already; without, a new one is made, with its code.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
-    by: Option<DeviceId>,
+    #[schema(min_length = 1, max_length = 255)]
+    by: Option<String>,
     /// Hours until the new device's code expires.
     #[serde(default = "week")]
     #[schema(minimum = 1, maximum = 2160, default = 168)]
@@ -33,7 +34,7 @@ pub(in crate::http::admin) struct Replacement {
     #[serde(default)]
     accept_overlap: bool,
     /// For the audit.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
+    #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
 }
 
@@ -49,10 +50,10 @@ pub(in crate::http::admin) struct NewActivation {
     #[serde(default)]
     accept_overlap: bool,
     /// Who decided, for the audit.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
+    #[schema(min_length = 1, max_length = 200)]
     by: Option<String>,
     /// For the audit.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
+    #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
 }
 
@@ -116,6 +117,7 @@ pub(in crate::http::admin) fn replace(call: Call<'_, DeviceId, (), Replacement>)
         None => Successor::New { expires_hours },
         // Whose it is says the rule of the use case; that it is there at all is no business of a key of another tenant.
         Some(by) => {
+            let by = device(&by)?;
             let owner = call.context.admin.storage.tenant_of(&by)?;
             if !owner.is_some_and(|owner| call.context.credential.sees(&owner)) {
                 return Err(crate::storage::StorageError::UnknownDevice(by).into());

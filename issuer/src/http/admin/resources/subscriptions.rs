@@ -51,7 +51,7 @@ pub(in crate::http::admin) struct Pack {
     #[schema(min_length = 1, max_length = 128, example = "retail")]
     pack: String,
     /// An exact decimal, as text.
-    #[schema(max_length = 32, pattern = "^[0-9]{1,9}(\\.[0-9]{1,2})?$", example = "49.00")]
+    #[schema(max_length = 32, example = "49.00")]
     price: Option<String>,
 }
 
@@ -213,9 +213,7 @@ pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>)
 fn order(body: NewSubscription) -> Result<SubscriptionOrder, Failure> {
     let pack = |Pack { pack, price }: Pack| {
         let price = price.map(|price| price.parse::<crate::price::Price>()).transpose();
-        let price = price.map_err(|error| {
-            Failure::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "PRICE", error.to_string())
-        })?;
+        let price = price.map_err(|error| Failure::invalid("PRICE", format!("price: {error}")))?;
         Ok((pack, price))
     };
     Ok(SubscriptionOrder {

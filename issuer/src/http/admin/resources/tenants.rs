@@ -5,6 +5,7 @@ use crate::admin::TenantOrder;
 use crate::calendar::rfc3339;
 use crate::editing::TenantEdit;
 use crate::http::admin::etag::etag;
+use crate::http::admin::failure::{Failure, echoed};
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Handled, NoQuery, Reply};
 use crate::storage::{ClonePolicy, TenantRow};
@@ -12,6 +13,9 @@ use brink_license::TenantId;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use utoipa::ToSchema;
+
+/// Longest id that is made here.
+const ID_BYTES_MAX: usize = 128;
 
 /// A tenant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,11 +53,16 @@ impl From<&TenantRow> for Tenant {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct NewTenant {
-    /// The id, chosen by you: 1 to 255 bytes of printable text.
-    #[schema(value_type = String, min_length = 1, max_length = 255, pattern = "^[a-z0-9][a-z0-9._-]*$", example = "acme")]
-    id: TenantId,
+    /// The id, chosen by you: it stands in paths as it is.
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$",
+        example = "acme"
+    )]
+    id: String,
     /// The name for people.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[A-Za-z0-9]", example = "Acme")]
+    #[schema(min_length = 1, max_length = 200, example = "Acme")]
     name: String,
     /// The IANA time zone of its days and months.
     #[serde(default = "utc")]
@@ -78,7 +87,7 @@ fn usd() -> String {
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct TenantPatch {
     /// The name for people.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[A-Za-z0-9]")]
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// What happens when a device of its seems to run twice.
     clones: Option<ClonePolicy>,
@@ -98,8 +107,25 @@ pub(in crate::http::admin) fn list(call: Call<'_, (), Paging, ()>) -> Handled<Pa
 
 pub(in crate::http::admin) fn create(call: Call<'_, (), (), NewTenant>) -> Handled<Tenant> {
     let NewTenant { id, name, timezone, currency } = call.body;
+    let id = plain(&id)?;
     let row = call.context.admin.create_tenant(TenantOrder { id, name, timezone, currency })?;
     Ok(Reply::versioned(Tenant::from(&row)))
+}
+
+/// An id that needs no encoding in a path, and that no client takes for a step up. Those that were made on the command line
+/// may have more in them.
+fn plain(text: &str) -> Result<TenantId, Failure> {
+    let mut bytes = text.bytes();
+    let begins = bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let goes_on = bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte));
+    let id = text.parse().ok().filter(|_| begins && goes_on && text.len() <= ID_BYTES_MAX);
+    id.ok_or_else(|| {
+        let detail = format!(
+            "id {} is none for a path: 1 to {ID_BYTES_MAX} of A-Z, a-z, 0-9 and ._~- , starting with a letter or digit",
+            echoed(text)
+        );
+        Failure::malformed("BAD_ID", detail)
+    })
 }
 
 pub(in crate::http::admin) fn show(call: Call<'_, TenantId, NoQuery, ()>) -> Handled<Tenant> {

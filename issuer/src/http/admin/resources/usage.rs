@@ -2,6 +2,7 @@
 
 use crate::calendar::rfc3339;
 use crate::http::admin::failure::{Failure, echoed};
+use crate::http::admin::place::device;
 use crate::http::admin::route::{Call, Handled};
 use crate::reports::BooksError;
 use crate::reports::period::Bound;
@@ -21,10 +22,10 @@ const LINES_MAX: usize = 10_000;
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct ReportQuery {
     /// From this day of the tenant on, or from this instant: 2026-03-01 or 2026-03-01T00:15:00+01:00.
-    #[param(max_length = 64, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}", example = "2026-03-01")]
+    #[param(max_length = 64, example = "2026-03-01")]
     from: String,
     /// Up to this day or instant, which is not part of it any more.
-    #[param(max_length = 64, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}", example = "2026-04-01")]
+    #[param(max_length = 64, example = "2026-04-01")]
     to: String,
     /// What to tell apart beside the meter, with commas between: device, camera, month, day, hour, quarter.
     #[param(max_length = 64, example = "device,day")]
@@ -183,7 +184,7 @@ fn by(text: Option<&str>) -> Result<Vec<By>, Failure> {
         By::from_str(word, false).map_err(|_| {
             let detail =
                 format!("by {} is none of meter, device, camera, month, day, hour, quarter", echoed(word));
-            Failure::malformed("BAD_BY", detail)
+            Failure::invalid("BAD_BY", detail)
         })
     };
     words.map(one).collect()
@@ -196,8 +197,7 @@ pub(super) fn device_of(
     storage: &dyn crate::storage::Storage,
 ) -> Result<Option<DeviceId>, Failure> {
     let Some(text) = text else { return Ok(None) };
-    let bad = |_| Failure::malformed("BAD_ID", format!("{} cannot be the id of a device", echoed(text)));
-    let device: DeviceId = text.parse().map_err(bad)?;
+    let device = device(text)?;
     let owner = storage.tenant_of(&device)?;
     if owner.as_ref() == Some(tenant) {
         return Ok(Some(device));
@@ -209,7 +209,7 @@ pub(in crate::http::admin) fn report(call: Call<'_, TenantId, ReportQuery, ()>) 
     let Call { context, at, query, .. } = call;
     let bound = |text: &str| text.parse::<Bound>().map_err(|error| Failure::from(BooksError::from(error)));
     let meter = query.meter.as_deref().map(|text| {
-        let bad = |_| Failure::malformed("BAD_ID", format!("{} cannot be the name of a meter", echoed(text)));
+        let bad = |_| Failure::invalid("BAD_ID", format!("{} cannot be the name of a meter", echoed(text)));
         text.parse::<Slug>().map_err(bad)
     });
     let order = ReportOrder {
