@@ -144,7 +144,7 @@ fn refusals(route: &Route) -> Vec<(u16, &'static str)> {
     if route.takes_body {
         refusals.push((415, "The body does not say that it is JSON."));
     }
-    if route.path.ends_with("/usage") {
+    if !route.shape.parameters.is_empty() {
         refusals.push((422, "The query breaks a rule."));
     }
     if route.is_conditional {
@@ -161,7 +161,7 @@ fn path_parameters(route: &Route) -> impl Iterator<Item = Parameter> {
                 .schema_type(Type::Integer)
                 .format(Some(SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::Int64)))
                 .minimum(Some(1)),
-            "key" => ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{12}$")),
+            "key_id" => ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{12}$")),
             _ => ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255)),
         };
         ParameterBuilder::new()

@@ -32,10 +32,10 @@ impl IfMatch {
         let mut tags = Vec::new();
         for value in headers.get_all(header::IF_MATCH) {
             let text = value.to_str().map_err(|_| malformed())?;
-            tags.extend(text.split(',').map(|tag| tag.trim().to_owned()));
+            tags.extend(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned));
         }
         match tags.as_slice() {
-            [] => Ok(Self::Absent),
+            [] if !headers.contains_key(header::IF_MATCH) => Ok(Self::Absent),
             [star] if star == "*" => Ok(Self::Anything),
             tags if tags.iter().all(|tag| is_tag(tag)) => Ok(Self::Any(tags.to_vec())),
             _ => Err(malformed()),
@@ -99,7 +99,8 @@ mod tests {
         assert!(!read(&[&format!("W/{tag}")]).unwrap().allows(Some(&tag)));
         assert!(read(&["*"]).unwrap().allows(Some(&tag)) && !read(&["*"]).unwrap().allows(None));
         assert!(read(&[]).unwrap().allows(None) && !read(&[]).unwrap().allows(Some(&tag)));
-        for wrong in ["", "a", "\"a", "\"a\"b\"", "*, \"a\"", "\u{e9}"] {
+        assert!(!read(&[""]).unwrap().allows(Some(&tag)), "a list of none is a list");
+        for wrong in ["a", "\"a", "\"a\"b\"", "*, \"a\"", "\u{e9}"] {
             assert!(read(&[wrong]).is_err(), "{wrong}");
         }
     }

@@ -9,7 +9,10 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::marker::PhantomData;
 
 /// The one form in which bodies come.
 const JSON: &str = "application/json";
@@ -66,7 +69,9 @@ pub(super) async fn receive(
 
 /// A body as what it should be.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = object(&mut reader).and_then(|read| reader.end().map(|()| read));
+    read.map_err(|error| {
         let detail = format!("the body is not what this path takes: {}", shortened(&error.to_string()));
         Failure::malformed("MALFORMED", detail)
     })
@@ -105,14 +110,74 @@ pub(super) fn instant(name: &str, text: &str) -> Result<brink_license::UnixSecon
     Ok(brink_license::UnixSeconds::new(at.timestamp()))
 }
 
+/// An object, and no list of its members: a derived reader takes both, and the document says one.
+pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Members<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    deserializer.deserialize_map(Members(PhantomData))
+}
+
+/// A list of objects.
+pub(super) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(bound(deserialize = "T: Deserialize<'de>"))]
+    struct One<T>(#[serde(deserialize_with = "object")] T);
+    Ok(Vec::<One<T>>::deserialize(deserializer)?.into_iter().map(|one| one.0).collect())
+}
+
+/// A whole number. JSON has one kind of number, so that 7.0 is one as well.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let exact = number.as_u64().or_else(|| {
+        let float = number.as_f64()?;
+        // Below 2^53 a float is the number that it shows.
+        ((0.0..=f64::from(u32::MAX)).contains(&float) && float.fract() == 0.0).then_some(float as u64)
+    });
+    exact.and_then(|exact| u32::try_from(exact).ok()).ok_or_else(|| {
+        let found = serde::de::Unexpected::Other("another number");
+        serde::de::Error::invalid_value(found, &"a whole number from 0 on")
+    })
+}
+
+/// The same where it may be left out.
+pub(super) fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    #[derive(serde::Deserialize)]
+    struct Whole(#[serde(deserialize_with = "whole")] u32);
+    Ok(Option::<Whole>::deserialize(deserializer)?.map(|whole| whole.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
 
-    #[derive(Debug, serde::Deserialize)]
+    #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Sample {
+        #[serde(default)]
+        _name: Option<String>,
+        #[serde(default, deserialize_with = "whole_or_none")]
+        _limit: Option<u32>,
+    }
+
+    /// The same for a query, whose values are texts.
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Filter {
         #[serde(default)]
         _name: Option<String>,
         #[serde(default)]
@@ -159,9 +224,11 @@ mod tests {
         }
         assert!(json::<Sample>(b"{\"_name\":\"\xff\"}").is_err());
         assert!(json::<Sample>(b"{\"_name\":\"a\"}").is_ok());
+        assert_eq!(json::<Sample>(b"{\"_limit\":7.0}").unwrap()._limit, Some(7));
+        assert_eq!(json::<Sample>(b"{\"_limit\":null}").unwrap()._limit, None);
         for text in ["x=1", "_limit=1&_limit=2", "_limit=a", "_name=%ff", "_limit="] {
-            assert_eq!(query::<Sample>(Some(text)).unwrap_err().code, "BAD_QUERY", "{text}");
+            assert_eq!(query::<Filter>(Some(text)).unwrap_err().code, "BAD_QUERY", "{text}");
         }
-        assert!(query::<Sample>(Some("_limit=7&_name=%2F")).is_ok() && query::<Sample>(None).is_ok());
+        assert!(query::<Filter>(Some("_limit=7&_name=%2F")).is_ok() && query::<Filter>(None).is_ok());
     }
 }

@@ -23,7 +23,7 @@ impl Named {
             match name {
                 "tenant" => named.tenant = Some(tenant(text)?),
                 "device" => named.device = Some(device(text)?),
-                "key" => named.key = Some(KeyId::parse(text).ok_or_else(|| no_such("API key", text))?),
+                "key_id" => named.key = Some(KeyId::parse(text).ok_or_else(|| no_such("API key", text))?),
                 "number" => named.number = Some(text.parse().map_err(|_| no_such("record", text))?),
                 _ => return Err(Failure::internal()),
             }
@@ -95,7 +95,7 @@ impl Located for DeviceId {
 }
 
 impl Located for KeyId {
-    const NAMES: &'static [&'static str] = &["key"];
+    const NAMES: &'static [&'static str] = &["key_id"];
     fn of(named: &Named) -> Option<Self> {
         named.key.clone()
     }

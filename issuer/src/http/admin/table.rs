@@ -27,8 +27,8 @@ fn oneself_and_keys() -> Vec<Route> {
             .of_own()
             .creates()
             .named("createKey", "Make an API key; it is shown once"),
-        get("/keys/{key}", Scope::KeysRead, keys::show).named("showKey", "One API key"),
-        act("/keys/{key}/revoke", Scope::KeysWrite, keys::revoke)
+        get("/keys/{key_id}", Scope::KeysRead, keys::show).named("showKey", "One API key"),
+        act("/keys/{key_id}/revoke", Scope::KeysWrite, keys::revoke)
             .named("revokeKey", "Take an API key back; the next request with it is refused"),
         get("/keyset", Scope::KeysRead, keys::keyset)
             .of_own()

@@ -3,6 +3,7 @@
 mod documented;
 mod flows;
 mod guards;
+mod guide;
 mod hostile;
 mod limited;
 mod pages;

@@ -4,6 +4,7 @@ use super::Paging;
 use crate::admin::CodeOrder;
 use crate::calendar::rfc3339;
 use crate::code::HOURS_DEFAULT;
+use crate::http::admin::input::whole;
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Handled};
 use crate::storage::{CodeListed, Place, Tier};
@@ -19,11 +20,11 @@ pub(in crate::http::admin) struct NewCode {
     #[serde(default = "basic")]
     tier: Tier,
     /// Devices that it activates.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 10_000, default = 1)]
     uses: u32,
     /// Hours until it expires.
-    #[serde(default = "week")]
+    #[serde(default = "week", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 2160, default = 168)]
     expires_hours: u32,
 }

@@ -4,6 +4,7 @@ use super::Paging;
 use crate::access::{Grantor, KeyId, KeyOrder, Scope, Scopes};
 use crate::calendar::rfc3339;
 use crate::http::admin::failure::{Denial, Failure};
+use crate::http::admin::input::whole_or_none;
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Context, Handled, NoQuery};
 use crate::storage::{ApiKeyRow, KeyPlace};
@@ -57,6 +58,7 @@ pub(in crate::http::admin) struct NewApiKey {
     #[schema(min_length = 1, max_length = 255)]
     tenant: Option<String>,
     /// Days until it ends; without, it has to be revoked.
+    #[serde(default, deserialize_with = "whole_or_none")]
     #[schema(minimum = 1, maximum = 3650)]
     expires_days: Option<u32>,
 }

@@ -5,6 +5,7 @@ use crate::calendar::rfc3339;
 use crate::desired::Mint;
 use crate::extension::{Extended, ExtensionOrder};
 use crate::http::admin::failure::Failure;
+use crate::http::admin::input::whole;
 use crate::http::admin::route::{Call, Context, Handled};
 use crate::minting::MintError;
 use crate::shown::{HOLDERS_SHOWN, ShownLicence, shown};
@@ -38,6 +39,7 @@ pub(in crate::http::admin) struct Reason {
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct NewExtension {
     /// Days from now.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 14)]
     days: u32,
     /// For the audit.

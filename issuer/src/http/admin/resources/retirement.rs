@@ -1,6 +1,7 @@
 //! Devices that go, and those that start over.
 
 use super::codes::{MadeCode, week};
+use crate::http::admin::input::whole;
 use crate::http::admin::place::device;
 use crate::http::admin::route::{Call, Handled};
 use crate::reactivation::{Reactivation, ReactivationOrder};
@@ -27,7 +28,7 @@ pub(in crate::http::admin) struct Replacement {
     #[schema(min_length = 1, max_length = 255)]
     by: Option<String>,
     /// Hours until the new device's code expires.
-    #[serde(default = "week")]
+    #[serde(default = "week", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 2160, default = 168)]
     expires_hours: u32,
     /// The old device is lost for good: do not wait for its lease, until whose end its seats may run twice. Needs a reason.
@@ -43,7 +44,7 @@ pub(in crate::http::admin) struct Replacement {
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct NewActivation {
     /// Hours until the code expires.
-    #[serde(default = "week")]
+    #[serde(default = "week", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 2160, default = 168)]
     expires_hours: u32,
     /// No copy runs any more: do not wait for the lease of the old key. Needs a reason.

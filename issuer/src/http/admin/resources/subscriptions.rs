@@ -4,6 +4,7 @@ use super::Paging;
 use crate::admin::AdminError;
 use crate::calendar::rfc3339;
 use crate::http::admin::failure::Failure;
+use crate::http::admin::input::{objects, whole, whole_or_none};
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Handled, NoQuery, Reply};
 use crate::storage::{SubscriptionRow, SubscriptionView};
@@ -107,10 +108,11 @@ impl From<Enforcement> for Enforce {
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct NewSubscription {
     /// Cameras that may run at once; a trial may leave it out.
+    #[serde(default, deserialize_with = "whole_or_none")]
     #[schema(minimum = 0, maximum = 1_000_000)]
     cameras: Option<u32>,
     /// Packs beyond the implied one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     #[schema(max_items = 64)]
     packs: Vec<Pack>,
     /// Two cameras for three calendar months.
@@ -120,15 +122,15 @@ pub(in crate::http::admin) struct NewSubscription {
     #[serde(default = "deny")]
     enforce: Enforcement,
     /// Days that one token lasts.
-    #[serde(default = "month")]
+    #[serde(default = "month", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 400, default = 30)]
     days: u32,
     /// Days of flagged work after it.
-    #[serde(default = "week")]
+    #[serde(default = "week", deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 30, default = 7)]
     grace: u32,
     /// Days that a device may go without contact.
-    #[serde(default = "month")]
+    #[serde(default = "month", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 180, default = 30)]
     offline_max: u32,
 }

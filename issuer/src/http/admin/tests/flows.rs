@@ -16,7 +16,8 @@ async fn a_customer_is_set_up_and_a_device_activates_runs_is_held_back_and_goes(
     .done(201);
     let set = api.ask("PUT", "/tenants/acme/subscription", &[], Some(r#"{"cameras":4}"#)).await.done(200);
     assert_eq!(set["version"], 1);
-    let made = api.post("/tenants/acme/codes", &json!({ "uses": 2 })).await.done(201);
+    // The devices of these tests belong to one that is there already.
+    let made = api.post(&format!("/tenants/{TENANT}/codes"), &json!({ "uses": 2 })).await.done(201);
     assert_eq!(made["devices"].as_array().unwrap().len(), 2);
     let mut edge = api.bench.device();
     edge.activate(&api.bench.issuer, made["code"].as_str().unwrap()).unwrap();
@@ -59,7 +60,7 @@ async fn a_customer_is_set_up_and_a_device_activates_runs_is_held_back_and_goes(
     let gone = api.post(&format!("{device}/replace"), &json!({ "reason": "broken" })).await.done(200);
     assert_eq!(gone["cameras"], json!(["a", "b"]));
     assert_eq!(api.get(&device).await.done(200)["status"], "retired");
-    let audit = api.get("/tenants/acme/audit?limit=200").await.done(200);
+    let audit = api.get(&format!("/tenants/{TENANT}/audit?limit=200")).await.done(200);
     let root = format!("key:{}", super::id_of(&api.root));
     let ours = audit["items"].as_array().unwrap().iter().filter(|line| line["actor"] == root).count();
     assert!(ours >= 9, "everything that was done stands there under the key: {ours}");

@@ -33,7 +33,7 @@ fn body(route: &Route, api: &Api) -> Option<String> {
 
 fn path(route: &Route, (tenant, device, key): (&str, &str, &str)) -> String {
     let named = route.path.replace("{tenant}", tenant).replace("{device}", device);
-    let path = named.replace("{key}", key).replace("{number}", "7");
+    let path = named.replace("{key_id}", key).replace("{number}", "7");
     if route.id == "reportUsage" { format!("{path}?from=2026-01-01&to=2026-02-01") } else { path }
 }
 

@@ -44,6 +44,7 @@ async fn bodies_that_are_not_what_a_path_takes_change_nothing() {
         ("", "MALFORMED"),
         ("null", "MALFORMED"),
         ("[]", "MALFORMED"),
+        ("[\"a\",\"A\"]", "MALFORMED"),
         ("{\"id\":\"a\",\"name\":\"A\"", "MALFORMED"),
         ("{\"id\":\"a\",\"name\":\"A\"}}", "MALFORMED"),
         ("{\"id\":\"a\",\"id\":\"b\",\"name\":\"A\"}", "MALFORMED"),
@@ -59,6 +60,10 @@ async fn bodies_that_are_not_what_a_path_takes_change_nothing() {
     ] {
         assert_eq!(api.ask("POST", "/tenants", &[], Some(body)).await.code(400), code, "{body:.60}");
     }
+    let listed = r#"{"cameras":5,"packs":[["retail","1"]]}"#;
+    let path = format!("/tenants/{TENANT}/subscription");
+    let got = api.ask("PUT", &path, &[("if-match", "*")], Some(listed)).await;
+    assert_eq!(got.code(400), "MALFORMED");
     for (name, value) in [
         ("content-type", "text/plain"),
         ("content-type", "application/json; charset=utf-16"),

@@ -55,7 +55,7 @@ async fn another_request_under_the_same_name_is_refused() {
     let rows = api.bench.rows();
     for (path, body) in [
         ("/tenants", json!({ "id": "t-2", "name": "T" })),
-        ("/tenants", json!({ "name": "T", "id": "t-1" })),
+        ("/tenants", json!({ "id": "t-1", "name": "T", "currency": "USD" })),
         ("/keys", body.clone()),
         (&*format!("/tenants/{TENANT}/codes"), json!({})),
     ] {
