@@ -110,9 +110,8 @@ fn mint(answering: &Answering<'_>, view: &DeviceView) -> Result<Issuance, Issuan
     let desired = desired(&answering.mint_terms(), view).map_err(MintError::from)?;
     let resumed = has_withdrawn_newest(view).then_some(Occasion::Resumed);
     let why = occasion(&desired.draft, view.latest.as_ref(), answering.now)?.or(resumed);
-    match (why, &view.latest) {
-        (None, Some(latest)) => return Ok(Issuance { licence: latest.clone(), why: None }),
-        (Some(_) | None, _) => {}
+    if let (None, Some(latest)) = (why, &view.latest) {
+        return Ok(Issuance { licence: latest.clone(), why: None });
     }
     if view.mints_began.is_some_and(|began| (0..MINTS_SECONDS).contains(&answering.now.since(began))) {
         return Err(IssuanceError::TooMany(device.id.clone()));

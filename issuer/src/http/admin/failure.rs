@@ -193,17 +193,19 @@ fn spoken(text: &str) -> String {
 
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
-        match &error {
-            StorageError::Busy => Self::busy(),
-            StorageError::UnknownTenant(tenant) => Self::unknown_tenant(tenant.as_str()),
-            StorageError::UnknownDevice(device) => Self::unknown_device(device.as_str()),
-            StorageError::TenantExists(tenant) => {
-                let detail = format!("there is a tenant {} already", echoed(tenant.as_str()));
-                Self::new(StatusCode::CONFLICT, "TENANT_EXISTS", detail)
-            }
-            failure if failure.is_failure() => Self::failed(failure.code(), failure),
-            other => Self::refused(true, other.code(), &other.to_string()),
+        if let StorageError::UnknownTenant(tenant) = &error {
+            return Self::unknown_tenant(tenant.as_str());
         }
+        if let StorageError::UnknownDevice(device) = &error {
+            return Self::unknown_device(device.as_str());
+        }
+        if matches!(error, StorageError::Busy) {
+            return Self::busy();
+        }
+        if error.is_failure() {
+            return Self::failed(error.code(), &error);
+        }
+        Self::refused(true, error.code(), &error.to_string())
     }
 }
 
@@ -236,13 +238,20 @@ impl From<AdminError> for Failure {
 impl From<AccessError> for Failure {
     fn from(error: AccessError) -> Self {
         let code = code::of_access(&error);
-        match error {
-            AccessError::Storage(error) => error.into(),
-            AccessError::Random(error) => Self::failed(code, &error),
-            AccessError::Unknown(key) => Self::unknown(code, format!("there is no API key {key}")),
-            error if error.is_of_rights() => Self::forbidden(code, spoken(&error.to_string())),
-            error => Self::refused(error.is_of_state(), code, &error.to_string()),
+        if let AccessError::Unknown(key) = &error {
+            return Self::unknown(code, format!("there is no API key {key}"));
         }
+        if let AccessError::Random(error) = &error {
+            return Self::failed(code, error);
+        }
+        if error.is_of_rights() {
+            return Self::forbidden(code, spoken(&error.to_string()));
+        }
+        let (is_of_state, text) = (error.is_of_state(), error.to_string());
+        if let AccessError::Storage(error) = error {
+            return error.into();
+        }
+        Self::refused(is_of_state, code, &text)
     }
 }
 
@@ -291,12 +300,14 @@ impl From<IssuanceError> for Failure {
 impl From<BooksError> for Failure {
     fn from(error: BooksError) -> Self {
         let code = error.code();
-        match error {
-            BooksError::Storage(error) => error.into(),
-            BooksError::NotInQuarantine(_) => Self::unknown(code, spoken(&error.to_string())),
-            error if error.is_failure() => Self::failed(code, &error),
-            error => Self::refused(error.is_of_state(), code, &error.to_string()),
+        if matches!(error, BooksError::NotInQuarantine(_)) {
+            return Self::unknown(code, spoken(&error.to_string()));
         }
+        let (is_of_state, is_failure, text) = (error.is_of_state(), error.is_failure(), error.to_string());
+        if let BooksError::Storage(error) = error {
+            return error.into();
+        }
+        if is_failure { Self::failed(code, &text) } else { Self::refused(is_of_state, code, &text) }
     }
 }
 

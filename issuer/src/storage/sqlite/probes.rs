@@ -47,7 +47,7 @@ fn failed(path: &Path, error: io::Error) -> StorageError {
 impl Probes for SqliteStorage {
     fn probe(&self) -> Result<(), StorageError> {
         self.opened.check()?;
-        self.read(|tx| migrate::check(tx))
+        self.read(migrate::check)
     }
 
     /// One connection, which is at work while somebody holds it.

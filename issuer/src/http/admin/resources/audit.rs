@@ -10,6 +10,11 @@ use brink_license::{TenantId, UnixSeconds, b64};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+/// Longest subject: the longest id, and what kind of thing it is of.
+const SUBJECT_CHARS_MAX: usize = 300;
+/// Longest action.
+const ACTION_CHARS_MAX: usize = 64;
+
 /// Which lines.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -91,8 +96,17 @@ pub(in crate::http::admin) fn of_tenant(call: Call<'_, TenantId, AuditFilter, ()
     list(call.context, call.query, Whose::Tenant(call.at))
 }
 
+fn within(name: &str, text: Option<&str>, chars_max: usize) -> Result<(), Failure> {
+    if text.is_none_or(|text| (1..=chars_max).contains(&text.chars().count())) {
+        return Ok(());
+    }
+    Err(Failure::malformed("OUT_OF_BOUNDS", format!("{name} takes 1 to {chars_max} characters")))
+}
+
 fn list(context: &Context, filter: AuditFilter, whose: Whose) -> Handled<Page<Line>> {
     let asked = Asked::<Place>::read(filter.limit, filter.cursor.as_deref())?;
+    within("subject", filter.subject.as_deref(), SUBJECT_CHARS_MAX)?;
+    within("action", filter.action.as_deref(), ACTION_CHARS_MAX)?;
     let bound = |name, text: Option<String>| -> Result<Option<UnixSeconds>, Failure> {
         text.map(|text| instant(name, &text)).transpose()
     };

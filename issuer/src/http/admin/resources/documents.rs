@@ -3,6 +3,7 @@
 use crate::calendar::rfc3339;
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Context, Handled};
+use crate::secret::digest;
 use crate::storage::{IssuedDocument, IssuedKind, IssuedPlace, IssuedQuery, RevocationList};
 use brink_license::{DeviceId, Kid, TenantId, UnixSeconds};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,9 @@ pub(in crate::http::admin) struct DocumentFilter {
     /// Of this kind alone.
     #[param(inline)]
     kind: Option<IssuedKind>,
+    /// Include the documents themselves, on which whoever has the device could run.
+    #[serde(default)]
+    token: bool,
     /// Rows of the page, 50 unless said otherwise.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -49,21 +53,23 @@ pub(in crate::http::admin) struct Document {
     /// When it ends for good, if it does, RFC 3339.
     #[schema(format = DateTime)]
     until: Option<String>,
-    /// The document itself.
-    token: String,
-}
-
-impl From<IssuedDocument> for Document {
-    fn from(row: IssuedDocument) -> Self {
-        let IssuedDocument { tenant, device, kind, epoch, number, id, kid, iat, until, token } = row;
-        let (issued_at, until) = (rfc3339(iat), until.map(rfc3339));
-        Self { tenant, device, kind, epoch, number, id, kid, issued_at, until, token }
-    }
+    /// SHA-256 of the document, as the audit names it.
+    sha256: String,
+    /// The document itself, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 impl Document {
+    fn of(row: IssuedDocument, with_token: bool) -> Self {
+        let IssuedDocument { tenant, device, kind, epoch, number, id, kid, iat, until, token } = row;
+        let (issued_at, until, sha256) = (rfc3339(iat), until.map(rfc3339), digest(&token));
+        let token = with_token.then_some(token);
+        Self { tenant, device, kind, epoch, number, id, kid, issued_at, until, sha256, token }
+    }
+
     pub(super) fn of_list(tenant: &TenantId, list: RevocationList) -> Self {
-        Self::from(IssuedDocument {
+        let row = IssuedDocument {
             tenant: tenant.clone(),
             device: None,
             kind: IssuedKind::Revocations,
@@ -74,7 +80,8 @@ impl Document {
             iat: list.iat,
             until: Some(list.until),
             token: list.token,
-        })
+        };
+        Self::of(row, true)
     }
 }
 
@@ -118,5 +125,5 @@ fn list(context: &Context, filter: DocumentFilter, query: IssuedQuery) -> Handle
     let tenant = query.tenant.or_else(|| context.credential.tenant.clone());
     let query = IssuedQuery { tenant, kind: filter.kind, before, limit: asked.limit(), ..query };
     let rows = context.admin.storage.issued(&query)?;
-    Ok(asked.page(rows, |row| Place::from(row), Document::from)?.into())
+    Ok(asked.page(rows, |row| Place::from(row), |row| Document::of(row, filter.token))?.into())
 }

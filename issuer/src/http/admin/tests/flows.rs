@@ -49,7 +49,7 @@ async fn a_customer_is_set_up_and_a_device_activates_runs_is_held_back_and_goes(
     api.post(&format!("{device}/licence/resume"), &json!({})).await.done(200);
     let longer = api.post(&format!("{device}/licence/extend"), &json!({ "days": 3 })).await.done(200);
     assert_eq!(longer["lines"].as_array().unwrap().len(), 5);
-    let documents = api.get(&format!("{device}/documents?kind=extension")).await.done(200);
+    let documents = api.get(&format!("{device}/documents?kind=extension&token=true")).await.done(200);
     assert_eq!(documents["items"][0]["token"], longer["token"]);
 
     let anew = api.post(&format!("{device}/reactivate"), &json!({})).await.done(200);

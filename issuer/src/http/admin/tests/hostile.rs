@@ -123,6 +123,7 @@ async fn paths_and_queries_are_read_once_and_strictly() {
         ("/tenants/tenant-123/quarantine?limit=-1", 400),
         ("/tenants/tenant-123/quarantine?device=%ff", 400),
         ("/tenants/tenant-123/quarantine?device=dev-unknown", 404),
+        ("/tenants/tenant-123/audit?subject=", 400),
         ("/tenants/tenant-123/quarantine?cursor=AAAA", 422),
         ("/tenants/tenant-123/usage?from=2026-01-01", 400),
         ("/tenants/tenant-123/usage?from=2026-01-01&to=2026-01-01", 422),

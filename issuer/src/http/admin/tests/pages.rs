@@ -69,6 +69,7 @@ async fn every_list_is_walked_to_its_end() {
     }
     let documents = walked(&api, &format!("/devices/{}/documents", edge.id()), || {}).await;
     assert_eq!(ids(&documents, "number"), ["4", "3", "2", "1"]);
+    assert!(documents.iter().all(|row| row.get("token").is_none() && row["sha256"].is_string()));
     assert_eq!(walked(&api, &format!("/tenants/{TENANT}/documents"), || {}).await, documents);
     assert!(walked(&api, "/tenants/other/documents", || {}).await.is_empty());
     let codes = walked(&api, &format!("/tenants/{TENANT}/codes"), || {}).await;
