@@ -1,5 +1,6 @@
 //! `brink-issuer serve`.
 
+mod daily;
 mod listening;
 
 use super::error::CliError;
@@ -90,9 +91,11 @@ impl Serve {
             let app = ops_router(Arc::clone(&issuer), Arc::clone(&readiness));
             (tokio::spawn(ops.run(app, async { drop(ended.await) })), end)
         });
+        let daily = daily::start(Arc::clone(&issuer));
         if !server.run(app, signals.stop(readiness, grace)).await {
             tracing::warn!("some requests did not end in time and were cut off");
         }
+        daily.abort();
         // Last, so that readiness says no for as long as there is anybody to ask it.
         if let Some((watched, end)) = watched {
             drop(end);
