@@ -37,8 +37,8 @@ pub use rows::{
 
 pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
 pub use usage::{
-    ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage, Quarantine,
-    QuarantineReason, RecountedRecord, StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
+    BatchAsked, ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage,
+    Quarantine, QuarantineReason, RecountedRecord, StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
 };
 
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
