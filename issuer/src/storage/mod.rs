@@ -6,21 +6,29 @@
 //! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
 //! conflict; the last run counts.
 
+mod audit;
 mod books;
 mod clones;
+mod error;
 mod notices;
 mod plans;
+pub mod postgres;
 mod rows;
 mod seats;
 pub mod sqlite;
 mod usage;
 
+pub use audit::{
+    AuditBooks, AuditEntry, AuditHeld, AuditQuery, IssuedDocument, IssuedKind, IssuedPlace, IssuedQuery,
+    KeptHead, LinePlace, Seal, Whose,
+};
 pub use books::{
     BookedRecord, ChainRow, ChainStanding, CorrectionPlace, CorrectionRow, CorrectionView, Held, Lacks,
     LossRow, NewCorrection, Origin, QuarantineRow, QuarantineScope, RecordScope, Replay, SignedRow,
     Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
+pub use error::StorageError;
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
     NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
@@ -42,65 +50,12 @@ pub use usage::{
 };
 
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
-use std::path::PathBuf;
-
-/// Why a transaction did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// The engine's own words.
-    #[error("the database failed: {0}")]
-    Engine(Box<dyn std::error::Error + Send + Sync>),
-    /// Somebody else held the database for longer than the busy timeout.
-    #[error("the database is busy; another process holds it, try again")]
-    Busy,
-    /// A value in a row that this program would not have written.
-    #[error("the database holds a damaged row ({what}); restore it from its backup")]
-    Damaged {
-        /// Which column, and what was wrong.
-        what: String,
-    },
-    /// No database where one is needed.
-    #[error("{} does not exist; create the issuer with `brink-issuer init`", path.display())]
-    Missing {
-        /// The database file.
-        path: PathBuf,
-    },
-    /// Written by a newer program.
-    #[error(
-        "the database has schema {found}, newer than {known} which this program knows; run a newer brink-issuer"
-    )]
-    SchemaNewer {
-        /// The schema of the database.
-        found: i64,
-        /// The newest schema known here.
-        known: i64,
-    },
-    /// A safety setting did not take.
-    #[error(
-        "the database does not keep {setting}: it answered {found}; use a local file system with WAL support"
-    )]
-    Unsafe {
-        /// The pragma.
-        setting: &'static str,
-        /// Its value.
-        found: String,
-    },
-    /// A tenant that is not there.
-    #[error("unknown tenant {0}; create it with `brink-issuer tenant create`")]
-    UnknownTenant(TenantId),
-    /// A tenant that is there already.
-    #[error("tenant {0} exists already; choose another id, or use it as it is")]
-    TenantExists(TenantId),
-    /// A device that is not there.
-    #[error("unknown device {0}; `brink-issuer device code` names the device that a code will activate")]
-    UnknownDevice(DeviceId),
-}
 
 /// A plan over what one write transaction has read.
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks {
+pub trait Storage: UsageBooks + AuditBooks {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

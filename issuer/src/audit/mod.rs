@@ -1,0 +1,7 @@
+//! The audit: who did what, in chains that show every line that was changed, moved or taken away, and the list of every
+//! document that was ever signed for a device. Adapters call [`ChainHead::after`] where they write a line; everything
+//! else here reads.
+
+mod chain;
+
+pub use chain::{ChainHead, Earlier, LineHash, LineText};
