@@ -16,6 +16,7 @@ pub mod postgres;
 mod rows;
 mod seats;
 pub mod sqlite;
+mod upkeep;
 mod usage;
 
 pub use audit::{
@@ -44,6 +45,7 @@ pub use rows::{
 };
 
 pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
+pub use upkeep::{Dropped, Upkeep, UpkeepOrder, Upkept};
 pub use usage::{
     BatchAsked, ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage,
     Quarantine, QuarantineReason, RecountedRecord, StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
@@ -55,7 +57,7 @@ use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixS
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + AuditBooks {
+pub trait Storage: UsageBooks + AuditBooks + Upkeep {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

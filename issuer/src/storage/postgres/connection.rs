@@ -19,7 +19,7 @@ pub(super) type Values<'v> = &'v [&'v (dyn ToSql + Sync)];
 
 /// One transaction. Statements are prepared once for each connection. An error ends it: whatever follows fails as well, and
 /// what was done is rolled back.
-pub(super) struct Tx<'t>(Transaction<'t>);
+pub(super) struct Tx<'t>(pub(super) Transaction<'t>);
 
 impl Tx<'_> {
     /// All rows.

@@ -6,8 +6,10 @@ use refinery_core::{Migration, Runner};
 use tokio_postgres::Client;
 
 /// Every migration, oldest first. Files are never edited once released: refinery compares their checksums.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("V1__issuer", include_str!("../../../../migrations/issuer/postgres/V1__issuer.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("V1__issuer", include_str!("../../../../migrations/issuer/postgres/V1__issuer.sql")),
+    ("V2__usage", include_str!("../../../../migrations/issuer/postgres/V2__usage.sql")),
+];
 
 /// The advisory lock of those who migrate: "brink" in ASCII.
 const LOCK: i64 = 0x62_72_69_6e_6b;

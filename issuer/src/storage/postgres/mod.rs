@@ -12,8 +12,10 @@ mod connection;
 mod failure;
 mod migrate;
 mod session;
+mod upkeep;
 mod url;
 mod usage;
+mod walk;
 
 pub use url::{DatabaseUrl, UrlError};
 

@@ -17,6 +17,7 @@ mod revocations;
 mod seats;
 mod standing;
 mod tenants;
+mod upkeep;
 mod usage;
 
 use super::{

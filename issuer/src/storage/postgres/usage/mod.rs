@@ -18,9 +18,4 @@ pub(super) use write::{Brought, add_sums, record};
 const MOST: &str = "340282366920938463463374607431768211455";
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn the_largest_sum_is_that_of_the_port() {
-        assert_eq!(super::MOST, u128::MAX.to_string());
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use super::super::columns::{column, damaged, int};
 use super::super::connection::Tx;
 use crate::storage::{NewBatch, NewRecord};
 use brink_license::DeviceId;
-use std::pin::pin;
+use std::pin::Pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -23,39 +23,44 @@ pub(in super::super) fn day_of(at_ms: i64) -> Result<i32, StorageError> {
     i32::try_from(at_ms / DAY_MS).map_err(|e| damaged("received_at", e))
 }
 
-/// Adds the records of batches: one COPY, which takes half the server's time of an INSERT of arrays.
-pub(super) async fn add(
-    tx: &Tx<'_>,
-    batches: &[(&DeviceId, &NewBatch)],
-) -> Result<(), StorageError> {
-    let sql = "COPY usage_records (epoch, seq, from_seq, received_at, event_ms, floor_ms, received_day, device, tenant, bytes)
-               FROM STDIN (FORMAT binary)";
-    let types = [
-        Type::INT8,
-        Type::INT8,
-        Type::INT8,
-        Type::INT8,
-        Type::INT8,
-        Type::INT8,
-        Type::INT4,
-        Type::TEXT,
-        Type::TEXT,
-        Type::BYTEA,
-    ];
-    let mut rows = pin!(BinaryCopyInWriter::new(tx.copy_in(sql).await?, &types));
-    for (device, batch) in batches {
-        let day = day_of(batch.received_ms)?;
-        for record in &batch.records {
-            let NewRecord { event_ms, floor_ms, bytes, .. } = record;
-            let (epoch, seq, from) = (i64::from(batch.epoch), int(record.seq), int(record.from));
-            let (device, tenant) = (device.as_str(), batch.tenant.as_str());
-            let values: [&(dyn ToSql + Sync); 10] =
-                [&epoch, &seq, &from, &batch.received_ms, event_ms, floor_ms, &day, &device, &tenant, bytes];
-            rows.as_mut().write(&values).await?;
-        }
+/// Where the records of batches go in: one COPY, which takes half the server's time of an INSERT of arrays. It is begun
+/// before anything else is sent: the driver loses its place where a COPY begins in a transaction that has failed.
+pub(super) struct Records(Pin<Box<BinaryCopyInWriter>>);
+
+impl Records {
+    pub(super) async fn begin(tx: &Tx<'_>) -> Result<Self, StorageError> {
+        let sql = "COPY usage_records (epoch, seq, from_seq, received_at, event_ms, floor_ms, received_day, device, tenant,
+                     bytes) FROM STDIN (FORMAT binary)";
+        const INT: Type = Type::INT8;
+        let types = [INT, INT, INT, INT, INT, INT, Type::INT4, Type::TEXT, Type::TEXT, Type::BYTEA];
+        Ok(Self(Box::pin(tx.copy(sql, &types).await?)))
     }
-    rows.finish().await?;
-    Ok(())
+
+    pub(super) async fn add(mut self, batches: &[(&DeviceId, &NewBatch)]) -> Result<(), StorageError> {
+        for (device, batch) in batches {
+            let (device, tenant, epoch) = (device.as_str(), batch.tenant.as_str(), i64::from(batch.epoch));
+            let day = day_of(batch.received_ms)?;
+            for record in &batch.records {
+                let NewRecord { event_ms, floor_ms, bytes, .. } = record;
+                let (seq, from) = (int(record.seq), int(record.from));
+                let values: [&(dyn ToSql + Sync); 10] = [
+                    &epoch,
+                    &seq,
+                    &from,
+                    &batch.received_ms,
+                    event_ms,
+                    floor_ms,
+                    &day,
+                    &device,
+                    &tenant,
+                    bytes,
+                ];
+                self.0.as_mut().write(&values).await?;
+            }
+        }
+        self.0.as_mut().finish().await?;
+        Ok(())
+    }
 }
 
 /// The records of a chain behind one number and up to another, which all came on one day.

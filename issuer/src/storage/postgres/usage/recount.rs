@@ -28,7 +28,8 @@ pub(in super::super) async fn recount(
         });
     }
     // A device has one customer, or a few in its life: the key is searched for each.
-    let sql = "SELECT r.tenant, r.quarter, r.meter, r.resource, r.quantity::text AS quantity, r.count, r.records
+    let sql =
+        "SELECT r.tenant, r.quarter, r.meter, r.resource, r.quantity::text AS quantity, r.count, r.records
                FROM (SELECT DISTINCT tenant FROM usage_cursors WHERE device = $1) t
                JOIN usage_rollups r ON r.tenant = t.tenant AND r.device = $1 ORDER BY r.tenant, r.quarter";
     let rows = tx.rows(sql, &[&device.as_str()]).await?;

@@ -59,9 +59,8 @@ async fn chains(
             keys.push(current.map(|key| key.kid().to_string()));
         }
     }
-    let statement = tx.prepare_cached(CHAINS).await?;
     let mut found: BTreeMap<String, BTreeMap<u32, ChainView>> = BTreeMap::new();
-    for row in tx.query(&statement, &[&devices, &epochs, &keys]).await? {
+    for row in tx.rows(CHAINS, &[&devices, &epochs, &keys]).await? {
         let device: String = column(&row, "of_device")?;
         let owner = asked.iter().find(|(asking, _)| asking.id.as_str() == device);
         let Some((asking, _)) = owner else { continue };
@@ -155,20 +154,18 @@ struct Reached {
 
 /// The batches that end at the asked number or behind it, and before it: their days say which partitions to look into. What
 /// came in a partition that was dropped is gone.
-async fn reached(
-    tx: &Tx<'_>,
-    device: &DeviceId,
-    batch: &BatchAsked,
-) -> Result<Reached, StorageError> {
+async fn reached(tx: &Tx<'_>, device: &DeviceId, batch: &BatchAsked) -> Result<Reached, StorageError> {
     let sql = "SELECT at, coalesce((SELECT max(to_day) FROM usage_dropped), 0) AS kept_from FROM (
                  (SELECT seq, at FROM usage_evidence WHERE device = $1 AND epoch = $2 AND seq >= $3 ORDER BY seq LIMIT 1)
                  UNION ALL
                  (SELECT seq, at FROM usage_evidence WHERE device = $1 AND epoch = $2 AND seq < $3
                   ORDER BY seq DESC LIMIT 1)) near
                ORDER BY seq DESC";
-    let (device, epoch, last) = (device.as_str(), i64::from(batch.epoch), super::super::columns::int(batch.last));
+    let (device, epoch, last) =
+        (device.as_str(), i64::from(batch.epoch), super::super::columns::int(batch.last));
     let near = tx.rows(sql, &[&device, &epoch, &last]).await?;
-    let days = near.iter().map(|row| day_of(column(row, "at")?)).collect::<Result<Vec<i32>, StorageError>>()?;
+    let days =
+        near.iter().map(|row| day_of(column(row, "at")?)).collect::<Result<Vec<i32>, StorageError>>()?;
     let Some((first, newest)) = near.first().zip(days.first()) else { return Ok(Reached::default()) };
     if *newest < column::<i32>(first, "kept_from")? {
         return Ok(Reached { record: None, dropped: true });

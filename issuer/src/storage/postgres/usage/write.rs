@@ -3,7 +3,8 @@
 use super::super::StorageError;
 use super::super::columns::{damaged, int};
 use super::super::connection::Tx;
-use super::{MOST, raw};
+use super::MOST;
+use super::raw::Records;
 use crate::storage::{CursorRow, NewBatch, NewFork, NewUsage, Quarantine, Sum, SumKey, UsageView};
 use brink_license::{DeviceId, TenantId};
 use tokio_postgres::types::ToSql;
@@ -19,24 +20,27 @@ pub(in super::super) struct Brought<'a> {
     pub(in super::super) usage: &'a NewUsage,
 }
 
-/// Every statement is sent before the first is answered.
+/// Every statement is sent before the first is answered, behind the records.
 pub(in super::super) async fn record(tx: &Tx<'_>, brought: &[Brought<'_>]) -> Result<(), StorageError> {
-    let batch = |of: &Brought<'_>| of.usage.batch.as_ref().map(|batch| (of.device.as_str(), of.device, batch));
-    let batches: Vec<_> = brought.iter().filter_map(batch).collect();
-    let whole: Vec<(&DeviceId, &NewBatch)> = batches.iter().map(|(_, device, batch)| (*device, *batch)).collect();
-    let sums = whole.iter().flat_map(|(device, batch)| {
-        batch.sums.iter().map(|(key, sum)| (*device, &batch.tenant, key, *sum))
-    });
+    let batches = brought.iter().filter_map(|of| of.usage.batch.as_ref().map(|batch| (of.device, batch)));
+    let batches: Vec<_> = batches.collect();
+    let sums = batches
+        .iter()
+        .flat_map(|(device, batch)| batch.sums.iter().map(|(key, sum)| (*device, &batch.tenant, key, *sum)));
     let sums: Vec<_> = sums.collect();
+    let records = match batches.iter().any(|(_, batch)| !batch.records.is_empty()) {
+        true => Some(Records::begin(tx).await?),
+        false => None,
+    };
     tokio::try_join!(
+        add_records(records, &batches),
         move_cursors(tx, brought),
         begin_cursors(tx, brought),
-        add_records(tx, &whole),
         add_sums(tx, &sums),
-        set_totals(tx, &whole),
-        set_aside(tx, &whole),
-        add_losses(tx, &whole),
-        add_evidence(tx, &whole),
+        set_totals(tx, &batches),
+        set_aside(tx, &batches),
+        add_losses(tx, &batches),
+        add_evidence(tx, &batches),
     )?;
     for of in brought {
         if let Some(fork) = &of.usage.fork {
@@ -46,11 +50,14 @@ pub(in super::super) async fn record(tx: &Tx<'_>, brought: &[Brought<'_>]) -> Re
     Ok(())
 }
 
-async fn add_records(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<(), StorageError> {
-    if batches.iter().all(|(_, batch)| batch.records.is_empty()) {
-        return Ok(());
+async fn add_records(
+    records: Option<Records>,
+    batches: &[(&DeviceId, &NewBatch)],
+) -> Result<(), StorageError> {
+    match records {
+        Some(records) => records.add(batches).await,
+        None => Ok(()),
     }
-    raw::add(tx, batches).await
 }
 
 /// The columns of cursors, one array each.
@@ -195,7 +202,11 @@ pub(in super::super) async fn add_sums(
 
 async fn set_totals(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<(), StorageError> {
     for (device, batch) in batches.iter().filter(|(_, batch)| batch.totals_lost) {
-        tx.execute("DELETE FROM usage_totals WHERE device = $1 AND epoch = $2", &[&device.as_str(), &i64::from(batch.epoch)]).await?;
+        tx.execute(
+            "DELETE FROM usage_totals WHERE device = $1 AND epoch = $2",
+            &[&device.as_str(), &i64::from(batch.epoch)],
+        )
+        .await?;
     }
     let (mut devices, mut epochs, mut meters, mut totals) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (device, batch) in batches {
@@ -225,7 +236,6 @@ async fn set_aside(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<()
     for (device, batch) in batches {
         for record in &batch.records {
             let Some(Quarantine { reason, detail }) = &record.quarantine else { continue };
-            let statement = tx.prepare_cached(sql).await?;
             let values: [&(dyn ToSql + Sync); 11] = [
                 &device.as_str(),
                 &i64::from(batch.epoch),
@@ -239,7 +249,7 @@ async fn set_aside(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<()
                 &reason.as_str(),
                 detail,
             ];
-            tx.execute(&statement, &values).await?;
+            tx.execute(sql, &values).await?;
         }
     }
     Ok(())
@@ -250,7 +260,6 @@ async fn add_losses(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<(
                VALUES ($1, $2, $3, $4, $5, $6, $7)";
     for (device, batch) in batches {
         for loss in &batch.losses {
-            let statement = tx.prepare_cached(sql).await?;
             let values: [&(dyn ToSql + Sync); 7] = [
                 &device.as_str(),
                 &i64::from(batch.epoch),
@@ -260,7 +269,7 @@ async fn add_losses(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<(
                 &loss.reason.as_str(),
                 &batch.received_ms,
             ];
-            tx.execute(&statement, &values).await?;
+            tx.execute(sql, &values).await?;
         }
     }
     Ok(())
@@ -301,9 +310,8 @@ async fn add_fork(tx: &Tx<'_>, device: &DeviceId, fork: &NewFork) -> Result<(), 
                    (SELECT checkpoint FROM usage_evidence WHERE device = $1 AND epoch = $2
                     ORDER BY seq DESC LIMIT 1)),
           $4, $5, $6)";
-    let statement = tx.prepare_cached(sql).await?;
     let values: [&(dyn ToSql + Sync); 6] =
         [&device.as_str(), &i64::from(fork.epoch), &int(fork.seq), &fork.other, &fork.detail, &fork.at_ms];
-    tx.execute(&statement, &values).await?;
+    tx.execute(sql, &values).await?;
     Ok(())
 }
