@@ -3,5 +3,11 @@
 //! else here reads.
 
 mod chain;
+mod check;
+mod seal;
+mod shown;
 
 pub use chain::{ChainHead, Earlier, LineHash, LineText};
+pub use check::{Checked, FINDINGS_LISTED_MAX, Finding, check};
+pub use seal::{Due, SealError};
+pub use shown::{export, shown, shown_document};

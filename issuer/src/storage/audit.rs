@@ -200,6 +200,8 @@ pub struct KeptHead {
     pub head: ChainHead,
     /// The number that was sealed last; 0 if none was.
     pub sealed: u64,
+    /// When that was.
+    pub sealed_at: Option<UnixSeconds>,
 }
 
 /// The issuer's signed word on where a chain stood.
@@ -224,12 +226,12 @@ pub enum AuditHeld {
     Earlier(AuditEntry),
     /// The next chain: the issuer's own, and then those of the tenants; everything up to the next of these is its own.
     Chain(Option<TenantId>),
-    /// The next line of that chain.
-    Line(AuditEntry),
-    /// A document of that tenant.
-    Issued(IssuedDocument),
     /// A seal over that chain.
     Seal(Seal),
+    /// The next line of that chain, behind its seals.
+    Line(AuditEntry),
+    /// A document of that tenant, behind the lines, by device, kind, epoch and number.
+    Issued(IssuedDocument),
 }
 
 /// What is asked of the audit.

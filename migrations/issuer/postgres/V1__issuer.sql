@@ -202,6 +202,8 @@ CREATE TABLE licences (
   PRIMARY KEY (device, epoch, seq)
 );
 
+CREATE INDEX licences_by_tenant ON licences (tenant, iat);
+
 -- Signed lists of revoked licences, whole, recorded before they left. The newest of a tenant is in force.
 CREATE TABLE revocation_lists (
   tenant         text COLLATE "C" NOT NULL REFERENCES tenants (id),
@@ -302,8 +304,23 @@ CREATE TABLE clock_resets (
   PRIMARY KEY (device, nonce)
 );
 
--- The audit: a chain for each tenant, and one for the issuer itself, whose tenant is ''. `audit_heads` is where each chain
--- stands; whoever adds a line locks it, so that a chain has no gap and no fork.
+-- Every document that was ever signed for devices, whichever table it is recorded in.
+CREATE VIEW issued AS
+  SELECT tenant, device, 'license'::text AS kind, epoch, seq AS number, jti::text AS jti, kid, iat, exp + grace_seconds AS until,
+         token
+  FROM licences
+  UNION ALL
+  SELECT d.tenant, e.device, 'extension', e.epoch, e.number, '', e.kid, e.iat, e.until, e.token
+  FROM extensions e JOIN devices d ON d.id = e.device
+  UNION ALL
+  SELECT d.tenant, c.device, 'clock_reset', c.epoch, 0, encode(c.nonce, 'hex'), c.kid, c.iat, NULL, c.token
+  FROM clock_resets c JOIN devices d ON d.id = c.device
+  UNION ALL
+  SELECT tenant, '', 'revocations', 0, version, '', kid, iat, until, token FROM revocation_lists;
+
+-- The audit as chains: one for each tenant, and one ('') for what concerns the issuer as a whole. `hash` covers the line
+-- and the one before it. `audit_heads` is where each chain stands; whoever adds a line locks it, so that a chain has
+-- neither gap nor fork.
 CREATE TABLE audit (
   tenant  text COLLATE "C" NOT NULL,
   seq     bigint NOT NULL CHECK (seq >= 1),
@@ -316,13 +333,26 @@ CREATE TABLE audit (
   PRIMARY KEY (tenant, seq)
 );
 
-CREATE INDEX audit_by_subject ON audit (subject, seq);
+CREATE INDEX audit_by_subject ON audit (subject, at);
+CREATE INDEX audit_by_time ON audit (at, tenant, seq);
+CREATE INDEX audit_by_tenant ON audit (tenant, at, seq);
 
 CREATE TABLE audit_heads (
   tenant text COLLATE "C" PRIMARY KEY,
   seq    bigint NOT NULL CHECK (seq >= 0),
   hash   bytea NOT NULL CHECK (length(hash) = 32)
 ) WITH (fillfactor = 50);
+
+-- Where a chain stood, signed: kept elsewhere too, it shows whether lines were taken from the end.
+CREATE TABLE audit_seals (
+  tenant text COLLATE "C" NOT NULL,
+  seq    bigint NOT NULL CHECK (seq >= 1),
+  hash   bytea NOT NULL CHECK (length(hash) = 32),
+  kid    text NOT NULL,
+  iat    bigint NOT NULL,
+  token  text NOT NULL,
+  PRIMARY KEY (tenant, seq)
+);
 
 -- The ledger rule: what was recorded is neither changed nor removed.
 CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON manifests EXECUTE FUNCTION kept();
@@ -337,3 +367,4 @@ CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON reactivations EXECUTE
 CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON extensions EXECUTE FUNCTION kept();
 CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON clock_resets EXECUTE FUNCTION kept();
 CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON audit EXECUTE FUNCTION kept();
+CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_seals EXECUTE FUNCTION kept();

@@ -7,7 +7,7 @@ use super::{PostgresStorage, StorageError, failure};
 use deadpool_postgres::Transaction;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{IsolationLevel, Row, RowStream};
+use tokio_postgres::{IsolationLevel, Row};
 
 /// How often a transaction is begun at most, and how long it waits before the second time; each further wait is twice as
 /// long, and each is shortened at random so that those who met once do not meet again. Half a second together.
@@ -43,12 +43,6 @@ impl Tx<'_> {
     pub(super) async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64, StorageError> {
         let statement = self.0.prepare_cached(sql).await?;
         Ok(self.0.execute(&statement, values).await?)
-    }
-
-    /// Rows as they come, for what does not fit into memory.
-    pub(super) async fn stream(&self, sql: &str, values: Values<'_>) -> Result<RowStream, StorageError> {
-        let statement = self.0.prepare_cached(sql).await?;
-        Ok(self.0.query_raw(&statement, values.iter().copied()).await?)
     }
 }
 
@@ -87,6 +81,7 @@ impl PostgresStorage {
         })
     }
 
+    /// Nobody waits for the end: dropped, the transaction is rolled back, which for a reader is the same.
     async fn read_once<T>(
         &self,
         work: &mut impl AsyncFnMut(&Tx<'_>) -> Result<T, StorageError>,
@@ -94,9 +89,7 @@ impl PostgresStorage {
         let mut client = self.client().await?;
         let begin = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
         let tx = Tx(begin.read_only(true).start().await?);
-        let done = work(&tx).await?;
-        tx.0.commit().await?;
-        Ok(done)
+        work(&tx).await
     }
 
     /// Changes all of it or nothing. `work` may run more than once; the last run counts.
@@ -122,9 +115,14 @@ impl PostgresStorage {
         let mut client = self.client().await?;
         let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let tx = Tx(begin.start().await?);
-        let done = work(&tx).await?;
-        tx.0.commit().await.map_err(failure::of_commit)?;
-        Ok(done)
+        match work(&tx).await {
+            Ok(done) => tx.0.commit().await.map_err(failure::of_commit).map(|()| done),
+            // Its locks are gone before anybody hears of it.
+            Err(error) => {
+                let _ = tx.0.rollback().await;
+                Err(error)
+            }
+        }
     }
 }
 

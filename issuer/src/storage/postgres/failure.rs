@@ -82,6 +82,18 @@ pub(super) fn of_commit(error: Error) -> StorageError {
     }
 }
 
+/// A unique index that another transaction came to first: whoever looks again sees what it wrote.
+pub(super) fn taken_meanwhile(error: StorageError) -> StorageError {
+    match &error {
+        StorageError::Engine(engine)
+            if engine.downcast_ref::<Error>().and_then(Error::code) == Some(&SqlState::UNIQUE_VIOLATION) =>
+        {
+            StorageError::Conflict
+        }
+        _ => error,
+    }
+}
+
 pub(super) const fn may_be_tried_again(error: &StorageError) -> bool {
     matches!(error, StorageError::Conflict | StorageError::Unavailable { .. })
 }

@@ -7,11 +7,28 @@
 //! devices by id, cursors of usage by device and epoch, the head of the audit's chain. Writes read what is committed
 //! (READ COMMITTED), so that what is read behind a lock is what its last holder left.
 
+mod audit;
+mod books;
+mod cameras;
+mod clock_resets;
+mod codes;
 mod columns;
 mod connection;
+mod devices;
+mod extensions;
 mod failure;
+mod locks;
+mod manifests;
 mod migrate;
+mod past;
+mod port;
+mod postings;
+mod retirement;
+mod revocations;
+mod seats;
 mod session;
+mod standing;
+mod tenants;
 mod upkeep;
 mod url;
 mod usage;
@@ -19,9 +36,8 @@ mod walk;
 
 pub use url::{DatabaseUrl, UrlError};
 
-use super::{AuditNote, StorageError};
-use columns::int;
-use connection::Tx;
+use super::StorageError;
+use audit::note;
 use deadpool_postgres::{Object, Pool};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -107,25 +123,6 @@ impl PostgresStorage {
         let _entered = runtime.enter();
         futures_executor::block_on(work)
     }
-}
-
-/// Adds one line to the audit, and is the only one that does: its chain stands locked until the transaction ends.
-async fn note(tx: &Tx<'_>, note: &AuditNote) -> Result<(), StorageError> {
-    let head = "INSERT INTO audit_heads (tenant, seq, hash) VALUES ($1, 0, $2)
-                ON CONFLICT (tenant) DO UPDATE SET tenant = excluded.tenant RETURNING seq, hash";
-    // The place of the chain: which one, and the digest that ties the line to the one before.
-    let (tenant, start) = ("", &[0_u8; 32][..]);
-    let head = tx.one(head, &[&tenant, &start]).await?;
-    let seq = int(columns::uint(&head, "seq")? + 1);
-    let hash = columns::bytes32(&head, "hash")?;
-    let sql = "WITH line AS (
-                 INSERT INTO audit (tenant, seq, at, actor, action, subject, detail, hash)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING tenant, seq, hash)
-               UPDATE audit_heads h SET seq = line.seq, hash = line.hash FROM line WHERE h.tenant = line.tenant";
-    let (at, detail) = (note.at.as_i64(), note.detail.to_string());
-    let (actor, action) = (&note.actor.0, &note.action);
-    tx.execute(sql, &[&tenant, &seq, &at, actor, action, &note.subject, &detail, &&hash[..]]).await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ pub(super) use held::held;
 pub(super) use issued::issued;
 
 use super::StorageError;
-use super::columns::{bytes32, column, damaged, int, optional_uint, parsed, seconds, uint};
+use super::columns::{bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, seconds, uint};
 use crate::audit::{ChainHead, Earlier, LineText};
 use crate::storage::{Actor, AuditEntry, AuditNote, AuditQuery, KeptHead, Seal, Whose};
 use brink_license::{TenantId, UnixSeconds, b64};
@@ -137,15 +137,19 @@ pub(super) fn lines(tx: &Transaction<'_>, query: &AuditQuery) -> Result<Vec<Audi
 
 /// Every chain that has a line.
 pub(super) fn heads(tx: &Transaction<'_>) -> Result<Vec<KeptHead>, StorageError> {
-    let sql = "SELECT a.tenant, a.seq, a.hash,
-                 (SELECT coalesce(max(s.seq), 0) FROM audit_seals s WHERE s.tenant = a.tenant) AS sealed
+    let sql = "SELECT a.tenant, a.seq, a.hash, coalesce(s.seq, 0) AS sealed, s.iat AS sealed_at
                FROM (SELECT tenant, max(seq) AS seq FROM audit WHERE seq IS NOT NULL GROUP BY tenant) h
-               JOIN audit a ON a.tenant = h.tenant AND a.seq = h.seq ORDER BY a.tenant";
+               JOIN audit a ON a.tenant = h.tenant AND a.seq = h.seq
+               LEFT JOIN audit_seals s ON s.tenant = a.tenant
+                 AND s.seq = (SELECT max(n.seq) FROM audit_seals n WHERE n.tenant = a.tenant)
+               ORDER BY a.tenant";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
     let mut heads = Vec::new();
     while let Some(row) = rows.next()? {
-        heads.push(KeptHead { tenant: chain_of(row)?, head: head_of(row)?, sealed: uint(row, "sealed")? });
+        let (tenant, head) = (chain_of(row)?, head_of(row)?);
+        let (sealed, sealed_at) = (uint(row, "sealed")?, optional_seconds(row, "sealed_at")?);
+        heads.push(KeptHead { tenant, head, sealed, sealed_at });
     }
     Ok(heads)
 }

@@ -2,7 +2,7 @@
 
 use super::super::columns::{column, damaged, parsed};
 use super::super::connection::Tx;
-use super::super::{StorageError, devices, note, tenants};
+use super::super::{StorageError, devices, locks, note, tenants};
 use super::{amount, moment, sums};
 use crate::amount::Amount;
 use crate::storage::{CorrectionPlace, CorrectionRow, CorrectionView, NewCorrection, SumScope};
@@ -13,7 +13,7 @@ use tokio_postgres::types::ToSql;
 
 /// The tenant is locked: two corrections may not both take away what is there once. Sums only grow meanwhile.
 pub(super) async fn view(tx: &Tx<'_>, place: &CorrectionPlace) -> Result<CorrectionView, StorageError> {
-    tenants::lock(tx, &place.tenant).await?;
+    locks::tenant(tx, &place.tenant).await?;
     let now = devices::row(tx, &place.device).await?;
     let sql = "SELECT EXISTS (SELECT 1 FROM usage_cursors WHERE device = $1 AND tenant = $2) AS found";
     let (device, tenant) = (place.device.as_str(), place.tenant.as_str());

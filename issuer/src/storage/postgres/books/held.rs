@@ -10,7 +10,8 @@ use brink_license::DeviceId;
 use std::ops::ControlFlow;
 
 /// Sums are sorted by tenant and time in their table; here by device, which the server does on disk.
-const SUMS: &str = "SELECT tenant, quarter, device, meter, resource, quantity::text AS quantity, count, records
+const SUMS: &str =
+    "SELECT tenant, quarter, device, meter, resource, quantity::text AS quantity, count, records
      FROM usage_rollups WHERE $1::text IS NULL OR device = $1 ORDER BY device, tenant, quarter";
 const DEVICES: &str = "SELECT device FROM usage_cursors WHERE $1::text IS NULL OR device = $1
      UNION SELECT device FROM usage_rollups WHERE $1::text IS NULL OR device = $1
@@ -51,7 +52,8 @@ async fn chains(
     device: &DeviceId,
     take: Take<'_, Held>,
 ) -> Result<ControlFlow<()>, StorageError> {
-    let sql = "SELECT * FROM usage_cursors WHERE device = $1 ORDER BY epoch";
+    let sql =
+        "SELECT epoch, tenant, jkt, seq, hash, closed FROM usage_cursors WHERE device = $1 ORDER BY epoch";
     for row in tx.rows(sql, &[&device.as_str()]).await? {
         let chain = ChainRow {
             device: device.clone(),
@@ -76,7 +78,8 @@ async fn inside(
     take: Take<'_, Held>,
 ) -> Result<ControlFlow<()>, StorageError> {
     let (device, epoch) = (device.as_str(), i64::from(epoch));
-    let sql = "SELECT * FROM usage_losses WHERE device = $1 AND epoch = $2 ORDER BY from_seq";
+    let sql = "SELECT device, epoch, from_seq, to_seq, reason, at FROM usage_losses
+               WHERE device = $1 AND epoch = $2 ORDER BY from_seq";
     for row in tx.rows(sql, &[&device, &epoch]).await? {
         if take(Held::Loss(standing::loss(&row)?)).is_break() {
             return Ok(ControlFlow::Break(()));

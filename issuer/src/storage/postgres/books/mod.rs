@@ -82,11 +82,7 @@ impl UsageBooks for PostgresStorage {
     }
 }
 
-async fn records(
-    tx: &Tx<'_>,
-    scope: &RecordScope,
-    take: Take<'_, BookedRecord>,
-) -> Result<(), StorageError> {
+async fn records(tx: &Tx<'_>, scope: &RecordScope, take: Take<'_, BookedRecord>) -> Result<(), StorageError> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS} WHERE ($1::text IS NULL OR r.tenant = $1) AND ($2::text IS NULL OR r.device = $2)
          ORDER BY r.device, r.epoch, r.seq"

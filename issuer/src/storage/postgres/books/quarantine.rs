@@ -10,7 +10,10 @@ use brink_license::UnixSeconds;
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
-const QUARANTINE: &str = "SELECT q.*, q.replayed_at IS NULL AS quarantined FROM usage_quarantine q";
+const QUARANTINE: &str =
+    "SELECT q.id, q.device, q.epoch, q.seq, q.from_seq, q.tenant, q.received_at, q.event_ms, q.floor_ms,
+       q.bytes, q.reason, q.detail, q.at, q.replayed_at, q.replayed_at IS NULL AS quarantined
+     FROM usage_quarantine q";
 
 pub(super) async fn list(
     tx: &Tx<'_>,

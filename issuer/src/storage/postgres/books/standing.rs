@@ -28,7 +28,8 @@ async fn chains(
     scope: &SumScope,
     heard_since: UnixSeconds,
 ) -> Result<Vec<ChainStanding>, StorageError> {
-    let sql = "SELECT c.*, (d.retired_at IS NULL OR d.retired_at >= $4) AND c.received_at < $3
+    let sql = "SELECT c.device, c.epoch, c.seq, c.reported_seq, c.received_at, c.forked_at,
+                      (d.retired_at IS NULL OR d.retired_at >= $4) AND c.received_at < $3
                         AND c.epoch = (SELECT max(epoch) FROM usage_cursors n WHERE n.device = c.device) AS silent
                FROM usage_cursors c JOIN devices d ON d.id = c.device
                WHERE c.tenant = $1 AND ($2::text IS NULL OR c.device = $2)
@@ -58,7 +59,7 @@ async fn chains(
 /// before it became known. Where these are is known by the batches around it, so that no other partition is looked into.
 async fn losses(tx: &Tx<'_>, scope: &SumScope) -> Result<Vec<LossRow>, StorageError> {
     let sql = "
-        SELECT l.*,
+        SELECT l.device, l.epoch, l.from_seq, l.to_seq, l.reason, l.at,
           (SELECT r.event_ms
            FROM ((SELECT at FROM usage_evidence e WHERE e.device = l.device AND e.epoch = l.epoch AND e.seq >= l.from_seq
                   ORDER BY e.seq LIMIT 1)

@@ -13,7 +13,8 @@ pub(super) async fn all(
     take: Take<'_, Statement>,
 ) -> Result<(), StorageError> {
     devices::row(tx, device).await?;
-    let sql = "SELECT * FROM usage_evidence WHERE device = $1 ORDER BY epoch, seq";
+    let sql = "SELECT epoch, seq, device_key, checkpoint, receipt, at FROM usage_evidence
+               WHERE device = $1 ORDER BY epoch, seq";
     let mut rows = tx.walk(sql, &[&device.as_str()]).await?;
     let mut before = (0, 0);
     while let Some(row) = rows.next(tx).await? {

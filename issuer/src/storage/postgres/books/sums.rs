@@ -26,7 +26,8 @@ pub(super) async fn corrected(
     scope: &SumScope,
     take: Take<'_, UsageSum>,
 ) -> Result<(), StorageError> {
-    let sql = "SELECT tenant, quarter, device, meter, resource, quantity::text AS quantity, NULL::bigint AS count,
+    let sql =
+        "SELECT tenant, quarter, device, meter, resource, quantity::text AS quantity, NULL::bigint AS count,
                       NULL::bigint AS records
                FROM usage_corrections
                WHERE tenant = $1 AND quarter >= $2 AND quarter < $3

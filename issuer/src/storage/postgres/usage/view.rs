@@ -40,7 +40,9 @@ pub(in super::super) async fn views(
 const CHAINS: &str = "
     SELECT u.device AS of_device, u.epoch AS of_epoch, p.tenant AS past_tenant, coalesce(u.jkt, p.jkt) AS activated_by,
            coalesce((SELECT activated_at FROM reactivations r WHERE r.jkt = coalesce(u.jkt, p.jkt)),
-                    (SELECT redeemed_at FROM code_redemptions r WHERE r.device = u.device), 0) AS began, c.*
+                    (SELECT redeemed_at FROM code_redemptions r WHERE r.device = u.device), 0) AS began,
+           c.epoch, c.tenant, c.jkt, c.seq, c.hash, c.event_ms, c.closed, c.incomplete, c.forked_at, c.acknowledged_seq,
+           c.acknowledged_hash, c.reported_seq, c.reported_hash, c.recoveries, c.received_at
     FROM unnest($1::text[], $2::bigint[], $3::text[]) AS u(device, epoch, jkt)
     LEFT JOIN LATERAL (SELECT tenant, jkt FROM past_epochs p
                        WHERE p.device = u.device AND p.epoch = u.epoch LIMIT 1) p ON u.jkt IS NULL

@@ -286,7 +286,9 @@ async fn add_evidence(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result
         batches.iter().map(|(device, batch)| of(device, batch)).collect()
     }
     let sql = "INSERT INTO usage_evidence (device, epoch, seq, device_key, checkpoint, receipt, at)
-               SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], $7::bigint[])";
+               SELECT device, epoch, seq, device_key, checkpoint, receipt, at
+               FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], $7::bigint[])
+                 AS n(device, epoch, seq, device_key, checkpoint, receipt, at)";
     let values: [&(dyn ToSql + Sync); 7] = [
         &each(batches, |device, _| device.as_str()),
         &each(batches, |_, batch| i64::from(batch.epoch)),

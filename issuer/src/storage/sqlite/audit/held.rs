@@ -20,9 +20,9 @@ pub(in super::super) fn held(tx: &Transaction<'_>, take: Take<'_, AuditHeld>) ->
         let lines = "SELECT *, seq AS place FROM audit WHERE tenant = ?1 AND seq IS NOT NULL ORDER BY seq";
         let issued = "SELECT * FROM issued WHERE tenant = ?1 ORDER BY device, kind, epoch, number";
         let seals = "SELECT * FROM audit_seals WHERE tenant = ?1 ORDER BY seq";
-        let more = hand_over(tx, (lines, name), &|row| entry(row).map(AuditHeld::Line), take)?
-            && hand_over(tx, (issued, name), &|row| document(row).map(AuditHeld::Issued), take)?
-            && hand_over(tx, (seals, name), &|row| seal(row).map(AuditHeld::Seal), take)?;
+        let more = hand_over(tx, (seals, name), &|row| seal(row).map(AuditHeld::Seal), take)?
+            && hand_over(tx, (lines, name), &|row| entry(row).map(AuditHeld::Line), take)?
+            && hand_over(tx, (issued, name), &|row| document(row).map(AuditHeld::Issued), take)?;
         if !more {
             return Ok(());
         }
