@@ -48,6 +48,7 @@ pub mod standing;
 pub mod storage;
 pub mod subscription;
 mod suspicion;
+pub mod upkeep;
 pub mod usage;
 
 pub use issuer::{Issuer, OpenError};

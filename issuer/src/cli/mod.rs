@@ -16,6 +16,7 @@ mod serve;
 mod subscription;
 mod table;
 mod tenant;
+mod upkeep;
 mod usage;
 
 use clap::{Parser, Subcommand};
@@ -75,6 +76,9 @@ enum Verb {
     /// Who did what: list, check, export and seal it; and every document that was ever signed
     #[command(subcommand, after_help = EXIT_CODES)]
     Audit(audit::Audit),
+    /// Look after the database: partitions of usage ahead of their days, and none kept for ever. `serve` does it every day
+    #[command(after_help = EXIT_CODES)]
+    Upkeep(upkeep::Upkeep),
     /// Answer a request that came as a file: an exchange or an activation
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Exchange),
@@ -123,6 +127,7 @@ impl Verb {
             Verb::Keys(keys) => keys.wants_json(),
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
+            Verb::Upkeep(upkeep) => upkeep.target.json,
             Verb::Exchange(exchange) => exchange.target.json,
         }
     }
@@ -140,6 +145,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Keys(keys) => keys.run(output),
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),
+        Verb::Upkeep(upkeep) => upkeep.run(output),
         Verb::Exchange(exchange) => exchange.run(output),
     }
 }

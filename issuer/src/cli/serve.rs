@@ -3,10 +3,12 @@
 use super::error::CliError;
 use super::opening::{Directory, PassphraseSource};
 use super::output::Output;
+use super::upkeep::Retention;
 use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ServeConfig;
 use crate::http::{Server, router};
+use crate::upkeep;
 use clap::Args;
 use std::io;
 use std::net::SocketAddr;
@@ -25,6 +27,8 @@ pub(super) struct Serve {
     listen: SocketAddr,
     #[command(flatten)]
     passphrase: PassphraseSource,
+    #[command(flatten)]
+    retention: Retention,
     /// Serve plain HTTP on an address that others can reach; say why, for the log
     #[arg(long, value_name = "REASON")]
     insecure_listen: Option<String>,
@@ -45,6 +49,7 @@ impl Serve {
         runtime.block_on(async {
             // Before the line is printed, so that whoever read it may send a signal.
             let stop = stop_signal().map_err(runtime_error)?;
+            tokio::spawn(upkeep::daily(Arc::clone(&issuer.storage), self.retention.raw_retention_days));
             let server = Server::listen(config).await?;
             tracing::info!(issuer = %issuer.name(), address = %server.address(), "serving");
             output.line(&format!("listening on http://{}", server.address()))?;

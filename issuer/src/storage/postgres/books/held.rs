@@ -26,6 +26,12 @@ pub(super) async fn all(
     if let Some(device) = device {
         devices::row(tx, device).await?;
     }
+    let sql = "SELECT max(to_day) * 86400000::bigint AS before_ms FROM usage_dropped";
+    if let Some(before_ms) = column(&tx.one(sql, &[]).await?, "before_ms")?
+        && take(Held::Dropped(before_ms)).is_break()
+    {
+        return Ok(());
+    }
     let (mut devices, mut sums) = (tx.walk(DEVICES, &[&only]).await?, tx.walk(SUMS, &[&only]).await?);
     let mut next = next_sum(tx, &mut sums).await?;
     while let Some(row) = devices.next(tx).await? {
@@ -91,11 +97,12 @@ async fn inside(
             return Ok(ControlFlow::Break(()));
         }
     }
-    let sql = "SELECT seq, device_key, checkpoint FROM usage_evidence WHERE device = $1 AND epoch = $2 ORDER BY seq";
+    let sql = "SELECT seq, device_key, checkpoint, at FROM usage_evidence WHERE device = $1 AND epoch = $2 ORDER BY seq";
     let mut rows = tx.walk(sql, &[&device, &epoch]).await?;
     while let Some(row) = rows.next(tx).await? {
         let (seq, checkpoint) = (uint(&row, "seq")?, column(&row, "checkpoint")?);
-        let signed = SignedRow { seq, device_key: bytes32(&row, "device_key")?, checkpoint };
+        let (device_key, at_ms) = (bytes32(&row, "device_key")?, column(&row, "at")?);
+        let signed = SignedRow { seq, device_key, checkpoint, at_ms };
         if take(Held::Signed(signed)).is_break() {
             return Ok(ControlFlow::Break(()));
         }
