@@ -14,17 +14,18 @@ use crate::storage::{
     DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow, UsageView,
 };
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
+use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
 /// The device and its tenant, in one step. Columns are named wherever they are read: a statement that was prepared as `*`
 /// fails when a newer program adds one.
-const BY_ID: &str = "
+const DEVICE: &str = "
     SELECT d.id, d.tenant, d.tier, d.replaced_by, d.licence_id, d.status, d.retired_at, d.revoked_at, d.code_expires_at,
            d.public_key, d.epoch, d.licence_seq, d.reported_seq, d.reported_keyset, d.reactivate_from,
            d.revoked_epoch, d.revoked_seq, d.ctr, d.receipt_seq, d.ratchet_current, d.ratchet_previous, d.exchanged_at,
            d.restored_by, d.held_until, d.seats_held, d.quota_ppm_held, d.quota_month, d.quota_month_ppm,
            t.name, t.timezone, t.currency, t.clones, t.created_at
-    FROM devices d JOIN tenants t ON t.id = d.tenant WHERE d.id = $1";
+    FROM devices d JOIN tenants t ON t.id = d.tenant";
 
 /// What a licence is read from.
 pub(super) const LICENCE: &str =
@@ -32,7 +33,7 @@ pub(super) const LICENCE: &str =
     content_sha256, token";
 
 async fn by_id(tx: &Tx<'_>, id: &DeviceId, lock: &str) -> Result<Row, StorageError> {
-    let found = tx.optional(&format!("{BY_ID}{lock}"), &[&id.as_str()]).await?;
+    let found = tx.optional(&format!("{DEVICE} WHERE d.id = $1{lock}"), &[&id.as_str()]).await?;
     found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))
 }
 
@@ -54,8 +55,24 @@ pub(super) async fn locked_view(
     view_of(tx, &by_id(tx, id, " FOR NO KEY UPDATE OF d").await?, now).await
 }
 
+/// Of several, those that nobody else has locked, and that are from now on; one alone is waited for.
+pub(super) async fn locked_rows(
+    tx: &Tx<'_>,
+    ids: &[&DeviceId],
+) -> Result<BTreeMap<String, Row>, StorageError> {
+    let rows = match ids {
+        [one] => vec![by_id(tx, one, " FOR NO KEY UPDATE OF d").await?],
+        several => {
+            let texts: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+            let lock = "WHERE d.id = ANY($1) ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED";
+            tx.rows(&format!("{DEVICE} {lock}"), &[&texts]).await?
+        }
+    };
+    rows.into_iter().map(|row| Ok((column(&row, "id")?, row))).collect()
+}
+
 /// Everything beside the row travels together.
-async fn view_of(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
+pub(super) async fn view_of(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
     let (device, tenant) = (device(row)?, columns::tenant(row)?);
     let held_until = seconds(row, "held_until")?;
     let held = |name| if held_until > now { uint(row, name) } else { Ok(0) };

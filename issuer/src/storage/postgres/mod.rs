@@ -27,6 +27,7 @@ mod retirement;
 mod revocations;
 mod seats;
 mod session;
+mod settling;
 mod standing;
 mod tenants;
 mod upkeep;
@@ -39,6 +40,7 @@ pub use url::{DatabaseUrl, UrlError};
 use super::StorageError;
 use audit::note;
 use deadpool_postgres::{Object, Pool};
+use settling::Settling;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
@@ -50,6 +52,7 @@ pub struct PostgresStorage {
     /// `None` only while it is dropped: ended in the background, because it may be dropped inside another runtime.
     runtime: Option<Runtime>,
     pool: Pool,
+    settling: Settling,
     name: Arc<str>,
 }
 
@@ -102,7 +105,12 @@ impl PostgresStorage {
             .build()
             .map_err(|e| StorageError::Engine(Box::new(e)))?;
         let pool = session::pool(url)?;
-        let storage = Self { runtime: Some(runtime), pool, name: url.to_string().into() };
+        let storage = Self {
+            runtime: Some(runtime),
+            pool,
+            settling: Settling::default(),
+            name: url.to_string().into(),
+        };
         // One connection at once, so that what is wrong with the address, the password or the server is said here.
         storage.wait(async { storage.client().await.map(drop) })?;
         Ok(storage)

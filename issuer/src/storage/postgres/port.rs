@@ -1,7 +1,5 @@
 //! The port on PostgreSQL: which locks each transaction takes, and what it does behind them.
 
-use super::connection::Tx;
-use super::usage::Brought;
 use super::{
     PostgresStorage, audit, cameras, clock_resets, codes, devices, extensions, failure, locks, manifests,
     past, postings, retirement, revocations, seats, standing, tenants, usage,
@@ -286,8 +284,6 @@ impl Storage for PostgresStorage {
         })
     }
 
-    /// Most exchanges concern their device alone, and go on beside those of the tenant's other devices. Where the posting
-    /// turns out to concern these too, nothing of it is recorded, and it is planned once more behind the tenant's lock.
     fn settle(
         &self,
         device: &DeviceId,
@@ -295,26 +291,7 @@ impl Storage for PostgresStorage {
         asked: &UsageAsked,
         plan: Plan<'_, DeviceView, Posting>,
     ) -> Result<(), StorageError> {
-        let mut settle = async |tx: &Tx<'_>, alone: bool| {
-            let mut view = devices::locked_view(tx, device, now).await?;
-            view.usage = usage::views(tx, &[(&view.device, asked)]).await?.pop().unwrap_or_default();
-            let Some(posting) = plan(&view) else { return Ok(true) };
-            if alone && postings::concerns_others(&posting) {
-                return Ok(false);
-            }
-            if let Some(usage) = &posting.usage {
-                usage::record(tx, &[Brought { device, before: &view.usage, usage }]).await?;
-            }
-            postings::record(tx, (device, view.device.epoch), now, &posting).await?;
-            Ok(true)
-        };
-        if self.write(async |tx| settle(tx, true).await)? {
-            return Ok(());
-        }
-        self.write(async |tx| {
-            locks::tenant_of(tx, device).await?;
-            settle(tx, false).await.map(drop)
-        })
+        self.settle_one((device, now), asked, plan)
     }
 
     fn recount(
