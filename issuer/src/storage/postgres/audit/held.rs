@@ -18,9 +18,9 @@ pub(in super::super) async fn held(tx: &Tx<'_>, take: Take<'_, AuditHeld>) -> Re
             return Ok(());
         }
         let name = chain_text(chain.as_ref());
-        let more = hand_over(tx, (&lines, name), &|row| entry(row).map(AuditHeld::Line), take).await?
-            && hand_over(tx, (&issued, name), &|row| document(row).map(AuditHeld::Issued), take).await?
-            && hand_over(tx, (seals, name), &|row| seal(row).map(AuditHeld::Seal), take).await?;
+        let more = hand_over(tx, (seals, name), &|row| seal(row).map(AuditHeld::Seal), take).await?
+            && hand_over(tx, (&lines, name), &|row| entry(row).map(AuditHeld::Line), take).await?
+            && hand_over(tx, (&issued, name), &|row| document(row).map(AuditHeld::Issued), take).await?;
         if !more {
             return Ok(());
         }

@@ -7,7 +7,7 @@ pub(super) use held::held;
 pub(super) use issued::issued;
 
 use super::StorageError;
-use super::columns::{bytes32, column, damaged, int, parsed, seconds, uint};
+use super::columns::{bytes32, column, damaged, int, optional_seconds, parsed, seconds, uint};
 use super::connection::Tx;
 use crate::audit::{ChainHead, LineText};
 use crate::storage::{AuditEntry, AuditNote, AuditQuery, KeptHead, Seal, Whose};
@@ -176,12 +176,16 @@ pub(super) async fn lines(tx: &Tx<'_>, query: &AuditQuery) -> Result<Vec<AuditEn
 
 /// Every chain that has a line.
 pub(super) async fn heads(tx: &Tx<'_>) -> Result<Vec<KeptHead>, StorageError> {
-    let sql = "SELECT h.tenant, h.seq, h.hash,
-                 (SELECT coalesce(max(s.seq), 0) FROM audit_seals s WHERE s.tenant = h.tenant) AS sealed
-               FROM audit_heads h WHERE h.seq > 0 ORDER BY h.tenant";
-    let head =
-        |row| Ok(KeptHead { tenant: chain_of(row)?, head: head_of(row)?, sealed: uint(row, "sealed")? });
-    tx.rows(sql, &[]).await?.iter().map(head).collect()
+    let sql = "SELECT h.tenant, h.seq, h.hash, coalesce(s.seq, 0) AS sealed, s.iat AS sealed_at
+               FROM audit_heads h LEFT JOIN LATERAL (
+                 SELECT n.seq, n.iat FROM audit_seals n WHERE n.tenant = h.tenant ORDER BY n.seq DESC LIMIT 1) s ON true
+               WHERE h.seq > 0 ORDER BY h.tenant";
+    let kept = |row| {
+        let (tenant, head) = (chain_of(row)?, head_of(row)?);
+        let (sealed, sealed_at) = (uint(row, "sealed")?, optional_seconds(row, "sealed_at")?);
+        Ok(KeptHead { tenant, head, sealed, sealed_at })
+    };
+    tx.rows(sql, &[]).await?.iter().map(kept).collect()
 }
 
 pub(super) async fn add_seals(tx: &Tx<'_>, seals: &[Seal]) -> Result<(), StorageError> {
