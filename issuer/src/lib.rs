@@ -30,6 +30,7 @@ pub mod keyring;
 pub mod keys;
 pub mod minting;
 pub mod notices;
+pub mod place;
 pub mod price;
 mod reaction;
 pub mod reactivation;

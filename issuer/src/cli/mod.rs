@@ -10,6 +10,7 @@ mod exchange;
 mod init;
 mod keys;
 mod license;
+mod migrate;
 mod opening;
 mod output;
 mod serve;
@@ -49,6 +50,9 @@ enum Verb {
     /// Make an issuer: keys, database, trust.json; prints the admin key once
     #[command(after_help = EXIT_CODES)]
     Init(init::Init),
+    /// Bring the database's schema up to date, before a newer program is started on it
+    #[command(after_help = EXIT_CODES)]
+    Migrate(migrate::Migrate),
     /// Answer devices over HTTP
     #[command(after_help = EXIT_CODES)]
     Serve(serve::Serve),
@@ -118,6 +122,7 @@ impl Verb {
     const fn wants_json(&self) -> bool {
         match self {
             Verb::Init(init) => init.target.json,
+            Verb::Migrate(migrate) => migrate.target.json,
             Verb::Serve(_) => false,
             Verb::Tenant(tenant) => tenant.target().json,
             Verb::Subscription(subscription) => subscription.target().json,
@@ -136,6 +141,7 @@ impl Verb {
 fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
     match verb {
         Verb::Init(init) => init.run(output),
+        Verb::Migrate(migrate) => migrate.run(output),
         Verb::Serve(serve) => serve.run(output),
         Verb::Tenant(tenant) => tenant.run(output),
         Verb::Subscription(subscription) => subscription.run(output),

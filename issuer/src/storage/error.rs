@@ -38,7 +38,9 @@ pub enum StorageError {
         problem: String,
     },
     /// A standby, or a server that was set so.
-    #[error("the database is read-only, a standby perhaps; give the URL of the server that takes writes")]
+    #[error(
+        "the database is read-only; check the permissions of its file, or give the URL of the server that takes writes"
+    )]
     ReadOnly,
     /// No space left.
     #[error("the database has no space left; make room on its disk, nothing was changed")]

@@ -7,11 +7,28 @@ pub use server::Server;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio_postgres::NoTls;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// One server for a whole run of tests, so that not every test program starts its own: `postgres://USER@HOST:PORT`, without a
 /// database. The user may create databases.
 pub const SERVER_VARIABLE: &str = "BRINK_TEST_POSTGRES_URL";
+
+/// Which database the issuer's own tests stand on: `sqlite`, which is the default, or `postgres`.
+pub const STORAGE_VARIABLE: &str = "BRINK_TEST_STORAGE";
+
+/// Whether the issuer's own tests are to stand on PostgreSQL.
+///
+/// # Panics
+/// At a word that is neither.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "scripts/test says which database a run is for")]
+pub fn is_wanted() -> bool {
+    match std::env::var(STORAGE_VARIABLE).as_deref() {
+        Ok("postgres") => true,
+        Ok("sqlite") | Err(_) => false,
+        Ok(other) => panic!("{STORAGE_VARIABLE} is {other:?}; set it to sqlite or postgres"),
+    }
+}
 
 /// A database that is gone when this is dropped.
 #[derive(Debug)]
@@ -20,6 +37,7 @@ pub struct Database {
 }
 
 /// The server of this process: named in the environment, or started now.
+#[allow(clippy::disallowed_methods, reason = "scripts/test says where it started one")]
 fn address() -> &'static str {
     static ADDRESS: OnceLock<String> = OnceLock::new();
     static STARTED: OnceLock<Server> = OnceLock::new();
@@ -42,6 +60,27 @@ impl Database {
     pub fn empty() -> Self {
         let name = fresh_name();
         on_server(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"));
+        Self { name }
+    }
+
+    /// One with all that is in the template of this name. Whoever comes first makes the template, others wait: `make` gets
+    /// the address of an empty database.
+    #[must_use]
+    pub fn from_template(template: &str, make: impl FnOnce(&str)) -> Self {
+        let is_there = format!("SELECT 1 FROM pg_database WHERE datname = '{template}'");
+        if ask(&url_of("postgres"), &is_there).is_empty() {
+            let lock = Held::by(&url_of("postgres"), "SELECT pg_advisory_lock(1)");
+            if ask(&url_of("postgres"), &is_there).is_empty() {
+                let unfinished = Self::empty();
+                make(&unfinished.url());
+                cut_off(unfinished.name());
+                on_server(&format!("ALTER DATABASE {} RENAME TO {template}", unfinished.name()));
+                on_server(&format!("ALTER DATABASE {template} ALLOW_CONNECTIONS false"));
+            }
+            drop(lock);
+        }
+        let name = fresh_name();
+        on_server(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"));
         Self { name }
     }
 
@@ -76,6 +115,49 @@ impl Drop for Database {
     }
 }
 
+/// A connection that holds what it was told to take, until it is dropped.
+#[derive(Debug)]
+pub struct Held {
+    /// Both at once: `None` only while it is dropped.
+    held: Option<(tokio_postgres::Client, tokio::runtime::Runtime)>,
+}
+
+impl Held {
+    /// Runs statements and stays connected.
+    ///
+    /// # Panics
+    /// When the server does not do it; its words say why.
+    #[must_use]
+    pub fn by(url: &str, sql: &str) -> Self {
+        let taken = std::thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    let runtime =
+                        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+                    let runtime = runtime.unwrap_or_else(|e| panic!("no runtime for PostgreSQL: {e}"));
+                    let client = runtime.block_on(async {
+                        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+                        tokio::spawn(connection);
+                        client.batch_execute(sql).await.map(|()| client)
+                    });
+                    (client.unwrap_or_else(|e| panic!("PostgreSQL did not run {sql:?}: {e}")), runtime)
+                })
+                .join()
+        });
+        Self { held: Some(taken.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))) }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some((client, runtime)) = self.held.take() {
+            drop(client);
+            // It may be dropped inside another runtime, which waits for nobody.
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Where a database with this name is.
 #[must_use]
 pub fn url_of(name: &str) -> String {
@@ -106,10 +188,28 @@ pub fn on_server(sql: &str) {
 /// # Panics
 /// When the server does not do it; its words say why.
 pub fn run(url: &str, sql: &str) {
+    let _ = ask(url, sql);
+}
+
+/// Runs statements on a database, and answers the rows that come, as the server writes them: a NULL is `None`, a `bytea` is
+/// `\x` and hexadecimal.
+///
+/// # Panics
+/// When the server does not do it; its words say why.
+#[must_use]
+pub fn ask(url: &str, sql: &str) -> Vec<Vec<Option<String>>> {
+    match try_ask(url, sql) {
+        Ok(rows) => rows,
+        Err(why) => panic!("PostgreSQL did not run {sql:?}: {why}"),
+    }
+}
+
+/// The same, where the server may refuse: with its words.
+pub fn try_ask(url: &str, sql: &str) -> Result<Vec<Vec<Option<String>>>, String> {
     let work = async {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         let driven = tokio::spawn(connection);
-        let done = client.batch_execute(sql).await;
+        let done = client.simple_query(sql).await;
         drop(client);
         let _ = driven.await;
         done
@@ -118,14 +218,16 @@ pub fn run(url: &str, sql: &str) {
     let done =
         std::thread::scope(|scope| scope.spawn(|| Ok::<_, std::io::Error>(runtime()?.block_on(work))).join());
     match done {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => {
-            let why = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
-            panic!("PostgreSQL did not run {sql:?}: {why}")
-        }
+        Ok(Ok(Ok(messages))) => Ok(messages.iter().filter_map(texts).collect()),
+        Ok(Ok(Err(error))) => Err(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)),
         Ok(Err(error)) => panic!("no runtime for PostgreSQL: {error}"),
         Err(panicked) => std::panic::resume_unwind(panicked),
     }
+}
+
+fn texts(message: &SimpleQueryMessage) -> Option<Vec<Option<String>>> {
+    let SimpleQueryMessage::Row(row) = message else { return None };
+    Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

@@ -19,6 +19,13 @@ fn known() -> Result<Vec<Migration>, StorageError> {
     known.collect::<Result<_, _>>().map_err(|e| StorageError::Engine(Box::new(e)))
 }
 
+/// What tells this program's schema from every other.
+#[cfg(test)]
+pub(super) fn digest() -> String {
+    let all: String = MIGRATIONS.iter().map(|(_, sql)| *sql).collect();
+    crate::secret::sha256(all.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn newest(known: &[Migration]) -> i64 {
     known.iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }

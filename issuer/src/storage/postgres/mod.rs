@@ -97,6 +97,12 @@ impl PostgresStorage {
         Self::reach(url)?.bring_up_to_date()
     }
 
+    /// What tells this program's schema from every other, for a template that tests share.
+    #[cfg(test)]
+    pub(crate) fn schema_digest() -> String {
+        migrate::digest()
+    }
+
     fn reach(url: &DatabaseUrl) -> Result<Self, StorageError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)

@@ -5,7 +5,7 @@
 
 use super::StorageError;
 use super::session::CONNECT_MAX;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -48,6 +48,8 @@ pub enum UrlError {
 /// The address of a PostgreSQL database. Shown without its password.
 #[derive(Clone)]
 pub struct DatabaseUrl {
+    /// As it was given, a password with it.
+    text: Zeroizing<String>,
     config: Config,
     root: Option<PathBuf>,
 }
@@ -78,7 +80,8 @@ impl FromStr for DatabaseUrl {
         if config.get_dbname().is_none_or(str::is_empty) {
             return Err(UrlError::Lacks("database"));
         }
-        if config.get_user().is_none_or(str::is_empty) {
+        // In front of an @, where a password can be put beside it.
+        if config.get_user().is_none_or(str::is_empty) || !address.contains('@') {
             return Err(UrlError::Lacks("user"));
         }
         if config.get_hosts().is_empty() {
@@ -91,7 +94,7 @@ impl FromStr for DatabaseUrl {
             root.is_some(),
         )?);
         config.connect_timeout(CONNECT_MAX).keepalives_idle(KEEPALIVE).tcp_user_timeout(UNANSWERED_MAX);
-        Ok(Self { config, root })
+        Ok(Self { text: Zeroizing::new(text.to_owned()), config, root })
     }
 }
 
@@ -124,9 +127,25 @@ fn is_near(host: &Host) -> bool {
 impl DatabaseUrl {
     /// The same with a password from elsewhere.
     #[must_use]
-    pub fn with_password(mut self, password: &Zeroizing<String>) -> Self {
-        self.config.password(password.as_bytes());
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.config.password(password);
+        if let Some((before, behind)) = self.text.split_once('@') {
+            let password = utf8_percent_encode(password, NON_ALPHANUMERIC);
+            self.text = Zeroizing::new(format!("{before}:{password}@{behind}"));
+        }
         self
+    }
+
+    /// Whether it has a password.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    /// All of it, for the file that keeps it.
+    #[must_use]
+    pub fn with_secrets(&self) -> &str {
+        &self.text
     }
 
     pub(super) const fn config(&self) -> &Config {
