@@ -6,6 +6,7 @@ mod listening;
 use super::error::CliError;
 use super::opening::{Directory, PassphraseSource};
 use super::output::Output;
+use super::upkeep::Retention;
 use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ServeConfig;
@@ -34,6 +35,8 @@ pub(super) struct Serve {
     passphrase: PassphraseSource,
     #[command(flatten)]
     certificate: Certificate,
+    #[command(flatten)]
+    retention: Retention,
     /// Serve plain HTTP on an address that others can reach; say why, for the log
     #[arg(long, value_name = "REASON", conflicts_with = "tls_cert")]
     insecure_listen: Option<String>,
@@ -91,7 +94,7 @@ impl Serve {
             let app = ops_router(Arc::clone(&issuer), Arc::clone(&readiness));
             (tokio::spawn(ops.run(app, async { drop(ended.await) })), end)
         });
-        let daily = daily::start(Arc::clone(&issuer));
+        let daily = daily::start(Arc::clone(&issuer), self.retention.raw_retention_days);
         if !server.run(app, signals.stop(readiness, grace)).await {
             tracing::warn!("some requests did not end in time and were cut off");
         }

@@ -3,6 +3,7 @@
 
 use crate::audit::{Due, SealError};
 use crate::issuer::Issuer;
+use crate::upkeep::{self, RawRetention};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -12,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 const EVERY: Duration = Duration::from_secs(3600);
 
 /// Begins at once; ends with the runtime, or when it is aborted. What is being done then is a transaction, whole or not at all.
-pub(super) fn start(issuer: Arc<Issuer>) -> JoinHandle<()> {
+pub(super) fn start(issuer: Arc<Issuer>, retention: RawRetention) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut look = tokio::time::interval(EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -20,7 +21,13 @@ pub(super) fn start(issuer: Arc<Issuer>) -> JoinHandle<()> {
             look.tick().await;
             let issuer = Arc::clone(&issuer);
             // A panic harms this round alone.
-            let _ = tokio::task::spawn_blocking(move || seal(&issuer)).await;
+            let round = move || {
+                seal(&issuer);
+                look_after(&issuer, retention);
+            };
+            if let Err(error) = tokio::task::spawn_blocking(round).await {
+                tracing::error!(%error, "what is done now and then was cut off");
+            }
         }
     })
 }
@@ -32,5 +39,16 @@ fn seal(issuer: &Issuer) {
         Ok(chains) => tracing::info!(chains, "heads of the audit are signed"),
         Err(error @ SealError::NoKey) => tracing::warn!(%error, "the audit is not sealed"),
         Err(error) => tracing::error!(%error, "the audit could not be sealed; the next round tries again"),
+    }
+}
+
+/// The database: days have their partitions two weeks ahead, so that an hour more or less is nothing.
+fn look_after(issuer: &Issuer, retention: RawRetention) {
+    match upkeep::keep_up(&*issuer.storage, &*issuer.clock, retention) {
+        Ok(Some(done)) => upkeep::log(&done),
+        Ok(None) => tracing::debug!("another process looks after the database"),
+        Err(error) => {
+            tracing::error!(%error, "the database could not be looked after; the next round tries again")
+        }
     }
 }
