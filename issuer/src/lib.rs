@@ -34,6 +34,7 @@ pub mod keys;
 mod metrics;
 pub mod minting;
 pub mod notices;
+pub mod place;
 pub mod price;
 mod reaction;
 pub mod reactivation;
@@ -52,6 +53,7 @@ pub mod standing;
 pub mod storage;
 pub mod subscription;
 mod suspicion;
+pub mod upkeep;
 pub mod usage;
 
 pub use issuer::{Issuer, OpenError};

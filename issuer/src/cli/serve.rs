@@ -1,11 +1,13 @@
 //! `brink-issuer serve`.
 
 mod admin;
+mod daily;
 mod listening;
 
 use super::error::CliError;
 use super::opening::{Directory, PassphraseSource};
 use super::output::Output;
+use super::upkeep::Retention;
 use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ServeConfig;
@@ -35,6 +37,8 @@ pub(super) struct Serve {
     passphrase: PassphraseSource,
     #[command(flatten)]
     certificate: Certificate,
+    #[command(flatten)]
+    retention: Retention,
     /// Serve plain HTTP on an address that others can reach; say why, for the log
     #[arg(long, value_name = "REASON", conflicts_with = "tls_cert")]
     insecure_listen: Option<String>,
@@ -99,9 +103,11 @@ impl Serve {
             let app = ops_router(Arc::clone(&issuer), Arc::clone(&readiness));
             (tokio::spawn(ops.run(app, async { drop(ended.await) })), end)
         });
+        let daily = daily::start(Arc::clone(&issuer), self.retention.raw_retention_days);
         if !run_both((server, app), admin, signals.stop(readiness, grace)).await {
             tracing::warn!("some requests did not end in time and were cut off");
         }
+        daily.abort();
         // Last, so that readiness says no for as long as there is anybody to ask it.
         if let Some((watched, end)) = watched {
             drop(end);
