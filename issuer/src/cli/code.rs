@@ -2,6 +2,7 @@
 
 use super::error::CliError;
 use crate::OpenError;
+use crate::access::AccessError;
 use crate::admin::AdminError;
 use crate::assignment::AssignmentError;
 use crate::audit::SealError;
@@ -30,6 +31,7 @@ impl CliError {
             Self::File { .. } => "FILE",
             Self::Output(_) => "OUTPUT",
             Self::Refused { refusal, .. } => refusal.code(),
+            Self::Access(error) => of_access(error),
             Self::Admin(error) => of_admin(error),
             Self::Books(BooksError::Storage(error)) => error.code(),
             Self::Books(error) => error.code(),
@@ -52,7 +54,22 @@ impl CliError {
     }
 }
 
-const fn of_admin(error: &AdminError) -> &'static str {
+pub(crate) const fn of_access(error: &AccessError) -> &'static str {
+    match error {
+        AccessError::NoScope => "SCOPE_MISSING",
+        AccessError::Name => "NAME",
+        AccessError::Days(_) => "OUT_OF_BOUNDS",
+        AccessError::BeyondScopes(_) => "BEYOND_SCOPES",
+        AccessError::BeyondTenant(_) => "BEYOND_TENANT",
+        AccessError::BeyondExpiry(_) => "BEYOND_EXPIRY",
+        AccessError::Unknown(_) => "UNKNOWN_API_KEY",
+        AccessError::Already { .. } => "UNCHANGED",
+        AccessError::Storage(error) => error.code(),
+        AccessError::Random(_) => NO_RANDOM,
+    }
+}
+
+pub(crate) const fn of_admin(error: &AdminError) -> &'static str {
     match error {
         AdminError::TenantName => "TENANT_NAME",
         AdminError::Zone(_) => "TIME_ZONE",
@@ -64,12 +81,14 @@ const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Standing(error) => of_standing(error),
         AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
+        AdminError::NothingToChange => "NOTHING_TO_CHANGE",
+        AdminError::Stale => "STALE",
         AdminError::Storage(error) => error.code(),
         AdminError::Random(_) => NO_RANDOM,
     }
 }
 
-fn of_issue(error: &IssueError) -> &'static str {
+pub(crate) fn of_issue(error: &IssueError) -> &'static str {
     match error {
         IssueError::NothingRevoked(_) => "NOTHING_REVOKED",
         IssueError::TooMany { .. } => "TOO_MANY",

@@ -9,11 +9,14 @@
 mod audit;
 mod books;
 mod clones;
+mod credentials;
+mod directory;
 mod error;
 mod notices;
 mod plans;
 pub mod postgres;
 mod probes;
+mod remembered;
 mod rows;
 mod seats;
 pub mod sqlite;
@@ -30,6 +33,8 @@ pub use books::{
     Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
+pub use credentials::{ApiKeyRow, Credentials, KeyPlace, NewApiKey};
+pub use directory::{CodeListed, DeviceQuery, Directory, Place, QuarantineQuery, TenantChange};
 pub use error::StorageError;
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
@@ -41,6 +46,7 @@ pub use plans::{
     Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
 pub use probes::{Pool, Probes};
+pub use remembered::{Asked, NamedRequest, Remembering, Sealed, Work};
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
     IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
@@ -59,7 +65,9 @@ use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixS
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + AuditBooks + Upkeep + Probes {
+pub trait Storage:
+    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering
+{
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

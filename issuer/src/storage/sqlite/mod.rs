@@ -6,13 +6,17 @@ mod cameras;
 mod clock_resets;
 mod codes;
 mod columns;
+mod connection;
+mod credentials;
 mod devices;
+mod directory;
 mod extensions;
 mod manifests;
 mod migrate;
 mod past;
 mod postings;
 mod probes;
+mod remembered;
 mod retirement;
 mod revocations;
 mod seats;
@@ -30,16 +34,13 @@ use super::{
 };
 use audit::note;
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use connection::connect;
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// How long a writer waits for another process: far above any transaction here, below a client's patience.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
@@ -60,6 +61,8 @@ pub struct SqliteStorage {
     waiting: AtomicUsize,
     /// The file, and what it was when it was opened.
     opened: probes::Opened,
+    /// Its connection is in the midst of a transaction, of which everything is a part that happens here.
+    is_inside: bool,
 }
 
 impl SqliteStorage {
@@ -86,14 +89,7 @@ impl SqliteStorage {
         if !path.exists() {
             return Err(StorageError::Missing { path: path.to_owned() });
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        set(&connection, "journal_mode", "wal", "wal")?;
-        set(&connection, "synchronous", "full", "2")?;
-        set(&connection, "foreign_keys", "on", "1")?;
-        // A damaged file must not be able to call functions through its schema.
-        set(&connection, "trusted_schema", "off", "0")?;
+        let mut connection = connect(path)?;
         let versions = migrate::migrate(&mut connection)?;
         if audit::has_only_earlier(&connection)? {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -101,7 +97,12 @@ impl SqliteStorage {
             transaction.commit()?;
         }
         let opened = probes::Opened::at(path)?;
-        let storage = Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened };
+        let storage = Self {
+            connection: Mutex::new(connection),
+            waiting: AtomicUsize::new(0),
+            opened,
+            is_inside: false,
+        };
         Ok((storage, versions))
     }
 
@@ -113,48 +114,29 @@ impl SqliteStorage {
         connection
     }
 
-    fn read<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, StorageError> {
         let mut connection = self.lock();
+        if self.is_inside {
+            return work(&connection);
+        }
         let transaction = connection.transaction()?;
         work(&transaction)
     }
 
     /// IMMEDIATE: a transaction that reads first and writes later would otherwise fail when another writes between.
-    fn write<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+    fn write<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, StorageError> {
         let mut connection = self.lock();
+        if self.is_inside {
+            let part = connection.savepoint()?;
+            let done = work(&part)?;
+            part.commit()?;
+            return Ok(done);
+        }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = work(&transaction)?;
         transaction.commit()?;
         Ok(done)
     }
-}
-
-/// Sets a pragma and reads back that it took.
-fn set(
-    connection: &Connection,
-    pragma: &'static str,
-    value: &str,
-    expected: &str,
-) -> Result<(), StorageError> {
-    connection.pragma_update(None, pragma, value)?;
-    let found = connection.pragma_query_value(None, pragma, |row| row.get::<_, rusqlite::types::Value>(0))?;
-    let found = match found {
-        rusqlite::types::Value::Integer(number) => number.to_string(),
-        rusqlite::types::Value::Text(text) => text,
-        rusqlite::types::Value::Null | rusqlite::types::Value::Real(_) | rusqlite::types::Value::Blob(_) => {
-            String::new()
-        }
-    };
-    if found == expected {
-        return Ok(());
-    }
-    Err(StorageError::Unsafe { setting: pragma, found })
 }
 
 impl Storage for SqliteStorage {

@@ -18,13 +18,17 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn at(path: &Path) -> Result<Self, StorageError> {
         let metadata = fs::metadata(path).map_err(|e| failed(path, e))?;
         Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
     }
 
     /// A backup that was put in its place goes unnoticed by whoever has the old one open.
-    fn check(&self) -> Result<(), StorageError> {
+    pub(super) fn check(&self) -> Result<(), StorageError> {
         let now = Self::at(&self.path)?;
         if (now.device, now.inode) == (self.device, self.inode) {
             return Ok(());
@@ -43,7 +47,7 @@ fn failed(path: &Path, error: io::Error) -> StorageError {
 impl Probes for SqliteStorage {
     fn probe(&self) -> Result<(), StorageError> {
         self.opened.check()?;
-        self.read(|tx| migrate::check(tx))
+        self.read(migrate::check)
     }
 
     /// One connection, which is at work while somebody holds it.
