@@ -9,6 +9,7 @@ pub mod admin;
 pub mod amount;
 mod answer;
 pub mod assignment;
+pub mod audit;
 pub mod calendar;
 pub mod catalog;
 pub mod cli;

@@ -1,6 +1,7 @@
 //! Flows through the whole issuer in one process, with real keys on the real database.
 
 mod activation;
+mod audit;
 mod clock_reset;
 mod clones;
 mod exchange;

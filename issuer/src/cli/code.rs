@@ -4,6 +4,7 @@ use super::error::CliError;
 use crate::OpenError;
 use crate::admin::AdminError;
 use crate::assignment::AssignmentError;
+use crate::audit::SealError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
@@ -43,6 +44,10 @@ impl CliError {
             Self::Issue(error) => of_issue(error),
             Self::Serve(ServeError::Listen { .. }) => "LISTEN",
             Self::Serve(ServeError::Tls(error)) => error.code(),
+            Self::Seal(SealError::NoKey) => "NO_AUDIT_KEY",
+            Self::Seal(SealError::NotReady(refusal)) => refusal.code(),
+            Self::SigningKeys(error) => of_keys(error),
+            Self::Unsound(_) => "AUDIT_UNSOUND",
         }
     }
 }

@@ -6,6 +6,7 @@
 //! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
 //! conflict; the last run counts.
 
+mod audit;
 mod books;
 mod clones;
 mod notices;
@@ -16,6 +17,10 @@ mod seats;
 pub mod sqlite;
 mod usage;
 
+pub use audit::{
+    AuditBooks, AuditEntry, AuditHeld, AuditQuery, IssuedDocument, IssuedKind, IssuedPlace, IssuedQuery,
+    KeptHead, LinePlace, Seal, Whose,
+};
 pub use books::{
     BookedRecord, ChainRow, ChainStanding, CorrectionPlace, CorrectionRow, CorrectionView, Held, Lacks,
     LossRow, NewCorrection, Origin, QuarantineRow, QuarantineScope, RecordScope, Replay, SignedRow,
@@ -135,7 +140,7 @@ impl StorageError {
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + Probes {
+pub trait Storage: UsageBooks + AuditBooks + Probes {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

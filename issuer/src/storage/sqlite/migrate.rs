@@ -21,6 +21,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V8__extensions", include_str!("../../../../migrations/issuer/sqlite/V8__extensions.sql")),
     ("V9__clock_resets", include_str!("../../../../migrations/issuer/sqlite/V9__clock_resets.sql")),
     ("V10__usage", include_str!("../../../../migrations/issuer/sqlite/V10__usage.sql")),
+    ("V11__audit_chain", include_str!("../../../../migrations/issuer/sqlite/V11__audit_chain.sql")),
 ];
 
 /// What a refused or failed migration says.
@@ -231,7 +232,12 @@ mod tests {
     fn ledger_tables_refuse_to_be_edited() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        connection.execute("INSERT INTO audit VALUES (1, 0, 'cli', 'a', 'b', '{}')", []).unwrap();
+        connection
+            .execute(
+                "INSERT INTO audit (at, actor, action, subject, detail) VALUES (0, 'cli', 'a', 'b', '{}')",
+                [],
+            )
+            .unwrap();
         for edit in ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"] {
             let error = connection.execute(edit, []).unwrap_err().to_string();
             assert!(error.contains("insert-only"), "{error}");

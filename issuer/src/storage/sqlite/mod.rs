@@ -1,5 +1,6 @@
 //! The SQLite adapter: one connection of this process behind a mutex, any number of processes on the file.
 
+mod audit;
 mod books;
 mod cameras;
 mod clock_resets;
@@ -20,15 +21,16 @@ mod tenants;
 mod usage;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, AuditNote, CameraChange,
-    ClockResetView, DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow,
-    LicenceRow, NewAnew, NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations,
-    NewSubscription, Plan, Posting, RecountedRecord, Retirement, RetirementView, RevocationsView,
-    SeatConflict, SeatsKnown, StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow,
-    UsageAsked,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditBooks, AuditEntry, AuditHeld,
+    AuditLine, AuditNote, AuditQuery, CameraChange, ClockResetView, DeviceListed, DeviceRow, DeviceView,
+    ExtensionView, Founding, Holder, IssuedDocument, IssuedQuery, IssuerRow, KeptHead, LicenceRow, NewAnew,
+    NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan,
+    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, Seal, SeatConflict, SeatsKnown,
+    StandingChange, Storage, StorageError, SubscriptionView, SumRow, Take, TenantRow, UsageAsked, Whose,
 };
+use audit::note;
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -80,6 +82,11 @@ impl SqliteStorage {
         // A damaged file must not be able to call functions through its schema.
         set(&connection, "trusted_schema", "off", "0")?;
         migrate::migrate(&mut connection)?;
+        if audit::has_only_earlier(&connection)? {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            audit::begin_chains(&transaction)?;
+            transaction.commit()?;
+        }
         let opened = probes::Opened::at(path)?;
         Ok(Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened })
     }
@@ -136,12 +143,33 @@ fn set(
     Err(StorageError::Unsafe { setting: pragma, found })
 }
 
-/// Adds one line to the audit.
-fn note(transaction: &Transaction<'_>, note: &AuditNote) -> Result<(), StorageError> {
-    let sql = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let values = params![note.at.as_i64(), note.actor.0, note.action, note.subject, note.detail.to_string()];
-    transaction.prepare_cached(sql)?.execute(values)?;
-    Ok(())
+impl AuditBooks for SqliteStorage {
+    fn audit_lines(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
+        self.read(|tx| audit::lines(tx, query))
+    }
+
+    fn audit_held(&self, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
+        self.read(|tx| audit::held(tx, take))
+    }
+
+    fn add_note(&self, note: &AuditNote) -> Result<(), StorageError> {
+        self.write(|tx| audit::note(tx, note))
+    }
+
+    fn issued(&self, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
+        self.read(|tx| audit::issued(tx, query))
+    }
+
+    fn seal_audit(&self, plan: Plan<'_, Vec<KeptHead>, Vec<Seal>>) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let heads = audit::heads(tx)?;
+            plan(&heads).map_or(Ok(()), |seals| audit::add_seals(tx, &seals))
+        })
+    }
+
+    fn newest_seals(&self, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
+        self.read(|tx| audit::newest_seals(tx, whose))
+    }
 }
 
 impl Storage for SqliteStorage {
