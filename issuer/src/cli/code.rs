@@ -44,6 +44,7 @@ impl CliError {
             Self::Issue(error) => of_issue(error),
             Self::Serve(ServeError::Listen { .. }) => "LISTEN",
             Self::Serve(ServeError::Tls(error)) => error.code(),
+            Self::Backup(error) => error.code(),
             Self::Seal(SealError::NoKey) => "NO_AUDIT_KEY",
             Self::Seal(SealError::NotReady(refusal)) => refusal.code(),
             Self::SigningKeys(error) => of_keys(error),

@@ -1,6 +1,7 @@
 //! The command line: one file per verb. Results go to stdout, logs and refusals to stderr.
 
 mod audit;
+mod backup;
 mod camera;
 mod ceremony;
 mod code;
@@ -75,6 +76,12 @@ enum Verb {
     /// Who did what: list, check, export and seal it; and every document that was ever signed
     #[command(subcommand, after_help = EXIT_CODES)]
     Audit(audit::Audit),
+    /// Write the database as it is now into one file, while others go on with it; keys are not in it
+    #[command(after_help = EXIT_CODES)]
+    Backup(backup::BackUp),
+    /// Put a backup where there is no database
+    #[command(after_help = EXIT_CODES)]
+    Restore(backup::Restore),
     /// Answer a request that came as a file: an exchange or an activation
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Exchange),
@@ -123,6 +130,8 @@ impl Verb {
             Verb::Keys(keys) => keys.wants_json(),
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
+            Verb::Backup(backup) => backup.target.json,
+            Verb::Restore(restore) => restore.target.json,
             Verb::Exchange(exchange) => exchange.target.json,
         }
     }
@@ -140,6 +149,8 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Keys(keys) => keys.run(output),
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),
+        Verb::Backup(backup) => backup.run(output),
+        Verb::Restore(restore) => restore.run(output),
         Verb::Exchange(exchange) => exchange.run(output),
     }
 }
