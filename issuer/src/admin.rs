@@ -15,7 +15,7 @@ use crate::storage::{
     Actor, AuditLine, AuditNote, ClonePolicy, DeviceListed, DeviceStatus, NewCode, NewPolicy, Storage,
     StorageError, SubscriptionRow, TenantRow, Tier,
 };
-use crate::subscription::{self, SubscriptionError, SubscriptionOrder};
+use crate::subscription::{SubscriptionError, SubscriptionOrder};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use std::sync::Arc;
 
@@ -67,6 +67,12 @@ pub enum AdminError {
     /// A code would activate devices that cannot be licensed.
     #[error("tenant {0} has no subscription yet")]
     NoSubscription(TenantId),
+    /// A change of nothing.
+    #[error("nothing to change was given; give a name or what to do about clones")]
+    NothingToChange,
+    /// Somebody else was faster.
+    #[error("what is to be changed has changed since it was looked at; look at it again")]
+    Stale,
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -89,7 +95,9 @@ impl AdminError {
             Self::NoSubscription(tenant) => {
                 format!("set one with `subscription set --tenant {tenant} --cameras N`")
             }
-            Self::Retirement(_)
+            Self::NothingToChange
+            | Self::Stale
+            | Self::Retirement(_)
             | Self::Reactivation(_)
             | Self::Standing(_)
             | Self::Storage(_)
@@ -150,16 +158,9 @@ pub struct MadeCode {
 impl Admin {
     /// Adds a tenant.
     pub fn create_tenant(&self, order: TenantOrder) -> Result<TenantRow, AdminError> {
-        let name = order.name.trim();
-        if name.is_empty()
-            || name.chars().count() > TENANT_NAME_CHARS_MAX
-            || name.chars().any(char::is_control)
-        {
-            return Err(AdminError::TenantName);
-        }
         let tenant = TenantRow {
+            name: checked_name(&order.name)?,
             id: order.id,
-            name: name.to_owned(),
             zone: parse_zone(&order.timezone)?,
             currency: order.currency.parse()?,
             clones: ClonePolicy::default(),
@@ -175,18 +176,7 @@ impl Admin {
         tenant: &TenantId,
         order: &SubscriptionOrder,
     ) -> Result<SubscriptionRow, AdminError> {
-        let now = self.clock.now();
-        let mut outcome = None;
-        self.storage.set_subscription(tenant, &mut |view| {
-            let next = subscription::next_version(&self.catalog, view, order, (now, &self.actor));
-            let (row, new) = match next {
-                Ok(new) => (Ok(new.row.clone()), Some(new)),
-                Err(refusal) => (Err(refusal), None),
-            };
-            outcome = Some(row);
-            new
-        })?;
-        Ok(ran(outcome)??)
+        self.replace_subscription(tenant, order, &|_| true)
     }
 
     /// Makes an activation code and the devices that it will activate.
@@ -310,6 +300,17 @@ impl Admin {
             change
         })?;
         Ok(ran(outcome)??)
+    }
+}
+
+/// A tenant's name as it is kept.
+pub(crate) fn checked_name(name: &str) -> Result<String, AdminError> {
+    let name = name.trim();
+    let fits = (1..=TENANT_NAME_CHARS_MAX).contains(&name.chars().count());
+    if fits && !name.chars().any(char::is_control) {
+        Ok(name.to_owned())
+    } else {
+        Err(AdminError::TenantName)
     }
 }
 

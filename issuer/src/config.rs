@@ -71,6 +71,46 @@ pub struct ServeConfig {
     pub drain_timeout: Duration,
 }
 
+/// How often somebody may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests at once, after a pause.
+    pub burst: u32,
+    /// Requests a minute, for as long as they like.
+    pub per_minute: u32,
+}
+
+/// How the admin API is served.
+#[derive(Clone, Copy, Debug)]
+pub struct AdminConfig {
+    /// Its listener.
+    pub serve: ServeConfig,
+    /// For each API key: a console that many people look at, and a script that walks every list.
+    pub credential: Rate,
+    /// For each address, whatever keys come from there. Behind a proxy that is everybody.
+    pub address: Rate,
+    /// Keys that are not known here, for each address: people paste the wrong one, a guesser sends thousands.
+    pub failures: Rate,
+}
+
+impl AdminConfig {
+    /// The limits that fit people and their scripts.
+    #[must_use]
+    pub const fn on(listen: SocketAddr) -> Self {
+        let serve = ServeConfig {
+            connections_max: 256,
+            request_timeout: Duration::from_secs(30),
+            ..ServeConfig::on(listen)
+        };
+        Self {
+            serve,
+            credential: Rate { burst: 200, per_minute: 1200 },
+            address: Rate { burst: 400, per_minute: 2400 },
+            failures: Rate { burst: 10, per_minute: 10 },
+        }
+    }
+}
+
 impl ServeConfig {
     /// The limits that fit devices on any link.
     #[must_use]

@@ -8,7 +8,9 @@ use crate::notices::IssueError;
 use crate::seats::QUOTA_PARTS;
 use crate::secret::digest;
 use crate::standing::{REASON_CHARS_MAX, is_reason};
-use crate::storage::{Actor, AuditNote, DeviceStatus, Extension, ExtensionView, LicenceRow, NewExtension};
+use crate::storage::{
+    Actor, AuditNote, DeviceStatus, Extension, ExtensionView, LicenceRow, NewExtension, Storage,
+};
 use brink_license::keyset::KeyUse;
 use brink_license::token::{
     AUDIENCE_EDGE, Authority, CLAIMS_VERSION, EXTENSION_NUMBER_MAX, EXTENSION_SECONDS_MAX, ExtensionClaims,
@@ -150,10 +152,20 @@ pub struct Extended {
 impl Issuer {
     /// Makes an extension of a device's licence.
     pub fn extend(&self, order: &ExtensionOrder, actor: &Actor) -> Result<Extended, IssueError> {
+        self.extend_in(&*self.storage, order, actor)
+    }
+
+    /// The same by a storage that may stand inside of a transaction.
+    pub(crate) fn extend_in(
+        &self,
+        storage: &dyn Storage,
+        order: &ExtensionOrder,
+        actor: &Actor,
+    ) -> Result<Extended, IssueError> {
         check_order(order)?;
         let answering = self.answering()?;
         let mut outcome = None;
-        self.storage.extend(&order.device, answering.now, &mut |view| {
+        storage.extend(&order.device, answering.now, &mut |view| {
             let (result, new) = match plan(&answering, view, (order, actor)) {
                 Ok((extended, new)) => (Ok(extended), Some(new)),
                 Err(error) => (Err(error), None),

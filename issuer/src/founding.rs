@@ -1,8 +1,9 @@
 //! Making an issuer: its keys, its first keyset manifest, its database, and what devices are provisioned with.
 
+use crate::access::{ApiKey, Scope};
 use crate::config::DataDir;
 use crate::keys::{KEYS_SECONDS, KEYS_SKEW_SECONDS, KeysError, ROOT_THRESHOLD, ROOTS};
-use crate::secret::{NoRandom, Redacted, random, sha256};
+use crate::secret::{NoRandom, Redacted};
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{AdminKeyRow, Founding, IssuerRow, Storage, StorageError};
 use brink_license::keyset::{KeyRecord, KeyState, ManifestPayload, RootKeys, TrustAnchor, TrustError};
@@ -14,7 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What the first admin key may do: everything. Others are made from it with less.
-const ADMIN_SCOPES: &str = "*";
+const ADMIN_SCOPE: Scope = Scope::Everything;
 
 /// Why no issuer was made.
 #[derive(Debug, thiserror::Error)]
@@ -157,20 +158,11 @@ impl Keys {
     }
 }
 
-/// `brk_<id>_<secret>`: the id finds the row, the 256-bit secret is kept as its digest only.
+/// The first key, from which the others are made.
 fn admin_key() -> Result<(AdminKeyRow, Redacted), NoRandom> {
-    let id = hex(&*random::<6>()?);
-    let secret = zeroize::Zeroizing::new(hex(&*random::<32>()?));
-    let row = AdminKeyRow {
-        id: id.clone(),
-        secret_sha256: sha256(secret.as_bytes()),
-        scopes: ADMIN_SCOPES.to_owned(),
-    };
-    Ok((row, Redacted::new(format!("brk_{id}_{}", *secret))))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let key = ApiKey::generate()?;
+    let (id, scopes) = (key.id().to_string(), ADMIN_SCOPE.to_string());
+    Ok((AdminKeyRow { id, secret_sha256: key.digest(), scopes }, key.shown()))
 }
 
 /// Makes a directory of mode 0700, or takes an empty one. Says whether it made it.

@@ -4,6 +4,7 @@
 //! transactions, `minting` is the only caller of the license key, and [`Issuer::answer`] is the one use case of
 //! devices, for HTTP and for files. What leaves was recorded before.
 
+pub mod access;
 mod activation;
 pub mod admin;
 pub mod amount;
@@ -20,12 +21,14 @@ pub mod code;
 pub mod config;
 pub mod currency;
 pub mod desired;
+pub mod editing;
 mod exchange;
 pub mod extension;
 mod failures;
 pub mod founding;
 pub mod http;
 mod in_force;
+pub mod issuance;
 mod issuer;
 pub mod keyring;
 pub mod keys;

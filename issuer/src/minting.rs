@@ -90,6 +90,20 @@ pub enum Occasion {
     Restored,
 }
 
+impl Occasion {
+    /// The word in the audit and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Changed => "changed",
+            Self::Renewal => "renewal",
+            Self::Resumed => "resumed",
+            Self::Restored => "restored",
+        }
+    }
+}
+
 /// Whether a token is to be minted, and why. Near the end of a trial nothing is gained by renewing.
 pub fn occasion(
     draft: &Draft,

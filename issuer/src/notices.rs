@@ -8,7 +8,7 @@ use crate::issuer::Issuer;
 use crate::refusal::Refusal;
 use crate::secret::{digest, sha256};
 use crate::storage::{
-    Actor, AuditNote, IssuedNotice, NewRevocations, RevocationList, RevocationsView, StorageError,
+    Actor, AuditNote, IssuedNotice, NewRevocations, RevocationList, RevocationsView, Storage, StorageError,
 };
 use brink_license::exchange::{NoticesHeld, Section};
 use brink_license::keyset::Keyset;
@@ -80,9 +80,19 @@ pub struct ListIssued {
 impl Issuer {
     /// The list of a tenant's revoked licences: the one in force if it still says everything, or a new one.
     pub fn list_revoked(&self, tenant: &TenantId, actor: &Actor) -> Result<ListIssued, IssueError> {
+        self.list_revoked_in(&*self.storage, tenant, actor)
+    }
+
+    /// The same by a storage that may stand inside of a transaction.
+    pub(crate) fn list_revoked_in(
+        &self,
+        storage: &dyn Storage,
+        tenant: &TenantId,
+        actor: &Actor,
+    ) -> Result<ListIssued, IssueError> {
         let answering = self.answering()?;
         let mut outcome = None;
-        self.storage.list_revoked(tenant, answering.now, &mut |view| {
+        storage.list_revoked(tenant, answering.now, &mut |view| {
             let (result, new) = split(plan_list(&answering, view, actor));
             outcome = Some(result);
             new

@@ -14,11 +14,13 @@ use serde::Serialize;
 pub const HOLDERS_SHOWN: u32 = 16;
 
 /// The whole of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ShownLicence {
     /// The device.
+    #[schema(value_type = String)]
     pub device: DeviceId,
     /// Whose it is.
+    #[schema(value_type = String)]
     pub tenant: TenantId,
     /// Where the device stands.
     pub status: crate::storage::DeviceStatus,
@@ -27,6 +29,7 @@ pub struct ShownLicence {
     /// Its class.
     pub tier: crate::storage::Tier,
     /// The thumbprint of its key.
+    #[schema(value_type = Option<String>)]
     pub jkt: Option<Kid>,
     /// Its epoch.
     pub epoch: u32,
@@ -47,46 +50,56 @@ pub struct ShownLicence {
     /// Whether the two say different things.
     pub differs: bool,
     /// Why the next exchange will mint, if it will.
+    #[schema(value_type = Option<String>)]
     pub will_mint: Option<Occasion>,
 }
 
 /// Who sits on a device's unnamed seats.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ShownSeats {
     /// When it said so.
     pub reported_at: String,
     /// The licence token that it spoke of.
+    #[schema(value_type = String)]
     pub jti: TokenId,
     /// Who.
+    #[schema(value_type = Vec<Object>)]
     pub cameras: Vec<SeatedCamera>,
     /// Who is on another device as well.
+    #[schema(value_type = Vec<Object>)]
     pub conflicts: Vec<SeatConflict>,
 }
 
 /// A minted token and its deadlines, in seconds since 1970 and as RFC 3339.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ShownToken {
     /// Its number.
     pub seq: u64,
     /// Its id.
+    #[schema(value_type = String)]
     pub jti: TokenId,
     /// The key that signed.
+    #[schema(value_type = String)]
     pub kid: Kid,
     /// Issued.
+    #[schema(value_type = i64)]
     pub iat: UnixSeconds,
     /// Issued.
     pub issued_at: String,
     /// Valid from.
+    #[schema(value_type = i64)]
     pub nbf: UnixSeconds,
     /// Valid from.
     pub valid_from: String,
     /// Valid until, exclusive.
+    #[schema(value_type = i64)]
     pub exp: UnixSeconds,
     /// Valid until, exclusive.
     pub expires_at: String,
     /// Flagged work after it.
     pub grace: u64,
     /// Where the grace ends.
+    #[schema(value_type = i64)]
     pub ends: UnixSeconds,
     /// Where the grace ends.
     pub ends_at: String,
@@ -100,40 +113,49 @@ pub struct ShownToken {
 }
 
 /// What would be minted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ShownDesired {
     /// The commercial mode.
+    #[schema(value_type = String)]
     pub mode: Mode,
     /// What hosts do with "no".
+    #[schema(value_type = String)]
     pub enforce: Enforce,
     /// Cameras by name.
     pub named: u64,
     /// Unnamed seats.
     pub any: u64,
     /// The grants, as the token has them.
+    #[schema(value_type = Vec<Object>)]
     pub grants: Vec<Grant>,
     /// Packs of the whole device.
+    #[schema(value_type = Vec<String>)]
     pub device_packs: Vec<Slug>,
     /// Prepaid usage.
+    #[schema(value_type = Vec<Object>)]
     pub quotas: Vec<Quota>,
     /// Where the token would end.
+    #[schema(value_type = i64)]
     pub exp: UnixSeconds,
     /// Where the token would end.
     pub expires_at: String,
     /// Cameras that are assigned and get no seat now.
     pub withheld: Option<Withheld>,
     /// Packs that cameras are assigned and the subscription no longer has.
+    #[schema(value_type = Vec<String>)]
     pub packs_withheld: Vec<Slug>,
 }
 
 /// Cameras without a seat.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Withheld {
     /// Which.
+    #[schema(value_type = Vec<String>)]
     pub cameras: Vec<CameraId>,
     /// Why, and what helps.
     pub reason: String,
     /// The devices that have the seats, largest first.
+    #[schema(value_type = Vec<Object>)]
     pub held_by: Vec<Holder>,
 }
 

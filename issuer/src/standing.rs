@@ -27,7 +27,9 @@ impl Turn {
         }
     }
 
-    const fn leads_to(self) -> DeviceStatus {
+    /// How a licence stands afterwards.
+    #[must_use]
+    pub const fn leads_to(self) -> DeviceStatus {
         match self {
             Turn::Suspend => DeviceStatus::Suspended,
             Turn::Revoke => DeviceStatus::Revoked,

@@ -1,5 +1,6 @@
 //! Flows through the whole issuer in one process, with real keys on the real database.
 
+mod access;
 mod activation;
 mod audit;
 mod clock_reset;

@@ -2,6 +2,7 @@
 
 use super::error::CliError;
 use crate::OpenError;
+use crate::access::AccessError;
 use crate::admin::AdminError;
 use crate::assignment::AssignmentError;
 use crate::audit::SealError;
@@ -31,6 +32,7 @@ impl CliError {
             Self::File { .. } => "FILE",
             Self::Output(_) => "OUTPUT",
             Self::Refused { refusal, .. } => refusal.code(),
+            Self::Access(error) => of_access(error),
             Self::Admin(error) => of_admin(error),
             Self::Books(BooksError::Storage(error)) => of_storage(error),
             Self::Books(error) => error.code(),
@@ -43,17 +45,32 @@ impl CliError {
             Self::Mint(error) => of_mint(error),
             Self::Issue(error) => of_issue(error),
             Self::Serve(ServeError::Listen { .. }) => "LISTEN",
-            Self::Serve(ServeError::Tls(error)) => error.code(),
             Self::Backup(error) => error.code(),
             Self::Seal(SealError::NoKey) => "NO_AUDIT_KEY",
             Self::Seal(SealError::NotReady(refusal)) => refusal.code(),
             Self::SigningKeys(error) => of_keys(error),
             Self::Unsound(_) => "AUDIT_UNSOUND",
+            Self::Serve(ServeError::Tls(error)) => error.code(),
         }
     }
 }
 
-const fn of_admin(error: &AdminError) -> &'static str {
+pub(crate) const fn of_access(error: &AccessError) -> &'static str {
+    match error {
+        AccessError::NoScope => "SCOPE_MISSING",
+        AccessError::Name => "NAME",
+        AccessError::Days(_) => "OUT_OF_BOUNDS",
+        AccessError::BeyondScopes(_) => "BEYOND_SCOPES",
+        AccessError::BeyondTenant(_) => "BEYOND_TENANT",
+        AccessError::BeyondExpiry(_) => "BEYOND_EXPIRY",
+        AccessError::Unknown(_) => "UNKNOWN_API_KEY",
+        AccessError::Already { .. } => "UNCHANGED",
+        AccessError::Storage(error) => of_storage(error),
+        AccessError::Random(_) => NO_RANDOM,
+    }
+}
+
+pub(crate) const fn of_admin(error: &AdminError) -> &'static str {
     match error {
         AdminError::TenantName => "TENANT_NAME",
         AdminError::Zone(_) => "TIME_ZONE",
@@ -65,12 +82,14 @@ const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Standing(error) => of_standing(error),
         AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
+        AdminError::NothingToChange => "NOTHING_TO_CHANGE",
+        AdminError::Stale => "STALE",
         AdminError::Storage(error) => of_storage(error),
         AdminError::Random(_) => NO_RANDOM,
     }
 }
 
-fn of_issue(error: &IssueError) -> &'static str {
+pub(crate) fn of_issue(error: &IssueError) -> &'static str {
     match error {
         IssueError::NothingRevoked(_) => "NOTHING_REVOKED",
         IssueError::TooMany { .. } => "TOO_MANY",

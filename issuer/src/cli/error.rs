@@ -1,6 +1,7 @@
 //! Refusals on the command line, and the one table from each to its exit code.
 
 use crate::OpenError;
+use crate::access::AccessError;
 use crate::admin::AdminError;
 use crate::audit::SealError;
 use crate::backup::BackupError;
@@ -50,6 +51,8 @@ pub(crate) enum CliError {
     Output(#[from] io::Error),
     #[error("{}: code {}: {refusal}", path.display(), refusal.code())]
     Refused { path: PathBuf, refusal: Refusal },
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error(transparent)]
     Admin(#[from] AdminError),
     #[error(transparent)]
@@ -120,7 +123,8 @@ impl CliError {
                 (message, None) => (message, Some("see --help".to_owned())),
                 split => split,
             },
-            Self::Founding(_)
+            Self::Access(_)
+            | Self::Founding(_)
             | Self::Books(_)
             | Self::Open(_)
             | Self::Keys(_)
@@ -150,6 +154,11 @@ impl CliError {
             Self::Issue(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Issue(IssueError::Extension(_)) => Exit::Usage,
             Self::Backup(error) if error.is_of_state() => Exit::NotAllowed,
+            Self::Access(AccessError::Storage(_) | AccessError::Random(_) | AccessError::Unknown(_)) => {
+                Exit::Failed
+            }
+            Self::Access(error) if error.is_of_state() || error.is_of_rights() => Exit::NotAllowed,
+            Self::Access(_) => Exit::Usage,
             Self::Admin(error) => admin_exit(error),
             Self::Keyring(error) => keyring_exit(error),
             Self::File { .. }
@@ -209,8 +218,9 @@ fn admin_exit(error: &AdminError) -> Exit {
         AdminError::Retirement(error) => of_state(error.is_of_state()),
         AdminError::Reactivation(error) => of_state(error.is_of_state()),
         AdminError::Standing(error) => of_state(error.is_of_state()),
-        AdminError::NoSubscription(_) => Exit::NotAllowed,
+        AdminError::NoSubscription(_) | AdminError::Stale => Exit::NotAllowed,
         AdminError::TenantName
+        | AdminError::NothingToChange
         | AdminError::Zone(_)
         | AdminError::Currency(_)
         | AdminError::CodeBounds { .. } => Exit::Usage,

@@ -4,11 +4,12 @@ mod audit;
 mod backup;
 mod camera;
 mod ceremony;
-mod code;
+pub(crate) mod code;
 mod device;
 mod error;
 mod exchange;
 mod init;
+mod key;
 mod keys;
 mod license;
 mod opening;
@@ -67,6 +68,9 @@ enum Verb {
     /// Licences
     #[command(subcommand, after_help = EXIT_CODES)]
     License(license::License),
+    /// Keys of the admin API
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Key(key::Key),
     /// Signing keys, root keys, and the manifest that lists them
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(keys::Keys),
@@ -127,6 +131,7 @@ impl Verb {
             Verb::Device(device) => device.target().json,
             Verb::Camera(camera) => camera.target().json,
             Verb::License(license) => license.target().json,
+            Verb::Key(key) => key.target().json,
             Verb::Keys(keys) => keys.wants_json(),
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
@@ -146,6 +151,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Device(device) => device.run(output),
         Verb::Camera(camera) => camera.run(output),
         Verb::License(license) => license.run(output),
+        Verb::Key(key) => key.run(output),
         Verb::Keys(keys) => keys.run(output),
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),

@@ -1,5 +1,6 @@
 //! `brink-issuer serve`.
 
+mod admin;
 mod listening;
 
 use super::error::CliError;
@@ -10,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::ServeConfig;
 use crate::http::{Readiness, Server, Tls, ops_router, router};
 use crate::issuer::Issuer;
+use admin::AdminListener;
 use clap::Args;
 use listening::{Certificate, Ops};
 use std::io;
@@ -37,12 +39,15 @@ pub(super) struct Serve {
     #[arg(long, value_name = "REASON", conflicts_with = "tls_cert")]
     insecure_listen: Option<String>,
     #[command(flatten)]
+    admin: AdminListener,
+    #[command(flatten)]
     ops: Ops,
 }
 
 impl Serve {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         self.check_address()?;
+        self.admin.check_address(self.certificate.is_given())?;
         self.ops.check_address()?;
         let grace = self.ops.drain_grace()?;
         let issuer = Arc::new(self.data.issuer(&self.passphrase)?);
@@ -80,8 +85,12 @@ impl Serve {
             ),
             None => None,
         };
+        let admin = self.admin.listen(&issuer, tls.as_ref()).await?;
         tracing::info!(issuer = %issuer.name(), address = %server.address(), "serving");
         output.line(&format!("listening on {}", server.url()))?;
+        if let Some((admin, _)) = &admin {
+            output.line(&format!("admin API on {}", admin.url()))?;
+        }
         if let Some(ops) = &ops {
             output.line(&format!("ops on {}", ops.url()))?;
         }
@@ -90,7 +99,7 @@ impl Serve {
             let app = ops_router(Arc::clone(&issuer), Arc::clone(&readiness));
             (tokio::spawn(ops.run(app, async { drop(ended.await) })), end)
         });
-        if !server.run(app, signals.stop(readiness, grace)).await {
+        if !run_both((server, app), admin, signals.stop(readiness, grace)).await {
             tracing::warn!("some requests did not end in time and were cut off");
         }
         // Last, so that readiness says no for as long as there is anybody to ask it.
@@ -116,6 +125,33 @@ impl Serve {
             ))),
         }
     }
+}
+
+/// Until `stop`; then both let requests in flight finish. Answers whether all of them did in time.
+async fn run_both(
+    (server, app): (Server, axum::Router),
+    admin: Option<(Server, axum::Router)>,
+    stop: impl Future<Output = ()>,
+) -> bool {
+    let (tell, told) = tokio::sync::watch::channel(false);
+    let stopped = |mut told: tokio::sync::watch::Receiver<bool>| async move {
+        // An error says that nobody can tell any more, which is a stop as well.
+        let _ = told.wait_for(|stops| *stops).await;
+    };
+    let devices = server.run(app, stopped(told.clone()));
+    let admins = async {
+        match admin {
+            Some((server, app)) => server.run(app, stopped(told)).await,
+            None => true,
+        }
+    };
+    let stops = async {
+        stop.await;
+        // Whoever has gone needs not be told.
+        let _ = tell.send(true);
+    };
+    let (devices, admins, ()) = tokio::join!(devices, admins, stops);
+    devices && admins
 }
 
 fn runtime_error(error: io::Error) -> CliError {

@@ -76,6 +76,7 @@ fn every_verb_has_help_with_exit_codes() {
         "device code",
         "camera assign",
         "license show",
+        "key create",
         "exchange",
     ] {
         let words = ["brink-issuer"].into_iter().chain(verb.split_whitespace()).chain(["--help"]);
@@ -103,6 +104,34 @@ fn init_refuses_what_would_be_unsafe() {
     desk.run("init --issuer Acme --dev").refused(Exit::Usage, &["not a slug"]);
     desk.run("init --issuer acme --passphrase-file /nonexistent").refused(Exit::Failed, &["/nonexistent"]);
     assert!(!desk.path().join("d").exists());
+}
+
+#[test]
+fn api_keys_are_shown_once_listed_and_taken_back() {
+    let desk = Desk::stocked("--cameras 10");
+    desk.run("key create").refused(Exit::Usage, &["--scope"]);
+    desk.run("key create --scope devices:reed").refused(Exit::Usage, &["devices:reed", "devices:read"]);
+    desk.run("key create --scope * --expires-days 0").refused(Exit::Usage, &["1..=3650"]);
+    desk.run("key create --scope * --tenant nobody --json").refused(Exit::Failed, &["unknown tenant nobody"]);
+    let made = desk
+        .run("key create --scope devices:read --scope codes:write --tenant tenant-123 --name line+4 --json");
+    let made = made.json();
+    let (key, id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
+    assert!(key.starts_with(&format!("brk_{id}_")) && key.len() == 81, "{key}");
+    let listed = desk.run("key list --json");
+    assert!(!listed.out.contains(&key[17..]), "never again");
+    let listed = listed.json();
+    let keys = listed["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 2, "the one of init, and this one");
+    let found = keys.iter().find(|key| key["id"] == id).unwrap();
+    assert_eq!(found["scopes"], serde_json::json!(["devices:read", "codes:write"]));
+    assert_eq!(found["name"], "line 4");
+    assert_eq!(desk.run("key list --tenant tenant-123 --json").json()["keys"].as_array().unwrap().len(), 1);
+    assert!(desk.run(&format!("key revoke --key {id}")).out.contains("is revoked"));
+    desk.run(&format!("key revoke --key {id} --json")).refused(Exit::NotAllowed, &[id, "already"]);
+    desk.run(&format!("key revoke --key {key}")).refused(Exit::Usage, &["twelve digits"]);
+    desk.run("key revoke --key 000000000000 --json").refused(Exit::Failed, &["no API key 000000000000"]);
+    assert!(desk.run("key list").out.contains("revoked at"));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! HTTP: parses, calls the use case, maps. Rules live elsewhere.
 
+mod admin;
 mod device;
 mod observe;
 mod ops;
+mod peer;
 mod problem;
 mod readiness;
 mod room;
@@ -10,6 +12,7 @@ mod router;
 mod serve;
 mod tls;
 
+pub use admin::{ROOT as ADMIN_ROOT, admin_router, document as admin_document, guide_tables};
 pub use observe::observed;
 pub use ops::{LIVE_PATH, METRICS_PATH, READY_PATH, ops_router};
 pub use readiness::{PROBE_TIMEOUT, Readiness};

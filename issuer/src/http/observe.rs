@@ -7,7 +7,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tracing::Instrument;
@@ -19,13 +19,17 @@ const NO_ROUTE: &str = "other";
 /// Paths that probes ask for every few seconds: they are logged where somebody looks for them.
 const PROBED: [&str; 4] = ["/healthz", "/livez", "/readyz", "/metrics"];
 
+/// The code of an answer that has its request's id in it already, for whoever logs and counts it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coded(pub(super) &'static str);
+
 #[derive(Clone)]
 struct Watch {
     listener: &'static str,
     metrics: Metrics,
 }
 
-/// Gives every request an id, which the answer has in `x-request-id` and its problem in `request_id`, counts it, and logs it
+/// Gives every request an id, which the answer has in `x-request-id` and its problem in `instance`, counts it, and logs it
 /// once it is answered. `listener` tells the listeners apart in metrics.
 pub fn observed(app: Router, metrics: &Metrics, listener: &'static str) -> Router {
     let watch = Watch { listener, metrics: metrics.clone() };
@@ -33,6 +37,13 @@ pub fn observed(app: Router, metrics: &Metrics, listener: &'static str) -> Route
         .layer(from_fn_with_state(watch, observe))
         // Always ours: an id from outside could forge lines in the log.
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(from_fn(without_foreign_id))
+}
+
+/// The layer that gives an id keeps one that is there.
+async fn without_foreign_id(mut request: Request, next: Next) -> Response {
+    request.headers_mut().remove("x-request-id");
+    next.run(request).await
 }
 
 async fn observe(State(watch): State<Watch>, request: Request, next: Next) -> Response {
@@ -67,6 +78,9 @@ fn length(request: &Request) -> Option<u64> {
 
 /// A problem with the request's id in it, and its code. What layers answer by themselves becomes a problem too.
 fn told(response: Response, id: Option<&HeaderValue>) -> (Response, Option<&'static str>) {
+    if let Some(Coded(code)) = response.extensions().get().copied() {
+        return (response, Some(code));
+    }
     let response = match response.extensions().get::<Problem>() {
         None if response.status() == StatusCode::REQUEST_TIMEOUT => {
             let (headers, problem) = (response.headers().clone(), Problem::timed_out());

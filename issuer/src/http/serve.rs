@@ -1,5 +1,6 @@
 //! The server: accepts, bounds, and drains. `axum::serve` has no timeout for request heads and no bound on connections.
 
+use super::peer::OnConnection;
 use super::tls::{Tls, TlsError};
 use crate::config::ServeConfig;
 use crate::metrics::Metrics;
@@ -105,7 +106,7 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => desk.take(stream, &graceful, &room),
+                Ok((stream, peer)) => desk.take((stream, peer), &graceful, &room),
                 Err(error) => {
                     tracing::warn!(%error, "accepting a connection failed");
                     tokio::time::sleep(ACCEPT_RETRY).await;
@@ -118,7 +119,12 @@ impl Server {
 }
 
 impl Desk {
-    fn take(&self, stream: TcpStream, graceful: &GracefulShutdown, room: &Arc<Semaphore>) {
+    fn take(
+        &self,
+        (stream, peer): (TcpStream, SocketAddr),
+        graceful: &GracefulShutdown,
+        room: &Arc<Semaphore>,
+    ) {
         // A connection beyond the bound is closed at once: a device tries again, memory does not grow.
         let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
             self.metrics.http.connection_refused(self.name);
@@ -133,10 +139,10 @@ impl Desk {
             (self.clone(), graceful.watcher(), self.metrics.http.connected(self.name));
         tokio::spawn(async move {
             match desk.tls.clone() {
-                None => desk.serve(stream, watcher).await,
+                None => desk.serve((stream, peer), watcher).await,
                 Some(tls) => {
                     if let Some(stream) = desk.handshake(tls, stream).await {
-                        desk.serve(stream, watcher).await;
+                        desk.serve((stream, peer), watcher).await;
                     }
                 }
             }
@@ -168,14 +174,15 @@ impl Desk {
         None
     }
 
-    async fn serve<S>(self, stream: S, watcher: Watcher)
+    async fn serve<S>(self, (stream, peer): (S, SocketAddr), watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let app = OnConnection::new(self.app, peer);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.config.head_timeout)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.app));
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }

@@ -216,12 +216,14 @@ fn load(files: &TlsFiles) -> Result<Loaded, TlsError> {
         .map_err(|e| unusable(e.to_string()))?
         .with_no_client_auth()
         .with_single_cert(chain, key);
-    let mut config = config.map_err(|error| match error {
-        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            TlsError::Mismatch { key: key_path.clone(), certificate: path.clone() }
+    let mut config = config.map_err(|error| {
+        if error == rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
+            return TlsError::Mismatch { key: key_path.clone(), certificate: path.clone() };
         }
-        rustls::Error::InvalidCertificate(problem) => refused(format!("{problem:?}")),
-        other => unusable(other.to_string()),
+        if let rustls::Error::InvalidCertificate(problem) = &error {
+            return refused(format!("{problem:?}"));
+        }
+        unusable(error.to_string())
     })?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(Loaded { config: Arc::new(config), validity })

@@ -29,6 +29,9 @@ pub enum BooksError {
     /// A sum beyond every column.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    /// More lines than an answer holds.
+    #[error("the report would have more than {0} lines; ask for a shorter period, or tell less apart")]
+    TooManyLines(usize),
     /// A correction of nothing.
     #[error("a correction of 0 corrects nothing; give --quantity what is to be added or taken away")]
     Nothing,
@@ -115,6 +118,7 @@ impl BooksError {
         match self {
             Self::Period(error) => error.code(),
             Self::TooLarge(_) => "SUM_TOO_LARGE",
+            Self::TooManyLines(_) => "TOO_MANY",
             Self::Nothing => "CORRECTION_NOTHING",
             Self::Reason => "REASON",
             Self::Future(_) => "CORRECTION_FUTURE",
@@ -144,6 +148,7 @@ impl BooksError {
             | Self::Differs(_) => true,
             Self::Period(_)
             | Self::TooLarge(_)
+            | Self::TooManyLines(_)
             | Self::Nothing
             | Self::Reason
             | Self::Write(_)
@@ -157,6 +162,7 @@ impl BooksError {
         match self {
             Self::TooLarge(_) | Self::Write(_) | Self::Storage(_) => true,
             Self::Period(_)
+            | Self::TooManyLines(_)
             | Self::Nothing
             | Self::Reason
             | Self::Future(_)

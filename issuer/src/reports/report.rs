@@ -155,6 +155,11 @@ impl Report {
 impl Admin {
     /// Adds up a period.
     pub fn usage_report(&self, order: &ReportOrder) -> Result<Report, BooksError> {
+        self.usage_report_within(order, usize::MAX)
+    }
+
+    /// The same, unless it would have more lines.
+    pub fn usage_report_within(&self, order: &ReportOrder, lines_max: usize) -> Result<Report, BooksError> {
         let (zone, now) = (self.storage.tenant(&order.tenant)?.tenant.zone, self.clock.now());
         let quarters = quarters(order.from, order.to, zone)?;
         let (from, to) = (begins(quarters.start), begins(quarters.end));
@@ -173,7 +178,7 @@ impl Admin {
                 true
             }
         });
-        let mut adding = Adding { zone, by: &by, lines: BTreeMap::new(), totals: BTreeMap::new() };
+        let mut adding = Adding { zone, by: &by, lines_max, lines: BTreeMap::new(), totals: BTreeMap::new() };
         let heard_since = to.min(now.saturating_add(-SILENCE_SECONDS));
         let mut lacks =
             walk(|sum| adding.add(&sum), |take| self.storage.usage_sums(&scope, heard_since, take))?;
@@ -197,6 +202,7 @@ fn may_lie_in(stored: &BookedRecord, scope: &SumScope, meters: &Meters) -> bool 
 struct Adding<'b> {
     zone: Tz,
     by: &'b [By],
+    lines_max: usize,
     lines: BTreeMap<(Slug, Vec<Bucket>), Sums>,
     totals: BTreeMap<Slug, Sums>,
 }
@@ -205,6 +211,9 @@ impl Adding<'_> {
     fn add(&mut self, sum: &UsageSum) -> Result<(), BooksError> {
         let keys = self.by.iter().map(|by| by.key(sum, self.zone)).collect();
         self.lines.entry((sum.meter.clone(), keys)).or_default().add(sum)?;
+        if self.lines.len() > self.lines_max {
+            return Err(BooksError::TooManyLines(self.lines_max));
+        }
         Ok(self.totals.entry(sum.meter.clone()).or_default().add(sum)?)
     }
 

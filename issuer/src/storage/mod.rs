@@ -9,9 +9,12 @@
 mod audit;
 mod books;
 mod clones;
+mod credentials;
+mod directory;
 mod notices;
 mod plans;
 mod probes;
+mod remembered;
 mod rows;
 mod seats;
 pub mod sqlite;
@@ -27,6 +30,8 @@ pub use books::{
     Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
+pub use credentials::{ApiKeyRow, Credentials, KeyPlace, NewApiKey};
+pub use directory::{CodeListed, DeviceQuery, Directory, Place, QuarantineQuery, TenantChange};
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
     NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
@@ -37,6 +42,7 @@ pub use plans::{
     Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
 pub use probes::{Holdings, Pool, Probes};
+pub use remembered::{Asked, NamedRequest, Remembering, Sealed, Work};
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
     IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
@@ -140,7 +146,7 @@ impl StorageError {
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + AuditBooks + Probes {
+pub trait Storage: UsageBooks + AuditBooks + Probes + Credentials + Directory + Remembering {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

@@ -198,6 +198,8 @@ pub struct Retirement {
 pub struct DeviceListed {
     /// The device.
     pub device: DeviceId,
+    /// When it was made.
+    pub created_at: UnixSeconds,
     /// Its class.
     pub tier: Tier,
     /// Where it stands.

@@ -52,7 +52,18 @@ pub struct TenantRow {
 }
 
 /// What happens by itself when a device seems to run twice. Evidence is kept and the copy refused whatever it says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    clap::ValueEnum,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ClonePolicy {
     /// Nothing more: the copy that has the ratchet goes on.
@@ -111,7 +122,9 @@ pub struct SubscriptionRow {
 }
 
 /// The class of a device, which sets its price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
     /// Runs by itself.
@@ -121,7 +134,7 @@ pub enum Tier {
 }
 
 /// Where a device stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceStatus {
     /// Its code has not been spent.

@@ -4,11 +4,11 @@ use super::columns::{column, damaged, parsed, seconds};
 use super::{StorageError, note, retirement, tenants};
 use crate::storage::{AssignmentView, CameraChange, CameraRow};
 use brink_license::{CameraId, DeviceId, Slug, TenantId};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
 pub(super) fn view(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     cameras: &[CameraId],
 ) -> Result<AssignmentView, StorageError> {
@@ -27,7 +27,7 @@ pub(super) fn view(
     Ok(AssignmentView { tenant: tenants::view(tx, &tenant)?, device: device.clone(), retired, held_by })
 }
 
-pub(super) fn tenant_of(tx: &Transaction<'_>, device: &DeviceId) -> Result<TenantId, StorageError> {
+pub(super) fn tenant_of(tx: &Connection, device: &DeviceId) -> Result<TenantId, StorageError> {
     let sql = "SELECT tenant FROM devices WHERE id = ?1";
     let found =
         tx.prepare_cached(sql)?.query_row([device.as_str()], |row| Ok(parsed(row, "tenant"))).optional()?;
@@ -35,7 +35,7 @@ pub(super) fn tenant_of(tx: &Transaction<'_>, device: &DeviceId) -> Result<Tenan
 }
 
 /// The cameras of a device, in the order they came.
-pub(super) fn of_device(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<CameraRow>, StorageError> {
+pub(super) fn of_device(tx: &Connection, device: &DeviceId) -> Result<Vec<CameraRow>, StorageError> {
     let sql = "SELECT camera, packs, assigned_at FROM cameras WHERE device = ?1 ORDER BY assigned_at, camera";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([device.as_str()])?;
@@ -53,7 +53,7 @@ pub(super) fn of_device(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<C
 }
 
 pub(super) fn change(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     view: &AssignmentView,
     change: &CameraChange,
 ) -> Result<(), StorageError> {

@@ -4,10 +4,10 @@ use super::columns::{column, parsed, seconds};
 use super::{StorageError, devices, note};
 use crate::storage::{ClockReset, ClockResetView, NewClockReset};
 use brink_license::DeviceId;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 
 pub(super) fn view(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     nonce: &[u8; 32],
 ) -> Result<ClockResetView, StorageError> {
@@ -26,7 +26,7 @@ pub(super) fn view(
 }
 
 pub(super) fn add(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, epoch): (&DeviceId, u32),
     nonce: &[u8; 32],
     new: &NewClockReset,

@@ -4,9 +4,9 @@ use super::columns::{int, parsed, seconds, tier_text, uint32};
 use super::{StorageError, devices, note, past};
 use crate::storage::{Activation, ActivationView, Actor, AuditNote, CodeRow, DeviceView, NewCode};
 use brink_license::{DeviceId, Kid, UnixSeconds};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-pub(super) fn create(tx: &Transaction<'_>, code: &NewCode, actor: &Actor) -> Result<(), StorageError> {
+pub(super) fn create(tx: &Connection, code: &NewCode, actor: &Actor) -> Result<(), StorageError> {
     let uses = int(code.devices.len() as u64);
     let (tenant, tier, expires) = (code.tenant.as_str(), tier_text(code.tier), code.expires_at.as_i64());
     let created = code.created_at.as_i64();
@@ -45,7 +45,7 @@ pub(super) fn create(tx: &Transaction<'_>, code: &NewCode, actor: &Actor) -> Res
 }
 
 pub(super) fn view(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     code: &[u8; 32],
     jkt: &Kid,
     now: UnixSeconds,
@@ -73,7 +73,7 @@ pub(super) fn view(
     })
 }
 
-fn row(tx: &Transaction<'_>, code: &[u8; 32]) -> Result<Option<CodeRow>, StorageError> {
+fn row(tx: &Connection, code: &[u8; 32]) -> Result<Option<CodeRow>, StorageError> {
     let sql = "SELECT uses, expires_at, (SELECT count(*) FROM code_redemptions r WHERE r.code_sha256 = c.code_sha256)
                  AS used
                FROM activation_codes c WHERE code_sha256 = ?1";
@@ -88,7 +88,7 @@ fn row(tx: &Transaction<'_>, code: &[u8; 32]) -> Result<Option<CodeRow>, Storage
     }))
 }
 
-fn redeemed(tx: &Transaction<'_>, code: &[u8; 32], jkt: &Kid) -> Result<Option<DeviceId>, StorageError> {
+fn redeemed(tx: &Connection, code: &[u8; 32], jkt: &Kid) -> Result<Option<DeviceId>, StorageError> {
     let sql = "SELECT device FROM code_redemptions WHERE code_sha256 = ?1 AND jkt = ?2";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![code, jkt.to_string()])?;
@@ -96,7 +96,7 @@ fn redeemed(tx: &Transaction<'_>, code: &[u8; 32], jkt: &Kid) -> Result<Option<D
 }
 
 /// The first device of the code that nobody has got.
-fn next_of(tx: &Transaction<'_>, code: &[u8; 32]) -> Result<Option<DeviceId>, StorageError> {
+fn next_of(tx: &Connection, code: &[u8; 32]) -> Result<Option<DeviceId>, StorageError> {
     let sql = "SELECT id FROM devices WHERE code_sha256 = ?1 AND status = 'pending' AND retired_at IS NULL
          ORDER BY code_ordinal LIMIT 1";
     let found = tx.prepare_cached(sql)?.query_row([code], |row| Ok(parsed(row, "id"))).optional()?;
@@ -105,7 +105,7 @@ fn next_of(tx: &Transaction<'_>, code: &[u8; 32]) -> Result<Option<DeviceId>, St
 
 /// Ties the key to the device. The same key showing the same code again changes nothing here.
 pub(super) fn redeem(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     code: &[u8; 32],
     (before, activation): (&DeviceView, &Activation),
     now: UnixSeconds,
@@ -123,7 +123,7 @@ pub(super) fn redeem(
 }
 
 fn add_redemption(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     code: &[u8; 32],
     (device, jkt): (&str, &str),
     now: UnixSeconds,

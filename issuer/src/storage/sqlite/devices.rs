@@ -13,22 +13,18 @@ use crate::storage::{
     DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow, UsageView,
 };
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 const BY_ID: &str = "SELECT * FROM devices WHERE id = ?1";
 
 /// The device alone.
-pub(super) fn row(tx: &Transaction<'_>, id: &DeviceId) -> Result<DeviceRow, StorageError> {
+pub(super) fn row(tx: &Connection, id: &DeviceId) -> Result<DeviceRow, StorageError> {
     let mut statement = tx.prepare_cached(BY_ID)?;
     let mut rows = statement.query([id.as_str()])?;
     device(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
 }
 
-pub(super) fn view(
-    tx: &Transaction<'_>,
-    id: &DeviceId,
-    now: UnixSeconds,
-) -> Result<DeviceView, StorageError> {
+pub(super) fn view(tx: &Connection, id: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError> {
     let mut statement = tx.prepare_cached(BY_ID)?;
     let mut rows = statement.query([id.as_str()])?;
     let row = rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?;
@@ -63,17 +59,13 @@ pub(super) fn view(
 }
 
 /// What the device should have beside its licence.
-fn notices(
-    tx: &Transaction<'_>,
-    device: &DeviceRow,
-    now: UnixSeconds,
-) -> Result<Vec<IssuedNotice>, StorageError> {
+fn notices(tx: &Connection, device: &DeviceRow, now: UnixSeconds) -> Result<Vec<IssuedNotice>, StorageError> {
     let list = revocations::latest(tx, &device.tenant)?.and_then(|list| list.notice(now));
     let extension = extensions::notice(tx, (&device.id, device.epoch), now)?;
     Ok(list.into_iter().chain(extension).collect())
 }
 
-pub(super) fn key(tx: &Transaction<'_>, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
+pub(super) fn key(tx: &Connection, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT public_key FROM devices WHERE id = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
     public_key(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
@@ -116,7 +108,7 @@ fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
 /// that is retired has nothing assigned, shares nothing, and holds nothing where somebody accepted the overlap. Of the
 /// quotas, which count by the month, it reserves the most that it held since the month began.
 fn elsewhere(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     tenant: &TenantId,
     device: &DeviceId,
     (now, month): (UnixSeconds, UnixSeconds),
@@ -151,7 +143,7 @@ fn elsewhere(
 }
 
 pub(super) fn holders(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     now: UnixSeconds,
     limit: u32,
@@ -178,7 +170,7 @@ pub(super) fn holders(
     Ok(holders)
 }
 
-fn latest(tx: &Transaction<'_>, device: &DeviceRow) -> Result<Option<LicenceRow>, StorageError> {
+fn latest(tx: &Connection, device: &DeviceRow) -> Result<Option<LicenceRow>, StorageError> {
     let sql = "SELECT * FROM licences WHERE device = ?1 AND epoch = ?2 ORDER BY seq DESC LIMIT 1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.id.as_str(), device.epoch])?;
@@ -186,7 +178,7 @@ fn latest(tx: &Transaction<'_>, device: &DeviceRow) -> Result<Option<LicenceRow>
 }
 
 /// One step in the index of the table's key, however many there are.
-fn mints_began(tx: &Transaction<'_>, device: &DeviceRow) -> Result<Option<UnixSeconds>, StorageError> {
+fn mints_began(tx: &Connection, device: &DeviceRow) -> Result<Option<UnixSeconds>, StorageError> {
     let sql = "SELECT iat FROM licences WHERE device = ?1 AND epoch = ?2 ORDER BY seq DESC LIMIT 1 OFFSET ?3";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.id.as_str(), device.epoch, MINTS_MAX - 1])?;
@@ -214,7 +206,7 @@ pub(super) fn licence(row: &Row<'_>) -> Result<LicenceRow, StorageError> {
 /// What the device may still be running on: tokens of its epoch that have not ended and are not older than the one it
 /// reported. What earlier epochs may still run on is counted beside it, in `past_epochs`: their keys are others.
 pub(super) fn project_held(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, epoch): (&DeviceId, u32),
     now: UnixSeconds,
 ) -> Result<(), StorageError> {

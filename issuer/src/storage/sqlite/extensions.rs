@@ -6,10 +6,10 @@ use crate::calendar::month_start;
 use crate::storage::{Extension, ExtensionView, IssuedNotice, NewExtension, Share};
 use brink_license::token::NoticeKind;
 use brink_license::{DeviceId, UnixSeconds};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 pub(super) fn view(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     now: UnixSeconds,
 ) -> Result<ExtensionView, StorageError> {
@@ -39,7 +39,7 @@ pub(super) fn view(
     })
 }
 
-fn share(tx: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> Result<Share, StorageError> {
+fn share(tx: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<Share, StorageError> {
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;
     let row = rows.next()?.ok_or_else(|| super::columns::damaged("devices", "an aggregate gave no row"))?;
@@ -47,7 +47,7 @@ fn share(tx: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> Resu
 }
 
 /// Every extension of the device, oldest first: there are a few a year.
-fn all(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<Extension>, StorageError> {
+fn all(tx: &Connection, device: &DeviceId) -> Result<Vec<Extension>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM extensions WHERE device = ?1 ORDER BY number")?;
     let mut rows = statement.query([device.as_str()])?;
     let mut extensions = Vec::new();
@@ -69,7 +69,7 @@ fn extension(row: &Row<'_>) -> Result<Extension, StorageError> {
 
 /// The newest extension as a notice, while it lasts. One of an epoch that is over would be refused.
 pub(super) fn notice(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, epoch): (&DeviceId, u32),
     now: UnixSeconds,
 ) -> Result<Option<IssuedNotice>, StorageError> {
@@ -87,7 +87,7 @@ pub(super) fn notice(
 
 /// Records it, and holds the seats and quotas that it keeps going for as long.
 pub(super) fn add(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, epoch): (&DeviceId, u32),
     now: UnixSeconds,
     new: &NewExtension,

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V9__clock_resets", include_str!("../../../../migrations/issuer/sqlite/V9__clock_resets.sql")),
     ("V10__usage", include_str!("../../../../migrations/issuer/sqlite/V10__usage.sql")),
     ("V11__audit_chain", include_str!("../../../../migrations/issuer/sqlite/V11__audit_chain.sql")),
+    ("V12__api_keys", include_str!("../../../../migrations/issuer/sqlite/V12__api_keys.sql")),
 ];
 
 /// What a refused or failed migration says.

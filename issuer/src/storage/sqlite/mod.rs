@@ -6,13 +6,17 @@ mod cameras;
 mod clock_resets;
 mod codes;
 mod columns;
+mod connection;
+mod credentials;
 mod devices;
+mod directory;
 mod extensions;
 mod manifests;
 mod migrate;
 mod past;
 mod postings;
 mod probes;
+mod remembered;
 mod retirement;
 mod revocations;
 mod seats;
@@ -21,25 +25,21 @@ mod tenants;
 mod usage;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditBooks, AuditEntry, AuditHeld,
-    AuditLine, AuditNote, AuditQuery, CameraChange, ClockResetView, DeviceListed, DeviceRow, DeviceView,
-    ExtensionView, Founding, Holder, IssuedDocument, IssuedQuery, IssuerRow, KeptHead, LicenceRow, NewAnew,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, CameraChange, ClockResetView,
+    DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow, LicenceRow, NewAnew,
     NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan,
-    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, Seal, SeatConflict, SeatsKnown,
-    StandingChange, Storage, StorageError, SubscriptionView, SumRow, Take, TenantRow, UsageAsked, Whose,
+    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown,
+    StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow, UsageAsked,
 };
 use audit::note;
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use connection::connect;
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// How long a writer waits for another process: far above any transaction here, below a client's patience.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
@@ -58,6 +58,8 @@ pub struct SqliteStorage {
     waiting: AtomicUsize,
     /// The file, and what it was when it was opened.
     opened: probes::Opened,
+    /// Its connection is in the midst of a transaction, of which everything is a part that happens here.
+    is_inside: bool,
 }
 
 impl SqliteStorage {
@@ -73,14 +75,7 @@ impl SqliteStorage {
         if !path.exists() {
             return Err(StorageError::Missing { path: path.to_owned() });
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        set(&connection, "journal_mode", "wal", "wal")?;
-        set(&connection, "synchronous", "full", "2")?;
-        set(&connection, "foreign_keys", "on", "1")?;
-        // A damaged file must not be able to call functions through its schema.
-        set(&connection, "trusted_schema", "off", "0")?;
+        let mut connection = connect(path)?;
         migrate::migrate(&mut connection)?;
         if audit::has_only_earlier(&connection)? {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -88,7 +83,12 @@ impl SqliteStorage {
             transaction.commit()?;
         }
         let opened = probes::Opened::at(path)?;
-        Ok(Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened })
+        Ok(Self {
+            connection: Mutex::new(connection),
+            waiting: AtomicUsize::new(0),
+            opened,
+            is_inside: false,
+        })
     }
 
     /// A panic in a plan rolled its transaction back, so the connection behind a poisoned lock is good.
@@ -99,76 +99,28 @@ impl SqliteStorage {
         connection
     }
 
-    fn read<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, StorageError> {
         let mut connection = self.lock();
+        if self.is_inside {
+            return work(&connection);
+        }
         let transaction = connection.transaction()?;
         work(&transaction)
     }
 
     /// IMMEDIATE: a transaction that reads first and writes later would otherwise fail when another writes between.
-    fn write<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+    fn write<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, StorageError> {
         let mut connection = self.lock();
+        if self.is_inside {
+            let part = connection.savepoint()?;
+            let done = work(&part)?;
+            part.commit()?;
+            return Ok(done);
+        }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = work(&transaction)?;
         transaction.commit()?;
         Ok(done)
-    }
-}
-
-/// Sets a pragma and reads back that it took.
-fn set(
-    connection: &Connection,
-    pragma: &'static str,
-    value: &str,
-    expected: &str,
-) -> Result<(), StorageError> {
-    connection.pragma_update(None, pragma, value)?;
-    let found = connection.pragma_query_value(None, pragma, |row| row.get::<_, rusqlite::types::Value>(0))?;
-    let found = match found {
-        rusqlite::types::Value::Integer(number) => number.to_string(),
-        rusqlite::types::Value::Text(text) => text,
-        rusqlite::types::Value::Null | rusqlite::types::Value::Real(_) | rusqlite::types::Value::Blob(_) => {
-            String::new()
-        }
-    };
-    if found == expected {
-        return Ok(());
-    }
-    Err(StorageError::Unsafe { setting: pragma, found })
-}
-
-impl AuditBooks for SqliteStorage {
-    fn audit_lines(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
-        self.read(|tx| audit::lines(tx, query))
-    }
-
-    fn audit_held(&self, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
-        self.read(|tx| audit::held(tx, take))
-    }
-
-    fn add_note(&self, note: &AuditNote) -> Result<(), StorageError> {
-        self.write(|tx| audit::note(tx, note))
-    }
-
-    fn issued(&self, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
-        self.read(|tx| audit::issued(tx, query))
-    }
-
-    fn seal_audit(&self, plan: Plan<'_, Vec<KeptHead>, Vec<Seal>>) -> Result<(), StorageError> {
-        self.write(|tx| {
-            let heads = audit::heads(tx)?;
-            plan(&heads).map_or(Ok(()), |seals| audit::add_seals(tx, &seals))
-        })
-    }
-
-    fn newest_seals(&self, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
-        self.read(|tx| audit::newest_seals(tx, whose))
     }
 }
 

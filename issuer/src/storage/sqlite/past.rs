@@ -8,11 +8,11 @@ use crate::storage::{
     PastEpoch,
 };
 use brink_license::{DeviceId, Kid, TenantId, UnixSeconds};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 pub(super) fn of_device(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     now: UnixSeconds,
 ) -> Result<Vec<PastEpoch>, StorageError> {
@@ -38,7 +38,7 @@ pub(super) fn of_device(
 /// Seats, and quota of the month, that keys of earlier epochs of the tenant's devices keep from the others; then the seats that may run
 /// twice, of earlier epochs and of retired devices.
 pub(super) fn held(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     tenant: &TenantId,
     (now, month): (UnixSeconds, UnixSeconds),
 ) -> Result<(u64, u64, u64), StorageError> {
@@ -56,11 +56,7 @@ pub(super) fn held(
     Ok((uint(row, "seats")?, uint(row, "quota_ppm")?, uint(row, "overlapping")?))
 }
 
-pub(super) fn create_code(
-    tx: &Transaction<'_>,
-    device: &DeviceId,
-    new: &NewAnew,
-) -> Result<(), StorageError> {
+pub(super) fn create_code(tx: &Connection, device: &DeviceId, new: &NewAnew) -> Result<(), StorageError> {
     let sql = "INSERT INTO reactivation_codes (code_sha256, device, epoch, overlap, expires_at, created_at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let Anew { epoch, overlap } = new.anew;
@@ -70,10 +66,7 @@ pub(super) fn create_code(
 }
 
 /// The code and its device.
-pub(super) fn code(
-    tx: &Transaction<'_>,
-    code: &[u8; 32],
-) -> Result<Option<(CodeRow, DeviceId)>, StorageError> {
+pub(super) fn code(tx: &Connection, code: &[u8; 32]) -> Result<Option<(CodeRow, DeviceId)>, StorageError> {
     let sql = "SELECT c.*, EXISTS (SELECT 1 FROM reactivations r WHERE r.code_sha256 = c.code_sha256) AS used
                FROM reactivation_codes c WHERE code_sha256 = ?1";
     let mut statement = tx.prepare_cached(sql)?;
@@ -86,7 +79,7 @@ pub(super) fn code(
 }
 
 /// Whether this key has spent this code.
-pub(super) fn is_redeemed(tx: &Transaction<'_>, code: &[u8; 32], jkt: &Kid) -> Result<bool, StorageError> {
+pub(super) fn is_redeemed(tx: &Connection, code: &[u8; 32], jkt: &Kid) -> Result<bool, StorageError> {
     let sql = "SELECT 1 FROM reactivations WHERE code_sha256 = ?1 AND jkt = ?2";
     let found = tx.prepare_cached(sql)?.query_row(params![code, jkt.to_string()], |_| Ok(())).optional()?;
     Ok(found.is_some())
@@ -95,7 +88,7 @@ pub(super) fn is_redeemed(tx: &Transaction<'_>, code: &[u8; 32], jkt: &Kid) -> R
 /// Ends the epoch that runs. What its key may still run on is kept under its number, and what the exchange remembers of
 /// it is gone: counters, ratchets and licence numbers begin anew. Receipts count on.
 pub(super) fn end_epoch(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     code: &[u8; 32],
     (before, activation, end): (&DeviceView, &Activation, EpochEnd),
     now: UnixSeconds,
@@ -121,7 +114,7 @@ pub(super) fn end_epoch(
 }
 
 /// Every key that was ever a device's, under the names of all ledgers.
-pub(super) fn is_known_key(tx: &Transaction<'_>, jkt: &Kid) -> Result<bool, StorageError> {
+pub(super) fn is_known_key(tx: &Connection, jkt: &Kid) -> Result<bool, StorageError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM devices WHERE jkt = ?1)
                  OR EXISTS (SELECT 1 FROM code_redemptions WHERE jkt = ?1)
                  OR EXISTS (SELECT 1 FROM reactivations WHERE jkt = ?1)";
@@ -129,18 +122,14 @@ pub(super) fn is_known_key(tx: &Transaction<'_>, jkt: &Kid) -> Result<bool, Stor
 }
 
 /// Whether this was the key of an earlier epoch of the device.
-pub(super) fn was_key(tx: &Transaction<'_>, device: &DeviceId, jkt: &Kid) -> Result<bool, StorageError> {
+pub(super) fn was_key(tx: &Connection, device: &DeviceId, jkt: &Kid) -> Result<bool, StorageError> {
     let sql = "SELECT 1 FROM past_epochs p JOIN devices d ON d.tenant = p.tenant AND d.id = p.device
                WHERE d.id = ?1 AND p.jkt = ?2";
     let values = params![device.as_str(), jkt.to_string()];
     Ok(tx.prepare_cached(sql)?.query_row(values, |_| Ok(())).optional()?.is_some())
 }
 
-pub(super) fn keep_request(
-    tx: &Transaction<'_>,
-    device: &DeviceId,
-    answer: &Answer,
-) -> Result<(), StorageError> {
+pub(super) fn keep_request(tx: &Connection, device: &DeviceId, answer: &Answer) -> Result<(), StorageError> {
     let sql = "INSERT OR REPLACE INTO requests (device, ctr, nonce) VALUES (?1, ?2, ?3)";
     let AnswerMark { kind, ctr, nonce, .. } = answer.mark;
     let Some(nonce) = nonce.filter(|_| kind == AnswerKind::Exchange) else { return Ok(()) };
@@ -152,7 +141,7 @@ pub(super) fn keep_request(
 }
 
 pub(super) fn was_answered(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     mark: &AnswerMark,
 ) -> Result<bool, StorageError> {
@@ -163,7 +152,7 @@ pub(super) fn was_answered(
 
 /// The newest lines of the audit, and every fork: a chain has one at most, and nothing that comes behind hides it.
 pub(super) fn evidence(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     limit: u32,
 ) -> Result<Vec<AuditLine>, StorageError> {

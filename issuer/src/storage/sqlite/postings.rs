@@ -6,10 +6,10 @@ use crate::storage::{
     Answer, AnswerKind, AnswerMark, Answered, Consequence, LicenceRow, Posting, Reaction, Report, Seen,
 };
 use brink_license::{DeviceId, Kid, UnixSeconds};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 pub(super) fn record(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, epoch): (&DeviceId, u32),
     now: UnixSeconds,
     posting: &Posting,
@@ -49,7 +49,7 @@ pub(super) fn record(
     }
 }
 
-fn remember(tx: &Transaction<'_>, device: &DeviceId, reaction: &Reaction) -> Result<(), StorageError> {
+fn remember(tx: &Connection, device: &DeviceId, reaction: &Reaction) -> Result<(), StorageError> {
     let sql = "INSERT INTO reactions (device, reason, at, proof_sha256) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (device, reason) DO UPDATE SET at = excluded.at, proof_sha256 = excluded.proof_sha256";
     let values = params![device.as_str(), reaction.reason, reaction.at.as_i64(), reaction.proof_sha256];
@@ -57,14 +57,14 @@ fn remember(tx: &Transaction<'_>, device: &DeviceId, reaction: &Reaction) -> Res
     Ok(())
 }
 
-fn set_report(tx: &Transaction<'_>, device: &DeviceId, report: Report) -> Result<(), StorageError> {
+fn set_report(tx: &Connection, device: &DeviceId, report: Report) -> Result<(), StorageError> {
     let sql = "UPDATE devices SET reported_seq = ?2, reported_keyset = ?3 WHERE id = ?1";
     let values = params![device.as_str(), int(report.licence_seq), int(report.keyset_version)];
     tx.prepare_cached(sql)?.execute(values)?;
     Ok(())
 }
 
-fn add_licence(tx: &Transaction<'_>, device: &DeviceId, licence: &LicenceRow) -> Result<(), StorageError> {
+fn add_licence(tx: &Connection, device: &DeviceId, licence: &LicenceRow) -> Result<(), StorageError> {
     let sql = "
         INSERT INTO licences (device, epoch, seq, tenant, jti, kid, iat, nbf, exp, grace_seconds, named_seats, any_seats,
           quota_ppm, content_sha256, token)
@@ -91,7 +91,7 @@ fn add_licence(tx: &Transaction<'_>, device: &DeviceId, licence: &LicenceRow) ->
 }
 
 fn keep_answer(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     now: UnixSeconds,
     answer: &Answer,
@@ -123,7 +123,7 @@ fn keep_answer(
 /// An activation request can be answered again for as long as its answer is kept, that is, until its device is retired
 /// or activated anew. Where that is due, nothing is answered again.
 pub(super) fn answered(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     jkt: &Kid,
     mark: &AnswerMark,
 ) -> Result<Option<Vec<u8>>, StorageError> {
@@ -135,7 +135,7 @@ pub(super) fn answered(
 }
 
 /// The requests that are answered, without their answers.
-pub(super) fn answers(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<Answered>, StorageError> {
+pub(super) fn answers(tx: &Connection, device: &DeviceId) -> Result<Vec<Answered>, StorageError> {
     let sql = "SELECT kind, ctr, body_sha256, nonce, at, boot_id, proof FROM answers WHERE device = ?1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([device.as_str()])?;
@@ -154,7 +154,7 @@ pub(super) fn answers(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<Ans
 }
 
 /// What the device was reacted to.
-pub(super) fn reactions(tx: &Transaction<'_>, device: &DeviceId) -> Result<Vec<Reaction>, StorageError> {
+pub(super) fn reactions(tx: &Connection, device: &DeviceId) -> Result<Vec<Reaction>, StorageError> {
     let sql = "SELECT reason, at, proof_sha256 FROM reactions WHERE device = ?1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([device.as_str()])?;

@@ -3,7 +3,7 @@
 use super::columns::{damaged, optional_seconds};
 use super::{SqliteStorage, StorageError, migrate};
 use crate::storage::{Holdings, Pool, Probes};
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, OpenFlags};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -20,13 +20,17 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn at(path: &Path) -> Result<Self, StorageError> {
         let metadata = fs::metadata(path).map_err(|e| failed(path, e))?;
         Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
     }
 
     /// A backup that was put in its place goes unnoticed by whoever has the old one open.
-    fn check(&self) -> Result<(), StorageError> {
+    pub(super) fn check(&self) -> Result<(), StorageError> {
         let now = Self::at(&self.path)?;
         if (now.device, now.inode) == (self.device, self.inode) {
             return Ok(());
@@ -36,14 +40,14 @@ impl Opened {
 }
 
 fn failed(path: &Path, error: io::Error) -> StorageError {
-    match error.kind() {
-        io::ErrorKind::NotFound => StorageError::Missing { path: path.to_owned() },
-        _ => StorageError::Engine(Box::new(error)),
+    if error.kind() == io::ErrorKind::NotFound {
+        return StorageError::Missing { path: path.to_owned() };
     }
+    StorageError::Engine(Box::new(error))
 }
 
 /// Rows of a table; 0 where an older schema has none of that name.
-fn count(tx: &Transaction<'_>, table: &'static str) -> Result<u64, StorageError> {
+fn count(tx: &Connection, table: &'static str) -> Result<u64, StorageError> {
     let known = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     if tx.query_row(known, [table], |row| row.get::<_, i64>(0))? == 0 {
         return Ok(0);
@@ -80,7 +84,8 @@ impl SqliteStorage {
             checked => checked?,
         }
         let opened = Opened::at(path)?;
-        Ok(Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened })
+        let (connection, waiting) = (Mutex::new(connection), AtomicUsize::new(0));
+        Ok(Self { connection, waiting, opened, is_inside: false })
     }
 }
 

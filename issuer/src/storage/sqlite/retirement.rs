@@ -2,12 +2,12 @@
 
 use super::columns::{self, column, damaged, optional_seconds, optional_uint, parsed, seconds, uint, uint32};
 use super::{StorageError, codes, devices, note, past, tenants};
-use crate::storage::{DeviceListed, Retirement, RetirementView};
+use crate::storage::{DeviceListed, DeviceQuery, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 pub(super) fn view(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     successor: Option<&DeviceId>,
     now: UnixSeconds,
@@ -19,7 +19,7 @@ pub(super) fn view(
 }
 
 pub(super) fn record(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     retirement: &Retirement,
 ) -> Result<(), StorageError> {
@@ -47,11 +47,20 @@ pub(super) fn record(
 }
 
 pub(super) fn list(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     tenant: &TenantId,
     now: UnixSeconds,
 ) -> Result<Vec<DeviceListed>, StorageError> {
-    tenants::row(tx, tenant)?;
+    page(tx, &DeviceQuery::all(tenant.clone()), now)
+}
+
+/// Those that are asked for.
+pub(super) fn page(
+    tx: &Connection,
+    query: &DeviceQuery,
+    now: UnixSeconds,
+) -> Result<Vec<DeviceListed>, StorageError> {
+    tenants::row(tx, &query.tenant)?;
     let sql = "
         SELECT d.*, iif(d.held_until > ?2, d.seats_held, 0) AS held, l.seq AS newest, l.exp AS exp,
                (SELECT count(*) FROM device_seats s WHERE s.device = d.id) AS seated,
@@ -60,9 +69,26 @@ pub(super) fn list(
                  AS extended
         FROM devices d LEFT JOIN licences l ON l.device = d.id AND l.epoch = d.epoch
           AND l.seq = (SELECT max(m.seq) FROM licences m WHERE m.device = d.id AND m.epoch = d.epoch)
-        WHERE d.tenant = ?1 ORDER BY d.created_at, d.id";
-    let mut statement = tx.prepare(sql)?;
-    let mut rows = statement.query(params![tenant.as_str(), now.as_i64()])?;
+        WHERE d.tenant = ?1 AND (?3 IS NULL OR d.id = ?3)
+          AND (?4 IS NULL OR ?4 = iif(d.retired_at IS NOT NULL, 'retired',
+                                      iif(d.revoked_at IS NOT NULL, 'revoked', d.status)))
+          AND (?5 IS NULL OR d.tier = ?5)
+          AND (?6 IS NULL OR coalesce(d.exchanged_at, d.activated_at, 0) < ?6)
+          AND (?7 IS NULL OR (d.created_at, d.id) > (?7, ?8))
+        ORDER BY d.created_at, d.id LIMIT ?9";
+    let mut statement = tx.prepare_cached(sql)?;
+    let place = query.after.as_ref().map(|place| (place.at, place.id.as_str())).unzip();
+    let mut rows = statement.query(params![
+        query.tenant.as_str(),
+        now.as_i64(),
+        query.device.as_ref().map(DeviceId::as_str),
+        query.status.map(crate::storage::DeviceStatus::as_str),
+        query.tier.map(columns::tier_text),
+        query.unseen_since.map(UnixSeconds::as_i64),
+        place.0,
+        place.1,
+        query.limit.unwrap_or(u32::MAX),
+    ])?;
     let mut listed = Vec::new();
     while let Some(row) = rows.next()? {
         let activated_at = optional_seconds(row, "activated_at")?;
@@ -74,6 +100,7 @@ pub(super) fn list(
             device,
             past,
             reactivate_from: optional_seconds(row, "reactivate_from")?,
+            created_at: seconds(row, "created_at")?,
             tier: columns::tier(row)?,
             status: columns::status(row)?,
             replaced_by: replaced_by(row)?,
@@ -100,7 +127,7 @@ pub(super) fn replaced_by(row: &rusqlite::Row<'_>) -> Result<Option<DeviceId>, S
 }
 
 /// Whether a device takes no cameras any more.
-pub(super) fn is_retired(tx: &Transaction<'_>, device: &DeviceId) -> Result<bool, StorageError> {
+pub(super) fn is_retired(tx: &Connection, device: &DeviceId) -> Result<bool, StorageError> {
     let sql = "SELECT 1 FROM devices WHERE id = ?1 AND retired_at IS NOT NULL";
     Ok(tx.prepare_cached(sql)?.query_row([device.as_str()], |_| Ok(())).optional()?.is_some())
 }

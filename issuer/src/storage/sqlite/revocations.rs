@@ -5,10 +5,10 @@ use super::{StorageError, note, tenants};
 use crate::storage::{NewRevocations, RevocationList, RevocationsView, RevokedRow};
 use brink_license::token::RevokedLicence;
 use brink_license::{TenantId, UnixSeconds};
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 
 pub(super) fn view(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     tenant: &TenantId,
     now: UnixSeconds,
 ) -> Result<RevocationsView, StorageError> {
@@ -16,10 +16,7 @@ pub(super) fn view(
     Ok(RevocationsView { latest: latest(tx, &tenant)?, revoked: revoked(tx, &tenant, now)?, tenant })
 }
 
-pub(super) fn latest(
-    tx: &Transaction<'_>,
-    tenant: &TenantId,
-) -> Result<Option<RevocationList>, StorageError> {
+pub(super) fn latest(tx: &Connection, tenant: &TenantId) -> Result<Option<RevocationList>, StorageError> {
     let sql = "SELECT * FROM revocation_lists WHERE tenant = ?1 ORDER BY version DESC LIMIT 1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([tenant.as_str()])?;
@@ -36,11 +33,7 @@ pub(super) fn latest(
 
 /// The newest token of each licence that was withdrawn, or whose device is out of service or was activated anew, as
 /// long as one of these tokens could still run.
-fn revoked(
-    tx: &Transaction<'_>,
-    tenant: &TenantId,
-    now: UnixSeconds,
-) -> Result<Vec<RevokedRow>, StorageError> {
+fn revoked(tx: &Connection, tenant: &TenantId, now: UnixSeconds) -> Result<Vec<RevokedRow>, StorageError> {
     let sql = "
         SELECT licence_id, epoch, max(seq) AS seq, max(ends_at) AS until
         FROM (SELECT d.id, d.licence_id, l.epoch, l.seq, l.ends_at,
@@ -65,7 +58,7 @@ fn revoked(
     Ok(revoked)
 }
 
-pub(super) fn add(tx: &Transaction<'_>, tenant: &TenantId, new: &NewRevocations) -> Result<(), StorageError> {
+pub(super) fn add(tx: &Connection, tenant: &TenantId, new: &NewRevocations) -> Result<(), StorageError> {
     let list = &new.list;
     let sql = "INSERT INTO revocation_lists (tenant, version, kid, iat, until, content_sha256, token)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

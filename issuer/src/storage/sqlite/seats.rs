@@ -4,9 +4,9 @@ use super::columns::{column, damaged, parsed, seconds, uint32};
 use super::{StorageError, cameras, devices};
 use crate::storage::{LicenceRow, NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
 use brink_license::{CameraId, DeviceId, TokenId};
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 
-pub(super) fn last(tx: &Transaction<'_>, device: &DeviceId) -> Result<Option<SeatReport>, StorageError> {
+pub(super) fn last(tx: &Connection, device: &DeviceId) -> Result<Option<SeatReport>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM seat_reports WHERE device = ?1")?;
     let mut rows = statement.query([device.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -18,7 +18,7 @@ pub(super) fn last(tx: &Transaction<'_>, device: &DeviceId) -> Result<Option<Sea
     }))
 }
 
-pub(super) fn known(tx: &Transaction<'_>, device: &DeviceId) -> Result<SeatsKnown, StorageError> {
+pub(super) fn known(tx: &Connection, device: &DeviceId) -> Result<SeatsKnown, StorageError> {
     let report = last(tx, device)?;
     let mut statement =
         tx.prepare_cached("SELECT camera, packs FROM device_seats WHERE device = ?1 ORDER BY camera")?;
@@ -35,7 +35,7 @@ pub(super) fn known(tx: &Transaction<'_>, device: &DeviceId) -> Result<SeatsKnow
 
 /// Where else these cameras are. A device out of service is not asked: its seats end by themselves.
 pub(super) fn conflicts<'c>(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     cameras: impl Iterator<Item = &'c CameraId>,
 ) -> Result<Vec<SeatConflict>, StorageError> {
@@ -58,7 +58,7 @@ pub(super) fn conflicts<'c>(
 
 /// The token with this id.
 pub(super) fn minted(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     jti: &TokenId,
 ) -> Result<Option<LicenceRow>, StorageError> {
@@ -67,11 +67,7 @@ pub(super) fn minted(
     rows.next()?.map(devices::licence).transpose()
 }
 
-pub(super) fn record(
-    tx: &Transaction<'_>,
-    device: &DeviceId,
-    new: &NewSeatReport,
-) -> Result<(), StorageError> {
+pub(super) fn record(tx: &Connection, device: &DeviceId, new: &NewSeatReport) -> Result<(), StorageError> {
     let SeatReport { epoch, jti, reported_at, token } = &new.report;
     tx.prepare_cached("DELETE FROM device_seats WHERE device = ?1")?.execute([device.as_str()])?;
     let sql = "INSERT INTO seat_reports (device, epoch, jti, reported_at, token) VALUES (?1, ?2, ?3, ?4, ?5)

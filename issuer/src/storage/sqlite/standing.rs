@@ -3,10 +3,10 @@
 use super::columns::int;
 use super::{StorageError, note};
 use crate::storage::{DeviceRow, DeviceStatus, StandingChange, Withdrawn};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 pub(super) fn change(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceRow,
     change: &StandingChange,
 ) -> Result<(), StorageError> {

@@ -9,10 +9,10 @@ use crate::storage::{
     TenantRow, TrialWindow,
 };
 use brink_license::{Slug, TenantId};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
-pub(super) fn found(tx: &Transaction<'_>, founding: &Founding) -> Result<(), StorageError> {
+pub(super) fn found(tx: &Connection, founding: &Founding) -> Result<(), StorageError> {
     let (issuer, at) = (&founding.issuer, founding.issuer.created_at.as_i64());
     let sql = "INSERT INTO issuer (id, name, development, created_at) VALUES (1, ?1, ?2, ?3)";
     tx.execute(sql, params![issuer.name.as_str(), issuer.development, at])?;
@@ -34,7 +34,7 @@ pub(super) fn found(tx: &Transaction<'_>, founding: &Founding) -> Result<(), Sto
     )
 }
 
-pub(super) fn issuer(tx: &Transaction<'_>) -> Result<IssuerRow, StorageError> {
+pub(super) fn issuer(tx: &Connection) -> Result<IssuerRow, StorageError> {
     let mut statement = tx.prepare("SELECT name, development, created_at FROM issuer WHERE id = 1")?;
     let mut rows = statement.query([])?;
     let row =
@@ -46,7 +46,7 @@ pub(super) fn issuer(tx: &Transaction<'_>) -> Result<IssuerRow, StorageError> {
     })
 }
 
-pub(super) fn create(tx: &Transaction<'_>, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError> {
+pub(super) fn create(tx: &Connection, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError> {
     let sql = "INSERT INTO tenants (id, name, timezone, currency, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT (id) DO NOTHING";
     let (zone, currency) = (tenant.zone.name(), tenant.currency.code());
@@ -68,7 +68,7 @@ pub(super) fn create(tx: &Transaction<'_>, tenant: &TenantRow, actor: &Actor) ->
     )
 }
 
-pub(super) fn row(tx: &Transaction<'_>, id: &TenantId) -> Result<TenantRow, StorageError> {
+pub(super) fn row(tx: &Connection, id: &TenantId) -> Result<TenantRow, StorageError> {
     let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants WHERE id = ?1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([id.as_str()])?;
@@ -78,10 +78,20 @@ pub(super) fn row(tx: &Transaction<'_>, id: &TenantId) -> Result<TenantRow, Stor
     }
 }
 
-pub(super) fn all(tx: &Transaction<'_>) -> Result<Vec<TenantRow>, StorageError> {
-    let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants ORDER BY id";
-    let mut statement = tx.prepare(sql)?;
-    let mut rows = statement.query([])?;
+pub(super) fn all(tx: &Connection) -> Result<Vec<TenantRow>, StorageError> {
+    page(tx, None, u32::MAX)
+}
+
+/// Those behind this one, by id.
+pub(super) fn page(
+    tx: &Connection,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> Result<Vec<TenantRow>, StorageError> {
+    let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants
+               WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![after.map(TenantId::as_str), limit])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         all.push(columns::tenant(row)?);
@@ -89,12 +99,12 @@ pub(super) fn all(tx: &Transaction<'_>) -> Result<Vec<TenantRow>, StorageError> 
     Ok(all)
 }
 
-pub(super) fn set_policy(tx: &Transaction<'_>, id: &TenantId, new: &NewPolicy) -> Result<(), StorageError> {
+pub(super) fn set_policy(tx: &Connection, id: &TenantId, new: &NewPolicy) -> Result<(), StorageError> {
     tx.execute("UPDATE tenants SET clones = ?2 WHERE id = ?1", [id.as_str(), new.clones.as_str()])?;
     note(tx, &new.note)
 }
 
-pub(super) fn view(tx: &Transaction<'_>, id: &TenantId) -> Result<SubscriptionView, StorageError> {
+pub(super) fn view(tx: &Connection, id: &TenantId) -> Result<SubscriptionView, StorageError> {
     let tenant = row(tx, id)?;
     let named = "SELECT coalesce(sum(cameras_named), 0) AS named FROM devices WHERE tenant = ?1";
     let cameras_named = tx.prepare_cached(named)?.query_row([id.as_str()], |row| row.get::<_, i64>(0))?;
@@ -107,12 +117,33 @@ pub(super) fn view(tx: &Transaction<'_>, id: &TenantId) -> Result<SubscriptionVi
 }
 
 /// The version in force.
-pub(super) fn current(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<SubscriptionRow>, StorageError> {
+pub(super) fn current(tx: &Connection, id: &TenantId) -> Result<Option<SubscriptionRow>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM subscriptions_current WHERE tenant = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    rows.next()?.map(|row| subscription(tx, id, row)).transpose()
+}
+
+/// Those below this version, the newest first.
+pub(super) fn versions(
+    tx: &Connection,
+    id: &TenantId,
+    below: Option<u32>,
+    limit: u32,
+) -> Result<Vec<SubscriptionRow>, StorageError> {
+    let sql = "SELECT * FROM subscriptions WHERE tenant = ?1 AND (?2 IS NULL OR version < ?2)
+               ORDER BY version DESC LIMIT ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![id.as_str(), below, limit])?;
+    let mut versions = Vec::new();
+    while let Some(row) = rows.next()? {
+        versions.push(subscription(tx, id, row)?);
+    }
+    Ok(versions)
+}
+
+fn subscription(tx: &Connection, id: &TenantId, row: &Row<'_>) -> Result<SubscriptionRow, StorageError> {
     let version = uint32(row, "version")?;
-    Ok(Some(SubscriptionRow {
+    Ok(SubscriptionRow {
         version,
         cameras: uint32(row, "cameras")?,
         trial: trial(row)?,
@@ -123,7 +154,7 @@ pub(super) fn current(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<Subs
         packs: packs(tx, id, version)?,
         catalog_version: uint(row, "catalog_version")?,
         set_at: seconds(row, "set_at")?,
-    }))
+    })
 }
 
 fn trial(row: &Row<'_>) -> Result<Option<TrialWindow>, StorageError> {
@@ -135,7 +166,7 @@ fn trial(row: &Row<'_>) -> Result<Option<TrialWindow>, StorageError> {
 }
 
 fn packs(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     id: &TenantId,
     version: u32,
 ) -> Result<BTreeMap<Slug, Option<crate::price::Price>>, StorageError> {
@@ -152,7 +183,7 @@ fn packs(
     Ok(packs)
 }
 
-fn first_trial(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<TrialWindow>, StorageError> {
+fn first_trial(tx: &Connection, id: &TenantId) -> Result<Option<TrialWindow>, StorageError> {
     let sql = "SELECT trial_started_at, trial_ends_at FROM subscriptions
                WHERE tenant = ?1 AND trial_started_at IS NOT NULL ORDER BY version LIMIT 1";
     let found = tx.prepare_cached(sql)?.query_row([id.as_str()], |row| Ok(trial(row))).optional()?;
@@ -160,7 +191,7 @@ fn first_trial(tx: &Transaction<'_>, id: &TenantId) -> Result<Option<TrialWindow
 }
 
 pub(super) fn add_subscription(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     id: &TenantId,
     new: &NewSubscription,
 ) -> Result<(), StorageError> {

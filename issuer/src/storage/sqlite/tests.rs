@@ -16,7 +16,7 @@ fn durability_is_asserted_at_open() {
     assert_eq!(mode, 0o600);
     drop(connection);
     let memory = Connection::open_in_memory().unwrap();
-    let refused = set(&memory, "journal_mode", "wal", "wal").unwrap_err();
+    let refused = connection::set(&memory, "journal_mode", "wal", "wal").unwrap_err();
     assert!(matches!(refused, StorageError::Unsafe { setting: "journal_mode", .. }), "{refused}");
 }
 

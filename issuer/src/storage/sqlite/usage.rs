@@ -8,12 +8,12 @@ use crate::storage::{
 };
 use brink_license::usage::{Head, Quantity};
 use brink_license::{DeviceId, Kid, Slug, TenantId};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
 /// What is on record of what is asked.
 pub(super) fn view(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceRow,
     asked: &UsageAsked,
 ) -> Result<UsageView, StorageError> {
@@ -33,7 +33,7 @@ pub(super) fn view(
     Ok(view)
 }
 
-fn chain(tx: &Transaction<'_>, device: &DeviceRow, epoch: u32) -> Result<Option<ChainView>, StorageError> {
+fn chain(tx: &Connection, device: &DeviceRow, epoch: u32) -> Result<Option<ChainView>, StorageError> {
     let activated = match &device.key {
         Some(key) if device.epoch == epoch => Some((device.tenant.clone(), key.kid())),
         Some(_) | None => past(tx, &device.id, epoch)?,
@@ -46,11 +46,7 @@ fn chain(tx: &Transaction<'_>, device: &DeviceRow, epoch: u32) -> Result<Option<
     Ok(Some(ChainView { tenant, jkt, began_ms, cursor }))
 }
 
-fn past(
-    tx: &Transaction<'_>,
-    device: &DeviceId,
-    epoch: u32,
-) -> Result<Option<(TenantId, Kid)>, StorageError> {
+fn past(tx: &Connection, device: &DeviceId, epoch: u32) -> Result<Option<(TenantId, Kid)>, StorageError> {
     let sql = "SELECT tenant, jkt FROM past_epochs WHERE device = ?1 AND epoch = ?2";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.as_str(), epoch])?;
@@ -58,7 +54,7 @@ fn past(
 }
 
 /// When the activation with this key began.
-fn began(tx: &Transaction<'_>, device: &DeviceId, jkt: &Kid) -> Result<i64, StorageError> {
+fn began(tx: &Connection, device: &DeviceId, jkt: &Kid) -> Result<i64, StorageError> {
     let sql = "SELECT coalesce((SELECT activated_at FROM reactivations WHERE jkt = ?2),
                                (SELECT redeemed_at FROM code_redemptions WHERE device = ?1), 0) AS began";
     let mut statement = tx.prepare_cached(sql)?;
@@ -67,7 +63,7 @@ fn began(tx: &Transaction<'_>, device: &DeviceId, jkt: &Kid) -> Result<i64, Stor
     Ok(seconds(row, "began")?.as_i64())
 }
 
-fn cursor(tx: &Transaction<'_>, device: &DeviceId, epoch: u32) -> Result<Option<CursorRow>, StorageError> {
+fn cursor(tx: &Connection, device: &DeviceId, epoch: u32) -> Result<Option<CursorRow>, StorageError> {
     let sql = "SELECT * FROM usage_cursors WHERE device = ?1 AND epoch = ?2";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.as_str(), epoch])?;
@@ -97,7 +93,7 @@ fn cursor_row(row: &Row<'_>) -> Result<CursorRow, StorageError> {
 
 /// One step in the index of the table's key.
 fn reached(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     (epoch, last): (u32, u64),
 ) -> Result<Option<StoredRecord>, StorageError> {
@@ -110,11 +106,7 @@ fn reached(
     Ok(Some(StoredRecord { seq, from, bytes: column(row, "bytes")? }))
 }
 
-fn totals(
-    tx: &Transaction<'_>,
-    device: &DeviceId,
-    epoch: u32,
-) -> Result<BTreeMap<Slug, Quantity>, StorageError> {
+fn totals(tx: &Connection, device: &DeviceId, epoch: u32) -> Result<BTreeMap<Slug, Quantity>, StorageError> {
     let sql = "SELECT meter, total FROM usage_totals WHERE device = ?1 AND epoch = ?2";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.as_str(), epoch])?;
@@ -130,7 +122,7 @@ fn units(row: &Row<'_>, name: &str) -> Result<u128, StorageError> {
     column::<[u8; 16]>(row, name).map(u128::from_be_bytes)
 }
 
-pub(super) fn record(tx: &Transaction<'_>, device: &DeviceId, usage: &NewUsage) -> Result<(), StorageError> {
+pub(super) fn record(tx: &Connection, device: &DeviceId, usage: &NewUsage) -> Result<(), StorageError> {
     if let Some(batch) = &usage.batch {
         add_batch(tx, device, batch)?;
     }
@@ -140,7 +132,7 @@ pub(super) fn record(tx: &Transaction<'_>, device: &DeviceId, usage: &NewUsage) 
     usage.cursors.iter().try_for_each(|cursor| set_cursor(tx, device, cursor))
 }
 
-fn set_cursor(tx: &Transaction<'_>, device: &DeviceId, cursor: &CursorRow) -> Result<(), StorageError> {
+fn set_cursor(tx: &Connection, device: &DeviceId, cursor: &CursorRow) -> Result<(), StorageError> {
     let sql = "
         INSERT INTO usage_cursors (device, epoch, tenant, jkt, seq, hash, event_ms, closed, incomplete, forked_at,
           acknowledged_seq, acknowledged_hash, reported_seq, reported_hash, recoveries, received_at)
@@ -171,7 +163,7 @@ fn set_cursor(tx: &Transaction<'_>, device: &DeviceId, cursor: &CursorRow) -> Re
     Ok(())
 }
 
-fn add_batch(tx: &Transaction<'_>, device: &DeviceId, batch: &NewBatch) -> Result<(), StorageError> {
+fn add_batch(tx: &Connection, device: &DeviceId, batch: &NewBatch) -> Result<(), StorageError> {
     batch.records.iter().try_for_each(|record| add_record(tx, (device, batch), record))?;
     batch.sums.iter().try_for_each(|(key, sum)| add_sum(tx, (device, &batch.tenant), (key, *sum)))?;
     set_totals(tx, device, batch)?;
@@ -187,7 +179,7 @@ fn add_batch(tx: &Transaction<'_>, device: &DeviceId, batch: &NewBatch) -> Resul
 }
 
 fn add_record(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, batch): (&DeviceId, &NewBatch),
     record: &NewRecord,
 ) -> Result<(), StorageError> {
@@ -218,7 +210,7 @@ fn add_record(
 
 /// Sums are merged by reading them: SQLite has no integers of 128 bits.
 pub(super) fn add_sum(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, tenant): (&DeviceId, &TenantId),
     (key, more): (&SumKey, Sum),
 ) -> Result<(), StorageError> {
@@ -247,7 +239,7 @@ fn sum(row: &Row<'_>) -> Result<Sum, StorageError> {
     Ok(Sum { quantity, count: column(row, "count")?, records: column(row, "records")? })
 }
 
-fn set_totals(tx: &Transaction<'_>, device: &DeviceId, batch: &NewBatch) -> Result<(), StorageError> {
+fn set_totals(tx: &Connection, device: &DeviceId, batch: &NewBatch) -> Result<(), StorageError> {
     if batch.totals_lost {
         let sql = "DELETE FROM usage_totals WHERE device = ?1 AND epoch = ?2";
         tx.prepare_cached(sql)?.execute(params![device.as_str(), batch.epoch])?;
@@ -262,7 +254,7 @@ fn set_totals(tx: &Transaction<'_>, device: &DeviceId, batch: &NewBatch) -> Resu
 }
 
 fn add_evidence(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, batch): (&DeviceId, &NewBatch),
     evidence: &Evidence,
 ) -> Result<(), StorageError> {
@@ -276,7 +268,7 @@ fn add_evidence(
 }
 
 /// The word on record is that of the batch which brought the record they differ in.
-fn add_fork(tx: &Transaction<'_>, device: &DeviceId, fork: &NewFork) -> Result<(), StorageError> {
+fn add_fork(tx: &Connection, device: &DeviceId, fork: &NewFork) -> Result<(), StorageError> {
     let sql = "
         INSERT INTO usage_forks (device, epoch, seq, known, other, detail, at)
         VALUES (?1, ?2, ?3,
@@ -291,7 +283,7 @@ fn add_fork(tx: &Transaction<'_>, device: &DeviceId, fork: &NewFork) -> Result<(
 }
 
 pub(super) fn recount(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     visit: &mut dyn FnMut(&RecountedRecord),
 ) -> Result<Vec<SumRow>, StorageError> {

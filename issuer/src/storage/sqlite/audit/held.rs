@@ -5,9 +5,9 @@ use super::issued::document;
 use super::{chain_of, chain_text, entry, seal};
 use crate::storage::{AuditHeld, Take};
 use brink_license::TenantId;
-use rusqlite::{Row, Transaction};
+use rusqlite::{Connection, Row};
 
-pub(in super::super) fn held(tx: &Transaction<'_>, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
+pub(super) fn held(tx: &Connection, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
     let earlier = "SELECT *, 0 AS place FROM audit WHERE seq IS NULL ORDER BY id";
     if !hand_over(tx, (earlier, None), &|row| entry(row).map(AuditHeld::Earlier), take)? {
         return Ok(());
@@ -31,7 +31,7 @@ pub(in super::super) fn held(tx: &Transaction<'_>, take: Take<'_, AuditHeld>) ->
 }
 
 /// The issuer's own, then every tenant that has a line, a document or a seal.
-fn chains(tx: &Transaction<'_>) -> Result<Vec<Option<TenantId>>, StorageError> {
+fn chains(tx: &Connection) -> Result<Vec<Option<TenantId>>, StorageError> {
     let sql = "SELECT tenant FROM audit UNION SELECT tenant FROM audit_seals UNION SELECT id FROM tenants
                UNION SELECT '' ORDER BY tenant";
     let mut statement = tx.prepare(sql)?;
@@ -45,7 +45,7 @@ fn chains(tx: &Transaction<'_>) -> Result<Vec<Option<TenantId>>, StorageError> {
 
 /// Says whether the taker wants more.
 fn hand_over(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (sql, chain): (&str, Option<&str>),
     read: &dyn Fn(&Row<'_>) -> Result<AuditHeld, StorageError>,
     take: Take<'_, AuditHeld>,

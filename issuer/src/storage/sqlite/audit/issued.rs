@@ -4,15 +4,12 @@ use super::super::StorageError;
 use super::super::columns::{column, damaged, int, optional_seconds, parsed, seconds, uint, uint32};
 use crate::storage::{IssuedDocument, IssuedKind, IssuedQuery};
 use rusqlite::types::Value;
-use rusqlite::{Row, Transaction, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 
 /// The order of documents, the newest first.
 const PLACE: [&str; 7] = ["iat", "tenant", "device", "kind", "epoch", "number", "jti"];
 
-pub(in super::super) fn issued(
-    tx: &Transaction<'_>,
-    query: &IssuedQuery,
-) -> Result<Vec<IssuedDocument>, StorageError> {
+pub(super) fn issued(tx: &Connection, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
     let (mut wheres, mut values) = (vec!["true".to_owned()], Vec::<Value>::new());
     let wanted = [
         ("tenant", query.tenant.as_ref().map(ToString::to_string)),

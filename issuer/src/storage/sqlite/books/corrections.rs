@@ -6,10 +6,10 @@ use super::{amount, moment, sums};
 use crate::amount::Amount;
 use crate::storage::{CorrectionPlace, CorrectionRow, CorrectionView, NewCorrection, SumScope};
 use brink_license::TenantId;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 use std::ops::ControlFlow;
 
-pub(super) fn view(tx: &Transaction<'_>, place: &CorrectionPlace) -> Result<CorrectionView, StorageError> {
+pub(super) fn view(tx: &Connection, place: &CorrectionPlace) -> Result<CorrectionView, StorageError> {
     let now = super::super::devices::row(tx, &place.device)?;
     let sql = "SELECT EXISTS (SELECT 1 FROM usage_cursors WHERE device = ?1 AND tenant = ?2)";
     let (device, tenant) = (place.device.as_str(), place.tenant.as_str());
@@ -24,7 +24,7 @@ pub(super) fn view(tx: &Transaction<'_>, place: &CorrectionPlace) -> Result<Corr
 }
 
 /// The sums of a scope with its corrections.
-fn net(tx: &Transaction<'_>, scope: &SumScope) -> Result<Amount, StorageError> {
+fn net(tx: &Connection, scope: &SumScope) -> Result<Amount, StorageError> {
     let mut net = Ok(Amount::ZERO);
     let mut add = |sum: crate::storage::UsageSum| {
         net = net.and_then(|so_far| so_far.plus(sum.amount));
@@ -35,11 +35,7 @@ fn net(tx: &Transaction<'_>, scope: &SumScope) -> Result<Amount, StorageError> {
     net.map_err(|error| damaged("usage_rollups.quantity", error))
 }
 
-pub(super) fn add(
-    tx: &Transaction<'_>,
-    place: &CorrectionPlace,
-    new: &NewCorrection,
-) -> Result<(), StorageError> {
+pub(super) fn add(tx: &Connection, place: &CorrectionPlace, new: &NewCorrection) -> Result<(), StorageError> {
     let sql = "INSERT INTO usage_corrections (tenant, device, meter, resource, quarter, quantity, reason, actor, at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let values = params![
@@ -57,10 +53,21 @@ pub(super) fn add(
     note(tx, &new.note)
 }
 
-pub(super) fn all(tx: &Transaction<'_>, tenant: &TenantId) -> Result<Vec<CorrectionRow>, StorageError> {
+pub(super) fn all(tx: &Connection, tenant: &TenantId) -> Result<Vec<CorrectionRow>, StorageError> {
+    page(tx, tenant, i64::MIN, u32::MAX)
+}
+
+/// Those behind this number.
+pub(in crate::storage::sqlite) fn page(
+    tx: &Connection,
+    tenant: &TenantId,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<CorrectionRow>, StorageError> {
     tenants::row(tx, tenant)?;
-    let mut statement = tx.prepare("SELECT * FROM usage_corrections WHERE tenant = ?1 ORDER BY id")?;
-    let mut rows = statement.query([tenant.as_str()])?;
+    let sql = "SELECT * FROM usage_corrections WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![tenant.as_str(), after, limit])?;
     let mut found = Vec::new();
     while let Some(next) = rows.next()? {
         found.push(row(next)?);

@@ -5,7 +5,7 @@ use super::super::columns::{bytes32, column, parsed, uint, uint32};
 use super::{RECORDS, amount, record, standing, sums};
 use crate::storage::{ChainRow, Held, SignedRow, Take};
 use brink_license::DeviceId;
-use rusqlite::{Rows, Transaction, params};
+use rusqlite::{Connection, Rows, params};
 use std::ops::ControlFlow;
 
 /// Sums are sorted by tenant and time in their table; here by device, which SQLite does on disk.
@@ -17,7 +17,7 @@ const DEVICES: &str =
      WHERE ?1 IS NULL OR device = ?1 ORDER BY device";
 
 pub(super) fn all(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: Option<&DeviceId>,
     take: Take<'_, Held>,
 ) -> Result<(), StorageError> {
@@ -47,11 +47,7 @@ fn next_sum(rows: &mut Rows<'_>) -> Result<Option<crate::storage::UsageSum>, Sto
     rows.next()?.map(sums::sum).transpose()
 }
 
-fn chains(
-    tx: &Transaction<'_>,
-    device: &DeviceId,
-    take: Take<'_, Held>,
-) -> Result<ControlFlow<()>, StorageError> {
+fn chains(tx: &Connection, device: &DeviceId, take: Take<'_, Held>) -> Result<ControlFlow<()>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM usage_cursors WHERE device = ?1 ORDER BY epoch")?;
     let mut rows = statement.query([device.as_str()])?;
     while let Some(row) = rows.next()? {
@@ -73,7 +69,7 @@ fn chains(
 }
 
 fn inside(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (device, epoch): (&DeviceId, u32),
     take: Take<'_, Held>,
 ) -> Result<ControlFlow<()>, StorageError> {

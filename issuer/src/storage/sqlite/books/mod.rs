@@ -1,8 +1,8 @@
 //! The books of usage: queries over what devices sent, and the corrections beside it.
 
-mod corrections;
+pub(super) mod corrections;
 mod held;
-mod quarantine;
+pub(super) mod quarantine;
 mod standing;
 mod statements;
 mod sums;
@@ -15,7 +15,7 @@ use crate::storage::{
     QuarantineRow, QuarantineScope, RecordScope, Replay, Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 use brink_license::{DeviceId, TenantId, UnixSeconds};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 impl UsageBooks for SqliteStorage {
     fn usage_sums(
@@ -80,11 +80,7 @@ const RECORDS: &str = "SELECT r.*, q.reason FROM usage_records r
      LEFT JOIN usage_quarantine q
        ON q.device = r.device AND q.epoch = r.epoch AND q.seq = r.seq";
 
-fn records(
-    tx: &Transaction<'_>,
-    scope: &RecordScope,
-    take: Take<'_, BookedRecord>,
-) -> Result<(), StorageError> {
+fn records(tx: &Connection, scope: &RecordScope, take: Take<'_, BookedRecord>) -> Result<(), StorageError> {
     let sql = format!(
         "{RECORDS} WHERE (?1 IS NULL OR r.tenant = ?1) AND (?2 IS NULL OR r.device = ?2)
          ORDER BY r.device, r.epoch, r.seq"

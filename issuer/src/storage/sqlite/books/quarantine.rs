@@ -3,16 +3,16 @@
 use super::super::columns::{column, int};
 use super::super::{devices, note, tenants, usage};
 use super::{moment, record};
-use crate::storage::{QuarantineRow, QuarantineScope, Replay, StorageError};
-use brink_license::UnixSeconds;
-use rusqlite::{Row, Transaction, params};
+use crate::storage::{QuarantineQuery, QuarantineRow, QuarantineScope, Replay, StorageError};
+use brink_license::{DeviceId, UnixSeconds};
+use rusqlite::{Connection, Row, params};
 
 const QUARANTINE: &str = "SELECT r.*, q.id, q.reason, q.detail, q.at, q.replayed_at
      FROM usage_quarantine q
      JOIN usage_records r ON r.device = q.device AND r.epoch = q.epoch AND r.seq = q.seq";
 
 pub(super) fn list(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     scope: &QuarantineScope,
     lifted: bool,
 ) -> Result<Vec<QuarantineRow>, StorageError> {
@@ -31,7 +31,7 @@ pub(super) fn list(
 
 /// Of a tenant, a device, or both.
 pub(super) fn of(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     (tenant, device): (Option<&str>, Option<&str>),
     lifted: bool,
 ) -> Result<Vec<QuarantineRow>, StorageError> {
@@ -42,6 +42,27 @@ pub(super) fn of(
     );
     let mut statement = tx.prepare(&sql)?;
     let mut rows = statement.query(params![tenant, device, lifted])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// Those that are asked for.
+pub(in crate::storage::sqlite) fn page(
+    tx: &Connection,
+    query: &QuarantineQuery,
+) -> Result<Vec<QuarantineRow>, StorageError> {
+    tenants::row(tx, &query.tenant)?;
+    let sql = format!(
+        "{QUARANTINE} WHERE q.tenant = ?1 AND (?2 IS NULL OR q.device = ?2) AND (?3 OR q.replayed_at IS NULL)
+           AND q.id > ?4 ORDER BY q.id LIMIT ?5"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let device = query.device.as_ref().map(DeviceId::as_str);
+    let values = params![query.tenant.as_str(), device, query.lifted, query.after, query.limit];
+    let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(read(row)?);
@@ -61,14 +82,17 @@ fn read(row: &Row<'_>) -> Result<QuarantineRow, StorageError> {
     })
 }
 
-pub(super) fn one(tx: &Transaction<'_>, id: i64) -> Result<Option<QuarantineRow>, StorageError> {
+pub(in crate::storage::sqlite) fn one(
+    tx: &Connection,
+    id: i64,
+) -> Result<Option<QuarantineRow>, StorageError> {
     let mut statement = tx.prepare_cached(&format!("{QUARANTINE} WHERE q.id = ?1"))?;
     let mut rows = statement.query([id])?;
     rows.next()?.map(read).transpose()
 }
 
 /// Out of the quarantine and into the sums: once, because only what is still in it is taken.
-pub(super) fn lift(tx: &Transaction<'_>, row: &QuarantineRow, replay: &Replay) -> Result<(), StorageError> {
+pub(super) fn lift(tx: &Connection, row: &QuarantineRow, replay: &Replay) -> Result<(), StorageError> {
     let sql = "UPDATE usage_quarantine SET replayed_at = ?2 WHERE id = ?1 AND replayed_at IS NULL";
     let at = replay.note.at.as_i64().saturating_mul(1000);
     if tx.prepare_cached(sql)?.execute(params![row.id, at])? == 0 {

@@ -5,13 +5,9 @@ use super::{moment, quarantine};
 use crate::storage::{ChainStanding, Lacks, LossRow, StorageError, SumScope};
 use brink_license::usage::{QUARTER_MS, quarter_of};
 use brink_license::{DeviceId, UnixSeconds};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
-pub(super) fn of(
-    tx: &Transaction<'_>,
-    scope: &SumScope,
-    heard_since: UnixSeconds,
-) -> Result<Lacks, StorageError> {
+pub(super) fn of(tx: &Connection, scope: &SumScope, heard_since: UnixSeconds) -> Result<Lacks, StorageError> {
     let (tenant, device) = (scope.tenant.as_str(), scope.device.as_ref().map(DeviceId::as_str));
     Ok(Lacks {
         chains: chains(tx, scope, heard_since)?,
@@ -23,7 +19,7 @@ pub(super) fn of(
 
 /// A device that was taken out of service before the period has nothing to tell of it.
 fn chains(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     scope: &SumScope,
     heard_since: UnixSeconds,
 ) -> Result<Vec<ChainStanding>, StorageError> {
@@ -57,7 +53,7 @@ fn chains(
 
 /// A loss has no date of its own: it lies between the record before and the one behind, or where there is none behind,
 /// before it became known.
-fn losses(tx: &Transaction<'_>, scope: &SumScope) -> Result<Vec<LossRow>, StorageError> {
+fn losses(tx: &Connection, scope: &SumScope) -> Result<Vec<LossRow>, StorageError> {
     let sql = "SELECT l.*,
                  (SELECT event_ms FROM usage_records r WHERE r.device = l.device AND r.epoch = l.epoch
                     AND r.seq < l.from_seq ORDER BY r.seq DESC LIMIT 1) AS after_ms,
@@ -91,7 +87,7 @@ pub(super) fn loss(row: &Row<'_>) -> Result<LossRow, StorageError> {
     })
 }
 
-fn unheard(tx: &Transaction<'_>, scope: &SumScope) -> Result<Vec<DeviceId>, StorageError> {
+fn unheard(tx: &Connection, scope: &SumScope) -> Result<Vec<DeviceId>, StorageError> {
     let sql = "SELECT id FROM devices d
                WHERE d.tenant = ?1 AND (?2 IS NULL OR d.id = ?2) AND d.status <> 'pending'
                  AND (d.retired_at IS NULL OR d.retired_at >= ?3) AND d.activated_at < ?4

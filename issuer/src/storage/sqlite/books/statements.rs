@@ -5,13 +5,9 @@ use super::super::{StorageError, devices};
 use super::moment;
 use crate::storage::{Statement, Take};
 use brink_license::DeviceId;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 
-pub(super) fn all(
-    tx: &Transaction<'_>,
-    device: &DeviceId,
-    take: Take<'_, Statement>,
-) -> Result<(), StorageError> {
+pub(super) fn all(tx: &Connection, device: &DeviceId, take: Take<'_, Statement>) -> Result<(), StorageError> {
     devices::row(tx, device)?;
     let sql = "SELECT * FROM usage_evidence WHERE device = ?1 ORDER BY epoch, seq";
     let mut statement = tx.prepare(sql)?;
@@ -39,7 +35,7 @@ pub(super) fn all(
 
 /// The records of a chain after one number and up to another.
 fn records(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     device: &DeviceId,
     (epoch, after, upto): (u32, u64, u64),
 ) -> Result<Vec<Vec<u8>>, StorageError> {

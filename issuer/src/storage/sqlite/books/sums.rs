@@ -5,10 +5,10 @@ use super::amount;
 use crate::amount::Amount;
 use crate::storage::{Origin, StorageError, SumScope, Take, UsageSum};
 use brink_license::{DeviceId, Slug};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 pub(super) fn recorded(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     scope: &SumScope,
     take: Take<'_, UsageSum>,
 ) -> Result<(), StorageError> {
@@ -20,7 +20,7 @@ pub(super) fn recorded(
 }
 
 pub(super) fn corrected(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     scope: &SumScope,
     take: Take<'_, UsageSum>,
 ) -> Result<(), StorageError> {
@@ -31,12 +31,7 @@ pub(super) fn corrected(
     each(tx, sql, scope, take)
 }
 
-fn each(
-    tx: &Transaction<'_>,
-    sql: &str,
-    scope: &SumScope,
-    take: Take<'_, UsageSum>,
-) -> Result<(), StorageError> {
+fn each(tx: &Connection, sql: &str, scope: &SumScope, take: Take<'_, UsageSum>) -> Result<(), StorageError> {
     let mut statement = tx.prepare(sql)?;
     let (meter, device) =
         (scope.meter.as_ref().map(Slug::as_str), scope.device.as_ref().map(DeviceId::as_str));

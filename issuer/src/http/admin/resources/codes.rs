@@ -1,0 +1,115 @@
+//! Activation codes.
+
+use super::Paging;
+use crate::admin::CodeOrder;
+use crate::calendar::rfc3339;
+use crate::code::HOURS_DEFAULT;
+use crate::http::admin::page::{Asked, Page};
+use crate::http::admin::route::{Call, Handled};
+use crate::storage::{CodeListed, Place, Tier};
+use brink_license::{DeviceId, TenantId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A code to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::admin) struct NewCode {
+    /// The class of its devices.
+    #[serde(default = "basic")]
+    tier: Tier,
+    /// Devices that it activates.
+    #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 10_000, default = 1)]
+    uses: u32,
+    /// Hours until it expires.
+    #[serde(default = "week")]
+    #[schema(minimum = 1, maximum = 2160, default = 168)]
+    expires_hours: u32,
+}
+
+const fn basic() -> Tier {
+    Tier::Basic
+}
+
+const fn one() -> u32 {
+    1
+}
+
+pub(super) const fn week() -> u32 {
+    HOURS_DEFAULT
+}
+
+/// A code that was made, shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http::admin) struct MadeCode {
+    /// The code. It is shown this once, and kept nowhere.
+    code: String,
+    /// The devices that it activates, in the order in which they will be given.
+    #[schema(value_type = Vec<String>)]
+    devices: Vec<DeviceId>,
+    /// When it expires, RFC 3339.
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
+impl From<crate::admin::MadeCode> for MadeCode {
+    fn from(made: crate::admin::MadeCode) -> Self {
+        let (code, expires_at) = (made.code.reveal().to_owned(), rfc3339(made.expires_at));
+        Self { code, devices: made.devices, expires_at }
+    }
+}
+
+/// A code of a list, by the beginning of its digest.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http::admin) struct Code {
+    /// The first 16 hexadecimal digits of its SHA-256.
+    id: String,
+    /// The class of its devices.
+    tier: Tier,
+    /// Devices that it activates.
+    uses: u32,
+    /// Devices that it has activated.
+    used: u32,
+    /// When it expires, RFC 3339.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// When it was made, RFC 3339.
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// Digits of a digest that tell codes apart for people.
+const ID_DIGITS: usize = 16;
+
+impl From<CodeListed> for Code {
+    fn from(row: CodeListed) -> Self {
+        Self {
+            id: hex(&row.code_sha256)[..ID_DIGITS].to_owned(),
+            tier: row.tier,
+            uses: row.uses,
+            used: row.used,
+            expires_at: rfc3339(row.expires_at),
+            created_at: rfc3339(row.created_at),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The oldest first.
+pub(in crate::http::admin) fn list(call: Call<'_, TenantId, Paging, ()>) -> Handled<Page<Code>> {
+    let Call { context, at, query, .. } = call;
+    let asked = Asked::<Place>::read(query.limit, query.cursor.as_deref())?;
+    let rows = context.admin.storage.codes_page(&at, asked.after.as_ref(), asked.limit())?;
+    let place = |row: &CodeListed| Place { at: row.created_at.as_i64(), id: hex(&row.code_sha256) };
+    Ok(asked.page(rows, place, Code::from)?.into())
+}
+
+pub(in crate::http::admin) fn create(call: Call<'_, TenantId, (), NewCode>) -> Handled<MadeCode> {
+    let NewCode { tier, uses, expires_hours } = call.body;
+    let order = CodeOrder { tenant: call.at, tier, uses, expires_hours };
+    Ok(MadeCode::from(call.context.admin.create_code(&order)?).into())
+}
