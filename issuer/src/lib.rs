@@ -25,6 +25,7 @@ pub mod editing;
 mod exchange;
 pub mod extension;
 mod failures;
+pub mod fleet;
 pub mod founding;
 pub mod http;
 mod in_force;

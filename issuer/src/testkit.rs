@@ -4,7 +4,7 @@ mod journal;
 
 pub(crate) use journal::{Chain, Journal, boot};
 
-use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
+use crate::admin::{Admin, CodeEnd, CodeOrder, MadeCode, TenantOrder};
 use crate::assignment::AssignmentOrder;
 use crate::audit::{self, Checked};
 use crate::catalog::Catalog;
@@ -158,7 +158,9 @@ impl Bench {
 
     pub(crate) fn code(&self, uses: u32) -> MadeCode {
         let tenant = TENANT.parse().unwrap();
-        self.admin.create_code(&CodeOrder { tenant, tier: Tier::Basic, uses, expires_hours: 168 }).unwrap()
+        self.admin
+            .create_code(&CodeOrder { tenant, tier: Tier::Basic, uses, expires: CodeEnd::Hours(168) })
+            .unwrap()
     }
 
     pub(crate) fn assign(&self, device: &DeviceId, cameras: &[String], packs: &[&str]) {

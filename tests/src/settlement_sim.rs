@@ -6,7 +6,7 @@
 
 use crate::World;
 use brink_edge::exchange::{Device, Outgoing};
-use brink_issuer::admin::{Admin, CodeOrder, TenantOrder};
+use brink_issuer::admin::{Admin, CodeEnd, CodeOrder, TenantOrder};
 use brink_issuer::catalog::Catalog;
 use brink_issuer::clock::SystemClock;
 use brink_issuer::config::DataDir;
@@ -179,7 +179,7 @@ impl Life {
             offline_max_days: 30,
         };
         admin.set_subscription(&tenant, &order).map_err(|error| failed("subscription")(&error))?;
-        let order = CodeOrder { tenant, tier: Tier::Basic, uses: 1, expires_hours: 168 };
+        let order = CodeOrder { tenant, tier: Tier::Basic, uses: 1, expires: CodeEnd::Hours(168) };
         let code = admin.create_code(&order).map_err(|error| failed("code")(&error))?;
         Ok(code.code.reveal().to_owned())
     }

@@ -80,7 +80,7 @@ pub(crate) const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Retirement(error) => of_retirement(error),
         AdminError::Reactivation(error) => of_reactivation(error),
         AdminError::Standing(error) => of_standing(error),
-        AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
+        AdminError::CodeBounds { .. } | AdminError::CodeUntil { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
         AdminError::NothingToChange => "NOTHING_TO_CHANGE",
         AdminError::Stale => "STALE",

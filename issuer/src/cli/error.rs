@@ -223,6 +223,7 @@ fn admin_exit(error: &AdminError) -> Exit {
         | AdminError::NothingToChange
         | AdminError::Zone(_)
         | AdminError::Currency(_)
+        | AdminError::CodeUntil { .. }
         | AdminError::CodeBounds { .. } => Exit::Usage,
         AdminError::Storage(_) | AdminError::Random(_) => Exit::Failed,
     }

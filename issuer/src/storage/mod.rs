@@ -11,6 +11,7 @@ mod books;
 mod clones;
 mod credentials;
 mod directory;
+mod fleet;
 mod notices;
 mod plans;
 mod probes;
@@ -32,6 +33,7 @@ pub use books::{
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
 pub use credentials::{ApiKeyRow, Credentials, KeyPlace, NewApiKey};
 pub use directory::{CodeListed, DeviceQuery, Directory, Place, QuarantineQuery, TenantChange};
+pub use fleet::{DeviceFacts, FleetBooks, NewestKeyset};
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
     NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
@@ -146,7 +148,9 @@ impl StorageError {
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + AuditBooks + Probes + Credentials + Directory + Remembering {
+pub trait Storage:
+    UsageBooks + AuditBooks + Probes + Credentials + Directory + Remembering + FleetBooks
+{
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

@@ -11,6 +11,7 @@ mod credentials;
 mod devices;
 mod directory;
 mod extensions;
+mod fleet;
 mod manifests;
 mod migrate;
 mod past;

@@ -8,6 +8,7 @@ mod clock_reset;
 mod clones;
 mod doctor;
 mod extension;
+mod fleet;
 mod host;
 mod https;
 mod keys;

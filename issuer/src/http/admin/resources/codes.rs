@@ -1,7 +1,7 @@
 //! Activation codes.
 
 use super::Paging;
-use crate::admin::CodeOrder;
+use crate::admin::{CodeEnd, CodeOrder};
 use crate::calendar::rfc3339;
 use crate::code::HOURS_DEFAULT;
 use crate::http::admin::page::{Asked, Page};
@@ -110,6 +110,6 @@ pub(in crate::http::admin) fn list(call: Call<'_, TenantId, Paging, ()>) -> Hand
 
 pub(in crate::http::admin) fn create(call: Call<'_, TenantId, (), NewCode>) -> Handled<MadeCode> {
     let NewCode { tier, uses, expires_hours } = call.body;
-    let order = CodeOrder { tenant: call.at, tier, uses, expires_hours };
+    let order = CodeOrder { tenant: call.at, tier, uses, expires: CodeEnd::Hours(expires_hours) };
     Ok(MadeCode::from(call.context.admin.create_code(&order)?).into())
 }
