@@ -92,7 +92,7 @@ impl SqliteStorage {
 impl Probes for SqliteStorage {
     fn probe(&self) -> Result<(), StorageError> {
         self.opened.check()?;
-        self.read(|tx| migrate::check(tx))
+        self.read(migrate::check)
     }
 
     /// One connection, which is at work while somebody holds it.

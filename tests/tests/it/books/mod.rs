@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use brink_issuer::Issuer;
-use brink_issuer::admin::{Admin, CodeOrder, TenantOrder};
+use brink_issuer::admin::{Admin, CodeEnd, CodeOrder, TenantOrder};
 use brink_issuer::catalog::Catalog;
 use brink_issuer::clock::Clock;
 use brink_issuer::config::DataDir;
@@ -96,8 +96,12 @@ impl Office {
 
     /// A device with this key, activated.
     pub(crate) fn meter(&self, key: Key) -> Meter {
-        let order =
-            CodeOrder { tenant: TENANT.parse().unwrap(), tier: Tier::Basic, uses: 1, expires_hours: 168 };
+        let order = CodeOrder {
+            tenant: TENANT.parse().unwrap(),
+            tier: Tier::Basic,
+            uses: 1,
+            expires: CodeEnd::Hours(168),
+        };
         let made = self.admin.create_code(&order).unwrap();
         let request = Activation::new("dev-acme", key, made.code.reveal()).seal();
         let answer = self.issuer.answer(&request, Some(AnswerKind::Activate)).unwrap();
