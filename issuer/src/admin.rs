@@ -4,7 +4,7 @@ use crate::assignment::{self, AssignmentError, AssignmentOrder};
 use crate::calendar::{ZoneError, local_midnight, parse_zone, rfc3339};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
-use crate::code;
+use crate::code::{self, CodeEnd};
 use crate::currency::CurrencyError;
 use crate::minting::fresh_token_id;
 use crate::reactivation::{self, Reactivation, ReactivationError, ReactivationOrder};
@@ -155,15 +155,6 @@ pub struct CodeOrder {
     pub uses: u32,
     /// When the code ends.
     pub expires: CodeEnd,
-}
-
-/// When a code ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CodeEnd {
-    /// So many hours from now.
-    Hours(u32),
-    /// At a moment, or with a day of the tenant.
-    Until(Bound),
 }
 
 /// A code that was made, to be shown once.

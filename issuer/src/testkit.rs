@@ -4,11 +4,12 @@ mod journal;
 
 pub(crate) use journal::{Chain, Journal, boot};
 
-use crate::admin::{Admin, CodeEnd, CodeOrder, MadeCode, TenantOrder};
+use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
 use crate::assignment::AssignmentOrder;
 use crate::audit::{self, Checked};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::code::CodeEnd;
 use crate::config::DataDir;
 use crate::founding::found;
 use crate::storage::sqlite::SqliteStorage;

@@ -6,9 +6,10 @@
 
 use crate::World;
 use brink_edge::exchange::{Device, Outgoing};
-use brink_issuer::admin::{Admin, CodeEnd, CodeOrder, TenantOrder};
+use brink_issuer::admin::{Admin, CodeOrder, TenantOrder};
 use brink_issuer::catalog::Catalog;
 use brink_issuer::clock::SystemClock;
+use brink_issuer::code::CodeEnd;
 use brink_issuer::config::DataDir;
 use brink_issuer::founding::found;
 use brink_issuer::storage::sqlite::SqliteStorage;

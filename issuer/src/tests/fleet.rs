@@ -1,7 +1,8 @@
 //! The list of a tenant's devices, as it walks a real database.
 
-use crate::admin::{AdminError, CodeEnd, CodeOrder};
+use crate::admin::{AdminError, CodeOrder};
 use crate::clock::Clock;
+use crate::code::CodeEnd;
 use crate::fleet::{Alert, FleetPage, FleetQuery, SILENT_HOURS_DEFAULT, list};
 use crate::storage::{DeviceQuery, DeviceStatus, Place, Tier};
 use crate::testkit::{Bench, DAY, START, TENANT};

@@ -123,6 +123,7 @@ impl Probes for SqliteStorage {
 #[cfg(test)]
 mod tests {
     use crate::http::Readiness;
+    use crate::storage::ClonePolicy;
     use crate::testkit::{Bench, TENANT};
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
@@ -141,6 +142,8 @@ mod tests {
         assert_eq!(lacks(&readiness).await, "DATABASE_MISSING");
         std::fs::copy(&aside, &database).unwrap();
         assert_eq!(lacks(&readiness).await, "DATABASE_REPLACED");
+        let made = bench.admin.set_policy(&TENANT.parse().unwrap(), ClonePolicy::Suspend).unwrap_err();
+        assert!(made.to_string().contains("is not the file that this process has open"), "{made}");
         std::fs::rename(&aside, &database).unwrap();
         assert_eq!(lacks(&readiness).await, "");
         bench

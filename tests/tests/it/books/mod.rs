@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use brink_issuer::Issuer;
-use brink_issuer::admin::{Admin, CodeEnd, CodeOrder, TenantOrder};
+use brink_issuer::admin::{Admin, CodeOrder, TenantOrder};
 use brink_issuer::catalog::Catalog;
 use brink_issuer::clock::Clock;
+use brink_issuer::code::CodeEnd;
 use brink_issuer::config::DataDir;
 use brink_issuer::founding::found;
 use brink_issuer::storage::sqlite::SqliteStorage;

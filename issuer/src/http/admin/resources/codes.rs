@@ -1,9 +1,9 @@
 //! Activation codes.
 
 use super::Paging;
-use crate::admin::{CodeEnd, CodeOrder};
+use crate::admin::CodeOrder;
 use crate::calendar::rfc3339;
-use crate::code::HOURS_DEFAULT;
+use crate::code::{CodeEnd, HOURS_DEFAULT};
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Handled};
 use crate::storage::{CodeListed, Place, Tier};
