@@ -11,6 +11,7 @@ use crate::assignment::AssignmentOrder;
 use crate::audit::{self, Checked};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::code::CodeEnd;
 use crate::config::DataDir;
 use crate::founding::found_on;
 use crate::place::DatabasePlace;
@@ -137,7 +138,9 @@ impl Bench {
 
     pub(crate) fn code(&self, uses: u32) -> MadeCode {
         let tenant = TENANT.parse().unwrap();
-        self.admin.create_code(&CodeOrder { tenant, tier: Tier::Basic, uses, expires_hours: 168 }).unwrap()
+        self.admin
+            .create_code(&CodeOrder { tenant, tier: Tier::Basic, uses, expires: CodeEnd::Hours(168) })
+            .unwrap()
     }
 
     pub(crate) fn assign(&self, device: &DeviceId, cameras: &[String], packs: &[&str]) {
