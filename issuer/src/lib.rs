@@ -28,6 +28,7 @@ mod in_force;
 mod issuer;
 pub mod keyring;
 pub mod keys;
+mod metrics;
 pub mod minting;
 pub mod notices;
 pub mod place;
@@ -53,6 +54,7 @@ pub mod upkeep;
 pub mod usage;
 
 pub use issuer::{Issuer, OpenError};
+pub use metrics::Metrics;
 pub use refusal::Refusal;
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ impl CliError {
             Self::Seal(SealError::NotReady(refusal)) => refusal.code(),
             Self::SigningKeys(error) => of_keys(error),
             Self::Unsound(_) => "AUDIT_UNSOUND",
+            Self::Serve(ServeError::Tls(error)) => error.code(),
         }
     }
 }

@@ -86,6 +86,14 @@ pub enum StorageError {
         /// The database, without a password.
         database: String,
     },
+    /// Another file has taken the place of the one that is open.
+    #[error(
+        "{} is not the file that this process has open; restart it, so that it serves what is there now", path.display()
+    )]
+    Replaced {
+        /// The database file.
+        path: PathBuf,
+    },
     /// A safety setting did not take.
     #[error(
         "the database does not keep {setting}: it answered {found}; SQLite needs a local file system with WAL support, PostgreSQL \
@@ -126,11 +134,18 @@ impl StorageError {
             Self::SchemaOlder { .. } => "DATABASE_OLDER",
             Self::NoSchema => "DATABASE_EMPTY",
             Self::Founded { .. } => "ISSUER_EXISTS",
+            Self::Replaced { .. } => "DATABASE_REPLACED",
             Self::Unsafe { .. } => "DATABASE_UNSAFE",
             Self::UnknownTenant(_) => "UNKNOWN_TENANT",
             Self::TenantExists(_) => "TENANT_EXISTS",
             Self::UnknownDevice(_) => "UNKNOWN_DEVICE",
         }
+    }
+
+    /// Whether the database could not do its work, rather than answering that it has no such row.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        !matches!(self, Self::UnknownTenant(_) | Self::TenantExists(_) | Self::UnknownDevice(_))
     }
 
     /// Whether the same request may be sent again after a while: the database does not take it now.

@@ -13,6 +13,7 @@ mod error;
 mod notices;
 mod plans;
 pub mod postgres;
+mod probes;
 mod rows;
 mod seats;
 pub mod sqlite;
@@ -39,6 +40,7 @@ pub use plans::{
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
     Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
+pub use probes::{Pool, Probes};
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
     IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
@@ -57,7 +59,7 @@ use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixS
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + AuditBooks + Upkeep {
+pub trait Storage: UsageBooks + AuditBooks + Upkeep + Probes {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

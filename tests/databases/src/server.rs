@@ -12,14 +12,19 @@ const WATCHED: &str = r#"
 "$1/postgres" -D "$2" </dev/null >"$2/log" 2>&1 &
 server=$!
 trap '' INT TERM HUP
+# Whoever serves now: it may have been started again meanwhile.
+stop() {
+  pid=$(head -n 1 "$2/postmaster.pid" 2>/dev/null) || return
+  kill -QUIT "$pid" 2>/dev/null
+  while kill -0 "$pid" 2>/dev/null; do wait "$pid" 2>/dev/null || read -r -t 0.05 <> <(:); done
+}
 for _ in $(seq 600); do
   if ! kill -0 $server 2>/dev/null; then cat "$2/log"; exit 1; fi
   if "$1/pg_isready" -q -h "$3" -p "$4"; then echo ready; break; fi
   read -r -t 0.1 gone; [ $? -gt 128 ] || break
 done
 cat >/dev/null
-kill -QUIT $server 2>/dev/null
-wait $server 2>/dev/null
+stop "$@"
 rm -rf "$3"
 "#;
 
@@ -89,10 +94,29 @@ impl Server {
         format!("postgres://{SYSTEM_USER}@{socket}:{PORT}")
     }
 
-    /// The cluster's directory.
-    #[must_use]
-    pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
+    /// Ends it at once, as a crash does.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(&mut self) {
+        self.control(&["stop", "-m", "immediate"]);
+    }
+
+    /// Starts it again, where it was.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn again(&mut self) {
+        let log = self.folder.join("data/log");
+        self.control(&["start", "-l", &log.to_string_lossy()]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let mut control = Command::new(binaries().join("pg_ctl"));
+        control.args(["-w", "-D"]).arg(self.folder.join("data")).args(arguments);
+        control.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let ended = as_its_user(&mut control).status().unwrap_or_else(|e| panic!("pg_ctl: {e}"));
+        assert!(ended.success(), "pg_ctl {arguments:?} failed");
     }
 }
 

@@ -23,6 +23,7 @@ mod migrate;
 mod past;
 mod port;
 mod postings;
+mod probes;
 mod retirement;
 mod revocations;
 mod seats;

@@ -207,3 +207,69 @@ impl fmt::Debug for DatabaseUrl {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(text: &str) -> SslMode {
+        text.parse::<DatabaseUrl>().unwrap().config.get_ssl_mode()
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_in_words_that_show_no_password() {
+        for (text, word) in [
+            ("", "postgres://"),
+            ("mysql://brink:hunter2@db/issuer", "postgres://"),
+            ("postgres://brink:hunter2@db", "database"),
+            ("postgres://brink:hunter2@db/", "database"),
+            ("postgres:///issuer", "user"),
+            ("postgres://db/issuer?password=hunter2", "user"),
+            ("postgres://brink:hunter2@db:hunter2/issuer", "URL"),
+            ("postgres://brink:hunter2@db/issuer?sslmode=hunter2", "sslmode"),
+            ("postgres://brink:hunter2@db/issuer?hunter=hunter2", "hunter"),
+            ("postgres://brink:hunter2@db/issuer?sslmode=disable", "TLS"),
+            ("postgres://brink:hunter2@db/issuer?sslmode=prefer", "sslmode=prefer"),
+        ] {
+            let error = text.parse::<DatabaseUrl>().unwrap_err();
+            assert!(error.to_string().contains(word), "{text}: {error}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn tls_is_asked_of_every_server_on_another_machine() {
+        let near = ["localhost", "127.0.0.1", "127.8.8.8", "%2Frun%2Fpostgresql"];
+        for host in near {
+            assert_eq!(mode(&format!("postgres://brink@{host}/issuer")), SslMode::Disable, "{host}");
+            assert_eq!(
+                mode(&format!("postgres://brink@{host}/issuer?sslmode=require")),
+                SslMode::Require,
+                "{host}"
+            );
+        }
+        for host in ["db.example", "10.0.0.1", "localhost.example", "localhost,db.example"] {
+            assert_eq!(mode(&format!("postgres://brink@{host}/issuer")), SslMode::Require, "{host}");
+        }
+        for words in ["sslmode=verify-full", "sslrootcert=/ca.pem", "sslmode=require&sslrootcert=/ca.pem"] {
+            assert_eq!(
+                mode(&format!("postgres://brink@localhost/issuer?{words}")),
+                SslMode::Require,
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_root_that_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("no certificate.pem");
+        std::fs::write(&file, "nothing").unwrap();
+        for path in [file, folder.path().join("absent.pem")] {
+            let escaped = utf8_percent_encode(path.to_str().unwrap(), NON_ALPHANUMERIC);
+            let url: DatabaseUrl = format!("postgres://a@b/c?sslrootcert={escaped}").parse().unwrap();
+            let error = url.tls().map(drop).unwrap_err().to_string();
+            assert!(error.contains(path.to_str().unwrap()), "{error}");
+        }
+    }
+}

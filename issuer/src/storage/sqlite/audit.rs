@@ -3,16 +3,45 @@
 mod held;
 mod issued;
 
-pub(super) use held::held;
-pub(super) use issued::issued;
-
-use super::StorageError;
 use super::columns::{bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, seconds, uint};
+use super::{SqliteStorage, StorageError};
 use crate::audit::{ChainHead, Earlier, LineText};
-use crate::storage::{Actor, AuditEntry, AuditNote, AuditQuery, KeptHead, Seal, Whose};
+use crate::storage::{
+    Actor, AuditBooks, AuditEntry, AuditHeld, AuditNote, AuditQuery, IssuedDocument, IssuedQuery, KeptHead,
+    Plan, Seal, Take, Whose,
+};
 use brink_license::{TenantId, UnixSeconds, b64};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, Transaction, params, params_from_iter};
+
+impl AuditBooks for SqliteStorage {
+    fn audit_lines(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
+        self.read(|tx| lines(tx, query))
+    }
+
+    fn audit_held(&self, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
+        self.read(|tx| held::held(tx, take))
+    }
+
+    fn add_note(&self, line: &AuditNote) -> Result<(), StorageError> {
+        self.write(|tx| note(tx, line))
+    }
+
+    fn issued(&self, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
+        self.read(|tx| issued::issued(tx, query))
+    }
+
+    fn seal_audit(&self, plan: Plan<'_, Vec<KeptHead>, Vec<Seal>>) -> Result<(), StorageError> {
+        self.write(|tx| {
+            let heads = heads(tx)?;
+            plan(&heads).map_or(Ok(()), |seals| add_seals(tx, &seals))
+        })
+    }
+
+    fn newest_seals(&self, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
+        self.read(|tx| newest_seals(tx, whose))
+    }
+}
 
 /// Adds one line to its chain.
 pub(super) fn note(tx: &Transaction<'_>, note: &AuditNote) -> Result<(), StorageError> {
@@ -95,7 +124,7 @@ pub(super) fn begin_chains(tx: &Transaction<'_>) -> Result<(), StorageError> {
 /// A line from before there were chains stands behind those that are in one, by its age.
 const PLACE: &str = "coalesce(seq, id - 4611686018427387904)";
 
-pub(super) fn lines(tx: &Transaction<'_>, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
+fn lines(tx: &Transaction<'_>, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
     let (mut wheres, mut values) = (Vec::new(), Vec::<Value>::new());
     let mut also = |clause: &str, value: Value| {
         wheres.push(format!("{clause} ?"));
@@ -136,7 +165,7 @@ pub(super) fn lines(tx: &Transaction<'_>, query: &AuditQuery) -> Result<Vec<Audi
 }
 
 /// Every chain that has a line.
-pub(super) fn heads(tx: &Transaction<'_>) -> Result<Vec<KeptHead>, StorageError> {
+fn heads(tx: &Transaction<'_>) -> Result<Vec<KeptHead>, StorageError> {
     let sql = "SELECT a.tenant, a.seq, a.hash, coalesce(s.seq, 0) AS sealed, s.iat AS sealed_at
                FROM (SELECT tenant, max(seq) AS seq FROM audit WHERE seq IS NOT NULL GROUP BY tenant) h
                JOIN audit a ON a.tenant = h.tenant AND a.seq = h.seq
@@ -154,7 +183,7 @@ pub(super) fn heads(tx: &Transaction<'_>) -> Result<Vec<KeptHead>, StorageError>
     Ok(heads)
 }
 
-pub(super) fn add_seals(tx: &Transaction<'_>, seals: &[Seal]) -> Result<(), StorageError> {
+fn add_seals(tx: &Transaction<'_>, seals: &[Seal]) -> Result<(), StorageError> {
     let sql = "INSERT INTO audit_seals (tenant, seq, hash, kid, iat, token) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (tenant, seq) DO NOTHING";
     let mut statement = tx.prepare_cached(sql)?;
@@ -165,7 +194,7 @@ pub(super) fn add_seals(tx: &Transaction<'_>, seals: &[Seal]) -> Result<(), Stor
     Ok(())
 }
 
-pub(super) fn newest_seals(tx: &Transaction<'_>, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
+fn newest_seals(tx: &Transaction<'_>, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
     let sql = "SELECT s.* FROM audit_seals s
                JOIN (SELECT tenant, max(seq) AS seq FROM audit_seals GROUP BY tenant) n
                  ON n.tenant = s.tenant AND n.seq = s.seq

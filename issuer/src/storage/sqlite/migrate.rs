@@ -2,6 +2,7 @@
 //! SQLite is free of the WAL-reset corruption, and two bindings cannot link into one program.
 
 use super::StorageError;
+use super::columns::damaged;
 use refinery_core::traits::sync::{Migrate, Query, Transaction};
 use refinery_core::{Migration, Runner};
 use rusqlite::{Connection, TransactionBehavior};
@@ -49,6 +50,17 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(i64, i64), Storage
     let runner = Runner::new(&known).set_grouped(true);
     runner.run(&mut Migratable(connection)).map_err(|e| StorageError::Engine(Box::new(e)))?;
     Ok((found, newest))
+}
+
+/// Whether the schema is the one that this program knows. Another process may have changed it since it was opened here.
+pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found = schema_version(connection)?;
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(StorageError::SchemaNewer { found, known }),
+        std::cmp::Ordering::Less => Err(damaged("schema", format!("{found}, and {known} is needed"))),
+    }
 }
 
 /// The newest migration that ran; 0 in an empty database.

@@ -12,6 +12,7 @@ mod manifests;
 mod migrate;
 mod past;
 mod postings;
+mod probes;
 mod retirement;
 mod revocations;
 mod seats;
@@ -21,12 +22,11 @@ mod upkeep;
 mod usage;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditBooks, AuditEntry, AuditHeld,
-    AuditLine, AuditNote, AuditQuery, CameraChange, ClockResetView, DeviceListed, DeviceRow, DeviceView,
-    ExtensionView, Founding, Holder, IssuedDocument, IssuedQuery, IssuerRow, KeptHead, LicenceRow, NewAnew,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, CameraChange, ClockResetView,
+    DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow, LicenceRow, NewAnew,
     NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan,
-    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, Seal, SeatConflict, SeatsKnown,
-    StandingChange, Storage, StorageError, SubscriptionView, SumRow, Take, TenantRow, UsageAsked, Whose,
+    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown,
+    StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow, UsageAsked,
 };
 use audit::note;
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
@@ -34,6 +34,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,10 @@ impl From<rusqlite::Error> for StorageError {
 #[derive(Debug)]
 pub struct SqliteStorage {
     connection: Mutex<Connection>,
+    /// Threads that wait for it.
+    waiting: AtomicUsize,
+    /// The file, and what it was when it was opened.
+    opened: probes::Opened,
 }
 
 impl SqliteStorage {
@@ -95,12 +100,17 @@ impl SqliteStorage {
             audit::begin_chains(&transaction)?;
             transaction.commit()?;
         }
-        Ok((Self { connection: Mutex::new(connection) }, versions))
+        let opened = probes::Opened::at(path)?;
+        let storage = Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened };
+        Ok((storage, versions))
     }
 
     /// A panic in a plan rolled its transaction back, so the connection behind a poisoned lock is good.
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        connection
     }
 
     fn read<T>(
@@ -145,35 +155,6 @@ fn set(
         return Ok(());
     }
     Err(StorageError::Unsafe { setting: pragma, found })
-}
-
-impl AuditBooks for SqliteStorage {
-    fn audit_lines(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
-        self.read(|tx| audit::lines(tx, query))
-    }
-
-    fn audit_held(&self, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
-        self.read(|tx| audit::held(tx, take))
-    }
-
-    fn add_note(&self, note: &AuditNote) -> Result<(), StorageError> {
-        self.write(|tx| audit::note(tx, note))
-    }
-
-    fn issued(&self, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
-        self.read(|tx| audit::issued(tx, query))
-    }
-
-    fn seal_audit(&self, plan: Plan<'_, Vec<KeptHead>, Vec<Seal>>) -> Result<(), StorageError> {
-        self.write(|tx| {
-            let heads = audit::heads(tx)?;
-            plan(&heads).map_or(Ok(()), |seals| audit::add_seals(tx, &seals))
-        })
-    }
-
-    fn newest_seals(&self, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
-        self.read(|tx| audit::newest_seals(tx, whose))
-    }
 }
 
 impl Storage for SqliteStorage {

@@ -29,6 +29,7 @@ const POWERS: [Power; 5] = [
         mend: "ask the shell's clock, or measure in benches/",
         places: &[
             ("core/store/src/machine.rs", "the one look at a device's clocks"),
+            ("issuer/src/clock.rs", "the one look at the issuer's clocks"),
             ("tests/src/wait.rs", "a deadline for what a test waits for"),
             ("tests/examples/quickstart.rs", "says how long it took"),
             ("tests/src/bin/month-offline.rs", "says how long it took"),
@@ -42,6 +43,11 @@ const POWERS: [Power; 5] = [
         mend: "parse it once into the configuration",
         places: &[
             ("tests/src/bins.rs", "scripts/test says where it built the binaries"),
+            (
+                "tests/databases/src/lib.rs",
+                "scripts/test says which database a run is for, and where it started one",
+            ),
+            ("tests/databases/src/server.rs", "looks for the server's programs as a shell does"),
             ("tests/examples/quickstart.rs", "starts itself again as the host process"),
             ("tests/src/bin/gate-host.rs", "the one look at the arguments"),
             ("tests/src/bin/meter-host.rs", "the one look at the arguments"),

@@ -7,7 +7,7 @@ use crate::storage::{AuditHeld, Take};
 use brink_license::TenantId;
 use rusqlite::{Row, Transaction};
 
-pub(in super::super) fn held(tx: &Transaction<'_>, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
+pub(super) fn held(tx: &Transaction<'_>, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
     let earlier = "SELECT *, 0 AS place FROM audit WHERE seq IS NULL ORDER BY id";
     if !hand_over(tx, (earlier, None), &|row| entry(row).map(AuditHeld::Earlier), take)? {
         return Ok(());

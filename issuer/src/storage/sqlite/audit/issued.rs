@@ -9,10 +9,7 @@ use rusqlite::{Row, Transaction, params_from_iter};
 /// The order of documents, the newest first.
 const PLACE: [&str; 7] = ["iat", "tenant", "device", "kind", "epoch", "number", "jti"];
 
-pub(in super::super) fn issued(
-    tx: &Transaction<'_>,
-    query: &IssuedQuery,
-) -> Result<Vec<IssuedDocument>, StorageError> {
+pub(super) fn issued(tx: &Transaction<'_>, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
     let (mut wheres, mut values) = (vec!["true".to_owned()], Vec::<Value>::new());
     let wanted = [
         ("tenant", query.tenant.as_ref().map(ToString::to_string)),
