@@ -1,6 +1,8 @@
 //! PostgreSQL for tests: a server that is there already, or one that this process starts and that ends with it; and in
 //! it a database of its own for each test.
 
+#![allow(clippy::panic, reason = "called by tests only, and a database that cannot be had is a failed test")]
+
 mod server;
 
 pub use server::Server;

@@ -246,7 +246,7 @@ async fn latest(tx: &Tx<'_>, device: &DeviceRow) -> Result<Option<LicenceRow>, S
 /// One step in the index of the table's key, however many there are.
 async fn mints_began(tx: &Tx<'_>, device: &DeviceRow) -> Result<Option<UnixSeconds>, StorageError> {
     let sql = "SELECT iat FROM licences WHERE device = $1 AND epoch = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3";
-    let before = i64::try_from(MINTS_MAX).unwrap_or(i64::MAX) - 1;
+    let before = i64::from(MINTS_MAX) - 1;
     let found = tx.optional(sql, &[&device.id.as_str(), &i64::from(device.epoch), &before]).await?;
     found.map(|row| seconds(&row, "iat")).transpose()
 }

@@ -154,7 +154,7 @@ pub(super) async fn keep_request(
                    SELECT ctr FROM requests WHERE device = $1 AND ctr <> $2 ORDER BY ctr DESC LIMIT 1 OFFSET $4))
                INSERT INTO requests (device, ctr, nonce) VALUES ($1, $2, $3)
                ON CONFLICT (device, ctr) DO UPDATE SET nonce = excluded.nonce";
-    let beside = i64::try_from(REQUESTS_KEPT).unwrap_or(i64::MAX) - 1;
+    let beside = i64::from(REQUESTS_KEPT) - 1;
     tx.execute(sql, &[&device.as_str(), &int(ctr), &&nonce[..], &beside]).await.map(drop)
 }
 

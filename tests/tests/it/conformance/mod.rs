@@ -7,6 +7,7 @@ mod device;
 mod program;
 mod server;
 mod site;
+mod tls;
 
 use site::{Kept, Site};
 
