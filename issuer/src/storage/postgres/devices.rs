@@ -4,7 +4,7 @@ use super::columns::{
     self, bytes32, column, damaged, optional_bytes32, optional_seconds, optional_uint, parsed, ratchet,
     seconds, uint, uint32,
 };
-use super::connection::{Tx, Values};
+use super::connection::{Asks, Tx, Values};
 use super::{
     StorageError, cameras, extensions, past, postings, retirement, revocations, seats, standing, tenants,
 };
@@ -129,8 +129,8 @@ async fn notices(
     Ok(list.into_iter().chain(extension).collect())
 }
 
-pub(super) async fn key(tx: &Tx<'_>, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
-    let found = tx.optional("SELECT public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
+pub(super) async fn key(tx: &impl Asks, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
+    let found = tx.first("SELECT public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
     public_key(&found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::storage::Probes;
+use crate::storage::{AdminKeyRow, Founding, IssuerRow, Probes, Storage};
 use brink_databases::Database;
 
 fn address(database: &Database) -> DatabaseUrl {
@@ -208,4 +208,25 @@ fn a_probe_says_what_is_wrong_and_connections_are_counted() {
     let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
     brink_databases::run(&database.url(), newer);
     assert_eq!(storage.probe().unwrap_err().code(), "DATABASE_NEWER");
+}
+
+#[test]
+fn of_two_that_found_an_issuer_at_once_one_is_told_that_there_is_one() {
+    let database = Database::empty();
+    let url = address(&database);
+    let storages = [PostgresStorage::create(&url).unwrap(), PostgresStorage::create(&url).unwrap()];
+    let founding = Founding {
+        issuer: IssuerRow {
+            name: "acme".parse().unwrap(),
+            development: false,
+            created_at: brink_license::UnixSeconds::new(5),
+        },
+        manifest: vec![1, 2, 3],
+        admin_key: AdminKeyRow { id: "a".into(), secret_sha256: [1; 32], scopes: "*".into() },
+    };
+    storages[0].found(&founding).unwrap();
+    let error = storages[1].found(&founding).unwrap_err();
+    assert!(matches!(error, StorageError::Founded { .. }), "{error}");
+    assert_eq!(storages[1].issuer().unwrap(), founding.issuer);
+    assert_eq!(storages[1].manifests().unwrap(), [[1, 2, 3]]);
 }
