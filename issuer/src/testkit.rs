@@ -74,6 +74,15 @@ impl Bench {
         Self::standing(false)
     }
 
+    /// On PostgreSQL whatever is wanted, for what is about PostgreSQL alone.
+    pub(crate) fn on_postgres(cameras: u32, change: impl FnOnce(&str) -> String) -> Self {
+        let mut bench = Self::standing(true);
+        bench.subscribe(cameras, &[]);
+        bench.catalog = change(crate::catalog::DEFAULT);
+        bench.restart();
+        bench
+    }
+
     fn standing(on_server: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::new(folder.path().join("issuer"));

@@ -76,22 +76,18 @@ pub(super) fn closed() -> StorageError {
 
 /// What COMMIT said. An answer of the server is one; without it nobody knows, nor where it was ended meanwhile.
 pub(super) fn of_commit(error: Error) -> StorageError {
-    match StorageError::from(error) {
-        StorageError::Unavailable { problem } => StorageError::OutcomeUnknown { problem },
-        said => said,
+    let said = StorageError::from(error);
+    if let StorageError::Unavailable { problem } = said {
+        return StorageError::OutcomeUnknown { problem };
     }
+    said
 }
 
 /// A unique index that another transaction came to first: whoever looks again sees what it wrote.
 pub(super) fn taken_meanwhile(error: StorageError) -> StorageError {
-    match &error {
-        StorageError::Engine(engine)
-            if engine.downcast_ref::<Error>().and_then(Error::code) == Some(&SqlState::UNIQUE_VIOLATION) =>
-        {
-            StorageError::Conflict
-        }
-        _ => error,
-    }
+    let StorageError::Engine(engine) = &error else { return error };
+    let state = engine.downcast_ref::<Error>().and_then(Error::code);
+    if state == Some(&SqlState::UNIQUE_VIOLATION) { StorageError::Conflict } else { error }
 }
 
 pub(super) const fn may_be_tried_again(error: &StorageError) -> bool {
@@ -100,8 +96,5 @@ pub(super) const fn may_be_tried_again(error: &StorageError) -> bool {
 
 /// Whoever lost every time came at a busy moment.
 pub(super) fn given_up(error: StorageError) -> StorageError {
-    match error {
-        StorageError::Conflict => StorageError::Busy,
-        other => other,
-    }
+    if matches!(error, StorageError::Conflict) { StorageError::Busy } else { error }
 }

@@ -3,7 +3,7 @@
 use super::columns::{
     self, bytes32, column, int, kind_text, optional_bytes32, optional_seconds, seconds, uint,
 };
-use super::connection::Tx;
+use super::connection::{Asks, Tx};
 use super::{StorageError, audit, devices, note, past, seats, standing};
 use crate::storage::{
     Answer, AnswerKind, AnswerMark, Answered, Consequence, LicenceRow, Posting, Reaction, Report, Seen,
@@ -125,7 +125,7 @@ async fn keep_answer(
 /// An activation request can be answered again for as long as its answer is kept, that is, until its device is retired
 /// or activated anew. Where that is due, nothing is answered again.
 pub(super) async fn answered(
-    tx: &Tx<'_>,
+    tx: &impl Asks,
     jkt: &Kid,
     mark: &AnswerMark,
 ) -> Result<Option<Vec<u8>>, StorageError> {
@@ -134,7 +134,7 @@ pub(super) async fn answered(
                  AND a.body_sha256 = $4 AND (a.nonce IS NULL OR a.nonce = $5)";
     let (kind, body) = (kind_text(mark.kind), &mark.body_sha256[..]);
     let nonce = mark.nonce.as_ref().map(|nonce| &nonce[..]);
-    let found = tx.optional(sql, &[&jkt.to_string(), &kind, &int(mark.ctr), &body, &nonce]).await?;
+    let found = tx.first(sql, &[&jkt.to_string(), &kind, &int(mark.ctr), &body, &nonce]).await?;
     found.map(|row| column(&row, "bytes")).transpose()
 }
 

@@ -1,4 +1,4 @@
-//! What readiness and metrics ask of the database.
+//! Whether the server answers, and how many of its connections are at work.
 
 use super::{PostgresStorage, StorageError, migrate};
 use crate::storage::{Pool, Probes};
@@ -10,10 +10,7 @@ impl Probes for PostgresStorage {
 
     fn pool(&self) -> Pool {
         let status = self.pool.status();
-        Pool {
-            max: status.max_size,
-            in_use: status.size.saturating_sub(status.available),
-            waiting: status.waiting,
-        }
+        let in_use = status.size.saturating_sub(status.available);
+        Pool { max: status.max_size, in_use, waiting: status.waiting }
     }
 }

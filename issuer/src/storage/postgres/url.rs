@@ -50,7 +50,7 @@ pub enum UrlError {
 pub struct DatabaseUrl {
     /// As it was given, a password with it.
     text: Zeroizing<String>,
-    config: Config,
+    config: Box<Config>,
     root: Option<PathBuf>,
 }
 
@@ -94,7 +94,7 @@ impl FromStr for DatabaseUrl {
             root.is_some(),
         )?);
         config.connect_timeout(CONNECT_MAX).keepalives_idle(KEEPALIVE).tcp_user_timeout(UNANSWERED_MAX);
-        Ok(Self { text: Zeroizing::new(text.to_owned()), config, root })
+        Ok(Self { text: Zeroizing::new(text.to_owned()), config: Box::new(config), root })
     }
 }
 
@@ -148,7 +148,7 @@ impl DatabaseUrl {
         &self.text
     }
 
-    pub(super) const fn config(&self) -> &Config {
+    pub(super) fn config(&self) -> &Config {
         &self.config
     }
 
