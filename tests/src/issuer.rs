@@ -102,7 +102,12 @@ impl Issuer {
 
     /// The same with further arguments.
     pub fn serve_with(&self, arguments: &[&str]) -> (Running, String) {
-        let mut command = self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        self.serve_at("127.0.0.1:0", arguments)
+    }
+
+    /// The same on an address, for example one that it had before.
+    pub fn serve_at(&self, listen: &str, arguments: &[&str]) -> (Running, String) {
+        let mut command = self.command(&[&["serve", "--listen", listen], arguments].concat());
         let mut running = Running::start(&mut command, self.data.with_extension("log"));
         let url = running.announced("listening on ");
         (running, url)
