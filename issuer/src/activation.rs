@@ -4,6 +4,7 @@ use crate::admin::ran;
 use crate::answer::{Admitted, Answering};
 use crate::code;
 use crate::issuer::Issuer;
+use crate::metrics::Tally;
 use crate::reactivation::begun_anew;
 use crate::refusal::Refusal;
 use crate::request::Proven;
@@ -19,6 +20,7 @@ const FIRST_EPOCH: u32 = 1;
 pub(crate) fn activate(issuer: &Issuer, typed: &Redacted, proven: &Proven) -> Result<Vec<u8>, Refusal> {
     for _ in 0..2 {
         if let Some(answer) = issuer.storage.answered(&proven.key.kid(), &proven.mark)? {
+            issuer.metrics.exchanges.replayed("activate");
             return Ok(answer);
         }
         let outcome = match code::digest(typed.reveal()) {
@@ -39,7 +41,7 @@ fn spend(
     proven: &Proven,
 ) -> Result<Option<Result<Vec<u8>, Refusal>>, Refusal> {
     let answering = issuer.answering()?;
-    let mut outcome = None;
+    let (mut outcome, mut tally) = (None, Tally::default());
     issuer.storage.activate(digest, &proven.key.kid(), answering.now, &mut |view| {
         let planned = admit(&answering, view, proven).and_then(|admitted| match admitted {
             Some(device) => match view.code.as_ref().and_then(|code| code.anew).filter(|_| !view.redeemed) {
@@ -60,9 +62,15 @@ fn spend(
             Err(refusal) => (Some(Err(refusal)), None),
         };
         outcome = Some(result);
+        let posting = activation.as_ref().map(|activation| &activation.posting);
+        tally = Tally::of(posting, (answering.now, None));
         activation
     })?;
-    Ok(ran(outcome)?)
+    let outcome = ran(outcome)?;
+    if matches!(outcome, Some(Ok(_))) {
+        issuer.metrics.exchanges.activated(&tally);
+    }
+    Ok(outcome)
 }
 
 /// The device that this key gets from this code; `None` when this very request was answered meanwhile.

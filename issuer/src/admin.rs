@@ -262,6 +262,7 @@ impl Admin {
         self.storage.set_policy(tenant, &mut |row| {
             was = Some(row.clones);
             let note = AuditNote {
+                tenant: Some(row.id.clone()),
                 at: now,
                 actor: self.actor.clone(),
                 action: "tenant.policy",

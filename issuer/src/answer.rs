@@ -10,7 +10,7 @@ use crate::reaction::reaction;
 use crate::refusal::Refusal;
 use crate::request::Proven;
 use crate::restored::Lost;
-use crate::secret::{random, sha256};
+use crate::secret::{digest, random, sha256};
 use crate::storage::{
     Actor, Answer, AuditNote, DeviceStatus, DeviceView, LicenceRow, Posting, Reaction, Report,
 };
@@ -205,6 +205,7 @@ impl Answering<'_> {
             serde_json::json!({
                 "seq": minted.seq, "jti": minted.jti, "kid": minted.kid, "why": why, "exp": minted.exp,
                 "named": minted.named_seats, "any": minted.any_seats, "withheld": desired.seats.withheld,
+                "epoch": minted.epoch, "sha256": digest(&minted.token),
             }),
         )];
         if claim.is_some() {
@@ -252,7 +253,8 @@ impl Answering<'_> {
         detail: serde_json::Value,
     ) -> AuditNote {
         let subject = view.device.id.to_string();
-        AuditNote { at: self.now, actor: Actor(format!("device:{subject}")), action, subject, detail }
+        let (tenant, actor) = (Some(view.tenant.id.clone()), Actor(format!("device:{subject}")));
+        AuditNote { tenant, at: self.now, actor, action, subject, detail }
     }
 
     fn unlicensable(&self, view: &DeviceView) -> Refusal {

@@ -202,6 +202,7 @@ pub fn change(
     }
     let tenant = &view.tenant.tenant.id;
     let note = |detail| AuditNote {
+        tenant: Some(tenant.clone()),
         at: now,
         actor: actor.clone(),
         action: if order.remove { "camera.remove" } else { "camera.assign" },

@@ -4,6 +4,7 @@
 use crate::answer::Answering;
 use crate::issuer::Issuer;
 use crate::refusal::Refusal;
+use crate::secret::digest;
 use crate::standing::is_reason;
 use crate::storage::{
     Actor, AuditNote, ClockReset, ClockResetView, DeviceStatus, NewClockReset, StorageError,
@@ -120,12 +121,14 @@ fn plan(
     let reset = sign(answering, view, opened)?;
     let Challenge { wall, device_time, clock_flags, .. } = &challenge;
     let note = AuditNote {
+        tenant: Some(device.tenant.clone()),
         at: answering.now,
         actor: actor.clone(),
         action: "device.clock_reset",
         subject: device.id.to_string(),
         detail: serde_json::json!({
             "wall": wall, "device_time": device_time, "clock_flags": clock_flags, "kid": reset.kid, "reason": reason,
+            "sha256": digest(&reset.token),
         }),
     };
     let new = NewClockReset { reset: reset.clone(), note };

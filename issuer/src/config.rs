@@ -46,13 +46,15 @@ impl DataDir {
     }
 }
 
-/// How the device API is served.
+/// How a listener is served.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Time for a client to send its request head: a device on a bad link needs seconds, a slow-loris hours.
     pub head_timeout: Duration,
+    /// Time for a TLS handshake, of which the client takes the most.
+    pub handshake_timeout: Duration,
     /// Time between two pieces of a body.
     pub body_timeout: Duration,
     /// Time for a whole request, which includes a body of 4 MiB over a slow link.
@@ -76,6 +78,7 @@ impl ServeConfig {
         Self {
             listen,
             head_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
             connections_max: 512,
@@ -83,6 +86,17 @@ impl ServeConfig {
             work_max: 4,
             work_wait: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
+        }
+    }
+
+    /// The limits that fit those who look after a process: a scraper, a balancer, a person.
+    #[must_use]
+    pub const fn ops(listen: SocketAddr) -> Self {
+        Self {
+            request_timeout: Duration::from_secs(10),
+            connections_max: 32,
+            drain_timeout: Duration::from_secs(2),
+            ..Self::on(listen)
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::admin::ran;
 use crate::answer::{Admitted, Answering};
 use crate::issuer::Issuer;
+use crate::metrics::Tally;
 use crate::refusal::Refusal;
 use crate::request::{Proven, Signed};
 use crate::restored::Lost;
@@ -10,6 +11,7 @@ use crate::seat_reports::{self, Reported};
 use crate::storage::{AnswerKind, DeviceStatus, DeviceView, Posting, StorageError};
 use crate::suspicion;
 use crate::usage::{self, Reading};
+use brink_license::token::BatchVerdict;
 
 /// What a request turns out to be.
 enum Admission {
@@ -44,6 +46,7 @@ pub(crate) fn exchange(issuer: &Issuer, proven: &Proven) -> Result<Vec<u8>, Refu
     // Twice, because the same request may be answered by another thread between the look-up and the transaction.
     for _ in 0..2 {
         if let Some(answer) = issuer.storage.answered(&proven.key.kid(), &proven.mark)? {
+            issuer.metrics.exchanges.replayed("exchange");
             return Ok(answer);
         }
         if let Some(outcome) = settle(issuer, proven)? {
@@ -62,14 +65,20 @@ fn settle(issuer: &Issuer, proven: &Proven) -> Result<Option<Result<Vec<u8>, Ref
     let mut asked = usage.as_ref().map(Reading::asked).unwrap_or_default();
     asked.epochs.push(proven.claims.epoch);
     let said = Said { seats: &seats, usage: usage.as_ref(), replayed };
-    let mut outcome = None;
+    let (mut outcome, mut tally) = (None, Tally::default());
     let settled = issuer.storage.settle(&proven.claims.dev, answering.now, &asked, &mut |view| {
-        let (result, posting) = plan(&answering, (view, proven), &said);
+        let (result, posting, verdict) = plan(&answering, (view, proven), &said);
         outcome = Some(result);
+        let last = view.device.exchange.exchanged_at;
+        tally = Tally::of(posting.as_ref(), (answering.now, last)).with_verdict(verdict);
         posting
     });
     settled.map_err(unknown_device)?;
-    Ok(ran(outcome)?)
+    let outcome = ran(outcome)?;
+    if matches!(outcome, Some(Ok(_))) {
+        issuer.metrics.exchanges.exchanged(&tally);
+    }
+    Ok(outcome)
 }
 
 /// What a request says that was read before the transaction.
@@ -80,27 +89,29 @@ struct Said<'a> {
     replayed: bool,
 }
 
-type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>);
+/// What the request gets, what is recorded, and what came of its batch.
+type Outcome = (Option<Result<Vec<u8>, Refusal>>, Option<Posting>, Option<BatchVerdict>);
 
 fn plan(answering: &Answering<'_>, (view, proven): (&DeviceView, &Proven), said: &Said<'_>) -> Outcome {
     match admit(answering, view, proven) {
-        Admission::Repeated => (None, None),
+        Admission::Repeated => (None, None, None),
         Admission::Refused(refusal) => {
             let evidence = suspicion::posting(answering, view, (proven, said.replayed), &refusal);
-            (Some(Err(refusal)), evidence)
+            (Some(Err(refusal)), evidence, None)
         }
         Admission::New(admitted) => {
             let restored = admitted.is_restored() || view.device.exchange.restored_by.is_some();
             let judged = usage::judge(answering, (view, proven), (said.usage, restored));
+            let verdict = judged.claim.as_ref().map(|claim| claim.batch);
             match answering.compose(view, proven, admitted, Some(&judged)) {
                 Ok(mut posting) => {
                     seat_reports::settle(answering, (view, proven), said.seats, &mut posting);
                     usage::settle(answering, (view, proven), judged, &mut posting);
                     let bytes =
                         posting.answer.as_ref().map(|answer| answer.bytes.clone()).unwrap_or_default();
-                    (Some(Ok(bytes)), Some(posting))
+                    (Some(Ok(bytes)), Some(posting), verdict)
                 }
-                Err(refusal) => (Some(Err(refusal)), None),
+                Err(refusal) => (Some(Err(refusal)), None, None),
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::calendar::rfc3339;
 use crate::issuer::Issuer;
 use crate::notices::IssueError;
 use crate::seats::QUOTA_PARTS;
+use crate::secret::digest;
 use crate::standing::{REASON_CHARS_MAX, is_reason};
 use crate::storage::{Actor, AuditNote, DeviceStatus, Extension, ExtensionView, LicenceRow, NewExtension};
 use brink_license::keyset::KeyUse;
@@ -185,13 +186,14 @@ fn plan(
     let extension = sign(answering, view, (number, until))?;
     let kid = extension.kid();
     let note = AuditNote {
+        tenant: Some(view.device.tenant.id.clone()),
         at: now,
         actor: actor.clone(),
         action: "license.extend",
         subject: order.device.to_string(),
         detail: serde_json::json!({
             "number": number, "days": order.days, "until": until, "kid": kid, "licence_seq": latest.seq,
-            "seats": view.revived.seats, "reason": order.reason,
+            "seats": view.revived.seats, "reason": order.reason, "sha256": digest(extension.token()),
         }),
     };
     let token = extension.token().to_owned();

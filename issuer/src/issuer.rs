@@ -7,6 +7,7 @@ use crate::config::DataDir;
 use crate::failures::Failures;
 use crate::in_force::Refreshing;
 use crate::keys::KeysError;
+use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::request::{self, Request};
 use crate::storage::{AnswerKind, Storage, StorageError};
@@ -34,6 +35,7 @@ pub struct Issuer {
     pub(crate) name: IssuerName,
     pub(crate) in_force: Refreshing,
     pub(crate) failures: Failures,
+    pub(crate) metrics: Metrics,
 }
 
 impl Issuer {
@@ -46,8 +48,9 @@ impl Issuer {
     ) -> Result<Self, OpenError> {
         let name = storage.issuer()?.name;
         let in_force = Refreshing::load(data, &*storage, passphrase, clock.now())?;
-        let failures = Failures::default();
-        Ok(Self { storage, clock, catalog, name, in_force, failures })
+        let (failures, metrics) = (Failures::default(), Metrics::default());
+        metrics.host.started(clock.now());
+        Ok(Self { storage, clock, catalog, name, in_force, failures, metrics })
     }
 
     /// The issuer's name.
@@ -62,9 +65,23 @@ impl Issuer {
         self.in_force.held().keyset.expires_at()
     }
 
+    /// What it counts.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// The one use case of devices, for HTTP and for files: verifies, decides, records, and only then answers. `door`
     /// is the kind that the path is for; a file may carry either.
     pub fn answer(&self, bytes: &[u8], door: Option<AnswerKind>) -> Result<Vec<u8>, Refusal> {
+        self.answered(bytes, door).inspect_err(|refusal| {
+            if let Refusal::Storage(error) = refusal {
+                self.metrics.exchanges.database_failed(error);
+            }
+        })
+    }
+
+    fn answered(&self, bytes: &[u8], door: Option<AnswerKind>) -> Result<Vec<u8>, Refusal> {
         let signed = request::open(&self.name, bytes, door)?;
         if signed.kind == AnswerKind::Exchange {
             // Before its body is looked into: only a device that is known may send a large one.

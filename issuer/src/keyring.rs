@@ -311,6 +311,7 @@ impl Keyring {
     pub fn publish(&self, signed: &[u8], path: &Path) -> Result<Keyset, KeyringError> {
         let next = self.check(signed, path)?;
         let note = AuditNote {
+            tenant: None,
             at: self.now,
             actor: self.actor.clone(),
             action: "keyset.publish",

@@ -79,6 +79,8 @@ pub struct SigningKeys {
     pub license: Arc<dyn Signer>,
     /// Signs receipts.
     pub receipt: Arc<dyn Signer>,
+    /// Signs heads of the audit, where it is at hand: devices are answered without it.
+    pub audit: Option<Arc<dyn Signer>>,
 }
 
 /// The keyset, verified from the pinned roots as a device would.
@@ -104,10 +106,14 @@ pub fn load_signing(
         let active: Vec<Kid> = active_keys(keyset, listed, now);
         load_listed(&data.keys(), key_use, &active, protection)
     };
-    Ok(SigningKeys {
-        license: Arc::new(load(KeyUse::License, keyset::KeyUse::License)?),
-        receipt: Arc::new(load(KeyUse::Receipt, keyset::KeyUse::Receipt)?),
-    })
+    let license = Arc::new(load(KeyUse::License, keyset::KeyUse::License)?);
+    let receipt = Arc::new(load(KeyUse::Receipt, keyset::KeyUse::Receipt)?);
+    let audit: Option<Arc<dyn Signer>> = match load(KeyUse::Audit, keyset::KeyUse::Audit) {
+        Ok(signer) => Some(Arc::new(signer)),
+        Err(KeysError::NoActiveKey { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(SigningKeys { license, receipt, audit })
 }
 
 /// Newest first, so that a key that was just rotated in is preferred.

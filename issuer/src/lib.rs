@@ -9,6 +9,7 @@ pub mod admin;
 pub mod amount;
 mod answer;
 pub mod assignment;
+pub mod audit;
 pub mod calendar;
 pub mod catalog;
 pub mod cli;
@@ -27,6 +28,7 @@ mod in_force;
 mod issuer;
 pub mod keyring;
 pub mod keys;
+mod metrics;
 pub mod minting;
 pub mod notices;
 pub mod price;
@@ -50,6 +52,7 @@ mod suspicion;
 pub mod usage;
 
 pub use issuer::{Issuer, OpenError};
+pub use metrics::Metrics;
 pub use refusal::Refusal;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::answer::Answering;
 use crate::extension::{ExtensionError, NUMBERED_FROM};
 use crate::issuer::Issuer;
 use crate::refusal::Refusal;
-use crate::secret::sha256;
+use crate::secret::{digest, sha256};
 use crate::storage::{
     Actor, AuditNote, IssuedNotice, NewRevocations, RevocationList, RevocationsView, StorageError,
 };
@@ -136,11 +136,14 @@ fn plan_list(
     let list =
         RevocationList { version, kid: signer.kid(), iat: answering.now, until, content_sha256, token };
     let note = AuditNote {
+        tenant: Some(tenant.clone()),
         at: answering.now,
         actor: actor.clone(),
         action: "license.revocations",
         subject: tenant.to_string(),
-        detail: serde_json::json!({ "version": version, "named": named, "kid": list.kid, "until": until }),
+        detail: serde_json::json!({
+            "version": version, "named": named, "kid": list.kid, "until": until, "sha256": digest(&list.token),
+        }),
     };
     let new = NewRevocations { list: list.clone(), note };
     Ok((ListIssued { list, named, again: false }, Some(new)))

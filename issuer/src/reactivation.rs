@@ -138,6 +138,7 @@ pub fn reactivate(
         overlap: order.accept_overlap,
     };
     let note = AuditNote {
+        tenant: Some(view.tenant.id.clone()),
         at: now,
         actor: actor.clone(),
         action: "device.reactivate",

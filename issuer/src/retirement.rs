@@ -180,6 +180,7 @@ pub fn retire(
         overlap,
     };
     let note = AuditNote {
+        tenant: Some(view.device.tenant.id.clone()),
         at: now,
         actor: actor.clone(),
         action: if retired.replaced_by.is_some() { "device.replace" } else { "device.retire" },

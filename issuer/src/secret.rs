@@ -1,5 +1,6 @@
 //! Values that must not be seen: random bytes, digests to compare by, and a wrapper that keeps texts out of logs.
 
+use brink_license::b64;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -21,6 +22,11 @@ pub fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, NoRandom> {
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// A signed document by its digest, as the audit names it.
+pub(crate) fn digest(token: &str) -> String {
+    b64::encode(&sha256(token.as_bytes()))
 }
 
 /// A text that people may read once and logs never: `Debug` and `Display` hide it.

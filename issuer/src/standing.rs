@@ -133,6 +133,7 @@ pub(crate) fn change(
         (DeviceStatus::Active | DeviceStatus::Suspended | DeviceStatus::Revoked, _) => {}
     }
     let note = AuditNote {
+        tenant: Some(device.tenant.clone()),
         at,
         actor: actor.clone(),
         action: order.turn.action(),

@@ -163,6 +163,7 @@ pub fn next_version(
         return Err(SubscriptionError::BelowAssigned { named: view.cameras_named, cameras });
     }
     let note = AuditNote {
+        tenant: Some(view.tenant.id.clone()),
         at: now,
         actor: actor.clone(),
         action: "subscription.set",

@@ -106,6 +106,7 @@ pub(crate) fn consequence(
 ) -> Option<Consequence> {
     let (device, policy) = (&view.device, view.tenant.clones);
     let note = |action, detail| AuditNote {
+        tenant: Some(view.tenant.id.clone()),
         at: answering.now,
         actor: Actor(format!("policy:clones={}", policy.as_str())),
         action,

@@ -6,6 +6,7 @@ pub(crate) use journal::{Chain, Journal, boot};
 
 use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
 use crate::assignment::AssignmentOrder;
+use crate::audit::{self, Checked};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::DataDir;
@@ -29,7 +30,7 @@ use brink_license::{CameraId, DeviceId, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tempfile::TempDir;
 
 /// 2026-03-01T00:00:00Z.
@@ -52,6 +53,8 @@ pub(crate) struct Bench {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) data: DataDir,
     pub(crate) anchor: TrustAnchor,
+    /// Somebody went around the front door, and the audit says so.
+    meddled: AtomicBool,
     catalog: String,
     folder: TempDir,
 }
@@ -71,7 +74,16 @@ impl Bench {
             currency: "EUR".into(),
         };
         admin.create_tenant(order).unwrap();
-        Self { issuer, admin, clock, data, anchor: founded.anchor, catalog, folder }
+        Self {
+            issuer,
+            admin,
+            clock,
+            data,
+            anchor: founded.anchor,
+            meddled: AtomicBool::new(false),
+            catalog,
+            folder,
+        }
     }
 
     /// An issuer with this many cameras subscribed and these packs.
@@ -212,6 +224,30 @@ impl Bench {
         let (made, mut edge) = (self.code(1), self.device());
         edge.activate(&self.issuer, made.code.reveal()).unwrap();
         edge
+    }
+}
+
+impl Bench {
+    /// What follows goes around the front door, and the audit will say so.
+    pub(crate) fn meddle(&self) {
+        self.meddled.store(true, Ordering::SeqCst);
+    }
+
+    /// What `audit verify` says.
+    pub(crate) fn audit(&self, kept: &[String]) -> Checked {
+        let keyset = self.issuer.in_force.held().keyset.clone();
+        audit::check(&*self.admin.storage, &keyset, kept).unwrap()
+    }
+}
+
+/// Whatever a test does through the front door leaves the audit as it has to be.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.meddled.load(Ordering::SeqCst) {
+            return;
+        }
+        let checked = self.audit(&[]);
+        assert!(checked.is_sound(), "{:?}", checked.findings);
     }
 }
 

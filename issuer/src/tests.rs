@@ -1,6 +1,7 @@
 //! Flows through the whole issuer in one process, with real keys on the real database.
 
 mod activation;
+mod audit;
 mod clock_reset;
 mod clones;
 mod exchange;
@@ -10,6 +11,7 @@ mod http;
 mod keys;
 mod ledger;
 mod licence;
+mod ops;
 mod quotas;
 mod reactivated;
 mod reports;
@@ -22,4 +24,5 @@ mod seat_reports;
 mod seats;
 mod standing;
 mod suspended;
+mod tls;
 mod usage;

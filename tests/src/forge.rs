@@ -42,6 +42,8 @@ pub const RECEIPT: Key = Key(4);
 pub const DEVICE: Key = Key(5);
 /// The device's after it started over.
 pub const DEVICE_NEXT: Key = Key(6);
+/// Signs heads of the audit.
+pub const AUDIT: Key = Key(7);
 
 impl Key {
     /// The private half.
@@ -98,6 +100,7 @@ pub fn manifest() -> Vec<u8> {
     let keys = vec![
         record(LICENSE, KeyUse::License, KeyState::Active),
         record(RECEIPT, KeyUse::Receipt, KeyState::Active),
+        record(AUDIT, KeyUse::Audit, KeyState::Active),
     ];
     sign_manifest(&ManifestPayload::first(issuer(), (at(-DAY), at(400 * DAY)), root, keys))
 }

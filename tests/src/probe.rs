@@ -11,10 +11,10 @@ use brink_license::exchange::{
 use brink_license::keyset::{KeyUse, Keyset, TrustAnchor, encode_manifest, manifest_signing_input};
 use brink_license::seating::{VerifiedSeats, allowance, unnamed};
 use brink_license::token::{
-    Authority, CheckpointClaims, CheckpointExpected, ClockResetClaims, ClockResetExpected, Document,
-    ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceExpected, NoticeKind, REVOKED_MAX,
-    ReceiptClaims, ReceiptExpected, RequestClaims, RequestExpected, RevocationsClaims, RevocationsExpected,
-    TypedExtension, UnverifiedToken, VerifiedLicence, verify,
+    AuditHeadClaims, AuditHeadExpected, Authority, CheckpointClaims, CheckpointExpected, ClockResetClaims,
+    ClockResetExpected, Document, ExtensionClaims, ExtensionExpected, LicenceClaims, LicenceExpected,
+    NoticeKind, REVOKED_MAX, ReceiptClaims, ReceiptExpected, RequestClaims, RequestExpected,
+    RevocationsClaims, RevocationsExpected, TypedExtension, UnverifiedToken, VerifiedLicence, verify,
 };
 use brink_license::usage::{Chain, Entry, Genesis, Record, USAGE_SECTION, UsageSection, batch_sha256};
 use brink_license::{CameraAt, PublicKey, Table, Typ, UnixSeconds};
@@ -105,6 +105,18 @@ pub fn strict_json(bytes: &[u8]) {
     if let Ok(receipt) = &read {
         let lenient: serde_json::Value = serde_json::from_slice(bytes).expect("strict JSON is JSON");
         assert_eq!(lenient["seq"].as_u64(), Some(receipt.claims().seq), "two readers differ");
+    }
+    let head = forge::AUDIT.document(Typ::Audit, bytes);
+    let expected = AuditHeadExpected { issuer: forge::issuer() };
+    let authority = Authority::Issuer(&KEYSET, KeyUse::Audit);
+    if let Ok(head) = verify::<AuditHeadClaims>(head.as_bytes(), authority, &expected) {
+        let lenient: serde_json::Value = serde_json::from_slice(bytes).expect("strict JSON is JSON");
+        assert_eq!(lenient["seq"].as_u64(), Some(head.claims().seq), "two readers differ");
+        let again = head.claims().to_json_bytes().expect("claims");
+        let again = forge::AUDIT.document(Typ::Audit, &again);
+        let again =
+            verify::<AuditHeadClaims>(again.as_bytes(), authority, &expected).expect("claims read back");
+        assert_eq!(again.claims(), head.claims(), "claims change when they are written and read");
     }
     let is_json = serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
     assert!(is_json || read.is_err(), "what is no JSON was read");

@@ -35,11 +35,13 @@ pub enum Typ {
     ClockReset,
     /// Where a chain of usage stands, and a batch of it. Signed by the device.
     Checkpoint,
+    /// Where a chain of the issuer's audit stood. Signed by an `audit` key.
+    Audit,
 }
 
 impl Typ {
     /// Every kind.
-    pub const ALL: [Typ; 9] = [
+    pub const ALL: [Typ; 10] = [
         Typ::License,
         Typ::Receipt,
         Typ::Request,
@@ -49,6 +51,7 @@ impl Typ {
         Typ::ClockReset,
         Typ::Seats,
         Typ::Checkpoint,
+        Typ::Audit,
     ];
 
     /// The text in the header.
@@ -64,6 +67,7 @@ impl Typ {
             Typ::Extension => "brink-extension+jwt",
             Typ::ClockReset => "brink-clockreset+jwt",
             Typ::Checkpoint => "brink-checkpoint+jwt",
+            Typ::Audit => "brink-audit+jwt",
         }
     }
 
@@ -80,7 +84,8 @@ impl Typ {
             | Typ::Revocations
             | Typ::Extension
             | Typ::ClockReset
-            | Typ::Checkpoint => 64 * 1024,
+            | Typ::Checkpoint
+            | Typ::Audit => 64 * 1024,
         }
     }
 
@@ -96,7 +101,8 @@ impl Typ {
             | Typ::Extension
             | Typ::ClockReset
             | Typ::Seats
-            | Typ::Checkpoint => 4_096,
+            | Typ::Checkpoint
+            | Typ::Audit => 4_096,
         }
     }
 }

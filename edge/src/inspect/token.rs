@@ -4,9 +4,9 @@ use super::trusted::Unreachable;
 use super::{Inspection, Part, Standing, Trusted};
 use brink_license::keyset::{KeyUse, Keyset};
 use brink_license::token::{
-    Authority, ClockResetClaims, ClockResetExpected, ExtensionClaims, ExtensionExpected, LicenceClaims,
-    LicenceExpected, ReceiptClaims, ReceiptExpected, RevocationsClaims, RevocationsExpected, TokenError,
-    UnverifiedToken, verify,
+    AuditHeadClaims, AuditHeadExpected, Authority, ClockResetClaims, ClockResetExpected, ExtensionClaims,
+    ExtensionExpected, LicenceClaims, LicenceExpected, ReceiptClaims, ReceiptExpected, RevocationsClaims,
+    RevocationsExpected, TokenError, UnverifiedToken, verify,
 };
 use brink_license::{Code, Typ, b64};
 use serde_json::{Value, json};
@@ -124,6 +124,10 @@ pub(super) fn check(
         Typ::ClockReset => {
             let expected = ClockResetExpected { issuer, challenged: None };
             verify::<ClockResetClaims>(bytes, Authority::Issuer(keyset, KeyUse::Receipt), &expected).map(drop)
+        }
+        Typ::Audit => {
+            let expected = AuditHeadExpected { issuer };
+            verify::<AuditHeadClaims>(bytes, Authority::Issuer(keyset, KeyUse::Audit), &expected).map(drop)
         }
         Typ::Request | Typ::Presence | Typ::Seats | Typ::Checkpoint => {
             Err(TokenError::WrongTyp { expected: Typ::License })

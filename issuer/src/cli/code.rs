@@ -4,6 +4,7 @@ use super::error::CliError;
 use crate::OpenError;
 use crate::admin::AdminError;
 use crate::assignment::AssignmentError;
+use crate::audit::SealError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
@@ -42,6 +43,11 @@ impl CliError {
             Self::Mint(error) => of_mint(error),
             Self::Issue(error) => of_issue(error),
             Self::Serve(ServeError::Listen { .. }) => "LISTEN",
+            Self::Seal(SealError::NoKey) => "NO_AUDIT_KEY",
+            Self::Seal(SealError::NotReady(refusal)) => refusal.code(),
+            Self::SigningKeys(error) => of_keys(error),
+            Self::Unsound(_) => "AUDIT_UNSOUND",
+            Self::Serve(ServeError::Tls(error)) => error.code(),
         }
     }
 }
@@ -149,17 +155,7 @@ const fn of_catalog(error: &CatalogError) -> &'static str {
 }
 
 const fn of_storage(error: &StorageError) -> &'static str {
-    match error {
-        StorageError::Engine(_) => "DATABASE",
-        StorageError::Busy => "BUSY",
-        StorageError::Damaged { .. } => "DATABASE_DAMAGED",
-        StorageError::Missing { .. } => "DATABASE_MISSING",
-        StorageError::SchemaNewer { .. } => "DATABASE_NEWER",
-        StorageError::Unsafe { .. } => "DATABASE_UNSAFE",
-        StorageError::UnknownTenant(_) => "UNKNOWN_TENANT",
-        StorageError::TenantExists(_) => "TENANT_EXISTS",
-        StorageError::UnknownDevice(_) => "UNKNOWN_DEVICE",
-    }
+    error.code()
 }
 
 fn of_founding(error: &FoundingError) -> &'static str {

@@ -2,6 +2,7 @@
 
 use crate::OpenError;
 use crate::admin::AdminError;
+use crate::audit::SealError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
@@ -70,6 +71,14 @@ pub(crate) enum CliError {
     Mint(#[from] MintError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    SigningKeys(#[from] KeysError),
+    #[error(
+        "{0} things in the audit are not as they were written, named above; keep this database as it is and compare it with a backup"
+    )]
+    Unsound(u64),
 }
 
 impl CliError {
@@ -116,6 +125,9 @@ impl CliError {
             | Self::Mint(_)
             | Self::Issue(_)
             | Self::Keyring(_)
+            | Self::Seal(_)
+            | Self::SigningKeys(_)
+            | Self::Unsound(_)
             | Self::Serve(_) => cut(&self.to_string()),
         }
     }
@@ -125,7 +137,7 @@ impl CliError {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Refused { refusal, .. } if refusal.is_failure() => Exit::Failed,
-            Self::Refused { .. } => Exit::NotAllowed,
+            Self::Refused { .. } | Self::Unsound(_) => Exit::NotAllowed,
             Self::Books(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Books(error) if !error.is_failure() => Exit::Usage,
             Self::Founding(error) if error.is_usage() => Exit::Usage,
@@ -145,6 +157,8 @@ impl CliError {
             | Self::Catalog(_)
             | Self::Mint(_)
             | Self::Issue(_)
+            | Self::Seal(_)
+            | Self::SigningKeys(_)
             | Self::Serve(_) => Exit::Failed,
         }
     }

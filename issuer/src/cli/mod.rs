@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Results go to stdout, logs and refusals to stderr.
 
+mod audit;
 mod camera;
 mod ceremony;
 mod code;
@@ -13,6 +14,7 @@ mod opening;
 mod output;
 mod serve;
 mod subscription;
+mod table;
 mod tenant;
 mod usage;
 
@@ -70,6 +72,9 @@ enum Verb {
     /// What devices used: reports, corrections, evidence, export, and the check of the books
     #[command(subcommand, after_help = EXIT_CODES)]
     Usage(usage::Usage),
+    /// Who did what: list, check, export and seal it; and every document that was ever signed
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Audit(audit::Audit),
     /// Answer a request that came as a file: an exchange or an activation
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Exchange),
@@ -117,6 +122,7 @@ impl Verb {
             Verb::License(license) => license.target().json,
             Verb::Keys(keys) => keys.wants_json(),
             Verb::Usage(usage) => usage.target().json,
+            Verb::Audit(audit) => audit.target().json,
             Verb::Exchange(exchange) => exchange.target.json,
         }
     }
@@ -133,6 +139,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::License(license) => license.run(output),
         Verb::Keys(keys) => keys.run(output),
         Verb::Usage(usage) => usage.run(output),
+        Verb::Audit(audit) => audit.run(output),
         Verb::Exchange(exchange) => exchange.run(output),
     }
 }

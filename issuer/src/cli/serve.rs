@@ -1,17 +1,23 @@
 //! `brink-issuer serve`.
 
+mod listening;
+
 use super::error::CliError;
 use super::opening::{Directory, PassphraseSource};
 use super::output::Output;
 use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ServeConfig;
-use crate::http::{Server, router};
+use crate::http::{Readiness, Server, Tls, ops_router, router};
+use crate::issuer::Issuer;
 use clap::Args;
+use listening::{Certificate, Ops};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// Warn this long before the keyset expires: bringing the root keys together takes time.
 const KEYSET_WARNING_SECONDS: i64 = 90 * 86_400;
@@ -25,47 +31,87 @@ pub(super) struct Serve {
     listen: SocketAddr,
     #[command(flatten)]
     passphrase: PassphraseSource,
+    #[command(flatten)]
+    certificate: Certificate,
     /// Serve plain HTTP on an address that others can reach; say why, for the log
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", conflicts_with = "tls_cert")]
     insecure_listen: Option<String>,
+    #[command(flatten)]
+    ops: Ops,
 }
 
 impl Serve {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         self.check_address()?;
+        self.ops.check_address()?;
+        let grace = self.ops.drain_grace()?;
         let issuer = Arc::new(self.data.issuer(&self.passphrase)?);
         if issuer.keyset_expires_at().since(SystemClock.now()) < KEYSET_WARNING_SECONDS {
             let at = rfc3339(issuer.keyset_expires_at());
             tracing::warn!(%at, "the keyset expires soon; after that devices accept no new licence");
         }
-        let config = ServeConfig::on(self.listen);
-        let app = router(Arc::clone(&issuer), &config);
+        let tls = self.certificate.load(issuer.metrics())?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(runtime_error)?;
-        runtime.block_on(async {
-            // Before the line is printed, so that whoever read it may send a signal.
-            let stop = stop_signal().map_err(runtime_error)?;
-            let server = Server::listen(config).await?;
-            tracing::info!(issuer = %issuer.name(), address = %server.address(), "serving");
-            output.line(&format!("listening on http://{}", server.address()))?;
-            if !server.run(app, stop).await {
-                tracing::warn!("some requests did not end in time and were cut off");
-            }
-            tracing::info!("stopped");
-            Ok(())
-        })
+        runtime.block_on(self.serve(issuer, (tls, grace), output))
+    }
+
+    async fn serve(
+        &self,
+        issuer: Arc<Issuer>,
+        (tls, grace): (Option<Arc<Tls>>, Duration),
+        output: &mut Output<'_>,
+    ) -> Result<(), CliError> {
+        // Before the line is printed, so that whoever read it may send a signal.
+        let signals = Signals::listen().map_err(runtime_error)?;
+        if let Some(tls) = &tls {
+            reload_on_hangup(Arc::clone(tls)).map_err(runtime_error)?;
+        }
+        let config = ServeConfig::on(self.listen);
+        let (app, metrics) = (router(Arc::clone(&issuer), &config), issuer.metrics().clone());
+        let server = Server::listen(config).await?.with_tls(tls.clone()).counted(&metrics, "device");
+        let readiness = Arc::new(Readiness::of(Arc::clone(&issuer)).with_tls(tls.clone()));
+        let ops = match self.ops.ops_listen {
+            Some(listen) => Some(
+                Server::listen(ServeConfig::ops(listen))
+                    .await?
+                    .with_tls(self.ops.tls(tls.as_ref()))
+                    .counted(&metrics, "ops"),
+            ),
+            None => None,
+        };
+        tracing::info!(issuer = %issuer.name(), address = %server.address(), "serving");
+        output.line(&format!("listening on {}", server.url()))?;
+        if let Some(ops) = &ops {
+            output.line(&format!("ops on {}", ops.url()))?;
+        }
+        let watched = ops.map(|ops| {
+            let (end, ended) = oneshot::channel::<()>();
+            let app = ops_router(Arc::clone(&issuer), Arc::clone(&readiness));
+            (tokio::spawn(ops.run(app, async { drop(ended.await) })), end)
+        });
+        if !server.run(app, signals.stop(readiness, grace)).await {
+            tracing::warn!("some requests did not end in time and were cut off");
+        }
+        // Last, so that readiness says no for as long as there is anybody to ask it.
+        if let Some((watched, end)) = watched {
+            drop(end);
+            let _ = watched.await;
+        }
+        tracing::info!("stopped");
+        Ok(())
     }
 
     fn check_address(&self) -> Result<(), CliError> {
         match &self.insecure_listen {
-            _ if self.listen.ip().is_loopback() => Ok(()),
+            _ if self.listen.ip().is_loopback() || self.certificate.is_given() => Ok(()),
             Some(reason) if !reason.trim().is_empty() => {
                 tracing::warn!(listen = %self.listen, %reason, "serving plain HTTP beyond this machine");
                 Ok(())
             }
             Some(_) | None => Err(CliError::usage(format!(
-                "--listen {} would serve plain HTTP to other machines; listen on 127.0.0.1 behind a TLS proxy, or give \
-                 --insecure-listen REASON",
+                "--listen {} would serve plain HTTP to other machines; give --tls-cert F and --tls-key F, listen on 127.0.0.1 \
+                 behind a TLS proxy, or give --insecure-listen REASON",
                 self.listen
             ))),
         }
@@ -76,13 +122,44 @@ fn runtime_error(error: io::Error) -> CliError {
     CliError::File { path: "the server's runtime".into(), error }
 }
 
-/// Ends with the first SIGTERM or SIGINT.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
+/// The signals that end a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
+
+    /// Ends when nobody should be served any more: some time after the first signal, at once with the second.
+    async fn stop(mut self, readiness: Arc<Readiness>, grace: Duration) {
+        self.next().await;
+        readiness.drain();
+        tracing::info!(grace_seconds = grace.as_secs(), "draining: not ready any more, and still serving");
+        tokio::select! {
+            () = tokio::time::sleep(grace) => {}
+            () = self.next() => {}
+        }
+    }
+}
+
+/// Without TLS a hangup ends the process, as it always did.
+fn reload_on_hangup(tls: Arc<Tls>) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let tls = Arc::clone(&tls);
+            let _ = tokio::task::spawn_blocking(move || tls.reload()).await;
+        }
+    });
+    Ok(())
 }

@@ -5,7 +5,6 @@ mod evidence;
 mod export;
 mod quarantine;
 mod report;
-mod table;
 mod verify;
 
 use super::EXIT_CODES;

@@ -37,8 +37,10 @@ async fn answer(desk: Desk, request: Request, kind: AnswerKind) -> Result<Respon
     let read_place = room.to_read(length(&request, bytes_max(kind))?)?;
     let body = Bytes::from_request(request, &()).await?;
     let work_place = room.to_work().await?;
+    // What is logged on that thread belongs to this request.
+    let span = tracing::Span::current();
     let work = tokio::task::spawn_blocking(move || {
-        let answer = issuer.answer(&body, Some(kind));
+        let answer = span.in_scope(|| issuer.answer(&body, Some(kind)));
         drop((body, read_place, work_place));
         answer
     });

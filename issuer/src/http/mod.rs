@@ -1,11 +1,19 @@
 //! HTTP: parses, calls the use case, maps. Rules live elsewhere.
 
 mod device;
+mod observe;
+mod ops;
 mod problem;
+mod readiness;
 mod room;
 mod router;
 mod serve;
+mod tls;
 
+pub use observe::observed;
+pub use ops::{LIVE_PATH, METRICS_PATH, READY_PATH, ops_router};
+pub use readiness::{PROBE_TIMEOUT, Readiness};
 pub use room::{WORK_BYTES_MAX, request_bytes_max};
 pub use router::router;
 pub use serve::{ServeError, Server};
+pub use tls::{Tls, TlsError, TlsFiles};

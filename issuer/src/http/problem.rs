@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 const BUSY_RETRY_SECONDS: u64 = 2;
 
 /// A problem, ready to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
@@ -73,6 +73,32 @@ impl Problem {
         Self { retry_after_seconds: Some(BUSY_RETRY_SECONDS), ..problem }
     }
 
+    /// It took longer than any request may.
+    pub(super) fn timed_out() -> Self {
+        let detail = "the request was not there or not answered in time; send the same bytes again later";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", detail)
+    }
+
+    /// The stable code.
+    pub(super) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The document; a request's id is known only where requests get one.
+    pub(super) fn document(&self, request_id: Option<&str>) -> String {
+        let mut document = serde_json::json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let Some(id) = request_id {
+            document["request_id"] = id.into();
+        }
+        document.to_string()
+    }
+
     pub(super) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the issuer failed; its log says why")
     }
@@ -109,18 +135,13 @@ impl From<BytesRejection> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
         let json = HeaderValue::from_static("application/problem+json");
-        let mut response = (self.status, [(CONTENT_TYPE, json)], body.to_string()).into_response();
+        let mut response = (self.status, [(CONTENT_TYPE, json)], self.document(None)).into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // For whoever logs and counts the request, and knows its id.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -1,18 +1,22 @@
 //! The server: accepts, bounds, and drains. `axum::serve` has no timeout for request heads and no bound on connections.
 
+use super::tls::{Tls, TlsError};
 use crate::config::ServeConfig;
+use crate::metrics::Metrics;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 /// Pause after a failed accept: the usual cause is too many open files, which time mends.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -28,6 +32,9 @@ pub enum ServeError {
         /// The system's words.
         error: io::Error,
     },
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A listening server.
@@ -36,6 +43,19 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     config: ServeConfig,
+    tls: Option<Arc<Tls>>,
+    metrics: Metrics,
+    name: &'static str,
+}
+
+/// What a connection is served with.
+#[derive(Clone)]
+struct Desk {
+    config: ServeConfig,
+    tls: Option<Arc<Tls>>,
+    metrics: Metrics,
+    name: &'static str,
+    app: Router,
 }
 
 impl Server {
@@ -44,7 +64,26 @@ impl Server {
         let fail = |error| ServeError::Listen { listen: config.listen, error };
         let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address, config })
+        Ok(Self { listener, address, config, tls: None, metrics: Metrics::default(), name: "device" })
+    }
+
+    /// Speaks TLS and nothing else.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Arc<Tls>>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Counts its connections, under a name of its own.
+    #[must_use]
+    pub fn counted(self, metrics: &Metrics, name: &'static str) -> Self {
+        Self { metrics: metrics.clone(), name, ..self }
+    }
+
+    /// Where it is reached, with its real port.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// The address with its real port.
@@ -55,46 +94,90 @@ impl Server {
 
     /// Serves until `stop` ends, then lets requests in flight finish. Returns whether all of them did in time.
     pub async fn run(self, app: Router, stop: impl Future<Output = ()>) -> bool {
+        let Self { listener, config, tls, metrics, name, .. } = self;
+        let desk = Desk { config, tls, metrics, name, app };
         let graceful = GracefulShutdown::new();
-        let room = Arc::new(Semaphore::new(self.config.connections_max));
+        let room = Arc::new(Semaphore::new(config.connections_max));
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => break,
-                accepted = self.listener.accept() => accepted,
+                accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.spawn(stream, &app, &graceful, &room),
+                Ok((stream, _)) => desk.take(stream, &graceful, &room),
                 Err(error) => {
                     tracing::warn!(%error, "accepting a connection failed");
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             }
         }
-        drop(self.listener);
-        tokio::time::timeout(self.config.drain_timeout, graceful.shutdown()).await.is_ok()
+        drop(listener);
+        tokio::time::timeout(config.drain_timeout, graceful.shutdown()).await.is_ok()
     }
+}
 
-    fn spawn(&self, stream: TcpStream, app: &Router, graceful: &GracefulShutdown, room: &Arc<Semaphore>) {
+impl Desk {
+    fn take(&self, stream: TcpStream, graceful: &GracefulShutdown, room: &Arc<Semaphore>) {
         // A connection beyond the bound is closed at once: a device tries again, memory does not grow.
         let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
-            tracing::warn!("too many connections; one was closed");
+            self.metrics.http.connection_refused(self.name);
+            tracing::warn!(listener = self.name, "too many connections; one was closed");
             return;
         };
         // Answers are small and written at once; waiting for more to send only delays them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
+        let (desk, watcher, counted) =
+            (self.clone(), graceful.watcher(), self.metrics.http.connected(self.name));
+        tokio::spawn(async move {
+            match desk.tls.clone() {
+                None => desk.serve(stream, watcher).await,
+                Some(tls) => {
+                    if let Some(stream) = desk.handshake(tls, stream).await {
+                        desk.serve(stream, watcher).await;
+                    }
+                }
+            }
+            drop((permit, counted));
+        });
+    }
+
+    /// `None` for a client that does not speak TLS, does not believe the certificate, or takes too long.
+    async fn handshake(
+        &self,
+        tls: Arc<Tls>,
+        stream: TcpStream,
+    ) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send + use<>> {
+        // It may look at files.
+        let config = tokio::task::spawn_blocking(move || tls.current()).await.ok()?;
+        let handshake = TlsAcceptor::from(config).accept(stream);
+        let reason = match tokio::time::timeout(self.config.handshake_timeout, handshake).await {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(listener = self.name, %error, "a TLS handshake failed");
+                "refused"
+            }
+            Err(_) => {
+                tracing::debug!(listener = self.name, "a TLS handshake took too long");
+                "timeout"
+            }
+        };
+        self.metrics.http.handshake_failed(self.name, reason);
+        None
+    }
+
+    async fn serve<S>(self, stream: S, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.config.head_timeout)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-            drop(permit);
-        });
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.app));
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "a connection ended early");
+        }
     }
 }

@@ -66,6 +66,7 @@ impl Admin {
                 amount: order.quantity,
                 reason: order.reason.trim().to_owned(),
                 note: AuditNote {
+                    tenant: Some(place.tenant.clone()),
                     at: now,
                     actor: self.actor.clone(),
                     action: "usage.correct",

@@ -78,6 +78,7 @@ impl Admin {
             "added": added.collect::<Vec<_>>(),
         });
         let (actor, subject) = (self.actor.clone(), record.device.to_string());
-        Replay { sums, note: AuditNote { at: now, actor, action: "usage.replay", subject, detail } }
+        let tenant = Some(record.tenant.clone());
+        Replay { sums, note: AuditNote { tenant, at: now, actor, action: "usage.replay", subject, detail } }
     }
 }

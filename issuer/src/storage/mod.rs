@@ -6,15 +6,21 @@
 //! rules stay out of the adapters. A plan that answers `None` writes nothing. An adapter may run a plan again after a
 //! conflict; the last run counts.
 
+mod audit;
 mod books;
 mod clones;
 mod notices;
 mod plans;
+mod probes;
 mod rows;
 mod seats;
 pub mod sqlite;
 mod usage;
 
+pub use audit::{
+    AuditBooks, AuditEntry, AuditHeld, AuditQuery, IssuedDocument, IssuedKind, IssuedPlace, IssuedQuery,
+    KeptHead, LinePlace, Seal, Whose,
+};
 pub use books::{
     BookedRecord, ChainRow, ChainStanding, CorrectionPlace, CorrectionRow, CorrectionView, Held, Lacks,
     LossRow, NewCorrection, Origin, QuarantineRow, QuarantineScope, RecordScope, Replay, SignedRow,
@@ -30,6 +36,7 @@ pub use plans::{
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
     Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
+pub use probes::{Pool, Probes};
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
     IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
@@ -75,6 +82,14 @@ pub enum StorageError {
         /// The newest schema known here.
         known: i64,
     },
+    /// Another file has taken the place of the one that is open.
+    #[error(
+        "{} is not the file that this process has open; restart it, so that it serves what is there now", path.display()
+    )]
+    Replaced {
+        /// The database file.
+        path: PathBuf,
+    },
     /// A safety setting did not take.
     #[error(
         "the database does not keep {setting}: it answered {found}; use a local file system with WAL support"
@@ -96,11 +111,36 @@ pub enum StorageError {
     UnknownDevice(DeviceId),
 }
 
+impl StorageError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Engine(_) => "DATABASE",
+            Self::Busy => "BUSY",
+            Self::Damaged { .. } => "DATABASE_DAMAGED",
+            Self::Missing { .. } => "DATABASE_MISSING",
+            Self::SchemaNewer { .. } => "DATABASE_NEWER",
+            Self::Replaced { .. } => "DATABASE_REPLACED",
+            Self::Unsafe { .. } => "DATABASE_UNSAFE",
+            Self::UnknownTenant(_) => "UNKNOWN_TENANT",
+            Self::TenantExists(_) => "TENANT_EXISTS",
+            Self::UnknownDevice(_) => "UNKNOWN_DEVICE",
+        }
+    }
+
+    /// Whether the database could not do its work, rather than answering that it has no such row.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        !matches!(self, Self::UnknownTenant(_) | Self::TenantExists(_) | Self::UnknownDevice(_))
+    }
+}
+
 /// A plan over what one write transaction has read.
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks {
+pub trait Storage: UsageBooks + AuditBooks + Probes {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

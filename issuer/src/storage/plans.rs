@@ -356,6 +356,8 @@ pub struct StandingChange {
 /// One line of the audit, written in the transaction that it describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditNote {
+    /// In whose chain it stands; `None` for what concerns the issuer as a whole.
+    pub tenant: Option<TenantId>,
     /// When.
     pub at: UnixSeconds,
     /// Who.

@@ -10,13 +10,13 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-struct Running {
-    address: SocketAddr,
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<bool>,
 }
 
-async fn serve(bench: &Bench, change: impl FnOnce(&mut ServeConfig)) -> Running {
+pub(super) async fn serve(bench: &Bench, change: impl FnOnce(&mut ServeConfig)) -> Running {
     let mut config = ServeConfig::on(SocketAddr::from(([127, 0, 0, 1], 0)));
     change(&mut config);
     let app = router(Arc::clone(&bench.issuer), &config);
@@ -28,7 +28,7 @@ async fn serve(bench: &Bench, change: impl FnOnce(&mut ServeConfig)) -> Running 
 }
 
 /// Status, head and body of one exchange over a connection of its own.
-async fn post(address: SocketAddr, path: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+pub(super) async fn post(address: SocketAddr, path: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -36,7 +36,7 @@ async fn post(address: SocketAddr, path: &str, body: &[u8]) -> (u16, String, Vec
     send(address, &[head.as_bytes(), body].concat()).await
 }
 
-async fn send(address: SocketAddr, bytes: &[u8]) -> (u16, String, Vec<u8>) {
+pub(super) async fn send(address: SocketAddr, bytes: &[u8]) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // A server that refuses early may close before everything is sent.
     let _ = stream.write_all(bytes).await;
@@ -48,7 +48,7 @@ async fn send(address: SocketAddr, bytes: &[u8]) -> (u16, String, Vec<u8>) {
     (status, head, answer.split_off((end + 4).min(answer.len())))
 }
 
-fn activation(bench: &Bench, edge: &mut Edge) -> Vec<u8> {
+pub(super) fn activation(bench: &Bench, edge: &mut Edge) -> Vec<u8> {
     edge.request(RequestKind::Activate { code: bench.code(1).code.reveal().to_owned() })
 }
 

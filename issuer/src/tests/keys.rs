@@ -22,7 +22,7 @@ fn publish(bench: &Bench, next: impl FnOnce(&Keyring) -> brink_license::keyset::
     keyring.publish(&signed, Path::new("next")).unwrap();
 }
 
-fn rotate(bench: &Bench, uses: &[KeyUse]) {
+pub(super) fn rotate(bench: &Bench, uses: &[KeyUse]) {
     publish(bench, |keyring| keyring.rotated(uses, None).unwrap());
 }
 

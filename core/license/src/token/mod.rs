@@ -3,6 +3,7 @@
 //! The ten verification steps of docs/TOKEN.md carry their numbers here: 1 to 4 in [`UnverifiedToken::parse`],
 //! 5 to 8 in [`UnverifiedToken::verify`], 9 in [`SeqMark::admit`], 10 in [`crate::clock`].
 
+mod audit;
 mod checkpoint;
 mod clock_reset;
 mod device;
@@ -17,6 +18,7 @@ mod seats;
 mod seq;
 mod typed;
 
+pub use audit::{AUDIENCE_AUDIT, AuditHeadClaims, AuditHeadExpected};
 pub use checkpoint::{CheckpointClaims, CheckpointExpected};
 pub use clock_reset::{CHALLENGE_SECONDS_MAX, Challenged, ClockResetClaims, ClockResetExpected};
 pub use device::{PresenceClaims, PresenceExpected, RequestClaims, RequestExpected};
@@ -203,6 +205,8 @@ pub type VerifiedReceipt = Verified<ReceiptClaims>;
 pub type VerifiedRequest = Verified<RequestClaims>;
 /// The issuer's word that a device may set its mark of time back.
 pub type VerifiedClockReset = Verified<ClockResetClaims>;
+/// The issuer's word on where one of its audit chains stood.
+pub type VerifiedAuditHead = Verified<AuditHeadClaims>;
 /// A device's statement that a bundle is at home on a machine.
 pub type VerifiedPresence = Verified<PresenceClaims>;
 

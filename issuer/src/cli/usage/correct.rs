@@ -1,12 +1,12 @@
 //! `brink-issuer usage correct` and `usage corrections`.
 
-use super::table::Table;
 use crate::amount::Amount;
 use crate::calendar::rfc3339;
 use crate::cli::EXIT_CODES;
 use crate::cli::error::CliError;
 use crate::cli::opening::Target;
 use crate::cli::output::Output;
+use crate::cli::table::Table;
 use crate::reports::correction::CorrectionOrder;
 use crate::reports::period::begins;
 use crate::storage::CorrectionRow;

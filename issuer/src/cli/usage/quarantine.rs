@@ -1,11 +1,11 @@
 //! `brink-issuer usage quarantine`.
 
-use super::table::Table;
 use crate::calendar::rfc3339;
 use crate::cli::EXIT_CODES;
 use crate::cli::error::CliError;
 use crate::cli::opening::Target;
 use crate::cli::output::Output;
+use crate::cli::table::Table;
 use crate::reports::quarantine::Replayed;
 use crate::storage::{QuarantineRow, QuarantineScope};
 use brink_license::{DeviceId, TenantId, UnixSeconds};

@@ -1,11 +1,11 @@
 //! `brink-issuer usage report`.
 
-use super::table::Table;
 use crate::amount::TooLarge;
 use crate::calendar::rfc3339;
 use crate::cli::error::CliError;
 use crate::cli::opening::Target;
 use crate::cli::output::Output;
+use crate::cli::table::Table;
 use crate::reports::BooksError;
 use crate::reports::period::Bound;
 use crate::reports::report::{By, Report as Sums, ReportLine, ReportOrder};

@@ -34,6 +34,7 @@ pub(super) fn create(tx: &Transaction<'_>, code: &NewCode, actor: &Actor) -> Res
     note(
         tx,
         &AuditNote {
+            tenant: Some(code.tenant.clone()),
             at: code.created_at,
             actor: actor.clone(),
             action: "device.code",

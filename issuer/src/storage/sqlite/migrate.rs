@@ -2,6 +2,7 @@
 //! SQLite is free of the WAL-reset corruption, and two bindings cannot link into one program.
 
 use super::StorageError;
+use super::columns::damaged;
 use refinery_core::traits::sync::{Migrate, Query, Transaction};
 use refinery_core::{Migration, Runner};
 use rusqlite::{Connection, TransactionBehavior};
@@ -20,6 +21,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V8__extensions", include_str!("../../../../migrations/issuer/sqlite/V8__extensions.sql")),
     ("V9__clock_resets", include_str!("../../../../migrations/issuer/sqlite/V9__clock_resets.sql")),
     ("V10__usage", include_str!("../../../../migrations/issuer/sqlite/V10__usage.sql")),
+    ("V11__audit_chain", include_str!("../../../../migrations/issuer/sqlite/V11__audit_chain.sql")),
 ];
 
 /// What a refused or failed migration says.
@@ -47,6 +49,17 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StorageError> {
     let runner = Runner::new(&known).set_grouped(true);
     runner.run(&mut Migratable(connection)).map_err(|e| StorageError::Engine(Box::new(e)))?;
     Ok(())
+}
+
+/// Whether the schema is the one that this program knows. Another process may have changed it since it was opened here.
+pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found = schema_version(connection)?;
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(StorageError::SchemaNewer { found, known }),
+        std::cmp::Ordering::Less => Err(damaged("schema", format!("{found}, and {known} is needed"))),
+    }
 }
 
 /// The newest migration that ran; 0 in an empty database.
@@ -219,7 +232,12 @@ mod tests {
     fn ledger_tables_refuse_to_be_edited() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        connection.execute("INSERT INTO audit VALUES (1, 0, 'cli', 'a', 'b', '{}')", []).unwrap();
+        connection
+            .execute(
+                "INSERT INTO audit (at, actor, action, subject, detail) VALUES (0, 'cli', 'a', 'b', '{}')",
+                [],
+            )
+            .unwrap();
         for edit in ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"] {
             let error = connection.execute(edit, []).unwrap_err().to_string();
             assert!(error.contains("insert-only"), "{error}");

@@ -1,5 +1,6 @@
 //! The SQLite adapter: one connection of this process behind a mutex, any number of processes on the file.
 
+mod audit;
 mod books;
 mod cameras;
 mod clock_resets;
@@ -11,6 +12,7 @@ mod manifests;
 mod migrate;
 mod past;
 mod postings;
+mod probes;
 mod retirement;
 mod revocations;
 mod seats;
@@ -19,18 +21,19 @@ mod tenants;
 mod usage;
 
 use super::{
-    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, AuditNote, CameraChange,
-    ClockResetView, DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow,
-    LicenceRow, NewAnew, NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations,
-    NewSubscription, Plan, Posting, RecountedRecord, Retirement, RetirementView, RevocationsView,
-    SeatConflict, SeatsKnown, StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow,
-    UsageAsked,
+    Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, CameraChange, ClockResetView,
+    DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow, LicenceRow, NewAnew,
+    NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan,
+    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown,
+    StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow, UsageAsked,
 };
+use audit::note;
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +53,10 @@ impl From<rusqlite::Error> for StorageError {
 #[derive(Debug)]
 pub struct SqliteStorage {
     connection: Mutex<Connection>,
+    /// Threads that wait for it.
+    waiting: AtomicUsize,
+    /// The file, and what it was when it was opened.
+    opened: probes::Opened,
 }
 
 impl SqliteStorage {
@@ -74,12 +81,21 @@ impl SqliteStorage {
         // A damaged file must not be able to call functions through its schema.
         set(&connection, "trusted_schema", "off", "0")?;
         migrate::migrate(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        if audit::has_only_earlier(&connection)? {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            audit::begin_chains(&transaction)?;
+            transaction.commit()?;
+        }
+        let opened = probes::Opened::at(path)?;
+        Ok(Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened })
     }
 
     /// A panic in a plan rolled its transaction back, so the connection behind a poisoned lock is good.
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        connection
     }
 
     fn read<T>(
@@ -124,14 +140,6 @@ fn set(
         return Ok(());
     }
     Err(StorageError::Unsafe { setting: pragma, found })
-}
-
-/// Adds one line to the audit.
-fn note(transaction: &Transaction<'_>, note: &AuditNote) -> Result<(), StorageError> {
-    let sql = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let values = params![note.at.as_i64(), note.actor.0, note.action, note.subject, note.detail.to_string()];
-    transaction.prepare_cached(sql)?.execute(values)?;
-    Ok(())
 }
 
 impl Storage for SqliteStorage {

@@ -24,6 +24,7 @@ pub(super) fn found(tx: &Transaction<'_>, founding: &Founding) -> Result<(), Sto
     note(
         tx,
         &AuditNote {
+            tenant: None,
             at: issuer.created_at,
             actor: Actor("cli".into()),
             action: "issuer.init",
@@ -57,6 +58,7 @@ pub(super) fn create(tx: &Transaction<'_>, tenant: &TenantRow, actor: &Actor) ->
     note(
         tx,
         &AuditNote {
+            tenant: Some(tenant.id.clone()),
             at: tenant.created_at,
             actor: actor.clone(),
             action: "tenant.create",

@@ -91,6 +91,7 @@ fn usage_belongs_to_the_customer_of_its_activation() {
         .set_subscription(&"tenant-456".parse().unwrap(), &crate::testkit::order(Some(9), &[]))
         .unwrap();
     bench.sql("UPDATE devices SET tenant = 'tenant-456'", []);
+    bench.meddle();
     edge.journal().record("tea", "cam", 1000);
     let request = |edge: &mut Edge| edge.request(brink_license::exchange::RequestKind::Exchange);
     for _ in 0..2 {

@@ -253,6 +253,7 @@ fn shown(bench: &Bench, edge: &Edge, words: &str) {
                   INSERT INTO audit (at, actor, action, subject, detail)
                   SELECT 0, 'device:copy', 'device.clone_suspected', ?1, '{}' FROM n";
     bench.sql(copies, [edge.id().as_str()]);
+    bench.meddle();
     let lines = bench.admin.evidence(&edge.id()).unwrap();
     let forks: Vec<_> = lines.iter().filter(|line| line.action == "usage.fork").collect();
     assert_eq!((forks.len(), lines.len()), (1, 101));

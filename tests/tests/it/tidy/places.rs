@@ -29,6 +29,7 @@ const POWERS: [Power; 5] = [
         mend: "ask the shell's clock, or measure in benches/",
         places: &[
             ("core/store/src/machine.rs", "the one look at a device's clocks"),
+            ("issuer/src/clock.rs", "the one look at the issuer's clocks"),
             ("tests/src/wait.rs", "a deadline for what a test waits for"),
             ("tests/examples/quickstart.rs", "says how long it took"),
             ("tests/src/bin/month-offline.rs", "says how long it took"),

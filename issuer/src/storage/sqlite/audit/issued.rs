@@ -1,0 +1,65 @@
+//! Every document that was signed for devices, whichever table it is recorded in.
+
+use super::super::StorageError;
+use super::super::columns::{column, damaged, int, optional_seconds, parsed, seconds, uint, uint32};
+use crate::storage::{IssuedDocument, IssuedKind, IssuedQuery};
+use rusqlite::types::Value;
+use rusqlite::{Row, Transaction, params_from_iter};
+
+/// The order of documents, the newest first.
+const PLACE: [&str; 7] = ["iat", "tenant", "device", "kind", "epoch", "number", "jti"];
+
+pub(super) fn issued(tx: &Transaction<'_>, query: &IssuedQuery) -> Result<Vec<IssuedDocument>, StorageError> {
+    let (mut wheres, mut values) = (vec!["true".to_owned()], Vec::<Value>::new());
+    let wanted = [
+        ("tenant", query.tenant.as_ref().map(ToString::to_string)),
+        ("device", query.device.as_ref().map(ToString::to_string)),
+        ("kind", query.kind.map(|kind| kind.as_str().to_owned())),
+    ];
+    for (column, text) in wanted {
+        if let Some(text) = text {
+            wheres.push(format!("{column} = ?"));
+            values.push(text.into());
+        }
+    }
+    if let Some(place) = &query.before {
+        wheres.push(format!("({}) < (?, ?, ?, ?, ?, ?, ?)", PLACE.join(", ")));
+        values.extend([
+            place.iat.as_i64().into(),
+            place.tenant.clone().into(),
+            place.device.clone().into(),
+            place.kind.clone().into(),
+            i64::from(place.epoch).into(),
+            int(place.number).into(),
+            place.id.clone().into(),
+        ]);
+    }
+    values.push(i64::from(query.limit).into());
+    let order = PLACE.map(|column| format!("{column} DESC")).join(", ");
+    let sql = format!("SELECT * FROM issued WHERE {} ORDER BY {order} LIMIT ?", wheres.join(" AND "));
+    let mut statement = tx.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut documents = Vec::new();
+    while let Some(row) = rows.next()? {
+        documents.push(document(row)?);
+    }
+    Ok(documents)
+}
+
+pub(super) fn document(row: &Row<'_>) -> Result<IssuedDocument, StorageError> {
+    let (kind, device): (String, String) = (column(row, "kind")?, column(row, "device")?);
+    let known = IssuedKind::ALL.into_iter().find(|known| known.as_str() == kind);
+    let device = (!device.is_empty()).then(|| device.parse()).transpose();
+    Ok(IssuedDocument {
+        tenant: parsed(row, "tenant")?,
+        device: device.map_err(|e| damaged("issued.device", e))?,
+        kind: known.ok_or_else(|| damaged("issued.kind", format!("{kind:?} is not known")))?,
+        epoch: uint32(row, "epoch")?,
+        number: uint(row, "number")?,
+        id: column(row, "jti")?,
+        kid: parsed(row, "kid")?,
+        iat: seconds(row, "iat")?,
+        until: optional_seconds(row, "until")?,
+        token: column(row, "token")?,
+    })
+}
