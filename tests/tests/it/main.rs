@@ -13,6 +13,7 @@ mod claims;
 mod clock;
 mod clock_cases;
 mod crash;
+mod dev_up;
 mod fleet;
 mod flows;
 mod gate;
