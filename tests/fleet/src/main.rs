@@ -69,7 +69,8 @@ fn fleet(options: &Run) -> Result<bool> {
         document["differences"] = found.clone().into();
         println!("{document:#}");
     } else {
-        print!("{}", report::table(&outcome));
+        let text = if options.markdown { report::markdown(&outcome) } else { report::table(&outcome) };
+        print!("{text}");
         if let Some(found) = &found {
             say_differences(&outcome.ledger, found);
         }
@@ -86,7 +87,7 @@ fn say_differences(ledger: &Ledger, found: &[String]) {
         println!("{line}");
     }
     if found.is_empty() {
-        println!("equal: {} records of {} devices, sum by sum", ledger.records, ledger.devices);
+        println!("equal: {} records of {} devices at both ends, sum by sum.", ledger.records, ledger.devices);
     }
 }
 

@@ -98,8 +98,11 @@ pub struct Run {
     #[arg(long, value_name = "PROGRAM", default_value = "brink-issuer")]
     pub issuer: PathBuf,
     /// Print one JSON document
-    #[arg(long)]
+    #[arg(long, conflicts_with = "markdown")]
     pub json: bool,
+    /// Print tables in Markdown
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// The options of `compare`.

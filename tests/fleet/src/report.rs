@@ -83,6 +83,48 @@ fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
+/// Two tables in Markdown, for a page of figures.
+#[must_use]
+pub fn markdown(outcome: &Outcome) -> String {
+    let mut lines = vec![
+        "| part | s | exchanges | records | exchanges/s | records/s |".to_owned(),
+        "|---|---:|---:|---:|---:|---:|".to_owned(),
+    ];
+    for (name, part) in PARTS.iter().zip(&outcome.parts) {
+        let counts = &part.counts;
+        let done = counts.activated + counts.exchanges;
+        lines.push(format!(
+            "| {name} | {:.1} | {done} | {} | {:.0} | {:.0} |",
+            part.took.as_secs_f64(),
+            counts.records,
+            rate(done, part),
+            rate(counts.records, part)
+        ));
+    }
+    lines.extend(
+        ["", "| answered | count | p50 ms | p90 ms | p99 ms | max ms |", "|---|---:|---:|---:|---:|---:|"]
+            .map(str::to_owned),
+    );
+    for (kind, of) in outcome.seen.latencies.iter().filter(|(_, of)| !of.is_empty()) {
+        let at = |part| of.value_at_quantile(part) as f64 / 1000.0;
+        let (p50, p90, p99, max) = (at(0.5), at(0.9), at(0.99), of.max() as f64 / 1000.0);
+        let count = of.len();
+        lines.push(format!("| {} | {count} | {p50:.1} | {p90:.1} | {p99:.1} | {max:.0} |", kind.as_str()));
+    }
+    let counts = &outcome.seen.counts;
+    lines.push(String::new());
+    lines.push(format!(
+        "{} attempts made again, {} answers lost, {} copies flagged, {} records unsettled{}.",
+        counts.retries,
+        counts.lost,
+        counts.forks,
+        outcome.ledger.unsettled,
+        if outcome.is_sound() { "" } else { ", AND SOMETHING WAS WRONG" }
+    ));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
 /// Lines for people.
 #[must_use]
 pub fn table(outcome: &Outcome) -> String {
