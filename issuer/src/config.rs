@@ -21,10 +21,16 @@ impl DataDir {
         &self.0
     }
 
-    /// The database.
+    /// The database, if it is a file.
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.0.join("issuer.db")
+    }
+
+    /// Where the database is, if it is on a PostgreSQL server.
+    #[must_use]
+    pub fn database_url(&self) -> PathBuf {
+        self.0.join("database.url")
     }
 
     /// The private keys and their public halves.

@@ -2,9 +2,9 @@
 
 use crate::config::DataDir;
 use crate::keys::{KEYS_SECONDS, KEYS_SKEW_SECONDS, KeysError, ROOT_THRESHOLD, ROOTS};
+use crate::place::{DatabasePlace, create_secret};
 use crate::secret::{NoRandom, Redacted, random, sha256};
-use crate::storage::sqlite::SqliteStorage;
-use crate::storage::{AdminKeyRow, Founding, IssuerRow, Storage, StorageError};
+use crate::storage::{AdminKeyRow, Founding, IssuerRow, StorageError};
 use brink_license::keyset::{KeyRecord, KeyState, ManifestPayload, RootKeys, TrustAnchor, TrustError};
 use brink_license::{IssuerName, PublicKey, UnixSeconds, keyset};
 use brink_signing::{FileSigner, KeyFile, KeyUse, Passphrase, Protection, Signer, sign_manifest};
@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// What the first admin key may do: everything. Others are made from it with less.
 const ADMIN_SCOPES: &str = "*";
+
+/// The trust file until there is an issuer.
+const UNBORN: &str = "trust.json.new";
 
 /// Why no issuer was made.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +83,18 @@ pub struct Founded {
 pub fn found(
     data: &DataDir,
     issuer: IssuerName,
+    keys: (bool, Option<&Passphrase>),
+    now: UnixSeconds,
+) -> Result<Founded, FoundingError> {
+    found_on(data, issuer, keys, &DatabasePlace::File(data.database()), now)
+}
+
+/// The same with a database of one's choice. Of a server's, its empty schema may be left behind.
+pub fn found_on(
+    data: &DataDir,
+    issuer: IssuerName,
     (development, passphrase): (bool, Option<&Passphrase>),
+    place: &DatabasePlace,
     now: UnixSeconds,
 ) -> Result<Founded, FoundingError> {
     let protection = match (development, passphrase) {
@@ -91,23 +105,36 @@ pub fn found(
     };
     let created = make_directory(data.path())?;
     let issuer = IssuerRow { name: issuer, development, created_at: now };
-    fill(data, &issuer, protection).inspect_err(|_| clear(data.path(), created))
+    fill(data, (&issuer, protection), place).inspect_err(|_| clear(data.path(), created))
 }
 
-fn fill(data: &DataDir, issuer: &IssuerRow, protection: Protection<'_>) -> Result<Founded, FoundingError> {
+fn fill(
+    data: &DataDir,
+    (issuer, protection): (&IssuerRow, Protection<'_>),
+    place: &DatabasePlace,
+) -> Result<Founded, FoundingError> {
     let keys = Keys::generate(&data.keys(), issuer.development, protection)?;
     let manifest = keys.first_manifest(issuer)?;
     let anchor =
         TrustAnchor::new(issuer.name.clone(), keys.threshold, keys.roots.iter().map(Signer::kid).collect())?;
     let (admin_key, shown) = admin_key()?;
-    let storage = SqliteStorage::create(&data.database())?;
+    let storage = place.create()?;
     // For people: a bare token can be verified with trust.json and this beside it. Devices get it by exchange.
-    let keyset = [&manifest[..], b"\n"].concat();
+    write_new(&data.keyset(), &[&manifest[..], b"\n"].concat())?;
+    if let DatabasePlace::Server(url) = place {
+        let path = data.database_url();
+        let written = create_secret(&path, format!("{}\n", url.with_secrets()).as_bytes());
+        written.map_err(|error| FoundingError::Io { path, error })?;
+    }
+    let json = anchor.to_json().map_err(KeysError::Encode)?;
+    let unborn = data.path().join(UNBORN);
+    write_new(&unborn, format!("{json}\n").as_bytes())?;
+    // A database on a server cannot be taken away again, so that from here on only a name is changed.
     storage.found(&Founding { issuer: issuer.clone(), manifest, admin_key })?;
     drop(storage);
-    write_new(&data.keyset(), &keyset)?;
-    let json = anchor.to_json().map_err(KeysError::Encode)?;
-    write_new(&data.trust(), format!("{json}\n").as_bytes())?;
+    let trust = data.trust();
+    let renamed = fs::rename(&unborn, &trust).and_then(|()| File::open(data.path())?.sync_all());
+    renamed.map_err(|error| FoundingError::Io { path: trust, error })?;
     Ok(Founded { anchor, root_files: keys.root_files, admin_key: shown })
 }
 
@@ -195,7 +222,8 @@ fn make_directory(path: &Path) -> Result<bool, FoundingError> {
 
 /// Takes away what a failed start made. What cannot be removed is named by the next attempt.
 fn clear(path: &Path, created: bool) {
-    for name in ["keys", "issuer.db", "issuer.db-wal", "issuer.db-shm", "keyset.json", "trust.json"] {
+    let database = ["issuer.db", "issuer.db-wal", "issuer.db-shm", "database.url"];
+    for name in ["keys", "keyset.json", UNBORN, "trust.json"].into_iter().chain(database) {
         let entry = path.join(name);
         let _ = if entry.is_dir() { fs::remove_dir_all(&entry) } else { fs::remove_file(&entry) };
     }

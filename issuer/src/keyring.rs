@@ -101,7 +101,7 @@ pub enum KeyringError {
     },
 }
 
-fn list(kids: &[Kid]) -> String {
+pub(crate) fn list(kids: &[Kid]) -> String {
     kids.iter().map(Kid::to_string).collect::<Vec<_>>().join(", ")
 }
 

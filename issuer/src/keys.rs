@@ -2,8 +2,10 @@
 
 use crate::config::DataDir;
 use crate::storage::IssuerRow;
-use brink_license::keyset::{self, KeyRecord, KeyState, Keyset, ManifestError, TrustAnchor, TrustError};
-use brink_license::{IssuerName, Kid, UnixSeconds};
+use brink_license::keyset::{
+    self, KeyRecord, KeyState, Keyset, ManifestError, TrustAnchor, TrustError, UnverifiedManifest,
+};
+use brink_license::{IssuerName, Kid, PublicKey, UnixSeconds};
 use brink_signing::{FileSigner, KeyFile, KeyFileError, KeyUse, Passphrase, Protection, Signer};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,20 @@ pub enum KeysError {
         /// In the database.
         expected: IssuerName,
     },
+    /// The same name, and the keys of somebody else.
+    #[error(
+        "the database is that of another issuer {issuer}, whose root keys are {}, and trust.json pins {}; give the database \
+             that this directory was made with, or the directory of the issuer that the database is of",
+        crate::keyring::list(.found), crate::keyring::list(.expected)
+    )]
+    OtherRoots {
+        /// The name of both.
+        issuer: IssuerName,
+        /// In the database.
+        found: Vec<Kid>,
+        /// In the trust file.
+        expected: Vec<Kid>,
+    },
     /// The manifests do not lead from the pinned roots to a keyset.
     #[error("the keyset in the database: {0}")]
     Manifest(#[from] ManifestError),
@@ -91,7 +107,27 @@ pub fn load_keyset(data: &DataDir, issuer: &IssuerRow, manifests: &[Vec<u8>]) ->
     if *anchor.issuer() != issuer.name {
         return Err(KeysError::OtherIssuer { found: anchor.issuer().clone(), expected: issuer.name.clone() });
     }
-    Ok(Keyset::bootstrap(&anchor, manifests)?)
+    let (kept, expected) =
+        (manifests.iter().filter_map(roots_of).collect::<Vec<_>>(), sorted(anchor.roots()));
+    match kept.last() {
+        Some(found) if !kept.contains(&expected) => {
+            Err(KeysError::OtherRoots { issuer: issuer.name.clone(), found: found.clone(), expected })
+        }
+        Some(_) | None => Ok(Keyset::bootstrap(&anchor, manifests)?),
+    }
+}
+
+/// The root keys that a manifest says it is of. Whether it is, its signatures say.
+fn roots_of(manifest: &Vec<u8>) -> Option<Vec<Kid>> {
+    let manifest = UnverifiedManifest::parse(manifest).ok()?;
+    let keys = manifest.payload().root.keys().iter().map(PublicKey::kid);
+    Some(sorted(&keys.collect::<Vec<_>>()))
+}
+
+fn sorted(kids: &[Kid]) -> Vec<Kid> {
+    let mut kids = kids.to_vec();
+    kids.sort();
+    kids
 }
 
 /// The private keys that the keyset lists as active at `now`.

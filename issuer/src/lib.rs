@@ -31,6 +31,7 @@ pub mod keys;
 mod metrics;
 pub mod minting;
 pub mod notices;
+pub mod place;
 pub mod price;
 mod reaction;
 pub mod reactivation;
@@ -49,6 +50,7 @@ pub mod standing;
 pub mod storage;
 pub mod subscription;
 mod suspicion;
+pub mod upkeep;
 pub mod usage;
 
 pub use issuer::{Issuer, OpenError};

@@ -182,7 +182,7 @@ impl Refusal {
             Self::Unlicensable(_) => "UNLICENSABLE",
             Self::Sign(error) => error.code(),
             Self::Encode(_) => "INTERNAL",
-            Self::Storage(StorageError::Busy) => "BUSY",
+            Self::Storage(error) if error.is_passing() => error.code(),
             Self::Storage(_) | Self::Keys(_) | Self::Random(_) => "INTERNAL",
         }
     }

@@ -1,8 +1,10 @@
 //! A whole issuer in a temporary directory, with a clock that tests turn, and devices with real keys.
 
 mod journal;
+mod raw;
 
 pub(crate) use journal::{Chain, Journal, boot};
+pub(crate) use raw::{try_sql, unguard, unhex, units};
 
 use crate::admin::{Admin, CodeOrder, MadeCode, TenantOrder};
 use crate::assignment::AssignmentOrder;
@@ -10,11 +12,12 @@ use crate::audit::{self, Checked};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::DataDir;
-use crate::founding::found;
-use crate::storage::sqlite::SqliteStorage;
+use crate::founding::found_on;
+use crate::place::DatabasePlace;
 use crate::storage::{Actor, AnswerKind, DeviceView, SubscriptionRow, Tier};
 use crate::subscription::SubscriptionOrder;
 use crate::{Issuer, Refusal};
+use brink_databases::Database;
 use brink_license::exchange::{
     ACTIVATE_PATH, CLOCK_RESET_PATH, ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse,
     RequestBody, RequestKind, Section, body_sha256, ratchet_mac,
@@ -28,9 +31,8 @@ use brink_license::token::{
 use brink_license::usage::UsageSection;
 use brink_license::{CameraId, DeviceId, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// 2026-03-01T00:00:00Z.
@@ -56,15 +58,37 @@ pub(crate) struct Bench {
     /// Somebody went around the front door, and the audit says so.
     meddled: AtomicBool,
     catalog: String,
+    /// Gone with it.
+    databases: Mutex<Vec<Database>>,
     folder: TempDir,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::standing(brink_databases::is_wanted())
+    }
+
+    /// On SQLite whatever is wanted, for what is about SQLite alone.
+    pub(crate) fn on_sqlite() -> Self {
+        Self::standing(false)
+    }
+
+    /// On PostgreSQL whatever is wanted, for what is about PostgreSQL alone.
+    pub(crate) fn on_postgres(cameras: u32, change: impl FnOnce(&str) -> String) -> Self {
+        let mut bench = Self::standing(true);
+        bench.subscribe(cameras, &[]);
+        bench.catalog = change(crate::catalog::DEFAULT);
+        bench.restart();
+        bench
+    }
+
+    fn standing(on_server: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::new(folder.path().join("issuer"));
         let clock = Arc::new(ManualClock(AtomicI64::new(START)));
-        let founded = found(&data, "dev-test".parse().unwrap(), (true, None), clock.now()).unwrap();
+        let (place, database) = raw::fresh(&data, on_server);
+        let name = "dev-test".parse().unwrap();
+        let founded = found_on(&data, name, (true, None), &place, clock.now()).unwrap();
         let catalog = crate::catalog::DEFAULT.to_owned();
         let (issuer, admin) = open(&data, (&clock, &catalog));
         let order = TenantOrder {
@@ -82,6 +106,7 @@ impl Bench {
             anchor: founded.anchor,
             meddled: AtomicBool::new(false),
             catalog,
+            databases: Mutex::new(database.into_iter().collect()),
             folder,
         }
     }
@@ -104,43 +129,6 @@ impl Bench {
     /// Everything in memory is lost; the database and the keys stay.
     pub(crate) fn restart(&mut self) {
         (self.issuer, self.admin) = open(&self.data, (&self.clock, &self.catalog));
-    }
-
-    /// The database as a backup keeps it.
-    pub(crate) fn backup(&self) -> PathBuf {
-        let name: u64 = u64::from_be_bytes(*crate::secret::random::<8>().unwrap());
-        let file = self.folder.path().join(format!("{name:x}.backup"));
-        self.sql("VACUUM INTO ?1", [file.to_str().unwrap()]);
-        file
-    }
-
-    /// What somebody does after the machine was lost: keys from their safe, the database from its backup.
-    pub(crate) fn put_back(&mut self, backup: &Path) {
-        let data = DataDir::new(backup.with_extension("issuer"));
-        std::fs::create_dir_all(data.keys()).unwrap();
-        for entry in std::fs::read_dir(self.data.keys()).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), data.keys().join(entry.file_name())).unwrap();
-        }
-        std::fs::copy(self.data.trust(), data.trust()).unwrap();
-        std::fs::copy(backup, data.database()).unwrap();
-        self.data = data;
-        self.restart();
-    }
-
-    /// What no verb does yet, or nobody should.
-    pub(crate) fn sql(&self, sql: &str, values: impl rusqlite::Params) {
-        rusqlite::Connection::open(self.data.database()).unwrap().execute(sql, values).unwrap();
-    }
-
-    /// Rows of all tables together, but for the requests that are remembered: how many these are is bounded.
-    pub(crate) fn rows(&self) -> i64 {
-        let connection = rusqlite::Connection::open(self.data.database()).unwrap();
-        let sql =
-            "SELECT group_concat('SELECT count(*) AS n FROM ' || name, ' UNION ALL ') FROM sqlite_schema
-                   WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'requests'";
-        let counts: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        connection.query_row(&format!("SELECT sum(n) FROM ({counts})"), [], |row| row.get(0)).unwrap()
     }
 
     /// An issuer on a copy of the directory, with the same clock.
@@ -252,7 +240,7 @@ impl Drop for Bench {
 }
 
 fn open(data: &DataDir, (clock, catalog): (&Arc<ManualClock>, &str)) -> (Arc<Issuer>, Admin) {
-    let storage: Arc<dyn crate::storage::Storage> = Arc::new(SqliteStorage::open(&data.database()).unwrap());
+    let storage = DatabasePlace::of(data).unwrap().open().unwrap();
     let shared: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let parts = (Arc::clone(&storage), Arc::clone(&shared));
     let issuer = Issuer::open(data, parts, Catalog::parse(catalog).unwrap(), None).unwrap();

@@ -28,6 +28,13 @@ impl Issuer {
         issuer
     }
 
+    /// The same on a PostgreSQL database.
+    pub fn init_on(data: PathBuf, name: &str, url: &str) -> Issuer {
+        let issuer = Issuer { data };
+        issuer.run(&["init", "--issuer", name, "--dev", "--database-url", url]).ok();
+        issuer
+    }
+
     /// A directory that exists already, for example a copy.
     pub fn at(data: PathBuf) -> Issuer {
         Issuer { data }

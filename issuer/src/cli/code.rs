@@ -17,7 +17,6 @@ use crate::reports::BooksError;
 use crate::retirement::RetirementError;
 use crate::rotation::RotationError;
 use crate::standing::StandingError;
-use crate::storage::StorageError;
 use crate::subscription::SubscriptionError;
 
 /// The system gave no random numbers.
@@ -32,10 +31,11 @@ impl CliError {
             Self::Output(_) => "OUTPUT",
             Self::Refused { refusal, .. } => refusal.code(),
             Self::Admin(error) => of_admin(error),
-            Self::Books(BooksError::Storage(error)) => of_storage(error),
+            Self::Books(BooksError::Storage(error)) => error.code(),
             Self::Books(error) => error.code(),
             Self::Founding(error) => of_founding(error),
-            Self::Open(OpenError::Storage(error)) | Self::Storage(error) => of_storage(error),
+            Self::Place(error) => error.code(),
+            Self::Open(OpenError::Storage(error)) | Self::Storage(error) => error.code(),
             Self::Open(OpenError::Keys(error)) => of_keys(error),
             Self::Keys(error) => error.code(),
             Self::Keyring(error) => of_keyring(error),
@@ -64,7 +64,7 @@ const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::Standing(error) => of_standing(error),
         AdminError::CodeBounds { .. } => "OUT_OF_BOUNDS",
         AdminError::NoSubscription(_) => "NO_SUBSCRIPTION",
-        AdminError::Storage(error) => of_storage(error),
+        AdminError::Storage(error) => error.code(),
         AdminError::Random(_) => NO_RANDOM,
     }
 }
@@ -77,7 +77,7 @@ fn of_issue(error: &IssueError) -> &'static str {
         IssueError::NotReady(refusal) => refusal.code(),
         IssueError::Sign(_) => "SIGN",
         IssueError::Claims(_) => "INTERNAL",
-        IssueError::Storage(error) => of_storage(error),
+        IssueError::Storage(error) => error.code(),
     }
 }
 
@@ -154,10 +154,6 @@ const fn of_catalog(error: &CatalogError) -> &'static str {
     }
 }
 
-const fn of_storage(error: &StorageError) -> &'static str {
-    error.code()
-}
-
 fn of_founding(error: &FoundingError) -> &'static str {
     match error {
         FoundingError::NotDevelopment(_) => "NOT_DEVELOPMENT",
@@ -166,7 +162,7 @@ fn of_founding(error: &FoundingError) -> &'static str {
         FoundingError::Io { .. } => "FILE",
         FoundingError::Keys(error) => of_keys(error),
         FoundingError::Trust(error) => error.code().as_str(),
-        FoundingError::Storage(error) => of_storage(error),
+        FoundingError::Storage(error) => error.code(),
         FoundingError::Random(_) => NO_RANDOM,
     }
 }
@@ -179,7 +175,7 @@ fn of_keys(error: &KeysError) -> &'static str {
         KeysError::File(error) => error.code(),
         KeysError::Io { .. } => "FILE",
         KeysError::Trust { error, .. } => error.code().as_str(),
-        KeysError::OtherIssuer { .. } => "OTHER_ISSUER",
+        KeysError::OtherIssuer { .. } | KeysError::OtherRoots { .. } => "OTHER_ISSUER",
         KeysError::Manifest(error) => error.code().as_str(),
         KeysError::NoActiveKey { .. } => "NO_ACTIVE_KEY",
         KeysError::PassphraseMissing(_) => PASSPHRASE_MISSING,
@@ -196,7 +192,7 @@ fn of_keyring(error: &KeyringError) -> &'static str {
         KeyringError::Rotation(RotationError::AlreadyRevoked(_)) => "UNCHANGED",
         KeyringError::Rotation(RotationError::TooManyKeys(_)) => "OUT_OF_BOUNDS",
         KeyringError::Keys(error) => of_keys(error),
-        KeyringError::Storage(error) => of_storage(error),
+        KeyringError::Storage(error) => error.code(),
         KeyringError::RootsElsewhere(_) => "ROOTS_ELSEWHERE",
         KeyringError::NotDevelopment(_) => "NOT_DEVELOPMENT",
         KeyringError::NotAManifest { error, .. } | KeyringError::NotNext(error, _) => error.code().as_str(),

@@ -10,6 +10,7 @@ use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
 use crate::notices::IssueError;
+use crate::place::PlaceError;
 use crate::refusal::Refusal;
 use crate::reports::BooksError;
 use crate::rotation::RotationError;
@@ -55,6 +56,8 @@ pub(crate) enum CliError {
     Books(#[from] BooksError),
     #[error(transparent)]
     Founding(#[from] FoundingError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -118,6 +121,7 @@ impl CliError {
                 split => split,
             },
             Self::Founding(_)
+            | Self::Place(_)
             | Self::Books(_)
             | Self::Open(_)
             | Self::Keys(_)
@@ -141,6 +145,7 @@ impl CliError {
             Self::Books(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Books(error) if !error.is_failure() => Exit::Usage,
             Self::Founding(error) if error.is_usage() => Exit::Usage,
+            Self::Place(error) if error.is_usage() => Exit::Usage,
             Self::Open(OpenError::Keys(KeysError::PassphraseMissing(_))) => Exit::Usage,
             Self::Issue(IssueError::NotReady(refusal)) if !refusal.is_failure() => Exit::NotAllowed,
             Self::Issue(error) if error.is_of_state() => Exit::NotAllowed,
@@ -151,6 +156,7 @@ impl CliError {
             | Self::Books(_)
             | Self::Output(_)
             | Self::Founding(_)
+            | Self::Place(_)
             | Self::Open(_)
             | Self::Keys(_)
             | Self::Storage(_)

@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::opening::{PassphraseSource, Target};
 use super::output::Output;
 use crate::clock::{Clock, SystemClock};
-use crate::founding::{Founded, found};
+use crate::founding::{Founded, found_on};
 use brink_license::IssuerName;
 use clap::Args;
 
@@ -32,7 +32,8 @@ impl Init {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let data = self.target.data.directory();
         let passphrase = self.passphrase.read()?;
-        let founded = found(&data, self.issuer, (self.dev, passphrase.as_ref()), SystemClock.now())?;
+        let (place, keys) = (self.target.data.place()?, (self.dev, passphrase.as_ref()));
+        let founded = found_on(&data, self.issuer, keys, &place, SystemClock.now())?;
         if self.dev {
             output.warn(DEV_WARNING)?;
         } else {

@@ -10,12 +10,14 @@ mod exchange;
 mod init;
 mod keys;
 mod license;
+mod migrate;
 mod opening;
 mod output;
 mod serve;
 mod subscription;
 mod table;
 mod tenant;
+mod upkeep;
 mod usage;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +50,9 @@ enum Verb {
     /// Make an issuer: keys, database, trust.json; prints the admin key once
     #[command(after_help = EXIT_CODES)]
     Init(init::Init),
+    /// Bring the database's schema up to date, before a newer program is started on it
+    #[command(after_help = EXIT_CODES)]
+    Migrate(migrate::Migrate),
     /// Answer devices over HTTP
     #[command(after_help = EXIT_CODES)]
     Serve(serve::Serve),
@@ -75,6 +80,9 @@ enum Verb {
     /// Who did what: list, check, export and seal it; and every document that was ever signed
     #[command(subcommand, after_help = EXIT_CODES)]
     Audit(audit::Audit),
+    /// Look after the database: partitions of usage ahead of their days, and none kept for ever. `serve` does it every day
+    #[command(after_help = EXIT_CODES)]
+    Upkeep(upkeep::Upkeep),
     /// Answer a request that came as a file: an exchange or an activation
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Exchange),
@@ -114,6 +122,7 @@ impl Verb {
     const fn wants_json(&self) -> bool {
         match self {
             Verb::Init(init) => init.target.json,
+            Verb::Migrate(migrate) => migrate.target.json,
             Verb::Serve(_) => false,
             Verb::Tenant(tenant) => tenant.target().json,
             Verb::Subscription(subscription) => subscription.target().json,
@@ -123,6 +132,7 @@ impl Verb {
             Verb::Keys(keys) => keys.wants_json(),
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
+            Verb::Upkeep(upkeep) => upkeep.target.json,
             Verb::Exchange(exchange) => exchange.target.json,
         }
     }
@@ -131,6 +141,7 @@ impl Verb {
 fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
     match verb {
         Verb::Init(init) => init.run(output),
+        Verb::Migrate(migrate) => migrate.run(output),
         Verb::Serve(serve) => serve.run(output),
         Verb::Tenant(tenant) => tenant.run(output),
         Verb::Subscription(subscription) => subscription.run(output),
@@ -140,6 +151,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Keys(keys) => keys.run(output),
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),
+        Verb::Upkeep(upkeep) => upkeep.run(output),
         Verb::Exchange(exchange) => exchange.run(output),
     }
 }

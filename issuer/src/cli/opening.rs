@@ -6,7 +6,8 @@ use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::config::DataDir;
 use crate::keyring::Keyring;
-use crate::storage::sqlite::SqliteStorage;
+use crate::keys::load_keyset;
+use crate::place::{DatabasePlace, PlaceError};
 use crate::storage::{Actor, Storage};
 use crate::{Issuer, OpenError};
 use brink_signing::Passphrase;
@@ -20,6 +21,12 @@ pub(super) struct Directory {
     /// The issuer directory, made by `init`
     #[arg(long, value_name = "D")]
     data: PathBuf,
+    /// The database, postgres://USER@HOST/DATABASE, in place of the one that D/database.url names, or else D/issuer.db
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// A file of mode 0600 whose only line is the password of the database
+    #[arg(long, value_name = "F")]
+    database_password_file: Option<PathBuf>,
 }
 
 /// The issuer directory, and whether a program reads the result.
@@ -58,8 +65,17 @@ impl Directory {
         DataDir::new(&self.data)
     }
 
+    pub(super) fn place(&self) -> Result<DatabasePlace, PlaceError> {
+        let (url, password) = (self.database_url.as_deref(), self.database_password_file.as_deref());
+        DatabasePlace::chosen(&self.directory(), url, password)
+    }
+
+    /// The database of this directory's issuer, and of no other.
     pub(super) fn storage(&self) -> Result<Arc<dyn Storage>, CliError> {
-        Ok(Arc::new(SqliteStorage::open(&self.directory().database())?))
+        let storage = self.place()?.open()?;
+        let (issuer, manifests) = (storage.issuer()?, storage.manifests()?);
+        load_keyset(&self.directory(), &issuer, &manifests).map_err(OpenError::Keys)?;
+        Ok(storage)
     }
 
     pub(super) fn admin(&self) -> Result<Admin, CliError> {

@@ -1,15 +1,18 @@
 //! `brink-issuer serve`.
 
+mod daily;
 mod listening;
 
 use super::error::CliError;
 use super::opening::{Directory, PassphraseSource};
 use super::output::Output;
+use super::upkeep::Retention;
 use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ServeConfig;
 use crate::http::{Readiness, Server, Tls, ops_router, router};
 use crate::issuer::Issuer;
+use crate::upkeep;
 use clap::Args;
 use listening::{Certificate, Ops};
 use std::io;
@@ -31,6 +34,8 @@ pub(super) struct Serve {
     listen: SocketAddr,
     #[command(flatten)]
     passphrase: PassphraseSource,
+    #[command(flatten)]
+    retention: Retention,
     #[command(flatten)]
     certificate: Certificate,
     /// Serve plain HTTP on an address that others can reach; say why, for the log
@@ -90,9 +95,12 @@ impl Serve {
             let app = ops_router(Arc::clone(&issuer), Arc::clone(&readiness));
             (tokio::spawn(ops.run(app, async { drop(ended.await) })), end)
         });
+        let daily = daily::start(Arc::clone(&issuer));
+        tokio::spawn(upkeep::daily(Arc::clone(&issuer.storage), self.retention.raw_retention_days));
         if !server.run(app, signals.stop(readiness, grace)).await {
             tracing::warn!("some requests did not end in time and were cut off");
         }
+        daily.abort();
         // Last, so that readiness says no for as long as there is anybody to ask it.
         if let Some((watched, end)) = watched {
             drop(end);

@@ -1,6 +1,7 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
+use crate::storage::Storage;
 use crate::{Issuer, OpenError};
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ fn passphrase(folder: &Path, text: &str) -> Passphrase {
 }
 
 fn open(data: &DataDir, passphrase: Option<Passphrase>) -> Result<Issuer, OpenError> {
-    let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&data.database())?);
+    let storage: Arc<dyn Storage> = Arc::new(crate::storage::sqlite::SqliteStorage::open(&data.database())?);
     Issuer::open(data, (storage, Arc::new(At(NOW))), Catalog::embedded().unwrap(), passphrase)
 }
 

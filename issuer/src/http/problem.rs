@@ -1,7 +1,6 @@
 //! Errors as RFC 9457 problem details. The one table from a refusal to its HTTP status.
 
 use crate::refusal::Refusal;
-use crate::storage::StorageError;
 use axum::extract::rejection::BytesRejection;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -44,7 +43,7 @@ const fn status_of(refusal: &Refusal) -> StatusCode {
             StatusCode::CONFLICT
         }
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Storage(StorageError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Storage(error) if error.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Sign(_)
         | Refusal::Encode(_)
         | Refusal::Storage(_)

@@ -9,7 +9,8 @@ use crate::admin::Admin;
 use crate::amount::Amount;
 use crate::catalog::Meters;
 use crate::storage::{Held, UsageSum};
-use brink_license::{DeviceId, IssuerName, Slug, TenantId};
+use brink_license::usage::quarter_of;
+use brink_license::{DeviceId, IssuerName, Slug, TenantId, UnixSeconds};
 use chain::ChainCheck;
 use std::collections::BTreeMap;
 
@@ -147,6 +148,9 @@ pub struct Sound {
     pub records: u64,
     /// Sums.
     pub sums: u64,
+    /// Records that came before this were dropped when their time was over. Their chains begin at what their devices signed
+    /// of them, and of a sum of a quarter before it, what is left of its records says no more than that it is not less.
+    pub dropped_before: Option<UnixSeconds>,
 }
 
 impl Admin {
@@ -180,6 +184,9 @@ impl<'m> Check<'m> {
 
     fn take(&mut self, held: Held) -> Result<(), BooksError> {
         match held {
+            Held::Dropped(before_ms) => {
+                self.sound.dropped_before = Some(UnixSeconds::new(before_ms.div_euclid(1000)));
+            }
             Held::Device(device) => {
                 self.end_device()?;
                 self.device = Some(device);
@@ -187,7 +194,7 @@ impl<'m> Check<'m> {
             }
             Held::Chain(row) => {
                 self.end_chain()?;
-                self.chain = Some(ChainCheck::begin(row, self.issuer.clone()));
+                self.chain = Some(ChainCheck::begin(row, self.issuer.clone(), self.dropped_ms()));
                 self.sound.chains += 1;
             }
             Held::Loss(loss) => self.with_chain(|chain| chain.loss(&loss)),
@@ -240,11 +247,21 @@ impl<'m> Check<'m> {
         self.sums.entry(key).or_default().0.add(sum.amount, sum.count);
     }
 
+    fn dropped_ms(&self) -> i64 {
+        self.sound.dropped_before.map_or(i64::MIN, |before| before.as_i64().saturating_mul(1000))
+    }
+
+    /// Nothing is dated behind the moment it came, so that sums of later quarters are of records that are all there.
+    fn is_sound(&self, quarter: i64, (kept, counted): &(Tally, Tally)) -> bool {
+        let is_whole = quarter >= quarter_of(self.dropped_ms());
+        kept == counted || (!is_whole && kept.amount >= counted.amount && kept.uses >= counted.uses)
+    }
+
     fn end_device(&mut self) -> Result<(), BooksError> {
         self.end_chain()?;
         let sums = std::mem::take(&mut self.sums);
         let Some(device) = self.device.take() else { return Ok(()) };
-        match sums.into_iter().find(|(_, (kept, counted))| kept != counted) {
+        match sums.into_iter().find(|((_, quarter, _, _), sum)| !self.is_sound(*quarter, sum)) {
             None => Ok(()),
             Some(((_, quarter, meter, resource), (kept, counted))) => {
                 let difference = SumDifference { device, meter, resource, quarter, kept, counted };

@@ -279,6 +279,8 @@ pub struct Statement {
 /// Everything that is kept of a device, piece by piece, to be held against itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
+    /// What came before this moment, in milliseconds, was dropped when its time was over. It comes first, or not at all.
+    Dropped(i64),
     /// The next device; everything up to the next of these is its own.
     Device(DeviceId),
     /// A chain; its losses, totals and records follow.
@@ -304,6 +306,8 @@ pub struct SignedRow {
     pub device_key: [u8; 32],
     /// The word.
     pub checkpoint: String,
+    /// When the batch came, in milliseconds.
+    pub at_ms: i64,
 }
 
 /// A cursor as it is kept.

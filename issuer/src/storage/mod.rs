@@ -9,12 +9,15 @@
 mod audit;
 mod books;
 mod clones;
+mod error;
 mod notices;
 mod plans;
+pub mod postgres;
 mod probes;
 mod rows;
 mod seats;
 pub mod sqlite;
+mod upkeep;
 mod usage;
 
 pub use audit::{
@@ -27,6 +30,7 @@ pub use books::{
     Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy, Seen};
+pub use error::StorageError;
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
     NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
@@ -43,104 +47,19 @@ pub use rows::{
 };
 
 pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
+pub use upkeep::{Dropped, Upkeep, UpkeepOrder, Upkept};
 pub use usage::{
-    ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage, Quarantine,
-    QuarantineReason, RecountedRecord, StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
+    BatchAsked, ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage,
+    Quarantine, QuarantineReason, RecountedRecord, StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
 };
 
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
-use std::path::PathBuf;
-
-/// Why a transaction did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// The engine's own words.
-    #[error("the database failed: {0}")]
-    Engine(Box<dyn std::error::Error + Send + Sync>),
-    /// Somebody else held the database for longer than the busy timeout.
-    #[error("the database is busy; another process holds it, try again")]
-    Busy,
-    /// A value in a row that this program would not have written.
-    #[error("the database holds a damaged row ({what}); restore it from its backup")]
-    Damaged {
-        /// Which column, and what was wrong.
-        what: String,
-    },
-    /// No database where one is needed.
-    #[error("{} does not exist; create the issuer with `brink-issuer init`", path.display())]
-    Missing {
-        /// The database file.
-        path: PathBuf,
-    },
-    /// Written by a newer program.
-    #[error(
-        "the database has schema {found}, newer than {known} which this program knows; run a newer brink-issuer"
-    )]
-    SchemaNewer {
-        /// The schema of the database.
-        found: i64,
-        /// The newest schema known here.
-        known: i64,
-    },
-    /// Another file has taken the place of the one that is open.
-    #[error(
-        "{} is not the file that this process has open; restart it, so that it serves what is there now", path.display()
-    )]
-    Replaced {
-        /// The database file.
-        path: PathBuf,
-    },
-    /// A safety setting did not take.
-    #[error(
-        "the database does not keep {setting}: it answered {found}; use a local file system with WAL support"
-    )]
-    Unsafe {
-        /// The pragma.
-        setting: &'static str,
-        /// Its value.
-        found: String,
-    },
-    /// A tenant that is not there.
-    #[error("unknown tenant {0}; create it with `brink-issuer tenant create`")]
-    UnknownTenant(TenantId),
-    /// A tenant that is there already.
-    #[error("tenant {0} exists already; choose another id, or use it as it is")]
-    TenantExists(TenantId),
-    /// A device that is not there.
-    #[error("unknown device {0}; `brink-issuer device code` names the device that a code will activate")]
-    UnknownDevice(DeviceId),
-}
-
-impl StorageError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Engine(_) => "DATABASE",
-            Self::Busy => "BUSY",
-            Self::Damaged { .. } => "DATABASE_DAMAGED",
-            Self::Missing { .. } => "DATABASE_MISSING",
-            Self::SchemaNewer { .. } => "DATABASE_NEWER",
-            Self::Replaced { .. } => "DATABASE_REPLACED",
-            Self::Unsafe { .. } => "DATABASE_UNSAFE",
-            Self::UnknownTenant(_) => "UNKNOWN_TENANT",
-            Self::TenantExists(_) => "TENANT_EXISTS",
-            Self::UnknownDevice(_) => "UNKNOWN_DEVICE",
-        }
-    }
-
-    /// Whether the database could not do its work, rather than answering that it has no such row.
-    #[must_use]
-    pub const fn is_failure(&self) -> bool {
-        !matches!(self, Self::UnknownTenant(_) | Self::TenantExists(_) | Self::UnknownDevice(_))
-    }
-}
 
 /// A plan over what one write transaction has read.
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + AuditBooks + Probes {
+pub trait Storage: UsageBooks + AuditBooks + Upkeep + Probes {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

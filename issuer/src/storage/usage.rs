@@ -9,8 +9,19 @@ use std::collections::BTreeMap;
 pub struct UsageAsked {
     /// The activations whose chains it speaks of.
     pub epochs: Vec<u32>,
-    /// The activation that its batch belongs to, and the number of the batch's last record.
-    pub batch: Option<(u32, u64)>,
+    /// The batch that it brings.
+    pub batch: Option<BatchAsked>,
+}
+
+/// Of a batch, what has to be looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchAsked {
+    /// The activation that it belongs to.
+    pub epoch: u32,
+    /// The number of its first record.
+    pub first: u64,
+    /// The number of its last record.
+    pub last: u64,
 }
 
 /// What is on record of the chains that a request speaks of.
@@ -18,8 +29,11 @@ pub struct UsageAsked {
 pub struct UsageView {
     /// By activation; one that never was is absent.
     pub chains: BTreeMap<u32, ChainView>,
-    /// Of the batch's chain, the record with the highest number that the batch reaches.
+    /// Of the batch's chain, the record with the highest number that the batch reaches. It may be absent where the batch
+    /// begins behind the cursor: nothing in it was sent before.
     pub reached: Option<StoredRecord>,
+    /// Whether that record is absent because it was dropped, years after its time.
+    pub dropped: bool,
     /// What each meter has come to in the batch's chain, as its next record has to continue it.
     pub totals: BTreeMap<Slug, Quantity>,
 }

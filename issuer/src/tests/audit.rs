@@ -30,21 +30,9 @@ fn busy() -> Bench {
 /// What a thief with the database does to it; triggers do not stop him.
 fn tampered(sql: &[&str]) -> Vec<&'static str> {
     let bench = busy();
-    let triggers = [
-        "audit_kept_1",
-        "audit_kept_2",
-        "licences_kept_1",
-        "licences_kept_2",
-        "audit_seals_kept_1",
-        "audit_seals_kept_2",
-        "extensions_kept_1",
-        "extensions_kept_2",
-    ];
-    for trigger in triggers {
-        bench.sql(&format!("DROP TRIGGER {trigger}"), []);
-    }
+    bench.unguard(&["audit", "licences", "audit_seals", "extensions", "revocation_lists"]);
     for statement in sql {
-        bench.sql(statement, []);
+        bench.sql(statement, &[]);
     }
     bench.meddle();
     let mut codes: Vec<_> = bench.audit(&[]).findings.iter().map(|finding| finding.code).collect();
@@ -79,8 +67,7 @@ fn every_way_to_change_the_audit_is_named() {
         (&["DELETE FROM audit WHERE action = 'license.revoke'"], &["LINE_ABSENT"]),
         (
             // The last line and what it speaks of: the seal says that there was one.
-            &["DELETE FROM audit WHERE action = 'license.revocations'", "DROP TRIGGER revocation_lists_kept_2",
-              "DELETE FROM revocation_lists"],
+            &["DELETE FROM audit WHERE action = 'license.revocations'", "DELETE FROM revocation_lists"],
             &["LINE_ABSENT"],
         ),
         (&["UPDATE licences SET token = token || 'x' WHERE seq = 1"], &["DOCUMENT_UNLOGGED", "DOCUMENT_ABSENT"]),
@@ -97,7 +84,12 @@ fn every_way_to_change_the_audit_is_named() {
             &["SEAL_UNVERIFIED"],
         ),
     ];
+    let before_chains = |statements: &[&str]| statements[0].starts_with("INSERT INTO audit (");
     for (statements, expected) in cases {
+        if brink_databases::is_wanted() && before_chains(statements) {
+            // Every line of this schema stands in a chain.
+            continue;
+        }
         assert_eq!(tampered(statements), expected, "{statements:?}");
     }
 }
@@ -112,13 +104,11 @@ fn a_chain_that_was_written_anew_contradicts_the_heads_that_were_kept_elsewhere(
     let other = busy();
     let codes: Vec<_> = other.audit(&kept).findings.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, ["SEAL_UNVERIFIED", "SEAL_UNVERIFIED"], "another issuer's say nothing here");
-    for statement in [
-        "DROP TRIGGER audit_kept_2",
-        "DROP TRIGGER audit_seals_kept_2",
-        "DELETE FROM audit_seals",
-        "DELETE FROM audit WHERE tenant = ''",
-    ] {
-        bench.sql(statement, []);
+    bench.unguard(&["audit", "audit_seals"]);
+    bench.sql("DELETE FROM audit_seals", &[]);
+    bench.sql("DELETE FROM audit WHERE tenant = ''", &[]);
+    if bench.is_on_server() {
+        bench.sql("DELETE FROM audit_heads WHERE tenant = ''", &[]);
     }
     bench.meddle();
     assert!(bench.audit(&[]).is_sound(), "an empty chain without seals is as good as a new one");

@@ -80,8 +80,7 @@ fn assert_consequence(bench: &Bench, policy: ClonePolicy, real: &mut Edge, reaso
 }
 
 fn actor(bench: &Bench, action: &str) -> String {
-    let connection = rusqlite::Connection::open(bench.data.database()).unwrap();
-    connection.query_row("SELECT actor FROM audit WHERE action = ?1", [action], |row| row.get(0)).unwrap()
+    bench.audited(action).0
 }
 
 #[test]
@@ -198,9 +197,8 @@ fn a_request_that_is_carried_here_once_more_is_evidence_and_no_ground_to_act() {
 fn no_more_requests_are_remembered_than_that() {
     let (bench, mut edge) = scene(ClonePolicy::Alert);
     let remembered = || {
-        let connection = rusqlite::Connection::open(bench.data.database()).unwrap();
-        let sql = "SELECT count(*), min(ctr) FROM requests";
-        connection.query_row(sql, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, i64>(1)?))).unwrap()
+        let row = bench.ask("SELECT count(*), min(ctr) FROM requests", &[]).remove(0);
+        (row[0].parse::<u32>().unwrap(), row[1].parse::<i64>().unwrap())
     };
     for _ in 0..REQUESTS_KEPT {
         edge.exchange(&bench.issuer).unwrap();

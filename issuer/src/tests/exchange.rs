@@ -1,4 +1,4 @@
-use crate::storage::AnswerKind;
+use crate::storage::{AnswerKind, AuditQuery};
 use crate::testkit::{Bench, DAY, names};
 use brink_license::exchange::{EXCHANGE_PATH, RequestBody, RequestKind};
 
@@ -134,9 +134,7 @@ fn an_answer_that_was_not_recorded_never_left() {
     let mut edge = bench.activated();
     let before = bench.view(&edge.id());
     bench.assign(&edge.id(), &names("cam", 0..1), &[]);
-    let locked = rusqlite::Connection::open(bench.data.database()).unwrap();
-    let refuse = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END";
-    locked.execute(refuse, []).unwrap();
+    let full = bench.full("audit");
     let request = edge.request(RequestKind::Exchange);
     let refusal = bench.issuer.answer(&request, None).unwrap_err();
     assert!(refusal.is_failure(), "{refusal}");
@@ -144,15 +142,14 @@ fn an_answer_that_was_not_recorded_never_left() {
     assert_eq!(after.latest, before.latest);
     assert_eq!(after.device.exchange.ctr, before.device.exchange.ctr);
     assert_eq!(after.answered, before.answered);
-    locked.execute("DROP TRIGGER full", []).unwrap();
+    drop(full);
     let answer = bench.issuer.answer(&request, None).unwrap();
     assert!(edge.accept(&answer));
     assert_eq!(edge.claims().seq, 2, "the number that was rolled back is given now");
 }
 
 pub(super) fn audit(bench: &Bench, action: &str) -> Vec<String> {
-    let connection = rusqlite::Connection::open(bench.data.database()).unwrap();
-    let mut statement = connection.prepare("SELECT detail FROM audit WHERE action = ?1 ORDER BY id").unwrap();
-    let rows = statement.query_map([action], |row| row.get(0)).unwrap();
-    rows.collect::<Result<_, _>>().unwrap()
+    let query = AuditQuery { action: Some(action.to_owned()), limit: u32::MAX, ..AuditQuery::default() };
+    let lines = bench.admin.storage.audit_lines(&query).unwrap();
+    lines.into_iter().rev().map(|line| line.detail).collect()
 }

@@ -60,9 +60,8 @@ fn an_extension_is_bound_to_the_licence_recorded_audited_and_shown() {
     let (actor, detail) = bench.audited("license.extend");
     assert_eq!((actor.as_str(), detail["reason"].as_str()), ("night", Some("dark site")));
     assert_eq!((&detail["number"], &detail["days"]), (&claims.number.into(), &5.into()));
-    let connection = rusqlite::Connection::open(bench.data.database()).unwrap();
     for edit in ["UPDATE extensions SET until = until + 1", "DELETE FROM extensions"] {
-        let error = connection.execute(edit, []).unwrap_err().to_string();
+        let error = bench.try_sql(edit, &[]).unwrap_err();
         assert!(error.contains("insert-only"), "{error}");
     }
 }

@@ -150,8 +150,7 @@ async fn a_request_that_finds_no_room_to_work_is_sent_away_and_welcome_again() {
     let mut edges = [bench.device(), bench.device()];
     let requests = edges.each_mut().map(|edge| activation(&bench, edge));
     // Whoever is first waits inside for the database, which somebody else holds.
-    let mut holder = rusqlite::Connection::open(bench.data.database()).unwrap();
-    let held = holder.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let held = bench.locked();
     let address = server.address;
     let (sent, mut answered) = tokio::sync::mpsc::channel(2);
     for request in requests.clone() {

@@ -60,7 +60,7 @@ fn what_a_revoked_key_signed_is_replaced_at_the_next_exchange_and_never_sent_aga
     let mut behind = edge.clone();
     behind.licence_seq = 0;
     revoke(&bench, stolen);
-    bench.sql("INSERT INTO subscription_packs SELECT tenant, version, 'gone', NULL FROM subscriptions", []);
+    bench.sql("INSERT INTO subscription_packs SELECT tenant, version, 'gone', NULL FROM subscriptions", &[]);
     assert!(
         !behind.exchange(&bench.issuer).unwrap(),
         "nothing can be minted, and the old one is worth nothing"

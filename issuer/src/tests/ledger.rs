@@ -1,14 +1,10 @@
-use crate::config::DataDir;
 use crate::testkit::{Bench, names};
 use brink_license::exchange::RequestKind;
-use rusqlite::Connection;
 use std::collections::HashSet;
 
 fn numbers(bench: &Bench, device: &str) -> Vec<i64> {
-    let connection = Connection::open(bench.data.database()).unwrap();
-    let sql = "SELECT seq FROM licences WHERE device = ?1 ORDER BY seq";
-    let mut statement = connection.prepare(sql).unwrap();
-    statement.query_map([device], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    let rows = bench.ask("SELECT seq FROM licences WHERE device = ?1 ORDER BY seq", &[&device]);
+    rows.iter().map(|row| row[0].parse().unwrap()).collect()
 }
 
 #[test]
@@ -53,10 +49,7 @@ fn every_token_that_a_device_saw_is_in_the_ledger_whole() {
             bench.restart();
         }
     }
-    let connection = Connection::open(bench.data.database()).unwrap();
-    let mut statement = connection.prepare("SELECT token FROM licences").unwrap();
-    let kept: HashSet<String> =
-        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let kept: HashSet<String> = bench.texts("SELECT token FROM licences").into_iter().collect();
     assert_eq!(kept, seen);
     assert_eq!(numbers(&bench, edge.id().as_str()), (1..=11).collect::<Vec<_>>());
 }
@@ -68,26 +61,13 @@ fn no_code_and_no_admin_secret_is_stored() {
     let mut edge = bench.device();
     edge.activate(&bench.issuer, made.code.reveal()).unwrap();
     drop(edge);
-    let mut bytes = std::fs::read(bench.data.database()).unwrap();
-    bytes.extend(std::fs::read(bench.data.path().join("issuer.db-wal")).unwrap_or_default());
+    let bytes = bench.dump();
+    let kept = b"licence.mint";
+    assert!(bytes.windows(kept.len()).any(|window| window == kept), "what is there is found");
     let plain = made.code.reveal().replace('-', "");
     for secret in [made.code.reveal().as_bytes(), plain.as_bytes()] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret));
     }
-}
-
-/// The database as a power cut would leave it right now: every page that was synced, nothing that was not written.
-fn cut(bench: &Bench, to: &std::path::Path) -> DataDir {
-    let data = DataDir::new(to);
-    std::fs::create_dir_all(data.keys()).unwrap();
-    for entry in std::fs::read_dir(bench.data.keys()).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), data.keys().join(entry.file_name())).unwrap();
-    }
-    for name in ["issuer.db", "issuer.db-wal", "trust.json"] {
-        std::fs::copy(bench.data.path().join(name), data.path().join(name)).unwrap();
-    }
-    data
 }
 
 #[test]
@@ -101,14 +81,13 @@ fn what_has_left_was_recorded_whatever_happens_next() {
             _ => edge.request(RequestKind::Exchange),
         };
         let answer = bench.issuer.answer(&request, None).unwrap();
-        let data = cut(&bench, &folder.path().join(round.to_string()));
+        let data = bench.cut(&folder.path().join(round.to_string()));
         let restarted = bench.opened(&data);
         assert_eq!(restarted.answer(&request, None).unwrap(), answer, "round {round}");
         if edge.accept(&answer) {
-            let connection = Connection::open(data.database()).unwrap();
-            let sql = "SELECT token FROM licences ORDER BY seq DESC LIMIT 1";
-            let kept: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
-            assert_eq!(kept, edge.licence.as_ref().unwrap().token());
+            let licence = edge.licence.as_ref().unwrap();
+            let kept = restarted.storage.minted(&edge.id(), &licence.claims().jti).unwrap().unwrap();
+            assert_eq!(kept.token, licence.token());
         }
         bench.assign(&edge.id(), &names("cam", round..round + 1), &[]);
     }

@@ -3,6 +3,7 @@
 mod buckets;
 mod checked;
 mod corrected;
+mod dropped;
 mod evidence;
 mod exported;
 mod lacking;
@@ -12,7 +13,6 @@ use crate::reports::period::Bound;
 use crate::reports::report::{By, Report, ReportOrder};
 use crate::testkit::{Bench, TENANT};
 use chrono::DateTime;
-use rusqlite::Connection;
 
 /// What is reported of the bench's tenant.
 fn report(bench: &Bench, (from, to): (&str, &str), by: &[By]) -> Report {
@@ -44,5 +44,5 @@ fn bound(text: &str) -> Bound {
 }
 
 fn number(bench: &Bench, sql: &str) -> i64 {
-    Connection::open(bench.data.database()).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    bench.number(sql)
 }

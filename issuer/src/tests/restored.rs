@@ -4,17 +4,12 @@ use super::exchange::audit;
 use crate::testkit::{Bench, Edge, names};
 use brink_license::exchange::{EXCHANGE_PATH, RequestBody, RequestKind};
 use brink_license::token::LicenceStanding;
-use rusqlite::Connection;
-use std::path::Path;
 
 /// Receipt and licence numbers given last, by this database.
-fn given_last(database: &Path) -> (u64, u64) {
-    let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+fn given_last(bench: &Bench) -> (u64, u64) {
     let sql = "SELECT receipt_seq, licence_seq FROM devices ORDER BY receipt_seq DESC LIMIT 1";
-    Connection::open(database)
-        .unwrap()
-        .query_row(sql, [], |row| Ok((number(row, 0)?, number(row, 1)?)))
-        .unwrap()
+    let row = bench.ask(sql, &[]).remove(0);
+    (row[0].parse().unwrap(), row[1].parse().unwrap())
 }
 
 /// A device that has gone on for three licences since the backup, the answer to the last of which it never got.
@@ -28,9 +23,9 @@ fn gone_on(bench: &mut Bench) -> (Edge, (u64, u64)) {
     }
     bench.assign(&edge.id(), &names("cam", 3..4), &[]);
     bench.issuer.answer(&edge.request(RequestKind::Exchange), None).unwrap();
-    let given = given_last(&bench.data.database());
+    let given = given_last(bench);
     bench.put_back(&backup);
-    assert!(given_last(&bench.data.database()) < given);
+    assert!(given_last(bench) < given);
     (edge, given)
 }
 
@@ -63,7 +58,7 @@ fn numbers_stay_set_aside_when_nothing_had_to_be_minted() {
     edge.exchange(&bench.issuer).unwrap();
     bench.assign(&edge.id(), &names("cam", 0..1), &[]);
     bench.issuer.answer(&edge.request(RequestKind::Exchange), None).unwrap();
-    let (_, lost) = given_last(&bench.data.database());
+    let (_, lost) = given_last(&bench);
     bench.put_back(&backup);
     assert!(!edge.exchange(&bench.issuer).unwrap(), "the licence that it holds is on record");
     bench.assign(&edge.id(), &names("other", 0..1), &[]);
@@ -228,13 +223,13 @@ fn a_receipt_that_is_on_record_says_nothing_of_a_loss() {
 fn a_suspended_device_stays_suspended_over_a_restoration() {
     let mut bench = Bench::with(100, &[]);
     let (mut edge, (_, licence_seq)) = gone_on(&mut bench);
-    bench.sql("UPDATE devices SET status = 'suspended' WHERE id = ?1", [edge.id().as_str()]);
+    bench.sql("UPDATE devices SET status = 'suspended' WHERE id = ?1", &[&edge.id().as_str()]);
     assert!(!edge.exchange(&bench.issuer).unwrap());
     let said = edge.receipt.as_ref().unwrap().claims().lic.clone();
     assert_eq!(said.state, LicenceStanding::Suspended);
     assert!(said.seq > edge.licence_seq, "it speaks of the licence that the device holds");
     assert!(!edge.exchange(&bench.issuer).unwrap());
-    bench.sql("UPDATE devices SET status = 'active' WHERE id = ?1", [edge.id().as_str()]);
+    bench.sql("UPDATE devices SET status = 'active' WHERE id = ?1", &[&edge.id().as_str()]);
     assert!(edge.exchange(&bench.issuer).unwrap());
     assert!(edge.claims().seq > licence_seq);
 }

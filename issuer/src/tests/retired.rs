@@ -29,11 +29,8 @@ impl Bench {
     }
 
     pub(super) fn audited(&self, action: &str) -> (String, serde_json::Value) {
-        let connection = rusqlite::Connection::open(self.data.database()).unwrap();
-        let sql = "SELECT actor, detail FROM audit WHERE action = ?1";
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-        let (actor, detail) = connection.query_row(sql, [action], row).unwrap();
-        (actor, serde_json::from_str(&detail).unwrap())
+        let row = self.ask("SELECT actor, detail FROM audit WHERE action = ?1", &[&action]).remove(0);
+        (row[0].clone(), serde_json::from_str(&row[1]).unwrap())
     }
 }
 

@@ -23,7 +23,7 @@ fn rotate(bench: &mut Bench, versions: usize) {
         let manifest = sign_manifest(&payload.to_json_bytes().unwrap(), signers).unwrap();
         keyset = keyset.accept_next(&manifest).unwrap();
         let version = i64::try_from(keyset.version()).unwrap();
-        bench.sql("INSERT INTO manifests VALUES (?1, ?2, 0)", rusqlite::params![version, manifest]);
+        bench.sql("INSERT INTO manifests VALUES (?1, ?2, 0)", &[&version, &manifest]);
     }
     bench.restart();
 }

@@ -1,7 +1,6 @@
 use crate::testkit::{Bench, DAY, Edge, names};
 use brink_license::token::ExtensionClaims;
 use proptest::prelude::*;
-use rusqlite::Connection;
 
 const SUBSCRIBED: u32 = 12;
 
@@ -144,13 +143,13 @@ impl Site {
 
     /// Seats of the newest minted licence of each device that still allow something.
     fn minted(&self) -> u64 {
-        let connection = Connection::open(self.bench.data.database()).unwrap();
         let sql = "SELECT coalesce(sum(named_seats + any_seats), 0) FROM licences l
                    WHERE seq = (SELECT max(seq) FROM licences m WHERE m.device = l.device)
-                     AND max(exp + grace_seconds, coalesce((SELECT max(until) FROM extensions e WHERE e.device = l.device
-                             AND e.epoch = l.epoch AND e.iat >= l.iat), 0)) > ?1";
+                     AND (exp + grace_seconds > ?1
+                          OR EXISTS (SELECT 1 FROM extensions e WHERE e.device = l.device AND e.epoch = l.epoch
+                                     AND e.iat >= l.iat AND e.until > ?1))";
         let now = crate::clock::Clock::now(&*self.bench.clock).as_i64();
-        connection.query_row(sql, [now], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
+        self.bench.ask(sql, &[&now])[0][0].parse().unwrap()
     }
 
     fn quota(&self) -> u64 {

@@ -35,7 +35,7 @@ fn what_was_withdrawn_stays_so_until_something_takes_its_place() {
     let mut edge = bench.activated();
     turn(&bench, &edge, Turn::Revoke).unwrap();
     turn(&bench, &edge, Turn::Resume).unwrap();
-    bench.sql("INSERT INTO subscription_packs SELECT tenant, version, 'gone', NULL FROM subscriptions", []);
+    bench.sql("INSERT INTO subscription_packs SELECT tenant, version, 'gone', NULL FROM subscriptions", &[]);
     assert!(!edge.exchange(&bench.issuer).unwrap(), "nothing can be minted now");
     assert_eq!(standing(&edge), (LicenceStanding::Revoked, 1));
     bench.subscribe(10, &[]);

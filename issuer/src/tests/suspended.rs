@@ -4,7 +4,7 @@ use brink_license::exchange::RequestKind;
 use brink_license::token::LicenceStanding;
 
 fn suspend(bench: &Bench, edge: &Edge) {
-    bench.sql("UPDATE devices SET status = 'suspended' WHERE id = ?1", [edge.id().as_str()]);
+    bench.sql("UPDATE devices SET status = 'suspended' WHERE id = ?1", &[&edge.id().as_str()]);
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn a_suspended_device_is_told_so_and_gets_no_licence() {
     assert!(!behind.exchange(&bench.issuer).unwrap());
     let said = behind.receipt.as_ref().unwrap().claims().lic.clone();
     assert_eq!((said.state, said.seq), (LicenceStanding::Suspended, 2));
-    bench.sql("UPDATE devices SET status = 'active' WHERE id = ?1", [edge.id().as_str()]);
+    bench.sql("UPDATE devices SET status = 'active' WHERE id = ?1", &[&edge.id().as_str()]);
     assert!(behind.exchange(&bench.issuer).unwrap());
     assert_eq!(behind.receipt.as_ref().unwrap().claims().lic.state, LicenceStanding::Active);
 }

@@ -6,36 +6,29 @@ mod flows;
 mod lives;
 mod refused;
 
-use crate::testkit::{Bench, Edge};
+use crate::testkit::{Bench, Edge, units};
 use brink_license::usage::Entry;
-use rusqlite::Connection;
 use std::collections::BTreeMap;
 
 /// What is on record, by meter and resource.
-type Sums = BTreeMap<(String, String), u128>;
+pub(super) type Sums = BTreeMap<(String, String), u128>;
 
-fn sums(bench: &Bench) -> Sums {
-    let connection = Connection::open(bench.data.database()).unwrap();
-    let mut statement = connection.prepare("SELECT meter, resource, quantity FROM usage_rollups").unwrap();
-    let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, [u8; 16]>(2)?)));
+pub(super) fn sums(bench: &Bench) -> Sums {
     let mut sums = Sums::new();
-    for row in rows.unwrap() {
-        let (key, quantity) = row.unwrap();
-        *sums.entry(key).or_default() += u128::from_be_bytes(quantity);
+    for row in bench.ask("SELECT meter, resource, quantity FROM usage_rollups", &[]) {
+        *sums.entry((row[0].clone(), row[1].clone())).or_default() += units(&row[2]);
     }
     sums
 }
 
 /// One number out of the database.
 fn number(bench: &Bench, sql: &str) -> i64 {
-    Connection::open(bench.data.database()).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    bench.number(sql)
 }
 
 /// Every text of a column.
 fn texts(bench: &Bench, sql: &str) -> Vec<String> {
-    let connection = Connection::open(bench.data.database()).unwrap();
-    let mut statement = connection.prepare(sql).unwrap();
-    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    bench.texts(sql)
 }
 
 /// What stands in the journal, by meter and resource, as far as it is kept.

@@ -179,6 +179,7 @@ impl Case<'_> {
             acknowledged: cursor.acknowledged,
             restored: self.restored,
             reached: self.view.usage.reached.as_ref(),
+            dropped: self.view.usage.dropped,
         };
         match place(&standing, report, links) {
             Place::Gap => Outcome::Gap,

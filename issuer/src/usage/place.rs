@@ -19,6 +19,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) restored: bool,
     /// The record with the highest number that the batch reaches.
     pub(crate) reached: Option<&'a StoredRecord>,
+    /// Whether that record was on record, and was dropped long after its time.
+    pub(crate) dropped: bool,
 }
 
 /// What a batch is beside that.
@@ -52,6 +54,8 @@ pub(crate) fn place(standing: &Standing<'_>, report: &ChainReport, links: &[Link
         match standing.reached {
             Some(stored) if stored.seq == last.seq && is_same(stored, last) => {}
             Some(stored) if stored.seq > last.seq && next.is_some() => return Place::Gap,
+            // Nothing is left to compare it with. What goes on from it still has to follow the cursor.
+            None if standing.dropped => {}
             Some(_) | None => return Place::Fork(last.seq, "it was sent before, and otherwise"),
         }
     }

@@ -3,7 +3,7 @@
 use super::links::{Link, chained};
 use crate::answer::Answering;
 use crate::request::Proven;
-use crate::storage::UsageAsked;
+use crate::storage::{BatchAsked, UsageAsked};
 use brink_license::token::{Authority, CheckpointClaims, CheckpointExpected, TokenError, Verified, verify};
 use brink_license::usage::{BATCH_BYTES_MAX, Batch, ChainReport, FOLD_BYTES_MAX, Moment, batch_sha256};
 
@@ -34,8 +34,9 @@ impl Reading {
     /// What has to be looked up for it.
     pub(crate) fn asked(&self) -> UsageAsked {
         let batch = self.batch.as_ref().and_then(|batch| {
-            let last = batch.content.as_ref().ok()?.last()?;
-            Some((batch.epoch, last.seq))
+            let links = batch.content.as_ref().ok()?;
+            let (first, last) = (links.first()?.seq, links.last()?.seq);
+            Some(BatchAsked { epoch: batch.epoch, first, last })
         });
         UsageAsked { epochs: self.chains.iter().map(|chain| chain.epoch).collect(), batch }
     }

@@ -53,8 +53,12 @@ impl Ledger {
     fn place(&self, report: &ChainReport, links: &[Link]) -> Place {
         let last = links.last().map_or(0, |link| link.seq);
         let reached = self.records.range(..=last).next_back().map(|(_, stored)| stored);
-        let (closed, forked, restored, acknowledged) = (false, false, false, None);
-        place(&Standing { head: self.head, closed, forked, acknowledged, restored, reached }, report, links)
+        let (closed, forked, restored, acknowledged, dropped) = (false, false, false, None, false);
+        place(
+            &Standing { head: self.head, closed, forked, acknowledged, restored, reached, dropped },
+            report,
+            links,
+        )
     }
 
     /// Takes a batch as the issuer does.

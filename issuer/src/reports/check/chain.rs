@@ -16,13 +16,17 @@ pub(super) struct ChainCheck {
     kept: BTreeMap<Slug, Amount>,
     counted: BTreeMap<Slug, Amount>,
     signed: BTreeMap<u64, Hash>,
+    /// What came before this is gone.
+    dropped_ms: i64,
+    /// Whether what meters had come to lies in what is gone, until a later record says it.
+    forgot: bool,
     last: u64,
     /// Of the last record; `None` behind what is lost, where nothing says what the next one followed.
     hash: Option<Hash>,
 }
 
 impl ChainCheck {
-    pub(super) fn begin(row: ChainRow, issuer: IssuerName) -> Self {
+    pub(super) fn begin(row: ChainRow, issuer: IssuerName, dropped_ms: i64) -> Self {
         let genesis = Genesis { device: row.device.clone(), epoch: row.epoch, jkt: row.jkt };
         Self {
             hash: Some(genesis.prev()),
@@ -32,6 +36,8 @@ impl ChainCheck {
             kept: BTreeMap::new(),
             counted: BTreeMap::new(),
             signed: BTreeMap::new(),
+            dropped_ms,
+            forgot: false,
             last: 0,
         }
     }
@@ -44,7 +50,8 @@ impl ChainCheck {
         self.kept.insert(meter, total);
     }
 
-    /// A device signs with the key that it has now, which the row names.
+    /// A device signs with the key that it has now, which the row names. Where the records are gone, what it signed of the
+    /// last of them is what the chain goes on from.
     pub(super) fn signed(&mut self, signed: &SignedRow) -> Result<(), Difference> {
         let expected = CheckpointExpected {
             issuer: self.issuer.clone(),
@@ -58,6 +65,9 @@ impl ChainCheck {
         });
         match claims.as_ref().map(|claims| claims.claims()) {
             Some(claims) if claims.seq == signed.seq && claims.jkt.as_bytes() == &self.row.jkt => {
+                if signed.at_ms < self.dropped_ms {
+                    (self.last, self.hash, self.forgot) = (signed.seq, Some(claims.hash), true);
+                }
                 self.signed.insert(signed.seq, claims.hash);
                 Ok(())
             }
@@ -103,7 +113,7 @@ impl ChainCheck {
                 return Err(Difference::Absent { device, epoch, from: gap.0, to: gap.1 });
             }
             self.hash = None;
-            self.counted.clear();
+            self.forget();
         }
         // A recovery says itself what it follows, which may be gone.
         let prev =
@@ -132,9 +142,15 @@ impl ChainCheck {
                 let after = fold.meters.iter().map(|of| (of.meter.clone(), of.after.total.into()));
                 self.counted.extend(after);
             }
-            Some(Entry::Recover(_)) | None => self.counted.clear(),
+            Some(Entry::Recover(_)) | None => self.forget(),
             Some(Entry::Close) => {}
         }
+    }
+
+    /// Here the books have forgotten as well, and keep nothing from before.
+    fn forget(&mut self) {
+        self.counted.clear();
+        self.forgot = false;
     }
 
     pub(super) fn end(self) -> Result<(), Difference> {
@@ -148,7 +164,8 @@ impl ChainCheck {
         for meter in meters {
             let of = |totals: &BTreeMap<Slug, Amount>| totals.get(meter).copied().unwrap_or_default();
             let (kept, counted) = (of(&self.kept), of(&self.counted));
-            if kept != counted {
+            let is_gone = self.forgot && !self.counted.contains_key(meter);
+            if kept != counted && !is_gone {
                 return Err(Difference::Total { device, epoch, meter: meter.clone(), kept, counted });
             }
         }

@@ -33,8 +33,9 @@ enum MigrationError {
     History(String),
 }
 
-/// Brings the schema up to date, or refuses a database that a newer program has written.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StorageError> {
+/// Brings the schema up to date, or refuses a database that a newer program has written. Answers the version before and
+/// after.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(i64, i64), StorageError> {
     let known = MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql));
     let known = known.collect::<Result<Vec<_>, _>>().map_err(|e| StorageError::Engine(Box::new(e)))?;
     let newest = known.iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0);
@@ -43,12 +44,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StorageError> {
         return Err(StorageError::SchemaNewer { found, known: newest });
     }
     if found == newest {
-        return Ok(());
+        return Ok((found, newest));
     }
     // Grouped, because otherwise a migration and the row that says it ran commit apart.
     let runner = Runner::new(&known).set_grouped(true);
     runner.run(&mut Migratable(connection)).map_err(|e| StorageError::Engine(Box::new(e)))?;
-    Ok(())
+    Ok((found, newest))
 }
 
 /// Whether the schema is the one that this program knows. Another process may have changed it since it was opened here.
@@ -189,7 +190,8 @@ mod tests {
         use crate::storage::Actor;
         use crate::testkit::{Bench, TENANT, names};
         for version in 4..MIGRATIONS.len() {
-            let mut bench = Bench::with(20, &[]);
+            let mut bench = Bench::on_sqlite();
+            bench.subscribe(20, &[]);
             let (mut edge, gone) = (bench.activated(), bench.activated());
             bench.assign(&edge.id(), &names("cam", 0..3), &[]);
             for _ in 0..3 {

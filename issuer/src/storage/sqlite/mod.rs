@@ -18,6 +18,7 @@ mod revocations;
 mod seats;
 mod standing;
 mod tenants;
+mod upkeep;
 mod usage;
 
 use super::{
@@ -44,6 +45,8 @@ impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StorageError::Busy,
+            Some(ErrorCode::DiskFull) => StorageError::Full,
+            Some(ErrorCode::ReadOnly) => StorageError::ReadOnly,
             Some(_) | None => StorageError::Engine(Box::new(error)),
         }
     }
@@ -69,6 +72,17 @@ impl SqliteStorage {
 
     /// Opens an existing file, brings its schema up to date, and asserts what durability rests on.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
+        let (storage, _) = Self::brought_up_to_date(path)?;
+        Ok(storage)
+    }
+
+    /// Brings the schema up to date, as opening does. Answers the version before and after.
+    pub fn migrate(path: &Path) -> Result<(i64, i64), StorageError> {
+        let (_, versions) = Self::brought_up_to_date(path)?;
+        Ok(versions)
+    }
+
+    fn brought_up_to_date(path: &Path) -> Result<(Self, (i64, i64)), StorageError> {
         if !path.exists() {
             return Err(StorageError::Missing { path: path.to_owned() });
         }
@@ -80,14 +94,15 @@ impl SqliteStorage {
         set(&connection, "foreign_keys", "on", "1")?;
         // A damaged file must not be able to call functions through its schema.
         set(&connection, "trusted_schema", "off", "0")?;
-        migrate::migrate(&mut connection)?;
+        let versions = migrate::migrate(&mut connection)?;
         if audit::has_only_earlier(&connection)? {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             audit::begin_chains(&transaction)?;
             transaction.commit()?;
         }
         let opened = probes::Opened::at(path)?;
-        Ok(Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened })
+        let storage = Self { connection: Mutex::new(connection), waiting: AtomicUsize::new(0), opened };
+        Ok((storage, versions))
     }
 
     /// A panic in a plan rolled its transaction back, so the connection behind a poisoned lock is good.

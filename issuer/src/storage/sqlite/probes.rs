@@ -69,7 +69,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_file_that_is_not_the_one_that_was_opened_makes_no_process_ready() {
-        let bench = Bench::with(10, &[]);
+        let bench = Bench::on_sqlite();
         let readiness = Readiness::of(Arc::clone(&bench.issuer));
         assert_eq!(lacks(&readiness).await, "");
         let (database, aside) = (bench.data.database(), bench.data.database().with_extension("aside"));
@@ -79,14 +79,16 @@ mod tests {
         assert_eq!(lacks(&readiness).await, "DATABASE_REPLACED");
         std::fs::rename(&aside, &database).unwrap();
         assert_eq!(lacks(&readiness).await, "");
-        bench
-            .sql("INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')", []);
+        bench.sql(
+            "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')",
+            &[],
+        );
         assert_eq!(lacks(&readiness).await, "DATABASE_NEWER");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_database_that_hangs_is_not_waited_for_and_takes_one_thread_however_often_it_is_asked() {
-        let bench = Bench::with(10, &[]);
+        let bench = Bench::on_sqlite();
         let readiness = Readiness::within(Arc::clone(&bench.issuer), Duration::from_millis(50));
         let (storage, (holds, held), (free, freed)) =
             (Arc::clone(&bench.issuer.storage), mpsc::channel(), mpsc::channel::<()>());

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn durability_is_asserted_at_open() {
-    let bench = Bench::new();
+    let bench = Bench::on_sqlite();
     let storage = SqliteStorage::open(&bench.data.database()).unwrap();
     let connection = storage.lock();
     let text = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, String>(0)).unwrap();
@@ -22,7 +22,7 @@ fn durability_is_asserted_at_open() {
 
 #[test]
 fn every_table_is_strict() {
-    let bench = Bench::new();
+    let bench = Bench::on_sqlite();
     let connection = Connection::open(bench.data.database()).unwrap();
     let sql = "SELECT group_concat(name) FROM pragma_table_list
                WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'";

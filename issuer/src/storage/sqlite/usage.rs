@@ -3,8 +3,8 @@
 use super::StorageError;
 use super::columns::{bytes32, column, damaged, int, optional_uint, parsed, seconds, uint, uint32};
 use crate::storage::{
-    ChainView, CursorRow, DeviceRow, Evidence, NewBatch, NewFork, NewRecord, NewUsage, RecountedRecord,
-    StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
+    BatchAsked, ChainView, CursorRow, DeviceRow, Evidence, NewBatch, NewFork, NewRecord, NewUsage,
+    RecountedRecord, StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
 };
 use brink_license::usage::{Head, Quantity};
 use brink_license::{DeviceId, Kid, Slug, TenantId};
@@ -26,9 +26,9 @@ pub(super) fn view(
             view.chains.insert(*epoch, chain);
         }
     }
-    if let Some((epoch, last)) = asked.batch {
-        view.reached = reached(tx, &device.id, (epoch, last))?;
-        view.totals = totals(tx, &device.id, epoch)?;
+    if let Some(batch) = &asked.batch {
+        view.reached = reached(tx, &device.id, batch)?;
+        view.totals = totals(tx, &device.id, batch.epoch)?;
     }
     Ok(view)
 }
@@ -99,12 +99,12 @@ fn cursor_row(row: &Row<'_>) -> Result<CursorRow, StorageError> {
 fn reached(
     tx: &Transaction<'_>,
     device: &DeviceId,
-    (epoch, last): (u32, u64),
+    batch: &BatchAsked,
 ) -> Result<Option<StoredRecord>, StorageError> {
     let sql = "SELECT seq, from_seq, bytes FROM usage_records WHERE device = ?1 AND epoch = ?2 AND seq <= ?3
                ORDER BY seq DESC LIMIT 1";
     let mut statement = tx.prepare_cached(sql)?;
-    let mut rows = statement.query(params![device.as_str(), epoch, int(last)])?;
+    let mut rows = statement.query(params![device.as_str(), batch.epoch, int(batch.last)])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (seq, from) = (uint(row, "seq")?, uint(row, "from_seq")?);
     Ok(Some(StoredRecord { seq, from, bytes: column(row, "bytes")? }))

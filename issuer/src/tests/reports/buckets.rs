@@ -72,7 +72,7 @@ type Step = (u8, u8, u8, u64);
 /// A tenant of that zone whose device used this, some of it folded, in a few exchanges.
 fn used(turn: (&str, &str), steps: &[Step], fold: usize) -> (Bench, Edge) {
     let bench = Bench::with(10, &[]);
-    bench.sql("UPDATE tenants SET timezone = ?1", [turn.0]);
+    bench.sql("UPDATE tenants SET timezone = ?1", &[&turn.0]);
     bench.pass(seconds(turn.1) - START);
     let mut edge = bench.metering();
     let third = steps.len() / 3;

@@ -2,8 +2,7 @@
 
 use crate::reports::BooksError;
 use crate::reports::check::Sound;
-use crate::testkit::{Bench, DAY, Edge};
-use rusqlite::Connection;
+use crate::testkit::{Bench, DAY, Edge, try_sql, unguard, unhex};
 
 /// A device with single uses, sums of many, a loss and something in quarantine.
 fn used() -> (Bench, Edge) {
@@ -41,7 +40,7 @@ fn difference(bench: &Bench) -> String {
 fn sound_books_are_sound_and_say_how_much_was_looked_at() {
     let (bench, edge) = used();
     let sound = bench.admin.verify_usage(Some(&edge.id())).unwrap();
-    let Sound { devices, chains, records, sums } = sound;
+    let Sound { devices, chains, records, sums, .. } = sound;
     assert_eq!((devices, chains, records), (1, 1, 24 + 5 + 2));
     assert!(sums > 10, "{sums}");
     assert_eq!(bench.admin.verify_usage(None).unwrap(), sound);
@@ -52,21 +51,12 @@ fn every_change_is_named_with_its_place() {
     let (kept, _) = used();
     let change = |sql: &[&str]| {
         let folder = tempfile::tempdir().unwrap();
-        let copy = folder.path().join("issuer.db");
-        kept.sql("VACUUM INTO ?1", [copy.to_str().unwrap()]);
-        let connection = Connection::open(&copy).unwrap();
-        connection
-            .execute_batch("DROP TRIGGER usage_records_kept_1; DROP TRIGGER usage_records_kept_2;")
-            .unwrap();
-        connection
-            .execute_batch("DROP TRIGGER usage_losses_kept_2; DROP TRIGGER usage_evidence_kept_1;")
-            .unwrap();
+        let copy = kept.cut(&folder.path().join("copy"));
+        unguard(&copy, &["usage_records", "usage_losses", "usage_evidence"]);
         for sql in sql {
-            assert!(connection.execute(sql, []).unwrap() > 0, "{sql}");
+            assert_ne!(try_sql(&copy, &format!("{sql} RETURNING 1"), &[]).unwrap().len(), 0, "{sql}");
         }
-        drop(connection);
-        let storage = crate::storage::sqlite::SqliteStorage::open(&copy).unwrap();
-        let storage: std::sync::Arc<dyn crate::storage::Storage> = std::sync::Arc::new(storage);
+        let storage = crate::place::DatabasePlace::of(&copy).unwrap().open().unwrap();
         let admin = crate::admin::Admin {
             storage,
             catalog: crate::catalog::Catalog::embedded().unwrap(),
@@ -76,6 +66,15 @@ fn every_change_is_named_with_its_place() {
         match admin.verify_usage(None) {
             Err(BooksError::Differs(difference)) => difference.to_string(),
             other => panic!("{sql:?}: {other:?}"),
+        }
+    };
+    let set_aside = match kept.is_on_server() {
+        false => "UPDATE usage_records SET quarantined = 1 WHERE seq = 2",
+        true => {
+            "INSERT INTO usage_quarantine
+               (device, epoch, seq, from_seq, tenant, received_at, event_ms, bytes, reason, detail, at)
+             SELECT device, epoch, seq, from_seq, tenant, received_at, event_ms, bytes, 'CAP', '', 0
+             FROM usage_records WHERE seq = 2"
         }
     };
     for (sql, words) in [
@@ -98,7 +97,7 @@ fn every_change_is_named_with_its_place() {
         ),
         ("UPDATE usage_rollups SET count = count + 1", "uses in the books"),
         ("DELETE FROM usage_rollups WHERE meter = 'api_call'", "api_call of \"\""),
-        ("UPDATE usage_records SET quarantined = 1 WHERE seq = 2", "api_call of \"\""),
+        (set_aside, "api_call of \"\""),
         ("UPDATE usage_records SET event_ms = event_ms + 86400000 WHERE seq = 2", "api_call of \"\""),
         (
             "UPDATE usage_evidence SET checkpoint = (SELECT checkpoint FROM usage_evidence ORDER BY seq DESC LIMIT 1)
@@ -115,14 +114,12 @@ fn every_change_is_named_with_its_place() {
 #[test]
 fn a_chain_that_was_made_anew_in_the_database_is_not_what_the_device_signed() {
     let (bench, _) = used();
-    bench.sql("DROP TRIGGER usage_records_kept_1", []);
-    let connection = Connection::open(bench.data.database()).unwrap();
+    unguard(&bench.data, &["usage_records"]);
     let mut record = {
-        let sql = "SELECT bytes FROM usage_records WHERE seq = 24";
-        let bytes: Vec<u8> = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        let bytes = unhex(&bench.texts("SELECT bytes FROM usage_records WHERE seq = 24")[0]);
         brink_license::usage::Record::from_bytes(&bytes).unwrap()
     };
     record.at.wall_ms += 1;
-    connection.execute("UPDATE usage_records SET bytes = ?1 WHERE seq = 24", [record.to_bytes()]).unwrap();
+    bench.sql("UPDATE usage_records SET bytes = ?1 WHERE seq = 24", &[&record.to_bytes()]);
     assert!(difference(&bench).contains("record 24 was edited"));
 }

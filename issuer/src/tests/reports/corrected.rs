@@ -50,9 +50,8 @@ fn a_correction_is_apart_and_in_the_net_and_the_audit_and_records_stay() {
     assert_eq!(bench.admin.correct_usage(&other).unwrap().meter.as_str(), "sms");
     assert_eq!(sums_of(&bench, "sms"), ["10.5", "0.75", "11.25"]);
     bench.admin.verify_usage(None).unwrap();
-    let edited = rusqlite::Connection::open(bench.data.database()).unwrap();
-    let edited = edited.execute("UPDATE usage_corrections SET reason = 'x'", []).unwrap_err();
-    assert!(edited.to_string().contains("insert-only"), "{edited}");
+    let edited = bench.try_sql("UPDATE usage_corrections SET reason = 'x'", &[]).unwrap_err();
+    assert!(edited.contains("insert-only"), "{edited}");
 }
 
 #[test]

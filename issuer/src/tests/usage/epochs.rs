@@ -33,7 +33,8 @@ fn what_an_earlier_activation_has_left_is_sent_by_the_next_one_and_closed() {
     edge.exchange(&bench.issuer).unwrap();
     assert_eq!(edge.told().cursors.len(), 1);
     assert_eq!(sums(&bench), before);
-    let closed = texts(&bench, "SELECT epoch || ' ' || closed FROM usage_cursors ORDER BY epoch");
+    let closed =
+        texts(&bench, "SELECT epoch || ' ' || CAST(closed AS INTEGER) FROM usage_cursors ORDER BY epoch");
     assert_eq!(closed, ["1 1", "2 0"]);
     agrees(&bench, &edge);
 }
@@ -90,7 +91,7 @@ fn usage_belongs_to_the_customer_of_its_activation() {
         .admin
         .set_subscription(&"tenant-456".parse().unwrap(), &crate::testkit::order(Some(9), &[]))
         .unwrap();
-    bench.sql("UPDATE devices SET tenant = 'tenant-456'", []);
+    bench.sql("UPDATE devices SET tenant = 'tenant-456'", &[]);
     bench.meddle();
     edge.journal().record("tea", "cam", 1000);
     let request = |edge: &mut Edge| edge.request(brink_license::exchange::RequestKind::Exchange);

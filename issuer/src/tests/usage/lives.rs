@@ -1,13 +1,12 @@
 //! Whatever happens on the way: what was used is in the sums once, or named as lost.
 
 use super::{agrees, number, sums};
-use crate::testkit::{Bench, DAY, Edge, Journal};
+use crate::testkit::{Bench, DAY, Edge, Journal, units};
 use brink_license::exchange::RequestKind;
 use brink_license::usage::Quantity;
 use brink_signing::Signer;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use rusqlite::Connection;
 use std::collections::BTreeMap;
 
 /// What may happen.
@@ -184,20 +183,16 @@ impl Life {
 }
 
 fn losses(bench: &Bench, edge: &Edge) -> Vec<(u32, u64, u64)> {
-    let connection = Connection::open(bench.data.database()).unwrap();
     let sql = "SELECT epoch, from_seq, to_seq FROM usage_losses WHERE device = ?1";
-    let mut statement = connection.prepare(sql).unwrap();
-    let uint = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(i64::unsigned_abs);
-    let rows =
-        statement.query_map([edge.id().as_str()], |row| Ok((row.get(0)?, uint(row, 1)?, uint(row, 2)?)));
-    rows.unwrap().collect::<Result<_, _>>().unwrap()
+    let rows = bench.ask(sql, &[&edge.id().as_str()]);
+    rows.iter()
+        .map(|row| (row[0].parse().unwrap(), row[1].parse().unwrap(), row[2].parse().unwrap()))
+        .collect()
 }
 
 fn booked(bench: &Bench, edge: &Edge) -> u128 {
-    let connection = Connection::open(bench.data.database()).unwrap();
-    let mut statement = connection.prepare("SELECT quantity FROM usage_rollups WHERE device = ?1").unwrap();
-    let rows = statement.query_map([edge.id().as_str()], |row| row.get::<_, [u8; 16]>(0)).unwrap();
-    rows.map(|quantity| u128::from_be_bytes(quantity.unwrap())).sum()
+    let rows = bench.ask("SELECT quantity FROM usage_rollups WHERE device = ?1", &[&edge.id().as_str()]);
+    rows.iter().map(|row| units(&row[0])).sum()
 }
 
 fn live(restores: bool, cases: u32, base: usize) {

@@ -3,6 +3,7 @@
 mod again;
 mod agent;
 mod anchor;
+mod audit;
 mod clock_reset;
 mod clones;
 mod doctor;

@@ -21,11 +21,13 @@ const REACHES: [Reach; 8] = [
     Reach { name: "brink-store", product: &["brink-license"], tests: &["brink-signing"] },
     Reach { name: "brink-capi", product: &["brink-license", "brink-store"], tests: &[] },
     Reach { name: "brink-edge", product: &["brink-license", "brink-signing", "brink-store"], tests: &[] },
-    Reach { name: "brink-issuer", product: &["brink-license", "brink-signing"], tests: &[] },
+    Reach { name: "brink-issuer", product: &["brink-license", "brink-signing"], tests: &["brink-databases"] },
+    // A server for tests, which knows nothing of what they keep in it.
+    Reach { name: "brink-databases", product: &[], tests: &[] },
     Reach {
         name: "brink-tests",
         product: &["brink-license", "brink-signing", "brink-store", "brink-edge", "brink-issuer"],
-        tests: &[],
+        tests: &["brink-databases"],
     },
     // Speaks with the issuer over HTTP, like any device.
     Reach {

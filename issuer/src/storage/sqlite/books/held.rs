@@ -98,7 +98,8 @@ fn inside(
     let mut rows = statement.query(key)?;
     while let Some(row) = rows.next()? {
         let (seq, checkpoint) = (uint(row, "seq")?, column(row, "checkpoint")?);
-        let signed = SignedRow { seq, device_key: bytes32(row, "device_key")?, checkpoint };
+        let (device_key, at_ms) = (bytes32(row, "device_key")?, column(row, "at")?);
+        let signed = SignedRow { seq, device_key, checkpoint, at_ms };
         if take(Held::Signed(signed)).is_break() {
             return Ok(ControlFlow::Break(()));
         }

@@ -1,0 +1,296 @@
+//! Devices, and what decides on their licences.
+
+use super::columns::{
+    self, bytes32, column, damaged, optional_bytes32, optional_seconds, optional_uint, parsed, ratchet,
+    seconds, uint, uint32,
+};
+use super::connection::{Tx, Values};
+use super::{
+    StorageError, cameras, extensions, past, postings, retirement, revocations, seats, standing, tenants,
+};
+use crate::calendar::month_start;
+use crate::minting::MINTS_MAX;
+use crate::storage::{
+    DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow, UsageView,
+};
+use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
+use std::collections::BTreeMap;
+use tokio_postgres::Row;
+
+/// The device and its tenant, in one step. Columns are named wherever they are read: a statement that was prepared as `*`
+/// fails when a newer program adds one.
+const DEVICE: &str = "
+    SELECT d.id, d.tenant, d.tier, d.replaced_by, d.licence_id, d.status, d.retired_at, d.revoked_at, d.code_expires_at,
+           d.public_key, d.epoch, d.licence_seq, d.reported_seq, d.reported_keyset, d.reactivate_from,
+           d.revoked_epoch, d.revoked_seq, d.ctr, d.receipt_seq, d.ratchet_current, d.ratchet_previous, d.exchanged_at,
+           d.restored_by, d.held_until, d.seats_held, d.quota_ppm_held, d.quota_month, d.quota_month_ppm,
+           t.name, t.timezone, t.currency, t.clones, t.created_at
+    FROM devices d JOIN tenants t ON t.id = d.tenant";
+
+/// What a licence is read from.
+pub(super) const LICENCE: &str =
+    "epoch, seq, jti, kid, iat, nbf, exp, grace_seconds, named_seats, any_seats, quota_ppm,
+    content_sha256, token";
+
+async fn by_id(tx: &Tx<'_>, id: &DeviceId, lock: &str) -> Result<Row, StorageError> {
+    let found = tx.optional(&format!("{DEVICE} WHERE d.id = $1{lock}"), &[&id.as_str()]).await?;
+    found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))
+}
+
+/// The device alone.
+pub(super) async fn row(tx: &Tx<'_>, id: &DeviceId) -> Result<DeviceRow, StorageError> {
+    device(&by_id(tx, id, "").await?)
+}
+
+pub(super) async fn view(tx: &Tx<'_>, id: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError> {
+    view_of(tx, &by_id(tx, id, "").await?, now).await
+}
+
+/// The same behind the device's lock.
+pub(super) async fn locked_view(
+    tx: &Tx<'_>,
+    id: &DeviceId,
+    now: UnixSeconds,
+) -> Result<DeviceView, StorageError> {
+    view_of(tx, &by_id(tx, id, " FOR NO KEY UPDATE OF d").await?, now).await
+}
+
+/// Of several, those that nobody else has locked, and that are from now on; one alone is waited for.
+pub(super) async fn locked_rows(
+    tx: &Tx<'_>,
+    ids: &[&DeviceId],
+) -> Result<BTreeMap<String, Row>, StorageError> {
+    let rows = match ids {
+        [one] => vec![by_id(tx, one, " FOR NO KEY UPDATE OF d").await?],
+        several => {
+            let texts: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+            let lock = "WHERE d.id = ANY($1) ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED";
+            tx.rows(&format!("{DEVICE} {lock}"), &[&texts]).await?
+        }
+    };
+    rows.into_iter().map(|row| Ok((column(&row, "id")?, row))).collect()
+}
+
+/// Everything beside the row travels together.
+pub(super) async fn view_of(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
+    let (device, tenant) = (device(row)?, columns::tenant(row)?);
+    let held_until = seconds(row, "held_until")?;
+    let held = |name| if held_until > now { uint(row, name) } else { Ok(0) };
+    let (quota_month, quota_month_ppm) = (seconds(row, "quota_month")?, uint(row, "quota_month_ppm")?);
+    let (id, month) = (&device.id, month_start(now, tenant.zone));
+    let (subscription, cameras, elsewhere, latest, mints_began, past, answered, reactions, notices, seats) =
+        tokio::try_join!(
+            tenants::current(tx, &device.tenant),
+            cameras::of_device(tx, id),
+            elsewhere(tx, &device.tenant, id, (now, month)),
+            latest(tx, &device),
+            mints_began(tx, &device),
+            past::of_device(tx, id, now),
+            postings::answers(tx, id),
+            postings::reactions(tx, id),
+            notices(tx, &device, now),
+            seats::last(tx, id),
+        )?;
+    Ok(DeviceView {
+        tenant,
+        subscription,
+        cameras,
+        elsewhere,
+        latest,
+        mints_began,
+        seats_held: held("seats_held")?,
+        quota_ppm_held: held("quota_ppm_held")?,
+        quota_ppm_month: u64::max(
+            if held_until > month { uint(row, "quota_ppm_held")? } else { 0 },
+            if quota_month >= month { quota_month_ppm } else { 0 },
+        ),
+        held_until,
+        past,
+        answered,
+        reactions,
+        notices,
+        seats,
+        usage: UsageView::default(),
+        device,
+    })
+}
+
+/// What the device should have beside its licence.
+async fn notices(
+    tx: &Tx<'_>,
+    device: &DeviceRow,
+    now: UnixSeconds,
+) -> Result<Vec<IssuedNotice>, StorageError> {
+    let (list, extension) = tokio::try_join!(
+        revocations::latest(tx, &device.tenant),
+        extensions::notice(tx, (&device.id, device.epoch), now)
+    )?;
+    let list = list.and_then(|list| list.notice(now));
+    Ok(list.into_iter().chain(extension).collect())
+}
+
+pub(super) async fn key(tx: &Tx<'_>, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
+    let found = tx.optional("SELECT public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
+    public_key(&found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
+}
+
+fn public_key(row: &Row) -> Result<Option<PublicKey>, StorageError> {
+    let key = optional_bytes32(row, "public_key")?.map(|bytes| PublicKey::from_bytes(&bytes)).transpose();
+    key.map_err(|e| damaged("devices.public_key", e))
+}
+
+fn device(row: &Row) -> Result<DeviceRow, StorageError> {
+    Ok(DeviceRow {
+        id: parsed(row, "id")?,
+        tenant: parsed(row, "tenant")?,
+        tier: columns::tier(row)?,
+        replaced_by: retirement::replaced_by(row)?,
+        licence_id: parsed(row, "licence_id")?,
+        status: columns::status(row)?,
+        code_expires_at: seconds(row, "code_expires_at")?,
+        key: public_key(row)?,
+        epoch: uint32(row, "epoch")?,
+        licence_seq: uint(row, "licence_seq")?,
+        reported_seq: uint(row, "reported_seq")?,
+        reported_keyset: uint(row, "reported_keyset")?,
+        reactivate_from: optional_seconds(row, "reactivate_from")?,
+        withdrawn: standing::withdrawn(row)?,
+        exchange: ExchangeState {
+            ctr: uint(row, "ctr")?,
+            receipt_seq: uint(row, "receipt_seq")?,
+            ratchet_current: ratchet(row, "ratchet_current")?,
+            ratchet_previous: ratchet(row, "ratchet_previous")?,
+            exchanged_at: optional_seconds(row, "exchanged_at")?,
+            restored_by: optional_uint(row, "restored_by")?,
+        },
+    })
+}
+
+/// One scan of the tenant's devices. A device reserves the larger of what is assigned to it and what it still holds; one
+/// that is retired has nothing assigned, shares nothing, and holds nothing where somebody accepted the overlap. Of the
+/// quotas, which count by the month, it reserves the most that it held since the month began.
+async fn elsewhere(
+    tx: &Tx<'_>,
+    tenant: &TenantId,
+    device: &DeviceId,
+    (now, month): (UnixSeconds, UnixSeconds),
+) -> Result<Elsewhere, StorageError> {
+    let sql = "
+        SELECT coalesce(sum(cameras_named) FILTER (WHERE other), 0)::bigint AS named,
+               coalesce(sum(greatest(cameras_named, CASE WHEN live THEN seats_held ELSE 0 END))
+                          FILTER (WHERE other), 0)::bigint AS reserved,
+               coalesce(sum(quota_ppm) FILTER (WHERE other), 0)::bigint AS quota_ppm,
+               count(*) FILTER (WHERE shares) AS sharers,
+               count(*) FILTER (WHERE shares AND id < $2) AS rank,
+               coalesce(bool_or(shares AND NOT other), false) AS shares_itself
+        FROM (SELECT id, cameras_named, seats_held, id <> $2 AS other,
+                     held_until > $3 AND overlap_from IS NULL AS live,
+                     CASE WHEN overlap_from IS NULL
+                          THEN greatest(CASE WHEN held_until > $4 THEN quota_ppm_held ELSE 0 END,
+                                        CASE WHEN quota_month >= $4 THEN quota_month_ppm ELSE 0 END)
+                          ELSE 0 END AS quota_ppm,
+                     retired_at IS NULL
+                       AND (status = 'active' OR (status = 'pending' AND code_expires_at > $3)) AS shares
+              FROM devices WHERE tenant = $1) AS d";
+    let (tenant_text, id, at, since) = (tenant.as_str(), device.as_str(), now.as_i64(), month.as_i64());
+    let values: Values<'_> = &[&tenant_text, &id, &at, &since];
+    let (row, (past_seats, past_quota_ppm, overlapping)) =
+        tokio::try_join!(tx.one(sql, values), past::held(tx, tenant, (now, month)))?;
+    let rank = uint(&row, "rank")?;
+    Ok(Elsewhere {
+        named: uint(&row, "named")?,
+        reserved: uint(&row, "reserved")?.saturating_add(past_seats),
+        quota_ppm: uint(&row, "quota_ppm")?.saturating_add(past_quota_ppm),
+        overlapping,
+        sharers: uint(&row, "sharers")?,
+        rank: column::<bool>(&row, "shares_itself")?.then_some(rank),
+    })
+}
+
+pub(super) async fn holders(
+    tx: &Tx<'_>,
+    device: &DeviceId,
+    now: UnixSeconds,
+    limit: u32,
+) -> Result<Vec<Holder>, StorageError> {
+    let tenant = cameras::tenant_of(tx, device).await?;
+    let sql =
+        "SELECT id, cameras_named, held_until, CASE WHEN held_until > $3 THEN seats_held ELSE 0 END AS held
+               FROM devices
+               WHERE tenant = $1 AND id <> $2 AND overlap_from IS NULL
+                 AND (cameras_named > 0 OR (held_until > $3 AND seats_held > 0))
+               UNION ALL
+               SELECT device, 0, held_until, seats_held FROM past_epochs
+               WHERE tenant = $1 AND overlap_from IS NULL AND held_until > $3 AND seats_held > 0
+               ORDER BY 4 DESC, 2 DESC, 1 LIMIT $4";
+    let (id, at, limit) = (device.as_str(), now.as_i64(), i64::from(limit));
+    let rows = tx.rows(sql, &[&tenant.as_str(), &id, &at, &limit]).await?;
+    let holder = |row| {
+        Ok(Holder {
+            device: parsed(row, "id")?,
+            held: uint(row, "held")?,
+            named: uint(row, "cameras_named")?,
+            until: seconds(row, "held_until")?,
+        })
+    };
+    rows.iter().map(holder).collect()
+}
+
+async fn latest(tx: &Tx<'_>, device: &DeviceRow) -> Result<Option<LicenceRow>, StorageError> {
+    let sql =
+        format!("SELECT {LICENCE} FROM licences WHERE device = $1 AND epoch = $2 ORDER BY seq DESC LIMIT 1");
+    let found = tx.optional(&sql, &[&device.id.as_str(), &i64::from(device.epoch)]).await?;
+    found.as_ref().map(licence).transpose()
+}
+
+/// One step in the index of the table's key, however many there are.
+async fn mints_began(tx: &Tx<'_>, device: &DeviceRow) -> Result<Option<UnixSeconds>, StorageError> {
+    let sql = "SELECT iat FROM licences WHERE device = $1 AND epoch = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3";
+    let before = i64::try_from(MINTS_MAX).unwrap_or(i64::MAX) - 1;
+    let found = tx.optional(sql, &[&device.id.as_str(), &i64::from(device.epoch), &before]).await?;
+    found.map(|row| seconds(&row, "iat")).transpose()
+}
+
+pub(super) fn licence(row: &Row) -> Result<LicenceRow, StorageError> {
+    Ok(LicenceRow {
+        epoch: uint32(row, "epoch")?,
+        seq: uint(row, "seq")?,
+        jti: parsed(row, "jti")?,
+        kid: parsed(row, "kid")?,
+        iat: seconds(row, "iat")?,
+        nbf: seconds(row, "nbf")?,
+        exp: seconds(row, "exp")?,
+        grace_seconds: uint(row, "grace_seconds")?,
+        named_seats: uint(row, "named_seats")?,
+        any_seats: uint(row, "any_seats")?,
+        quota_ppm: uint(row, "quota_ppm")?,
+        content_sha256: bytes32(row, "content_sha256")?,
+        token: column(row, "token")?,
+    })
+}
+
+/// What the device may still run on with its key of now: every licence of this epoch from the one that it has
+/// reported. What earlier epochs may still run on is counted beside it, in `past_epochs`: their keys are others.
+pub(super) async fn project_held(
+    tx: &Tx<'_>,
+    (device, epoch): (&DeviceId, u32),
+    now: UnixSeconds,
+) -> Result<(), StorageError> {
+    let zone = "SELECT t.timezone FROM devices d JOIN tenants t ON t.id = d.tenant WHERE d.id = $1";
+    let zone = tx.one(zone, &[&device.as_str()]).await?;
+    let zone = crate::calendar::parse_zone(column::<&str>(&zone, "timezone")?);
+    let month = month_start(now, zone.map_err(|e| damaged("tenants.timezone", e))?).as_i64();
+    let sql = "
+        UPDATE devices d SET
+          quota_month = $4,
+          quota_month_ppm = greatest(CASE WHEN d.held_until > $4 THEN d.quota_ppm_held ELSE 0 END,
+                                     CASE WHEN d.quota_month >= $4 THEN d.quota_month_ppm ELSE 0 END, held.quota_ppm),
+          seats_held = held.seats, quota_ppm_held = held.quota_ppm, held_until = held.until
+        FROM (SELECT coalesce(max(e.seats), 0) AS seats, coalesce(max(e.quota_ppm), 0) AS quota_ppm,
+                     coalesce(max(e.ends_at), 0) AS until
+              FROM devices o LEFT JOIN licence_ends e ON e.device = o.id AND e.ends_at > $3
+                AND e.epoch = $2 AND e.seq >= least(o.reported_seq, o.licence_seq)
+              WHERE o.id = $1) AS held
+        WHERE d.id = $1";
+    tx.execute(sql, &[&device.as_str(), &i64::from(epoch), &now.as_i64(), &month]).await.map(drop)
+}

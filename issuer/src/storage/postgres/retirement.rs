@@ -1,0 +1,116 @@
+//! Devices that go, and the list of all.
+
+use super::columns::{self, column, damaged, optional_seconds, optional_uint, parsed, seconds, uint, uint32};
+use super::connection::{Tx, Values};
+use super::{StorageError, cameras, codes, devices, note, past, tenants};
+use crate::storage::{DeviceListed, Retirement, RetirementView};
+use brink_license::{DeviceId, TenantId, UnixSeconds};
+use tokio_postgres::Row;
+
+pub(super) async fn view(
+    tx: &Tx<'_>,
+    device: &DeviceId,
+    successor: Option<&DeviceId>,
+    now: UnixSeconds,
+) -> Result<RetirementView, StorageError> {
+    let device = devices::view(tx, device, now).await?;
+    let successor = match successor {
+        Some(successor) => Some(devices::view(tx, successor, now).await?),
+        None => None,
+    };
+    Ok(RetirementView { device, successor })
+}
+
+pub(super) async fn record(
+    tx: &Tx<'_>,
+    device: &DeviceId,
+    retirement: &Retirement,
+) -> Result<(), StorageError> {
+    if let Some(code) = &retirement.code {
+        codes::create(tx, code, &retirement.note.actor).await?;
+    }
+    let (device, by) = (device.as_str(), retirement.successor.as_ref().map(DeviceId::as_str));
+    match by {
+        Some(by) => tx.execute("UPDATE cameras SET device = $2 WHERE device = $1", &[&device, &by]).await?,
+        None => tx.execute("DELETE FROM cameras WHERE device = $1", &[&device]).await?,
+    };
+    let at = retirement.at.as_i64();
+    let overlap = retirement.overlap.then_some(at);
+    let sql = "UPDATE devices SET retired_at = $2, replaced_by = $3, overlap_from = $4 WHERE id = $1";
+    tx.execute(sql, &[&device, &at, &by, &overlap]).await?;
+    if retirement.overlap {
+        let sql = "UPDATE past_epochs SET overlap_from = $2 WHERE device = $1 AND overlap_from IS NULL
+                     AND tenant = (SELECT tenant FROM devices WHERE id = $1)";
+        tx.execute(sql, &[&device, &at]).await?;
+    }
+    let changed: Vec<&str> = [Some(device), by].into_iter().flatten().collect();
+    cameras::count(tx, &changed).await?;
+    note(tx, &retirement.note).await
+}
+
+pub(super) async fn list(
+    tx: &Tx<'_>,
+    tenant: &TenantId,
+    now: UnixSeconds,
+) -> Result<Vec<DeviceListed>, StorageError> {
+    let sql = "
+        SELECT d.id, d.tier, d.status, d.retired_at, d.revoked_at, d.replaced_by, d.cameras_named, d.activated_at,
+               d.exchanged_at, d.epoch, d.reported_seq, d.reactivate_from, d.overlap_from, d.held_until,
+               CASE WHEN d.held_until > $2 THEN d.seats_held ELSE 0 END AS held, l.seq AS newest, l.exp,
+               (SELECT count(*) FROM device_seats s WHERE s.device = d.id) AS seated,
+               (SELECT n.ends_at FROM licence_ends n WHERE n.device = d.id AND n.epoch = l.epoch AND n.seq = l.seq)
+                 AS ends,
+               (SELECT max(e.until) FROM extensions e WHERE e.device = d.id AND e.epoch = d.epoch AND e.until > $2)
+                 AS extended
+        FROM devices d LEFT JOIN LATERAL (
+          SELECT m.epoch, m.seq, m.exp FROM licences m
+          WHERE m.device = d.id AND m.epoch = d.epoch ORDER BY m.seq DESC LIMIT 1) l ON true
+        WHERE d.tenant = $1 ORDER BY d.created_at, d.id";
+    let (id, at) = (tenant.as_str(), now.as_i64());
+    let values: Values<'_> = &[&id, &at];
+    let (_, rows, mut past) =
+        tokio::try_join!(tenants::row(tx, tenant), tx.rows(sql, values), past::live(tx, tenant, now))?;
+    let mut listed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let device: DeviceId = parsed(row, "id")?;
+        let past = past.remove(&device).unwrap_or_default();
+        listed.push(DeviceListed { device, past, ..line(row)? });
+    }
+    Ok(listed)
+}
+
+fn line(row: &Row) -> Result<DeviceListed, StorageError> {
+    let activated_at = optional_seconds(row, "activated_at")?;
+    let exchanged_at = optional_seconds(row, "exchanged_at")?;
+    Ok(DeviceListed {
+        device: parsed(row, "id")?,
+        past: Vec::new(),
+        reactivate_from: optional_seconds(row, "reactivate_from")?,
+        tier: columns::tier(row)?,
+        status: columns::status(row)?,
+        replaced_by: replaced_by(row)?,
+        cameras: uint(row, "cameras_named")?,
+        seated: uint(row, "seated")?,
+        last_seen_at: exchanged_at.max(activated_at),
+        epoch: uint32(row, "epoch")?,
+        licence_seq: optional_uint(row, "newest")?,
+        reported_seq: uint(row, "reported_seq")?,
+        exp: optional_seconds(row, "exp")?,
+        ends_at: optional_seconds(row, "ends")?,
+        extended_until: optional_seconds(row, "extended")?,
+        seats_held: uint(row, "held")?,
+        held_until: seconds(row, "held_until")?,
+        overlap: optional_seconds(row, "overlap_from")?.is_some(),
+    })
+}
+
+pub(super) fn replaced_by(row: &Row) -> Result<Option<DeviceId>, StorageError> {
+    let text: Option<&str> = column(row, "replaced_by")?;
+    text.map(|text| DeviceId::parse(text).map_err(|e| damaged("devices.replaced_by", e))).transpose()
+}
+
+/// Whether a device takes no cameras any more.
+pub(super) async fn is_retired(tx: &Tx<'_>, device: &DeviceId) -> Result<bool, StorageError> {
+    let sql = "SELECT 1 FROM devices WHERE id = $1 AND retired_at IS NOT NULL";
+    Ok(tx.optional(sql, &[&device.as_str()]).await?.is_some())
+}
