@@ -3,15 +3,15 @@
 ARG RUST=rust:1.95-slim-bookworm
 ARG BASE=debian:bookworm-slim
 
-FROM ${RUST} AS build
-WORKDIR /src
-COPY . .
-RUN cargo build --release --locked -p brink-issuer
-
 FROM ${BASE} AS certificates
 RUN apt-get update && apt-get install -y --no-install-recommends openssl && rm -rf /var/lib/apt/lists/*
 COPY scripts/dev-ca /usr/local/bin/dev-ca
 ENTRYPOINT ["dev-ca"]
+
+FROM ${RUST} AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked -p brink-issuer
 
 FROM ${BASE} AS issuer
 # A number, so that whoever mounts files knows whose they have to be.

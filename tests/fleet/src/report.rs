@@ -113,6 +113,11 @@ pub fn markdown(outcome: &Outcome) -> String {
     }
     let counts = &outcome.seen.counts;
     lines.push(String::new());
+    if !outcome.seen.errors.is_empty() {
+        let unanswered = outcome.seen.errors.iter();
+        let unanswered = unanswered.map(|((kind, code), count)| format!("{count} {} {code}", kind.as_str()));
+        lines.push(format!("Without an answer: {}.", unanswered.collect::<Vec<_>>().join(", ")));
+    }
     lines.push(format!(
         "{} attempts made again, {} answers lost, {} copies flagged, {} records unsettled{}.",
         counts.retries,

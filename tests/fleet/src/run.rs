@@ -8,6 +8,7 @@ use crate::ledger::Ledger;
 use crate::life::{Fleet, Habits, Lived, Phase, live};
 use crate::tally::{Counts, Seen, Tally};
 use crate::uplink::{Issuers, UplinkError};
+use crate::wrong::Wrong;
 use brink_license::keyset::TrustAnchor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -150,9 +151,9 @@ impl Fleet {
         let running = self.part(running).await;
         self.phase.send_replace(Phase::Draining);
         let mut lived = Vec::new();
-        let draining = self.part(timeout(patience, bury(lives, &mut lived))).await;
+        let draining = self.part(timeout(patience, self.bury(lives, &mut lived))).await;
         self.phase.send_replace(Phase::Over);
-        bury(lives, &mut lived).await;
+        self.bury(lives, &mut lived).await;
         ([activating, running, draining], lived)
     }
 
@@ -175,12 +176,14 @@ impl Fleet {
             self.bell.notified().await;
         }
     }
-}
 
-/// Waits for the lives that are left.
-async fn bury(lives: &mut JoinSet<Lived>, lived: &mut Vec<Lived>) {
-    while let Some(ended) = lives.join_next().await {
-        // A life that panicked is in no ledger, and so its tenant's sums differ.
-        lived.extend(ended.ok());
+    /// Waits for the lives that are left.
+    async fn bury(&self, lives: &mut JoinSet<Lived>, lived: &mut Vec<Lived>) {
+        while let Some(ended) = lives.join_next().await {
+            match ended {
+                Ok(life) => lived.push(life),
+                Err(error) => self.tally.wrong(&"of no name", &Wrong::Broken(error.to_string())),
+            }
+        }
     }
 }

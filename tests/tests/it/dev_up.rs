@@ -86,6 +86,11 @@ fn a_site_on_sqlite_serves_devices_through_tls_and_is_the_same_after_a_stop() {
 }
 
 #[test]
+fn a_site_on_postgresql_serves_devices_through_tls_and_is_the_same_after_a_stop() {
+    Site::new().goes_its_way(&["--any-port"]);
+}
+
+#[test]
 fn a_directory_of_somebody_elses_is_left_alone() {
     let site = Site::new();
     std::fs::create_dir(&site.dir).unwrap();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use brink_databases::Database;
 use brink_tests::fleet::{Fleet, Replicas};
 use brink_tests::{Issuer, World, until};
 use serde_json::Value;
@@ -114,19 +115,30 @@ fn a_ledger_that_differs_is_found(fleet: &Fleet, issuer: &Issuer) {
     assert_eq!(ran.stdout.lines().count(), 1, "{ran}");
 }
 
-#[test]
-fn a_fleet_loses_nothing_while_one_of_two_processes_on_one_sqlite_database_is_killed() {
-    let world = World::new();
-    let issuer = world.issuer();
+/// Two processes of one issuer, and everything that has to hold of them.
+fn two_of(world: &World, issuer: Issuer, other: impl FnOnce(&Issuer) -> Issuer) {
     for tenant in TENANTS {
         issuer.subscribe(tenant, 10, &[]);
     }
     let fleet = Fleet::provisioned(&issuer, world.dir(), &TENANTS, DEVICES_PER_TENANT);
-    let data = issuer.data().to_owned();
-    let mut replicas = Replicas::serve(vec![issuer, Issuer::at(data)]);
+    let other = other(&issuer);
+    let mut replicas = Replicas::serve(vec![issuer, other]);
     let said = flown(&mut replicas, &fleet);
     nothing_is_lost(&replicas, &fleet, &said);
     a_ledger_that_differs_is_found(&fleet, replicas.issuer(1));
+}
+
+#[test]
+fn a_fleet_loses_nothing_while_one_of_two_processes_on_one_sqlite_database_is_killed() {
+    let world = World::new();
+    two_of(&world, world.issuer(), |issuer| Issuer::at(issuer.data().to_owned()));
+}
+
+#[test]
+fn a_fleet_loses_nothing_while_one_of_two_replicas_on_one_postgresql_database_is_killed() {
+    let (world, database) = (World::new(), Database::empty());
+    let issuer = Issuer::init_on(world.path("issuer"), "dev-acme", &database.url());
+    two_of(&world, issuer, |issuer| issuer.replica(world.path("replica")));
 }
 
 /// Devices are ahead of a database that is put back under them, and say so by their receipts.
