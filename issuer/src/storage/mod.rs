@@ -65,9 +65,7 @@ use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixS
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage:
-    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering
-{
+pub trait Storage: UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 
