@@ -10,6 +10,7 @@ pub mod amount;
 mod answer;
 pub mod assignment;
 pub mod audit;
+pub mod backup;
 pub mod calendar;
 pub mod catalog;
 pub mod cli;

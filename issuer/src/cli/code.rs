@@ -43,6 +43,7 @@ impl CliError {
             Self::Mint(error) => of_mint(error),
             Self::Issue(error) => of_issue(error),
             Self::Serve(ServeError::Listen { .. }) => "LISTEN",
+            Self::Backup(error) => error.code(),
             Self::Seal(SealError::NoKey) => "NO_AUDIT_KEY",
             Self::Seal(SealError::NotReady(refusal)) => refusal.code(),
             Self::SigningKeys(error) => of_keys(error),

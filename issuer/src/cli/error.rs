@@ -3,6 +3,7 @@
 use crate::OpenError;
 use crate::admin::AdminError;
 use crate::audit::SealError;
+use crate::backup::BackupError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
@@ -75,6 +76,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
     Seal(#[from] SealError),
     #[error(transparent)]
     SigningKeys(#[from] KeysError),
@@ -132,6 +135,7 @@ impl CliError {
             | Self::Seal(_)
             | Self::SigningKeys(_)
             | Self::Unsound(_)
+            | Self::Backup(_)
             | Self::Serve(_) => cut(&self.to_string()),
         }
     }
@@ -150,6 +154,7 @@ impl CliError {
             Self::Issue(IssueError::NotReady(refusal)) if !refusal.is_failure() => Exit::NotAllowed,
             Self::Issue(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Issue(IssueError::Extension(_)) => Exit::Usage,
+            Self::Backup(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Admin(error) => admin_exit(error),
             Self::Keyring(error) => keyring_exit(error),
             Self::File { .. }
@@ -165,6 +170,7 @@ impl CliError {
             | Self::Issue(_)
             | Self::Seal(_)
             | Self::SigningKeys(_)
+            | Self::Backup(_)
             | Self::Serve(_) => Exit::Failed,
         }
     }

@@ -40,7 +40,7 @@ pub use plans::{
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
     Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
-pub use probes::{Pool, Probes};
+pub use probes::{Holdings, Pool, Probes};
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
     IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,

@@ -64,7 +64,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
 }
 
 /// The newest migration that ran; 0 in an empty database.
-fn schema_version(connection: &Connection) -> Result<i64, StorageError> {
+pub(super) fn schema_version(connection: &Connection) -> Result<i64, StorageError> {
     let tables =
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'";
     let has_history: i64 = connection.query_row(tables, [], |row| row.get(0))?;

@@ -4,6 +4,7 @@ mod again;
 mod agent;
 mod anchor;
 mod audit;
+mod backup;
 mod clock_reset;
 mod clones;
 mod doctor;
