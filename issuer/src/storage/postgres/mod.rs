@@ -17,6 +17,7 @@ mod connection;
 mod devices;
 mod extensions;
 mod failure;
+mod fleet;
 mod locks;
 mod manifests;
 mod migrate;
