@@ -11,7 +11,7 @@ use tokio_postgres::{IsolationLevel, Row};
 
 /// How often a transaction is begun at most, and how long it waits before the second time; each further wait is twice as
 /// long, and each is shortened at random so that those who met once do not meet again. Half a second together.
-const ATTEMPTS: u32 = 6;
+pub(super) const ATTEMPTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(15);
 
 /// Values of one statement, by `$1` and so on.
@@ -88,6 +88,9 @@ impl PostgresStorage {
         &self,
         mut work: impl AsyncFnMut(&Tx<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        if let Some(inside) = &self.inside {
+            return self.part(inside, &mut work);
+        }
         self.wait(async {
             for attempt in 1..ATTEMPTS {
                 match self.read_once(&mut work).await {
@@ -107,6 +110,9 @@ impl PostgresStorage {
     ) -> Result<T, StorageError> {
         const NO_HURRY: &str =
             "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+        if let Some(inside) = &self.inside {
+            return self.part(inside, &mut work);
+        }
         self.wait(async {
             self.read_once(&mut async |tx: &Tx<'_>| {
                 tx.0.batch_execute(NO_HURRY).await?;
@@ -133,6 +139,9 @@ impl PostgresStorage {
         &self,
         mut work: impl AsyncFnMut(&Tx<'_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        if let Some(inside) = &self.inside {
+            return self.part(inside, &mut work);
+        }
         self.wait(async {
             for attempt in 1..ATTEMPTS {
                 match self.write_once(&mut work).await {
@@ -162,7 +171,7 @@ impl PostgresStorage {
     }
 }
 
-async fn pause(attempt: u32) {
+pub(super) async fn pause(attempt: u32) {
     let longest = FIRST_PAUSE * 2_u32.saturating_pow(attempt - 1);
     // Without random numbers everybody waits for the whole of it.
     let part = crate::secret::random::<1>().map_or(u8::MAX, |byte| byte[0]);

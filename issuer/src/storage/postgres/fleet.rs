@@ -29,7 +29,9 @@ impl FleetBooks for PostgresStorage {
             for row in &rows {
                 known.insert(column::<&str>(row, "id")?, facts(row)?);
             }
-            let fact = |device: &DeviceId| known.remove(device.as_str()).ok_or_else(|| StorageError::UnknownDevice(device.clone()));
+            let fact = |device: &DeviceId| {
+                known.remove(device.as_str()).ok_or_else(|| StorageError::UnknownDevice(device.clone()))
+            };
             devices.iter().map(fact).collect()
         })
     }

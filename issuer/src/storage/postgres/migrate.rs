@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 const MIGRATIONS: &[(&str, &str)] = &[
     ("V1__issuer", include_str!("../../../../migrations/issuer/postgres/V1__issuer.sql")),
     ("V2__usage", include_str!("../../../../migrations/issuer/postgres/V2__usage.sql")),
+    ("V3__api_keys", include_str!("../../../../migrations/issuer/postgres/V3__api_keys.sql")),
 ];
 
 /// The advisory lock of those who migrate: "brink" in ASCII.

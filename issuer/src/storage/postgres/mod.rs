@@ -14,10 +14,13 @@ mod clock_resets;
 mod codes;
 mod columns;
 mod connection;
+mod credentials;
 mod devices;
+mod directory;
 mod extensions;
 mod failure;
 mod fleet;
+mod inside;
 mod locks;
 mod manifests;
 mod migrate;
@@ -25,6 +28,7 @@ mod past;
 mod port;
 mod postings;
 mod probes;
+mod remembered;
 mod retirement;
 mod revocations;
 mod seats;
@@ -42,20 +46,25 @@ pub use url::{DatabaseUrl, UrlError};
 use super::StorageError;
 use audit::note;
 use deadpool_postgres::{Object, Pool};
+use inside::Inside;
 use settling::Settling;
 use std::sync::Arc;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 /// Threads that talk to the server: they move bytes, callers do the work.
 const RUNTIME_THREADS: usize = 2;
 
 /// The issuer's database on a PostgreSQL server.
 pub struct PostgresStorage {
-    /// `None` only while it is dropped: ended in the background, because it may be dropped inside another runtime.
+    /// Ended in the background when it is dropped, which may be inside another runtime. `None` where the handle is of a
+    /// runtime that another storage ends.
     runtime: Option<Runtime>,
+    handle: Handle,
     pool: Pool,
     settling: Settling,
     name: Arc<str>,
+    /// The transaction that it stands in, of which everything is a part that happens here.
+    inside: Option<Inside>,
 }
 
 impl std::fmt::Debug for PostgresStorage {
@@ -66,8 +75,8 @@ impl std::fmt::Debug for PostgresStorage {
 
 impl Drop for PostgresStorage {
     fn drop(&mut self) {
-        self.pool.close();
         if let Some(runtime) = self.runtime.take() {
+            self.pool.close();
             runtime.shutdown_background();
         }
     }
@@ -114,10 +123,12 @@ impl PostgresStorage {
             .map_err(|e| StorageError::Engine(Box::new(e)))?;
         let pool = session::pool(url)?;
         let storage = Self {
+            handle: runtime.handle().clone(),
             runtime: Some(runtime),
             pool,
             settling: Settling::default(),
             name: url.to_string().into(),
+            inside: None,
         };
         // One connection at once, so that what is wrong with the address, the password or the server is said here.
         storage.wait(async { storage.client().await.map(drop) })?;
@@ -135,8 +146,7 @@ impl PostgresStorage {
     /// Runs to its end in the caller's thread. The runtime's own way to do so refuses callers that are inside another
     /// runtime, and some of ours are when they open or close.
     fn wait<T>(&self, work: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
-        let Some(runtime) = &self.runtime else { return Err(failure::closed()) };
-        let _entered = runtime.enter();
+        let _entered = self.handle.enter();
         futures_executor::block_on(work)
     }
 }

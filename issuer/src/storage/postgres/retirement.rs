@@ -3,7 +3,7 @@
 use super::columns::{self, column, damaged, optional_seconds, optional_uint, parsed, seconds, uint, uint32};
 use super::connection::{Tx, Values};
 use super::{StorageError, cameras, codes, devices, note, past, tenants};
-use crate::storage::{DeviceListed, Retirement, RetirementView};
+use crate::storage::{DeviceListed, DeviceQuery, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use tokio_postgres::Row;
 
@@ -53,6 +53,15 @@ pub(super) async fn list(
     tenant: &TenantId,
     now: UnixSeconds,
 ) -> Result<Vec<DeviceListed>, StorageError> {
+    page(tx, &DeviceQuery::all(tenant.clone()), now).await
+}
+
+/// Those that are asked for.
+pub(super) async fn page(
+    tx: &Tx<'_>,
+    query: &DeviceQuery,
+    now: UnixSeconds,
+) -> Result<Vec<DeviceListed>, StorageError> {
     let sql = "
         SELECT d.id, d.tier, d.status, d.retired_at, d.revoked_at, d.replaced_by, d.cameras_named, d.activated_at,
                d.exchanged_at, d.epoch, d.reported_seq, d.reactivate_from, d.overlap_from, d.held_until,
@@ -65,9 +74,21 @@ pub(super) async fn list(
         FROM devices d LEFT JOIN LATERAL (
           SELECT m.epoch, m.seq, m.exp FROM licences m
           WHERE m.device = d.id AND m.epoch = d.epoch ORDER BY m.seq DESC LIMIT 1) l ON true
-        WHERE d.tenant = $1 ORDER BY d.created_at, d.id";
-    let (id, at) = (tenant.as_str(), now.as_i64());
-    let values: Values<'_> = &[&id, &at];
+        WHERE d.tenant = $1 AND ($3::text IS NULL OR d.id = $3)
+          AND ($4::text IS NULL OR $4 = CASE WHEN d.retired_at IS NOT NULL THEN 'retired'
+                                             WHEN d.revoked_at IS NOT NULL THEN 'revoked' ELSE d.status END)
+          AND ($5::text IS NULL OR d.tier = $5)
+          AND ($6::bigint IS NULL OR coalesce(d.exchanged_at, d.activated_at, 0) < $6)
+          AND ($7::bigint IS NULL OR (d.created_at, d.id) > ($7, $8::text))
+        ORDER BY d.created_at, d.id LIMIT $9";
+    let (tenant, at, limit) = (&query.tenant, now.as_i64(), i64::from(query.limit.unwrap_or(u32::MAX)));
+    let (device, tier) = (query.device.as_ref().map(DeviceId::as_str), query.tier.map(columns::tier_text));
+    let status = query.status.map(crate::storage::DeviceStatus::as_str);
+    let unseen_since = query.unseen_since.map(UnixSeconds::as_i64);
+    let (after_at, after_id) = query.after.as_ref().map(|place| (place.at, place.id.as_str())).unzip();
+    let id = tenant.as_str();
+    let values: Values<'_> =
+        &[&id, &at, &device, &status, &tier, &unseen_since, &after_at, &after_id, &limit];
     let (_, rows, mut past) =
         tokio::try_join!(tenants::row(tx, tenant), tx.rows(sql, values), past::live(tx, tenant, now))?;
     let mut listed = Vec::with_capacity(rows.len());
@@ -85,6 +106,7 @@ fn line(row: &Row) -> Result<DeviceListed, StorageError> {
     Ok(DeviceListed {
         device: parsed(row, "id")?,
         past: Vec::new(),
+        created_at: seconds(row, "created_at")?,
         reactivate_from: optional_seconds(row, "reactivate_from")?,
         tier: columns::tier(row)?,
         status: columns::status(row)?,

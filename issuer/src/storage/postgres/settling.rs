@@ -214,6 +214,10 @@ impl PostgresStorage {
         let (turn, turned) = (Mutex::new(Turn::Waits), Condvar::new());
         let member = Member { device: device.clone(), now, asked: asked.clone(), turn, turned };
         let member = Arc::new(member);
+        if self.inside.is_some() {
+            // There is nobody else in its transaction. The tenant first, because a part gives no lock back.
+            return self.settle_alone(&member, plan, true);
+        }
         let ending = match self.settling.join(&member) {
             true => self.lead(&member, plan),
             false => self.follow(&member, plan),

@@ -70,8 +70,19 @@ pub(super) async fn row(tx: &Tx<'_>, id: &TenantId) -> Result<TenantRow, Storage
 }
 
 pub(super) async fn all(tx: &Tx<'_>) -> Result<Vec<TenantRow>, StorageError> {
-    let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants ORDER BY id";
-    tx.rows(sql, &[]).await?.iter().map(columns::tenant).collect()
+    page(tx, None, u32::MAX).await
+}
+
+/// Those behind this one, by id.
+pub(super) async fn page(
+    tx: &Tx<'_>,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> Result<Vec<TenantRow>, StorageError> {
+    let sql = "SELECT id AS tenant, name, timezone, currency, clones, created_at FROM tenants
+               WHERE $1::text IS NULL OR id > $1 ORDER BY id LIMIT $2";
+    let (after, limit) = (after.map(TenantId::as_str), i64::from(limit));
+    tx.rows(sql, &[&after, &limit]).await?.iter().map(columns::tenant).collect()
 }
 
 pub(super) async fn set_policy(tx: &Tx<'_>, id: &TenantId, new: &NewPolicy) -> Result<(), StorageError> {
@@ -92,6 +103,16 @@ pub(super) async fn view(tx: &Tx<'_>, id: &TenantId) -> Result<SubscriptionView,
 
 /// The version in force.
 pub(super) async fn current(tx: &Tx<'_>, id: &TenantId) -> Result<Option<SubscriptionRow>, StorageError> {
+    Ok(versions(tx, id, None, 1).await?.pop())
+}
+
+/// Those below this version, the newest first.
+pub(super) async fn versions(
+    tx: &Tx<'_>,
+    id: &TenantId,
+    below: Option<u32>,
+    limit: u32,
+) -> Result<Vec<SubscriptionRow>, StorageError> {
     let sql =
         "SELECT s.version, s.cameras, s.trial_started_at, s.trial_ends_at, s.enforce, s.days, s.grace_days,
                  s.offline_max_days, s.catalog_version, s.set_at,
@@ -99,20 +120,25 @@ pub(super) async fn current(tx: &Tx<'_>, id: &TenantId) -> Result<Option<Subscri
                        WHERE p.tenant = s.tenant AND p.version = s.version ORDER BY p.pack) AS packs,
                  ARRAY(SELECT p.price FROM subscription_packs p
                        WHERE p.tenant = s.tenant AND p.version = s.version ORDER BY p.pack) AS prices
-               FROM subscriptions s WHERE s.tenant = $1 ORDER BY s.version DESC LIMIT 1";
-    let Some(row) = tx.optional(sql, &[&id.as_str()]).await? else { return Ok(None) };
-    Ok(Some(SubscriptionRow {
-        version: uint32(&row, "version")?,
-        cameras: uint32(&row, "cameras")?,
-        trial: trial(&row)?,
-        enforce: columns::enforce(&row)?,
-        days: uint32(&row, "days")?,
-        grace_days: uint32(&row, "grace_days")?,
-        offline_max_days: uint32(&row, "offline_max_days")?,
-        packs: packs(&row)?,
-        catalog_version: uint(&row, "catalog_version")?,
-        set_at: seconds(&row, "set_at")?,
-    }))
+               FROM subscriptions s WHERE s.tenant = $1 AND ($2::bigint IS NULL OR s.version < $2)
+               ORDER BY s.version DESC LIMIT $3";
+    let (below, limit) = (below.map(i64::from), i64::from(limit));
+    tx.rows(sql, &[&id.as_str(), &below, &limit]).await?.iter().map(subscription).collect()
+}
+
+fn subscription(row: &Row) -> Result<SubscriptionRow, StorageError> {
+    Ok(SubscriptionRow {
+        version: uint32(row, "version")?,
+        cameras: uint32(row, "cameras")?,
+        trial: trial(row)?,
+        enforce: columns::enforce(row)?,
+        days: uint32(row, "days")?,
+        grace_days: uint32(row, "grace_days")?,
+        offline_max_days: uint32(row, "offline_max_days")?,
+        packs: packs(row)?,
+        catalog_version: uint(row, "catalog_version")?,
+        set_at: seconds(row, "set_at")?,
+    })
 }
 
 fn trial(row: &Row) -> Result<Option<TrialWindow>, StorageError> {

@@ -119,14 +119,12 @@ async fn a_crash_leaves_what_was_done_and_its_answer_or_neither() {
     let api = Api::new().await;
     let rows = api.bench.rows();
     // The last step before the commit fails.
-    let full =
-        "CREATE TRIGGER full BEFORE INSERT ON remembered BEGIN SELECT RAISE(ABORT, 'disk is full'); END";
-    api.bench.sql(full, []);
+    let full = api.bench.full("remembered");
     let got = once(&api, "name", "/tenants", &json!({ "id": "t-1", "name": "T" })).await;
     assert_eq!(got.code(500), "DATABASE");
     assert!(!got.text.contains("full"), "what failed is in the log: {}", got.text);
     assert_eq!(api.bench.rows(), rows, "nothing was done");
-    api.bench.sql("DROP TRIGGER full", []);
+    drop(full);
     once(&api, "name", "/tenants", &json!({ "id": "t-1", "name": "T" })).await.done(201);
 }
 
@@ -135,10 +133,7 @@ async fn whoever_has_the_database_has_no_secret_that_was_shown_once() {
     let api = Api::new().await;
     let key = once(&api, "name-of-a-request", "/keys", &json!({ "scopes": ["*"] })).await.done(201);
     let code = once(&api, "name-of-another", &format!("/tenants/{TENANT}/codes"), &json!({})).await.done(201);
-    let bytes = [api.bench.data.database(), api.bench.data.database().with_extension("db-wal")]
-        .into_iter()
-        .flat_map(|file| std::fs::read(file).unwrap())
-        .collect::<Vec<u8>>();
+    let bytes = api.bench.dump();
     let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(has(&key["api_key"]["id"].as_str().unwrap()[..]), "it is the right file");
     assert!(!has(&key["key"].as_str().unwrap()[17..]));

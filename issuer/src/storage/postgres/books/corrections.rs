@@ -61,10 +61,20 @@ pub(super) async fn add(
 }
 
 pub(super) async fn all(tx: &Tx<'_>, tenant: &TenantId) -> Result<Vec<CorrectionRow>, StorageError> {
+    page(tx, tenant, i64::MIN, u32::MAX).await
+}
+
+/// Those behind this number.
+pub(in crate::storage::postgres) async fn page(
+    tx: &Tx<'_>,
+    tenant: &TenantId,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<CorrectionRow>, StorageError> {
     tenants::row(tx, tenant).await?;
     let sql = "SELECT id, device, meter, resource, quarter, quantity::text AS quantity, reason, actor, at
-               FROM usage_corrections WHERE tenant = $1 ORDER BY id";
-    tx.rows(sql, &[&tenant.as_str()]).await?.iter().map(row).collect()
+               FROM usage_corrections WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+    tx.rows(sql, &[&tenant.as_str(), &after, &i64::from(limit)]).await?.iter().map(row).collect()
 }
 
 fn row(row: &Row) -> Result<CorrectionRow, StorageError> {

@@ -1,8 +1,8 @@
 //! The books of usage: queries over what devices sent, and the corrections beside it.
 
-mod corrections;
+pub(super) mod corrections;
 mod held;
-mod quarantine;
+pub(super) mod quarantine;
 mod standing;
 mod statements;
 mod sums;

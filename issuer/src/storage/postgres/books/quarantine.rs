@@ -5,8 +5,8 @@ use super::super::columns::column;
 use super::super::connection::Tx;
 use super::super::{devices, note, tenants, usage};
 use super::{moment, record};
-use crate::storage::{QuarantineRow, QuarantineScope, Replay, StorageError, Sum, SumKey};
-use brink_license::UnixSeconds;
+use crate::storage::{QuarantineQuery, QuarantineRow, QuarantineScope, Replay, StorageError, Sum, SumKey};
+use brink_license::{DeviceId, UnixSeconds};
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
@@ -45,6 +45,29 @@ pub(super) async fn of(
          ORDER BY q.id"
     );
     tx.rows(&sql, &[&tenant, &device, &lifted]).await?.iter().map(read).collect()
+}
+
+/// Those that are asked for.
+pub(in crate::storage::postgres) async fn page(
+    tx: &Tx<'_>,
+    query: &QuarantineQuery,
+) -> Result<Vec<QuarantineRow>, StorageError> {
+    tenants::row(tx, &query.tenant).await?;
+    let sql = format!(
+        "{QUARANTINE} WHERE q.tenant = $1 AND ($2::text IS NULL OR q.device = $2) AND ($3 OR q.replayed_at IS NULL)
+           AND q.id > $4 ORDER BY q.id LIMIT $5"
+    );
+    let (tenant, device) = (query.tenant.as_str(), query.device.as_ref().map(DeviceId::as_str));
+    let limit = i64::from(query.limit);
+    tx.rows(&sql, &[&tenant, &device, &query.lifted, &query.after, &limit]).await?.iter().map(read).collect()
+}
+
+pub(in crate::storage::postgres) async fn one(
+    tx: &Tx<'_>,
+    id: i64,
+) -> Result<Option<QuarantineRow>, StorageError> {
+    let row = tx.optional(&format!("{QUARANTINE} WHERE q.id = $1"), &[&id]).await?;
+    row.as_ref().map(read).transpose()
 }
 
 fn read(row: &Row) -> Result<QuarantineRow, StorageError> {
