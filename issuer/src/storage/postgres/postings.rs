@@ -25,7 +25,7 @@ pub(super) async fn record(
     posting: &Posting,
 ) -> Result<(), StorageError> {
     if let Some(report) = &posting.report {
-        set_report(tx, device, *report).await?;
+        set_report(tx, device, report).await?;
     }
     if let Some(floor) = posting.licence_floor {
         let sql = "UPDATE devices SET licence_seq = greatest(licence_seq, $2) WHERE id = $1";
@@ -68,10 +68,10 @@ async fn remember(tx: &Tx<'_>, device: &DeviceId, reaction: &Reaction) -> Result
     tx.execute(sql, &[&device.as_str(), &reaction.reason, &at, &proof]).await.map(drop)
 }
 
-async fn set_report(tx: &Tx<'_>, device: &DeviceId, report: Report) -> Result<(), StorageError> {
-    let sql = "UPDATE devices SET reported_seq = $2, reported_keyset = $3 WHERE id = $1";
+async fn set_report(tx: &Tx<'_>, device: &DeviceId, report: &Report) -> Result<(), StorageError> {
+    let sql = "UPDATE devices SET reported_seq = $2, reported_keyset = $3, agent_version = $4 WHERE id = $1";
     let (seq, keyset) = (int(report.licence_seq), int(report.keyset_version));
-    tx.execute(sql, &[&device.as_str(), &seq, &keyset]).await.map(drop)
+    tx.execute(sql, &[&device.as_str(), &seq, &keyset, &report.agent_version]).await.map(drop)
 }
 
 async fn add_licence(tx: &Tx<'_>, device: &DeviceId, licence: &LicenceRow) -> Result<(), StorageError> {
