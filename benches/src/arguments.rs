@@ -3,7 +3,7 @@
 use crate::harness::Pace;
 
 const USAGE: &str =
-    "scripts/bench [--quick] [--only verify|decide|c-abi|threads|memory|change|usage]... [--write-docs]
+    "scripts/bench [--quick] [--only verify|decide|c-abi|threads|memory|change|usage|ingest]... [--write-docs]
 
   --quick       short windows: minutes become seconds, and the tails mean less
   --only PART   only this part; may be given again
@@ -26,11 +26,21 @@ pub enum Part {
     Change,
     /// Recording usage.
     Usage,
+    /// Usage of devices into the issuer's books.
+    Ingest,
 }
 
 impl Part {
-    pub const ALL: [Part; 7] =
-        [Part::Verify, Part::Decide, Part::CAbi, Part::Threads, Part::Memory, Part::Change, Part::Usage];
+    pub const ALL: [Part; 8] = [
+        Part::Verify,
+        Part::Decide,
+        Part::CAbi,
+        Part::Threads,
+        Part::Memory,
+        Part::Change,
+        Part::Usage,
+        Part::Ingest,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -41,6 +51,7 @@ impl Part {
             Part::Memory => "memory",
             Part::Change => "change",
             Part::Usage => "usage",
+            Part::Ingest => "ingest",
         }
     }
 }

@@ -9,6 +9,7 @@ mod change;
 mod decide;
 mod docs;
 mod harness;
+mod ingest;
 mod memory;
 mod peers;
 mod plot;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             Part::Memory => memory::measure(&mut report),
             Part::Change => change::measure(pace, &mut report),
             Part::Usage => usage::measure(pace, &mut report),
+            Part::Ingest => ingest::measure(pace, &mut report),
         }
     }
     println!("{}", report.summary());

@@ -1,13 +1,14 @@
 //! What an admin does: tenants, subscriptions, activation codes, cameras. Needs no keys.
 
 use crate::assignment::{self, AssignmentError, AssignmentOrder};
-use crate::calendar::{ZoneError, parse_zone};
+use crate::calendar::{ZoneError, local_midnight, parse_zone, rfc3339};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
-use crate::code;
+use crate::code::{self, CodeEnd};
 use crate::currency::CurrencyError;
 use crate::minting::fresh_token_id;
 use crate::reactivation::{self, Reactivation, ReactivationError, ReactivationOrder};
+use crate::reports::period::Bound;
 use crate::retirement::{self, Retired, RetirementError, RetirementOrder, Successor};
 use crate::secret::{NoRandom, Redacted, random};
 use crate::standing::{self, StandingError, StandingOrder};
@@ -17,6 +18,7 @@ use crate::storage::{
 };
 use crate::subscription::{SubscriptionError, SubscriptionOrder};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
+use chrono_tz::Tz;
 use std::sync::Arc;
 
 /// Longest tenant name: what an invoice has room for.
@@ -58,6 +60,16 @@ pub enum AdminError {
         /// Upper bound.
         max: u32,
     },
+    /// A code that would end in the past, or too late.
+    #[error("--until {asked} is out of bounds: later than {now}, and {latest} at the latest")]
+    CodeUntil {
+        /// As asked.
+        asked: String,
+        /// Now.
+        now: String,
+        /// The end of a code that is made now.
+        latest: String,
+    },
     /// The retirement.
     #[error(transparent)]
     Retirement(#[from] RetirementError),
@@ -92,6 +104,7 @@ impl AdminError {
             Self::Subscription(error) => error.mend(),
             Self::Assignment(error) => error.mend(),
             Self::CodeBounds { .. } => "choose a number within these bounds".into(),
+            Self::CodeUntil { .. } => "choose a moment within these bounds".into(),
             Self::NoSubscription(tenant) => {
                 format!("set one with `subscription set --tenant {tenant} --cameras N`")
             }
@@ -140,8 +153,8 @@ pub struct CodeOrder {
     pub tier: Tier,
     /// How many.
     pub uses: u32,
-    /// How long the code lives.
-    pub expires_hours: u32,
+    /// When the code ends.
+    pub expires: CodeEnd,
 }
 
 /// A code that was made, to be shown once.
@@ -182,11 +195,12 @@ impl Admin {
     /// Makes an activation code and the devices that it will activate.
     pub fn create_code(&self, order: &CodeOrder) -> Result<MadeCode, AdminError> {
         check_bounds("--uses", order.uses, &code::USES)?;
-        check_bounds("--expires-hours", order.expires_hours, &code::HOURS)?;
-        if self.storage.tenant(&order.tenant)?.current.is_none() {
+        let (view, now) = (self.storage.tenant(&order.tenant)?, self.clock.now());
+        let expires_at = code_end(order.expires, (now, view.tenant.zone))?;
+        if view.current.is_none() {
             return Err(AdminError::NoSubscription(order.tenant.clone()));
         }
-        let (text, new) = fresh_code(order, self.clock.now())?;
+        let (text, new) = fresh_code(order, (now, expires_at))?;
         self.storage.create_code(&new, &self.actor)?;
         Ok(made(text, new))
     }
@@ -199,11 +213,11 @@ impl Admin {
             Successor::None => (None, None),
             Successor::Existing(by) => (Some(by), None),
             Successor::New { expires_hours } => {
-                check_bounds("--expires-hours", *expires_hours, &code::HOURS)?;
                 let old = self.storage.device(&order.device, now)?;
-                let (tenant, tier) = (old.tenant.id, old.device.tier);
-                let order = CodeOrder { tenant, tier, uses: 1, expires_hours: *expires_hours };
-                (None, Some(fresh_code(&order, now)?))
+                let expires = CodeEnd::Hours(*expires_hours);
+                let expires_at = code_end(expires, (now, old.tenant.zone))?;
+                let order = CodeOrder { tenant: old.tenant.id, tier: old.device.tier, uses: 1, expires };
+                (None, Some(fresh_code(&order, (now, expires_at))?))
             }
         };
         let mut outcome = None;
@@ -315,18 +329,39 @@ pub(crate) fn checked_name(name: &str) -> Result<String, AdminError> {
 }
 
 /// A code and the devices that it will activate, stored nowhere yet.
-fn fresh_code(order: &CodeOrder, now: UnixSeconds) -> Result<(Redacted, NewCode), NoRandom> {
+fn fresh_code(
+    order: &CodeOrder,
+    (now, expires_at): (UnixSeconds, UnixSeconds),
+) -> Result<(Redacted, NewCode), NoRandom> {
     let text = code::generate()?;
     let devices = (0..order.uses).map(|_| Ok((fresh_device_id()?, fresh_token_id()?)));
     let new = NewCode {
         code_sha256: code::digest(text.reveal()).ok_or(NoRandom)?,
         tenant: order.tenant.clone(),
         tier: order.tier,
-        expires_at: now.saturating_add(i64::from(order.expires_hours) * 3600),
+        expires_at,
         created_at: now,
         devices: devices.collect::<Result<_, NoRandom>>()?,
     };
     Ok((text, new))
+}
+
+/// The moment at which a code ends. A day counts with it, as people mean it who say until when.
+fn code_end(end: CodeEnd, (now, zone): (UnixSeconds, Tz)) -> Result<UnixSeconds, AdminError> {
+    let until = match end {
+        CodeEnd::Hours(hours) => {
+            check_bounds("--expires-hours", hours, &code::HOURS)?;
+            return Ok(now.saturating_add(i64::from(hours) * 3600));
+        }
+        CodeEnd::Until(Bound::Instant(at)) => at,
+        CodeEnd::Until(Bound::Day(day)) => local_midnight(day.succ_opt().unwrap_or(day), zone),
+    };
+    let latest = now.saturating_add(i64::from(*code::HOURS.end()) * 3600);
+    if now < until && until <= latest {
+        return Ok(until);
+    }
+    let [asked, now, latest] = [until, now, latest].map(rfc3339);
+    Err(AdminError::CodeUntil { asked, now, latest })
 }
 
 fn made(code: Redacted, new: NewCode) -> MadeCode {

@@ -25,6 +25,8 @@ use brink_signing::sign_document;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+/// Longest version that is kept; our own has 5 characters, or 40 with a commit.
+const VERSION_CHARS_MAX: usize = 64;
 /// Seconds until a device confirms a licence that gives seats back: until it does, nobody else can have them.
 const CONFIRM_SECONDS: u64 = 5;
 
@@ -145,6 +147,7 @@ impl Answering<'_> {
         Report {
             licence_seq: proven.licence_seq().min(on_record),
             keyset_version: proven.report.keyset_version.min(self.in_force.keyset.version()),
+            agent_version: presentable(&proven.report.agent_version),
         }
     }
 
@@ -326,6 +329,13 @@ struct Minted {
     licence: Option<LicenceRow>,
     notes: Vec<AuditNote>,
     reactions: Vec<Reaction>,
+}
+
+/// A version as somebody may show it on a terminal or a page: a device can send any text.
+fn presentable(version: &str) -> Option<String> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '+' | '_' | '-');
+    let is_version = (1..=VERSION_CHARS_MAX).contains(&version.len()) && version.chars().all(is_plain);
+    is_version.then(|| version.to_owned())
 }
 
 /// Everything minted so far was withdrawn, and the device was resumed since.

@@ -1,5 +1,6 @@
 //! Activation codes: 128 random bits for people to carry, written in Crockford's base 32 in groups of five.
 
+use crate::reports::period::Bound;
 use crate::secret::{NoRandom, Redacted, random, sha256};
 use std::ops::RangeInclusive;
 
@@ -9,6 +10,15 @@ pub const USES: RangeInclusive<u32> = 1..=10_000;
 pub const HOURS: RangeInclusive<u32> = 1..=24 * 90;
 /// Hours that a code lives unless said otherwise: a week.
 pub const HOURS_DEFAULT: u32 = 7 * 24;
+
+/// When a code ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeEnd {
+    /// So many hours from now.
+    Hours(u32),
+    /// At a moment, or with a day of the tenant.
+    Until(Bound),
+}
 
 /// Crockford's alphabet: no I, L, O or U, so that nothing is mistaken when read out.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";

@@ -107,8 +107,10 @@ pub fn load_keyset(data: &DataDir, issuer: &IssuerRow, manifests: &[Vec<u8>]) ->
     if *anchor.issuer() != issuer.name {
         return Err(KeysError::OtherIssuer { found: anchor.issuer().clone(), expected: issuer.name.clone() });
     }
-    let (kept, expected) =
-        (manifests.iter().filter_map(roots_of).collect::<Vec<_>>(), sorted(anchor.roots()));
+    let (kept, expected) = (
+        manifests.iter().filter_map(|manifest| roots_of(manifest)).collect::<Vec<_>>(),
+        sorted(anchor.roots()),
+    );
     match kept.last() {
         Some(found) if !kept.contains(&expected) => {
             Err(KeysError::OtherRoots { issuer: issuer.name.clone(), found: found.clone(), expected })
@@ -118,7 +120,7 @@ pub fn load_keyset(data: &DataDir, issuer: &IssuerRow, manifests: &[Vec<u8>]) ->
 }
 
 /// The root keys that a manifest says it is of. Whether it is, its signatures say.
-fn roots_of(manifest: &Vec<u8>) -> Option<Vec<Kid>> {
+fn roots_of(manifest: &[u8]) -> Option<Vec<Kid>> {
     let manifest = UnverifiedManifest::parse(manifest).ok()?;
     let keys = manifest.payload().root.keys().iter().map(PublicKey::kid);
     Some(sorted(&keys.collect::<Vec<_>>()))

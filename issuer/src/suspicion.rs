@@ -19,6 +19,10 @@ const PROOF_KEPT_BYTES_MAX: usize = 2048;
 /// Longest boot id that is kept; the kernel's has 36 characters.
 const BOOT_ID_CHARS_MAX: usize = 64;
 
+/// The reason of an old request that arrives once more: one of its own, or whoever has such a file could keep the word of a
+/// copy out of the evidence for a day.
+const REPLAYED: &str = "REPLAYED";
+
 /// What is kept of a request.
 pub(crate) fn seen(answering: &Answering<'_>, proven: &Proven) -> Seen {
     let proof = &proven.sent.proof;
@@ -46,7 +50,7 @@ pub(crate) fn posting(
     tracing::warn!(device = %view.device.id, code, replayed, "two copies of one device, or a restored disk");
     // The key of an earlier epoch gets nothing as it is.
     let consequence = (suspected && !replayed).then(|| consequence(answering, view, code)).flatten();
-    let reaction = reaction(view, code, proven, answering.now);
+    let reaction = reaction(view, if replayed { REPLAYED } else { code }, proven, answering.now);
     if reaction.is_none() && consequence.is_none() {
         return None;
     }

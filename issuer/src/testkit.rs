@@ -11,6 +11,7 @@ use crate::assignment::AssignmentOrder;
 use crate::audit::{self, Checked};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::code::CodeEnd;
 use crate::config::DataDir;
 use crate::founding::found_on;
 use crate::place::DatabasePlace;
@@ -71,6 +72,15 @@ impl Bench {
     /// On SQLite whatever is wanted, for what is about SQLite alone.
     pub(crate) fn on_sqlite() -> Self {
         Self::standing(false)
+    }
+
+    /// On PostgreSQL whatever is wanted, for what is about PostgreSQL alone.
+    pub(crate) fn on_postgres(cameras: u32, change: impl FnOnce(&str) -> String) -> Self {
+        let mut bench = Self::standing(true);
+        bench.subscribe(cameras, &[]);
+        bench.catalog = change(crate::catalog::DEFAULT);
+        bench.restart();
+        bench
     }
 
     fn standing(on_server: bool) -> Self {
@@ -137,7 +147,9 @@ impl Bench {
 
     pub(crate) fn code(&self, uses: u32) -> MadeCode {
         let tenant = TENANT.parse().unwrap();
-        self.admin.create_code(&CodeOrder { tenant, tier: Tier::Basic, uses, expires_hours: 168 }).unwrap()
+        self.admin
+            .create_code(&CodeOrder { tenant, tier: Tier::Basic, uses, expires: CodeEnd::Hours(168) })
+            .unwrap()
     }
 
     pub(crate) fn assign(&self, device: &DeviceId, cameras: &[String], packs: &[&str]) {

@@ -7,6 +7,7 @@ mod clock_reset;
 mod clones;
 mod exchange;
 mod extension;
+mod fleet;
 mod hostile;
 mod http;
 mod keys;

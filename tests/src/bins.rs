@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Paths of the two programs, built from the sources at hand.
+/// Paths of the programs, built from the sources at hand.
 #[derive(Clone, Debug)]
 pub struct Bins {
     /// `brink-issuer`
     pub issuer: PathBuf,
     /// `brink-edge`
     pub edge: PathBuf,
+    /// `brink-fleet`
+    pub fleet: PathBuf,
     /// A host process that holds a gate.
     pub gate_host: PathBuf,
     /// A host process that records usage.
@@ -34,11 +36,13 @@ fn prebuilt() -> Option<Bins> {
     let bins = Bins {
         issuer: folder.join("brink-issuer"),
         edge: folder.join("brink-edge"),
+        fleet: folder.join("brink-fleet"),
         gate_host: folder.join("gate-host"),
         meter_host: folder.join("meter-host"),
         hot_path: folder.join("hot-path"),
     };
-    for path in [&bins.issuer, &bins.edge, &bins.gate_host, &bins.meter_host, &bins.hot_path] {
+    let Bins { issuer, edge, fleet, gate_host, meter_host, hot_path } = &bins;
+    for path in [issuer, edge, fleet, gate_host, meter_host, hot_path] {
         assert!(path.exists(), "BRINK_TEST_BIN_DIR is set, but there is no {}: unset it", path.display());
     }
     Some(bins)
@@ -59,6 +63,7 @@ fn build() -> Bins {
     Bins {
         issuer: executable(&messages, "brink-issuer"),
         edge: executable(&messages, "brink-edge"),
+        fleet: executable(&messages, "brink-fleet"),
         gate_host: executable(&messages, "gate-host"),
         meter_host: executable(&messages, "meter-host"),
         hot_path: executable(&messages, "hot-path"),

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::wait::{PATIENCE, within};
 
@@ -30,25 +30,21 @@ impl Ran {
         Ran::to_end(&mut command)
     }
 
-    /// Runs a command that was put together elsewhere. Output goes through files, so that no pipe can fill up.
+    /// Runs a command that was put together elsewhere.
     pub fn to_end(command: &mut Command) -> Ran {
+        Ran::begin(command).end()
+    }
+
+    /// Starts a command that goes on beside the test. Output goes through files, so that no pipe can fill up.
+    pub fn begin(command: &mut Command) -> Begun {
         let line = format!("{command:?}");
-        let mut stdout = tempfile::tempfile().expect("a temporary file");
-        let mut stderr = tempfile::tempfile().expect("a temporary file");
+        let stdout = tempfile::tempfile().expect("a temporary file");
+        let stderr = tempfile::tempfile().expect("a temporary file");
         command.stdin(Stdio::null());
         command.stdout(stdout.try_clone().expect("a second handle"));
         command.stderr(stderr.try_clone().expect("a second handle"));
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
-        let status = within(PATIENCE, || child.try_wait().expect("the child can be waited for"));
-        if status.is_none() {
-            child.kill().expect("the child can be killed");
-            child.wait().expect("the child can be waited for");
-        }
-        let code = status.as_ref().and_then(std::process::ExitStatus::code);
-        let signal = status.as_ref().and_then(std::os::unix::process::ExitStatusExt::signal);
-        let ran = Ran { line, code, signal, stdout: read_back(&mut stdout), stderr: read_back(&mut stderr) };
-        assert!(status.is_some(), "did not end within {PATIENCE:?}\n{ran}");
-        ran
+        let child = command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
+        Begun { line, child, stdout, stderr }
     }
 
     /// Asserts success.
@@ -75,6 +71,41 @@ impl Ran {
     pub fn says(self, text: &str) -> Ran {
         assert!(self.stderr.contains(text), "does not say {text:?}\n{self}");
         self
+    }
+}
+
+/// A command that was begun; killed when dropped.
+#[derive(Debug)]
+pub struct Begun {
+    line: String,
+    child: Child,
+    stdout: File,
+    stderr: File,
+}
+
+impl Begun {
+    /// Waits until it has ended; a command that does not is killed and fails the test.
+    pub fn end(mut self) -> Ran {
+        let child = &mut self.child;
+        let status = within(PATIENCE, || child.try_wait().expect("the child can be waited for"));
+        if status.is_none() {
+            self.child.kill().expect("the child can be killed");
+            self.child.wait().expect("the child can be waited for");
+        }
+        let code = status.as_ref().and_then(std::process::ExitStatus::code);
+        let signal = status.as_ref().and_then(std::os::unix::process::ExitStatusExt::signal);
+        let (stdout, stderr) = (read_back(&mut self.stdout), read_back(&mut self.stderr));
+        let ran = Ran { line: self.line.clone(), code, signal, stdout, stderr };
+        assert!(status.is_some(), "did not end within {PATIENCE:?}\n{ran}");
+        ran
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        // Already ended is fine here.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

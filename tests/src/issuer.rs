@@ -11,6 +11,22 @@ pub struct Issuer {
     data: PathBuf,
 }
 
+/// A directory with all that is in it, and its modes.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a directory can be made");
+    let mode = from.metadata().expect("it is there").permissions();
+    std::fs::set_permissions(to, mode).expect("a mode can be set");
+    for entry in std::fs::read_dir(from).expect("it can be listed") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("a file can be copied");
+        }
+    }
+}
+
 /// What an operator hands to a device: an activation code, and the device id it is for.
 #[derive(Clone, Debug)]
 pub struct Offer {
@@ -33,6 +49,12 @@ impl Issuer {
         let issuer = Issuer { data };
         issuer.run(&["init", "--issuer", name, "--dev", "--database-url", url]).ok();
         issuer
+    }
+
+    /// Another directory with the same keys and the same database, as another machine would have it.
+    pub fn replica(&self, data: PathBuf) -> Issuer {
+        copy(&self.data, &data);
+        Issuer { data }
     }
 
     /// A directory that exists already, for example a copy.
@@ -109,7 +131,12 @@ impl Issuer {
 
     /// The same with further arguments.
     pub fn serve_with(&self, arguments: &[&str]) -> (Running, String) {
-        let mut command = self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        self.serve_at("127.0.0.1:0", arguments)
+    }
+
+    /// The same on an address, for example one that it had before.
+    pub fn serve_at(&self, listen: &str, arguments: &[&str]) -> (Running, String) {
+        let mut command = self.command(&[&["serve", "--listen", listen], arguments].concat());
         let mut running = Running::start(&mut command, self.data.with_extension("log"));
         let url = running.announced("listening on ");
         (running, url)

@@ -22,6 +22,7 @@ pub mod clock_sim;
 mod command;
 mod device;
 pub mod fault;
+pub mod fleet;
 pub mod forge;
 pub mod hammer;
 mod issuer;
@@ -34,7 +35,7 @@ mod wait;
 mod world;
 
 pub use bins::{Bins, python};
-pub use command::Ran;
+pub use command::{Begun, Ran};
 pub use device::{Device, User};
 pub use issuer::{Issuer, Offer};
 pub use pinned::Pinned;

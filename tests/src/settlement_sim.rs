@@ -9,6 +9,7 @@ use brink_edge::exchange::{Device, Outgoing};
 use brink_issuer::admin::{Admin, CodeOrder, TenantOrder};
 use brink_issuer::catalog::Catalog;
 use brink_issuer::clock::SystemClock;
+use brink_issuer::code::CodeEnd;
 use brink_issuer::config::DataDir;
 use brink_issuer::founding::found;
 use brink_issuer::storage::sqlite::SqliteStorage;
@@ -179,7 +180,7 @@ impl Life {
             offline_max_days: 30,
         };
         admin.set_subscription(&tenant, &order).map_err(|error| failed("subscription")(&error))?;
-        let order = CodeOrder { tenant, tier: Tier::Basic, uses: 1, expires_hours: 168 };
+        let order = CodeOrder { tenant, tier: Tier::Basic, uses: 1, expires: CodeEnd::Hours(168) };
         let code = admin.create_code(&order).map_err(|error| failed("code")(&error))?;
         Ok(code.code.reveal().to_owned())
     }

@@ -27,6 +27,8 @@ pub struct Pace {
     pub thread_windows: usize,
     /// Bundles that are published while checks run.
     pub changes: usize,
+    /// Batches of each device whose usage is taken.
+    pub rounds: usize,
 }
 
 impl Pace {
@@ -36,12 +38,14 @@ impl Pace {
         tails: Duration::from_millis(800),
         thread_windows: 350,
         changes: 40,
+        rounds: 8,
     };
     pub const QUICK: Pace = Pace {
         windows: 60,
         tails: Duration::from_millis(100),
         thread_windows: 210,
         changes: 6,
+        rounds: 3,
         ..Pace::FULL
     };
 

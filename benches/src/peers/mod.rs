@@ -4,9 +4,9 @@
 mod embedded;
 mod floors;
 mod maps;
-mod postgres;
+pub mod postgres;
 mod redis;
-mod server;
+pub mod server;
 
 pub use embedded::{Sled, Sqlite};
 pub use floors::{Dense, StringKey};

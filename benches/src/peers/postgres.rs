@@ -17,8 +17,13 @@ const MEND: &str = "install postgresql, or run scripts/bench as root";
 pub struct Postgres {
     client: Client,
     question: Statement,
-    _server: Server,
-    _dir: TempDir,
+    _cluster: Cluster,
+}
+
+/// A server with nothing in it yet.
+pub struct Cluster {
+    server: Server,
+    dir: TempDir,
 }
 
 impl Postgres {
@@ -28,6 +33,25 @@ impl Postgres {
     }
 
     fn start(keys: &[String]) -> Result<Self, String> {
+        let cluster = Cluster::start(&[])?;
+        let mut client = cluster.config("postgres").connect(NoTls).map_err(said)?;
+        fill(&mut client, keys).map_err(said)?;
+        let question = client.prepare("SELECT until FROM decision WHERE key = $1").map_err(said)?;
+        Ok(Self { client, question, _cluster: cluster })
+    }
+
+    pub fn ask(&mut self, key: &str) -> i64 {
+        self.client.query_one(&self.question, &[&key]).expect("a key that exists").get(0)
+    }
+}
+
+impl Cluster {
+    /// Starts a server. `Err` says why it cannot be had, and the mend.
+    pub fn begun(settings: &[&str]) -> Result<Self, String> {
+        Self::start(settings).map_err(|e| format!("PostgreSQL: {e}; {MEND}"))
+    }
+
+    fn start(settings: &[&str]) -> Result<Self, String> {
         let bin = programs().ok_or("no initdb and postgres in PATH or below /usr/lib/postgresql")?;
         let memory = if Path::new(MEMORY).is_dir() { PathBuf::from(MEMORY) } else { std::env::temp_dir() };
         let dir = tempfile::Builder::new().prefix("brink-bench-").tempdir_in(memory).map_err(said)?;
@@ -51,20 +75,32 @@ impl Postgres {
         }
         let mut command = as_owner(&bin.join("postgres"));
         command.arg("-D").arg(&data).arg("-k").arg(dir.path());
-        for setting in ["listen_addresses=", "fsync=off", "shared_buffers=512MB", "max_wal_size=4GB"] {
+        let all = ["listen_addresses=", "fsync=off", "shared_buffers=512MB", "max_wal_size=4GB"];
+        for setting in all.iter().chain(settings) {
             command.arg("-c").arg(setting);
         }
         let mut server = Server::start(&mut command)?;
         let mut config = Config::new();
         config.host_path(dir.path()).user("bench").dbname("postgres");
-        let mut client = server.wait(|| config.connect(NoTls))?;
-        fill(&mut client, keys).map_err(said)?;
-        let question = client.prepare("SELECT until FROM decision WHERE key = $1").map_err(said)?;
-        Ok(Self { client, question, _server: server, _dir: dir })
+        server.wait(|| config.connect(NoTls))?;
+        Ok(Self { server, dir })
     }
 
-    pub fn ask(&mut self, key: &str) -> i64 {
-        self.client.query_one(&self.question, &[&key]).expect("a key that exists").get(0)
+    /// How to reach a database of it.
+    pub fn config(&self, database: &str) -> Config {
+        let mut config = Config::new();
+        config.host_path(self.dir.path()).user("bench").dbname(database);
+        config
+    }
+
+    /// The same as text.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://bench@{}/{database}", self.dir.path().display().to_string().replace('/', "%2F"))
+    }
+
+    /// Seconds of processor time that its sessions have taken so far.
+    pub fn cpu_seconds(&self) -> f64 {
+        self.server.cpu_seconds()
     }
 }
 

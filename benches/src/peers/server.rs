@@ -37,6 +37,30 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Seconds of processor time of the processes that it has started and that still run.
+    pub fn cpu_seconds(&self) -> f64 {
+        let own = self.process.id().to_string();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+        let ticks = processes.filter_map(|process| {
+            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+            ticks_of(&stat).filter(|(parent, _)| *parent == own).map(|(_, ticks)| ticks)
+        });
+        ticks.sum::<u64>() as f64 / TICKS_A_SECOND
+    }
+}
+
+/// The kernel's unit in `/proc`, which is fixed for programs.
+pub const TICKS_A_SECOND: f64 = 100.0;
+
+/// The parent of a process, and the ticks it has run, by its line in `/proc`.
+pub fn ticks_of(stat: &str) -> Option<(&str, u64)> {
+    // The name before may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some((*fields.get(1)?, ticks(11)? + ticks(12)?))
+}
+
 impl Drop for Server {
     /// Asks it to end, since PostgreSQL leaves shared memory behind when it is killed, and kills it if it does not.
     fn drop(&mut self) {

@@ -12,7 +12,8 @@ use super::opening::Target;
 use super::output::Output;
 use crate::admin::CodeOrder;
 use crate::calendar::rfc3339;
-use crate::code::HOURS_DEFAULT;
+use crate::code::{CodeEnd, HOURS_DEFAULT};
+use crate::reports::period::PeriodError;
 use crate::storage::Tier;
 use brink_license::TenantId;
 use clap::{Args, Subcommand};
@@ -56,8 +57,12 @@ pub(super) struct Code {
     #[arg(long, value_name = "N", default_value_t = 1)]
     uses: u32,
     /// Hours until the code expires, at most 2160
-    #[arg(long, value_name = "H", default_value_t = HOURS_DEFAULT)]
+    #[arg(long, value_name = "H", default_value_t = HOURS_DEFAULT, conflicts_with = "until")]
     expires_hours: u32,
+    /// Until when the code may be spent, at most 90 days ahead: a moment like 2026-03-01T18:00:00+01:00, or a day of the
+    /// tenant, which counts to its end
+    #[arg(long, value_name = "T")]
+    until: Option<String>,
 }
 
 impl Device {
@@ -88,8 +93,12 @@ impl Device {
 
 impl Code {
     fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let (tier, uses, expires_hours) = (self.tier, self.uses, self.expires_hours);
-        let order = CodeOrder { tenant: self.tenant, tier, uses, expires_hours };
+        let (tier, uses) = (self.tier, self.uses);
+        let expires = match &self.until {
+            Some(text) => CodeEnd::Until(text.parse().map_err(|error| until_error(&error))?),
+            None => CodeEnd::Hours(self.expires_hours),
+        };
+        let order = CodeOrder { tenant: self.tenant, tier, uses, expires };
         let made = self.target.data.admin()?.create_code(&order)?;
         let expires_at = rfc3339(made.expires_at);
         let first = made.devices.first();
@@ -105,4 +114,8 @@ impl Code {
         );
         Ok(output.result(self.target.json, &document, &lines)?)
     }
+}
+
+fn until_error(error: &PeriodError) -> CliError {
+    CliError::usage(format!("--until: {error}"))
 }

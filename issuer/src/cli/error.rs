@@ -4,6 +4,7 @@ use crate::OpenError;
 use crate::access::AccessError;
 use crate::admin::AdminError;
 use crate::audit::SealError;
+use crate::backup::BackupError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
@@ -78,6 +79,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
     Seal(#[from] SealError),
     #[error(transparent)]
     SigningKeys(#[from] KeysError),
@@ -136,6 +139,7 @@ impl CliError {
             | Self::Seal(_)
             | Self::SigningKeys(_)
             | Self::Unsound(_)
+            | Self::Backup(_)
             | Self::Serve(_) => cut(&self.to_string()),
         }
     }
@@ -154,6 +158,7 @@ impl CliError {
             Self::Issue(IssueError::NotReady(refusal)) if !refusal.is_failure() => Exit::NotAllowed,
             Self::Issue(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Issue(IssueError::Extension(_)) => Exit::Usage,
+            Self::Backup(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Access(AccessError::Storage(_) | AccessError::Random(_) | AccessError::Unknown(_)) => {
                 Exit::Failed
             }
@@ -174,6 +179,7 @@ impl CliError {
             | Self::Issue(_)
             | Self::Seal(_)
             | Self::SigningKeys(_)
+            | Self::Backup(_)
             | Self::Serve(_) => Exit::Failed,
         }
     }
@@ -223,6 +229,7 @@ fn admin_exit(error: &AdminError) -> Exit {
         | AdminError::NothingToChange
         | AdminError::Zone(_)
         | AdminError::Currency(_)
+        | AdminError::CodeUntil { .. }
         | AdminError::CodeBounds { .. } => Exit::Usage,
         AdminError::Storage(_) | AdminError::Random(_) => Exit::Failed,
     }

@@ -1,6 +1,7 @@
 //! The command line: one file per verb. Results go to stdout, logs and refusals to stderr.
 
 mod audit;
+mod backup;
 mod camera;
 mod ceremony;
 pub(crate) mod code;
@@ -87,6 +88,12 @@ enum Verb {
     /// Look after the database: partitions of usage ahead of their days, and none kept for ever. `serve` does it every day
     #[command(after_help = EXIT_CODES)]
     Upkeep(upkeep::Upkeep),
+    /// Write the database as it is now into one file, while others go on with it; keys are not in it
+    #[command(after_help = EXIT_CODES)]
+    Backup(backup::BackUp),
+    /// Put a backup where there is no database
+    #[command(after_help = EXIT_CODES)]
+    Restore(backup::Restore),
     /// Answer a request that came as a file: an exchange or an activation
     #[command(after_help = EXIT_CODES)]
     Exchange(exchange::Exchange),
@@ -138,6 +145,8 @@ impl Verb {
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
             Verb::Upkeep(upkeep) => upkeep.target.json,
+            Verb::Backup(backup) => backup.target.json,
+            Verb::Restore(restore) => restore.target.json,
             Verb::Exchange(exchange) => exchange.target.json,
         }
     }
@@ -158,6 +167,8 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),
         Verb::Upkeep(upkeep) => upkeep.run(output),
+        Verb::Backup(backup) => backup.run(output),
+        Verb::Restore(restore) => restore.run(output),
         Verb::Exchange(exchange) => exchange.run(output),
     }
 }

@@ -83,8 +83,7 @@ impl Directory {
             storage: self.storage()?,
             catalog: Catalog::embedded()?,
             clock: Arc::new(SystemClock),
-            // Who answers for it, as the system names them.
-            actor: Actor(format!("cli:uid-{}", rustix::process::getuid().as_raw())),
+            actor: actor(),
         })
     }
 
@@ -100,4 +99,9 @@ impl Directory {
             Issuer::open(&self.directory(), parts, Catalog::embedded()?, passphrase);
         Ok(opened?)
     }
+}
+
+/// Who answers for a verb, as the system names them.
+pub(super) fn actor() -> Actor {
+    Actor(format!("cli:uid-{}", rustix::process::getuid().as_raw()))
 }

@@ -29,7 +29,7 @@ struct Watch {
     metrics: Metrics,
 }
 
-/// Gives every request an id, which the answer has in `x-request-id` and its problem in `request_id`, counts it, and logs it
+/// Gives every request an id, which the answer has in `x-request-id` and its problem in `instance`, counts it, and logs it
 /// once it is answered. `listener` tells the listeners apart in metrics.
 pub fn observed(app: Router, metrics: &Metrics, listener: &'static str) -> Router {
     let watch = Watch { listener, metrics: metrics.clone() };

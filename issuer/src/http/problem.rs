@@ -93,7 +93,7 @@ impl Problem {
             "detail": self.detail,
         });
         if let Some(id) = request_id {
-            document["request_id"] = id.into();
+            document["instance"] = format!("urn:uuid:{id}").into();
         }
         document.to_string()
     }

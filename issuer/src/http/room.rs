@@ -39,6 +39,8 @@ pub(super) struct Room {
     work: Arc<Semaphore>,
     work_wait: Duration,
     metrics: Metrics,
+    /// Whose room it is, in metrics.
+    listener: &'static str,
 }
 
 /// A place that is held until this is dropped.
@@ -49,14 +51,15 @@ pub(super) struct Held {
 }
 
 impl Room {
-    pub(super) fn new(config: &ServeConfig, metrics: &Metrics) -> Self {
-        metrics.http.room_limit(LARGE, config.large_max);
-        metrics.http.room_limit(WORK, config.work_max);
+    pub(super) fn new(config: &ServeConfig, (metrics, listener): (&Metrics, &'static str)) -> Self {
+        metrics.http.room_limit((listener, LARGE), config.large_max);
+        metrics.http.room_limit((listener, WORK), config.work_max);
         Self {
             large: Arc::new(Semaphore::new(config.large_max)),
             work: Arc::new(Semaphore::new(config.work_max)),
             work_wait: config.work_wait,
             metrics: metrics.clone(),
+            listener,
         }
     }
 
@@ -71,7 +74,7 @@ impl Room {
 
     /// A place to work, to be held until the work is done, whoever still waits for it.
     pub(super) async fn to_work(&self) -> Result<Held, Problem> {
-        let waits = self.metrics.http.room_waiting(WORK);
+        let waits = self.metrics.http.room_waiting((self.listener, WORK));
         let place = tokio::time::timeout(self.work_wait, Arc::clone(&self.work).acquire_owned()).await;
         drop(waits);
         match place {
@@ -81,6 +84,6 @@ impl Room {
     }
 
     fn held(&self, permit: OwnedSemaphorePermit, kind: &'static str) -> Held {
-        Held { _permit: permit, _counted: self.metrics.http.room_taken(kind) }
+        Held { _permit: permit, _counted: self.metrics.http.room_taken((self.listener, kind)) }
     }
 }

@@ -17,7 +17,7 @@ use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 /// The device API.
 pub fn router(issuer: Arc<Issuer>, config: &ServeConfig) -> Router {
-    let (room, metrics) = (Room::new(config, issuer.metrics()), issuer.metrics().clone());
+    let (room, metrics) = (Room::new(config, (issuer.metrics(), "device")), issuer.metrics().clone());
     let app = Router::new()
         .route(ACTIVATE_PATH, post(device::activate).layer(limit(AnswerKind::Activate)))
         .route(EXCHANGE_PATH, post(device::exchange).layer(limit(AnswerKind::Exchange)))

@@ -47,6 +47,7 @@ struct Failed {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Kind {
+    listener: &'static str,
     kind: &'static str,
 }
 
@@ -152,21 +153,21 @@ impl HttpMetrics {
         }
     }
 
-    pub(crate) fn room_limit(&self, kind: &'static str, limit: usize) {
+    pub(crate) fn room_limit(&self, (listener, kind): (&'static str, &'static str), limit: usize) {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.room_limit.get_or_create(&Kind { kind }).set(limit);
-        self.room_taken.get_or_create(&Kind { kind }).set(0);
-        self.room_waiting.get_or_create(&Kind { kind }).set(0);
+        self.room_limit.get_or_create(&Kind { listener, kind }).set(limit);
+        self.room_taken.get_or_create(&Kind { listener, kind }).set(0);
+        self.room_waiting.get_or_create(&Kind { listener, kind }).set(0);
     }
 
     /// A place that is taken until the result is dropped.
-    pub(crate) fn room_taken(&self, kind: &'static str) -> Place {
-        Place::taken(self.room_taken.get_or_create_owned(&Kind { kind }))
+    pub(crate) fn room_taken(&self, (listener, kind): (&'static str, &'static str)) -> Place {
+        Place::taken(self.room_taken.get_or_create_owned(&Kind { listener, kind }))
     }
 
     /// Somebody who waits until the result is dropped.
-    pub(crate) fn room_waiting(&self, kind: &'static str) -> Place {
-        Place::taken(self.room_waiting.get_or_create_owned(&Kind { kind }))
+    pub(crate) fn room_waiting(&self, (listener, kind): (&'static str, &'static str)) -> Place {
+        Place::taken(self.room_waiting.get_or_create_owned(&Kind { listener, kind }))
     }
 }
 

@@ -59,8 +59,8 @@ fn counted() -> Metrics {
     http.connection_refused("device");
     http.handshake_failed("device", "timeout");
     http.certificate(Some(2_000_000_000), true);
-    http.room_limit("large", 16);
-    drop((http.room_taken("large"), http.room_waiting("work")));
+    http.room_limit(("device", "large"), 16);
+    drop((http.room_taken(("device", "large")), http.room_waiting(("device", "work"))));
     let tally = Tally {
         minted: true,
         booked: 3,

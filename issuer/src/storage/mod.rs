@@ -12,6 +12,7 @@ mod clones;
 mod credentials;
 mod directory;
 mod error;
+mod fleet;
 mod notices;
 mod plans;
 pub mod postgres;
@@ -36,6 +37,7 @@ pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy,
 pub use credentials::{ApiKeyRow, Credentials, KeyPlace, NewApiKey};
 pub use directory::{CodeListed, DeviceQuery, Directory, Place, QuarantineQuery, TenantChange};
 pub use error::StorageError;
+pub use fleet::{DeviceFacts, FleetBooks, NewestKeyset};
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
     NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
@@ -45,7 +47,7 @@ pub use plans::{
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
     Report, Retirement, RetirementView, StandingChange, SubscriptionView,
 };
-pub use probes::{Pool, Probes};
+pub use probes::{Holdings, Pool, Probes};
 pub use remembered::{Asked, NamedRequest, Remembering, Sealed, Work};
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
@@ -65,7 +67,9 @@ use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixS
 pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
-pub trait Storage: UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering {
+pub trait Storage:
+    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering + FleetBooks
+{
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;
 

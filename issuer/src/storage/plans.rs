@@ -304,12 +304,14 @@ pub struct Answer {
 }
 
 /// What a device said of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The licence number it holds.
     pub licence_seq: u64,
     /// The keyset version it holds.
     pub keyset_version: u64,
+    /// The version of its agent, if that is one that can be shown.
+    pub agent_version: Option<String>,
 }
 
 /// What settling with one device records. An empty posting records nothing but its notes.

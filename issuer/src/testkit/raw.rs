@@ -139,6 +139,12 @@ pub(crate) fn unguard(data: &DataDir, tables: &[&str]) {
 }
 
 impl Bench {
+    /// One more connection to its database, which is on a server.
+    pub(crate) fn postgres(&self) -> PostgresStorage {
+        let url = std::fs::read_to_string(self.data.database_url()).unwrap();
+        PostgresStorage::connect(&url.parse().unwrap()).unwrap()
+    }
+
     pub(crate) fn is_on_server(&self) -> bool {
         self.data.database_url().exists()
     }

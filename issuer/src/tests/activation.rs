@@ -172,7 +172,7 @@ fn without_a_subscription_nothing_is_spent() {
         tenant: TENANT.parse().unwrap(),
         tier: crate::storage::Tier::Basic,
         uses: 1,
-        expires_hours: 24 * 90,
+        expires: crate::code::CodeEnd::Hours(24 * 90),
     });
     let long = long.unwrap();
     bench.pass(86 * DAY);

@@ -233,6 +233,20 @@ fn a_copy_that_comes_back_is_acted_on_each_time_and_written_down_once_a_day() {
 }
 
 #[test]
+fn an_old_request_that_is_carried_here_again_hides_no_copy() {
+    let (bench, mut edge) = scene(ClonePolicy::Alert);
+    let (old, mut copy) = (edge.request(RequestKind::Exchange), edge.copied(2));
+    edge.accept(&bench.issuer.answer(&old, None).unwrap());
+    for _ in 0..3 {
+        edge.exchange(&bench.issuer).unwrap();
+    }
+    assert_eq!(bench.issuer.answer(&old, None).unwrap_err().code(), "STALE_COUNTER");
+    assert_eq!(code(copy.exchange(&bench.issuer)), "STALE_COUNTER");
+    let replays: Vec<_> = evidence(&bench).iter().map(|found| found["replay"].clone()).collect();
+    assert_eq!(replays, [true, false]);
+}
+
+#[test]
 fn where_activation_is_due_no_answer_of_before_is_given_again() {
     let (bench, mut edge) = scene(ClonePolicy::Reactivate);
     let mut copy = edge.copied(2);

@@ -96,7 +96,7 @@ async fn what_devices_do_is_counted_once_and_nobody_is_named() {
         "brink_issuer_http_requests_total{listener=\"device\",method=\"POST\",route=\"/v1/exchange\",status=\"200\"} 2",
         "brink_issuer_http_requests_total{listener=\"device\",method=\"POST\",route=\"other\",status=\"404\"} 1",
         "brink_issuer_http_requests_in_flight{listener=\"device\"} 0",
-        "brink_issuer_room_taken{kind=\"work\"} 0",
+        "brink_issuer_room_taken{listener=\"device\",kind=\"work\"} 0",
     ] {
         assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
     }
@@ -117,7 +117,7 @@ async fn a_problem_names_its_request_as_the_header_does_even_where_a_layer_answe
         let (_, head, body) = send(server.address, bytes).await;
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(problem["code"], code, "{problem}");
-        let id = problem["request_id"].as_str().unwrap();
+        let id = problem["instance"].as_str().and_then(|urn| urn.strip_prefix("urn:uuid:")).unwrap();
         assert!(head.contains(&format!("x-request-id: {id}")), "{head}");
     }
 }

@@ -201,7 +201,8 @@ fn a_device_that_is_there_already_takes_the_place_and_no_other_tenants_does() {
         .unwrap();
     bench.admin.set_subscription(&other, &order(Some(1), &[])).unwrap();
     let tier = crate::storage::Tier::Basic;
-    let foreign = crate::admin::CodeOrder { tenant: other, tier, uses: 1, expires_hours: 1 };
+    let foreign =
+        crate::admin::CodeOrder { tenant: other, tier, uses: 1, expires: crate::code::CodeEnd::Hours(1) };
     let foreign = bench.admin.create_code(&foreign).unwrap();
     let refused = bench.gone(&again.id(), Successor::Existing(foreign.devices[0].clone()), None).unwrap_err();
     assert!(refused.to_string().contains("tenant-9"), "{refused}");

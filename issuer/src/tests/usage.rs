@@ -11,9 +11,9 @@ use brink_license::usage::Entry;
 use std::collections::BTreeMap;
 
 /// What is on record, by meter and resource.
-type Sums = BTreeMap<(String, String), u128>;
+pub(super) type Sums = BTreeMap<(String, String), u128>;
 
-fn sums(bench: &Bench) -> Sums {
+pub(super) fn sums(bench: &Bench) -> Sums {
     let mut sums = Sums::new();
     for row in bench.ask("SELECT meter, resource, quantity FROM usage_rollups", &[]) {
         *sums.entry((row[0].clone(), row[1].clone())).or_default() += units(&row[2]);

@@ -1,11 +1,7 @@
 //! PostgreSQL for tests: a server that is there already, or one that this process starts and that ends with it; and in
 //! it a database of its own for each test.
 
-#![allow(
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "called by tests only: what cannot be had is a failed test, and the environment says where a server is"
-)]
+#![allow(clippy::panic, reason = "called by tests only, and a database that cannot be had is a failed test")]
 
 mod server;
 

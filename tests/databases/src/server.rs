@@ -1,7 +1,7 @@
 //! A server of this process's own, in memory, without a promise to keep anything: it ends with whoever started it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -31,12 +31,11 @@ rm -rf "$3"
 /// The user that the servers of Debian's packages run as. A server refuses to run as root.
 const SYSTEM_USER: &str = "postgres";
 
-/// The port is only the name of the socket: no network is listened on.
+/// Of the socket: no network is listened on but for TLS.
 const PORT: u16 = 5432;
 
 /// What makes a server fast for as long as nobody needs its data after a loss of power.
 const SETTINGS: &str = "
-listen_addresses = ''
 fsync = off
 full_page_writes = off
 max_connections = 300
@@ -52,6 +51,7 @@ log_min_messages = warning
 pub struct Server {
     watched: Child,
     folder: PathBuf,
+    port: u16,
 }
 
 impl Server {
@@ -61,6 +61,28 @@ impl Server {
     /// Where there is no PostgreSQL, with what to do about it.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(|_| "listen_addresses = ''\n".to_owned())
+    }
+
+    /// One that speaks TLS as `localhost`, on a port of this machine that was free a moment ago.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn with_tls(certificate: &str, key: &str) -> (Self, u16) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0");
+        let port = listener.and_then(|listener| listener.local_addr()).map(|address| address.port());
+        let port = port.unwrap_or_else(|e| panic!("no port: {e}"));
+        let server = Self::start_with(|data| {
+            for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+                write_private(&data.join(name), text);
+            }
+            format!("listen_addresses = 'localhost'\nport = {port}\nssl = on\n")
+        });
+        (server, port)
+    }
+
+    fn start_with(settings: impl FnOnce(&Path) -> String) -> Self {
         let binaries = binaries();
         let folder = folder();
         let data = folder.join("data");
@@ -69,12 +91,15 @@ impl Server {
         made.args(["--locale=C.UTF-8"]).stdout(Stdio::null());
         let said = as_its_user(&mut made).output().unwrap_or_else(|e| panic!("initdb: {e}"));
         assert!(said.status.success(), "initdb: {}", String::from_utf8_lossy(&said.stderr));
-        let settings = format!("{SETTINGS}unix_socket_directories = '{}'\nport = {PORT}\n", folder.display());
+        let own = settings(&data);
+        let port = own.lines().find_map(|line| line.strip_prefix("port = ")?.parse().ok()).unwrap_or(PORT);
+        let settings =
+            format!("{SETTINGS}unix_socket_directories = '{}'\nport = {port}\n{own}", folder.display());
         let file = data.join("postgresql.auto.conf");
         std::fs::write(&file, settings).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let mut watched = Command::new("bash");
         watched.args(["-c", WATCHED, "postgres-of-tests"]).arg(&binaries).arg(&data).arg(&folder);
-        watched.arg(PORT.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        watched.arg(port.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut watched =
             as_its_user(&mut watched).spawn().unwrap_or_else(|e| panic!("bash, to watch a server: {e}"));
         let Some(out) = watched.stdout.take() else { panic!("a pipe that was asked for is absent") };
@@ -84,14 +109,14 @@ impl Server {
             let _ = out.read_to_string(&mut line);
             panic!("PostgreSQL did not start:\n{line}");
         }
-        Self { watched, folder }
+        Self { watched, folder, port }
     }
 
     /// `postgres://USER@HOST:PORT`, without a database.
     #[must_use]
     pub fn url(&self) -> String {
         let socket = self.folder.to_string_lossy().replace('/', "%2F");
-        format!("postgres://{SYSTEM_USER}@{socket}:{PORT}")
+        format!("postgres://{SYSTEM_USER}@{socket}:{}", self.port)
     }
 
     /// Ends it at once, as a crash does.
@@ -128,6 +153,17 @@ impl Drop for Server {
     }
 }
 
+/// A file that the server alone reads, as it wants its key to be.
+fn write_private(path: &Path, text: &str) {
+    let mode = std::fs::Permissions::from_mode(0o600);
+    let written = std::fs::write(path, text).and_then(|()| std::fs::set_permissions(path, mode));
+    let owned = written.and_then(|()| match other_user() {
+        Some((user, group)) => chown(path, Some(user), Some(group)),
+        None => Ok(()),
+    });
+    owned.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+}
+
 /// In memory where there is such a place. Sockets want short names.
 fn folder() -> PathBuf {
     let memory = Path::new("/dev/shm");
@@ -142,6 +178,7 @@ fn folder() -> PathBuf {
 }
 
 /// Where the server's programs are: the newest version that a package installed, or what the path finds.
+#[allow(clippy::disallowed_methods, reason = "looks where a shell would")]
 fn binaries() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let numbered = versions.filter_map(|entry| {

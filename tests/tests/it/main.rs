@@ -14,6 +14,8 @@ mod clock;
 mod clock_cases;
 mod conformance;
 mod crash;
+mod dev_up;
+mod fleet;
 mod flows;
 mod gate;
 mod gate_handles;

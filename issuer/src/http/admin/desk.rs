@@ -66,7 +66,7 @@ impl Desk {
     pub(super) fn new(issuer: Arc<Issuer>, config: &AdminConfig) -> Self {
         Self {
             config: *config,
-            room: Room::new(&config.serve, issuer.metrics()),
+            room: Room::new(&config.serve, (issuer.metrics(), "admin")),
             sites: Limits::new(config.address),
             failures: Limits::new(config.failures),
             credentials: Limits::new(config.credential),
@@ -179,8 +179,10 @@ impl Desk {
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let place = self.room.to_work().await.map_err(|_| Failure::busy())?;
+        // What is logged on that thread belongs to this request.
+        let span = tracing::Span::current();
         let done = tokio::task::spawn_blocking(move || {
-            let done = work();
+            let done = span.in_scope(work);
             drop(place);
             done
         });

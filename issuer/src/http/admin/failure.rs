@@ -229,6 +229,7 @@ impl From<AdminError> for Failure {
             | AdminError::Zone(_)
             | AdminError::Currency(_)
             | AdminError::NothingToChange
+            | AdminError::CodeUntil { .. }
             | AdminError::CodeBounds { .. } => false,
         };
         Self::refused(is_of_state, code, &error.to_string())

@@ -4,7 +4,7 @@
 //! connection broke before COMMIT was sent. Where the answer to a COMMIT is lost nobody knows, and that is said.
 
 use super::{PostgresStorage, StorageError, failure};
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{Object, Transaction};
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
@@ -20,6 +20,25 @@ pub(super) type Values<'v> = &'v [&'v (dyn ToSql + Sync)];
 /// One transaction. Statements are prepared once for each connection. An error ends it: whatever follows fails as well, and
 /// what was done is rolled back.
 pub(super) struct Tx<'t>(pub(super) Transaction<'t>);
+
+/// Where one question is asked: in a transaction, or by itself, which spares its beginning and its end.
+pub(super) trait Asks {
+    /// The first row, if there is one.
+    async fn first(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, StorageError>;
+}
+
+impl Asks for Tx<'_> {
+    async fn first(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, StorageError> {
+        self.optional(sql, values).await
+    }
+}
+
+impl Asks for Object {
+    async fn first(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, StorageError> {
+        let statement = self.prepare_cached(sql).await?;
+        Ok(self.query(&statement, values).await?.into_iter().next())
+    }
+}
 
 impl Tx<'_> {
     /// All rows.
@@ -47,6 +66,23 @@ impl Tx<'_> {
 }
 
 impl PostgresStorage {
+    /// Reads with one statement.
+    pub(super) fn ask<T>(
+        &self,
+        work: impl AsyncFn(&Object) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let once = async || work(&self.client().await?).await;
+        self.wait(async {
+            for attempt in 1..ATTEMPTS {
+                match once().await {
+                    Err(error) if failure::may_be_tried_again(&error) => pause(attempt).await,
+                    done => return done,
+                }
+            }
+            once().await.map_err(failure::given_up)
+        })
+    }
+
     /// Reads what one moment of the database holds.
     pub(super) fn read<T>(
         &self,

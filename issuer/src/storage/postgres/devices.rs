@@ -4,7 +4,7 @@ use super::columns::{
     self, bytes32, column, damaged, optional_bytes32, optional_seconds, optional_uint, parsed, ratchet,
     seconds, uint, uint32,
 };
-use super::connection::{Tx, Values};
+use super::connection::{Asks, Tx, Values};
 use super::{
     StorageError, cameras, extensions, past, postings, retirement, revocations, seats, standing, tenants,
 };
@@ -129,8 +129,8 @@ async fn notices(
     Ok(list.into_iter().chain(extension).collect())
 }
 
-pub(super) async fn key(tx: &Tx<'_>, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
-    let found = tx.optional("SELECT public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
+pub(super) async fn key(tx: &impl Asks, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
+    let found = tx.first("SELECT public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
     public_key(&found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
 }
 
@@ -246,7 +246,7 @@ async fn latest(tx: &Tx<'_>, device: &DeviceRow) -> Result<Option<LicenceRow>, S
 /// One step in the index of the table's key, however many there are.
 async fn mints_began(tx: &Tx<'_>, device: &DeviceRow) -> Result<Option<UnixSeconds>, StorageError> {
     let sql = "SELECT iat FROM licences WHERE device = $1 AND epoch = $2 ORDER BY seq DESC LIMIT 1 OFFSET $3";
-    let before = i64::try_from(MINTS_MAX).unwrap_or(i64::MAX) - 1;
+    let before = i64::from(MINTS_MAX) - 1;
     let found = tx.optional(sql, &[&device.id.as_str(), &i64::from(device.epoch), &before]).await?;
     found.map(|row| seconds(&row, "iat")).transpose()
 }

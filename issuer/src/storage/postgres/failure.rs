@@ -10,6 +10,12 @@ impl From<Error> for StorageError {
         let Some(state) = error.code() else { return of_driver(error) };
         match state {
             &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => Self::Conflict,
+            // Of a constraint without a name, which is that of a partition: one was attached while a row for its days was on
+            // its way into another. Begun again, each finds what the other did.
+            &SqlState::CHECK_VIOLATION if is_of_partition(&error) => Self::Conflict,
+            // Heard of before the cause, by a statement that was under way behind the one that failed: begun again, the
+            // transaction goes through or says why not.
+            &SqlState::IN_FAILED_SQL_TRANSACTION => Self::Conflict,
             // lock_timeout; statement_timeout; and no connection left.
             &SqlState::LOCK_NOT_AVAILABLE | &SqlState::QUERY_CANCELED | &SqlState::TOO_MANY_CONNECTIONS => {
                 Self::Busy
@@ -29,6 +35,10 @@ impl From<Error> for StorageError {
             _ => Self::Engine(Box::new(error)),
         }
     }
+}
+
+fn is_of_partition(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|error| error.constraint().is_none())
 }
 
 /// Errors without a code of the server: the connection is gone, or never was, or values do not fit their columns.
@@ -76,22 +86,18 @@ pub(super) fn closed() -> StorageError {
 
 /// What COMMIT said. An answer of the server is one; without it nobody knows, nor where it was ended meanwhile.
 pub(super) fn of_commit(error: Error) -> StorageError {
-    match StorageError::from(error) {
-        StorageError::Unavailable { problem } => StorageError::OutcomeUnknown { problem },
-        said => said,
+    let said = StorageError::from(error);
+    if let StorageError::Unavailable { problem } = said {
+        return StorageError::OutcomeUnknown { problem };
     }
+    said
 }
 
 /// A unique index that another transaction came to first: whoever looks again sees what it wrote.
 pub(super) fn taken_meanwhile(error: StorageError) -> StorageError {
-    match &error {
-        StorageError::Engine(engine)
-            if engine.downcast_ref::<Error>().and_then(Error::code) == Some(&SqlState::UNIQUE_VIOLATION) =>
-        {
-            StorageError::Conflict
-        }
-        _ => error,
-    }
+    let StorageError::Engine(engine) = &error else { return error };
+    let state = engine.downcast_ref::<Error>().and_then(Error::code);
+    if state == Some(&SqlState::UNIQUE_VIOLATION) { StorageError::Conflict } else { error }
 }
 
 pub(super) const fn may_be_tried_again(error: &StorageError) -> bool {
@@ -100,8 +106,5 @@ pub(super) const fn may_be_tried_again(error: &StorageError) -> bool {
 
 /// Whoever lost every time came at a busy moment.
 pub(super) fn given_up(error: StorageError) -> StorageError {
-    match error {
-        StorageError::Conflict => StorageError::Busy,
-        other => other,
-    }
+    if matches!(error, StorageError::Conflict) { StorageError::Busy } else { error }
 }

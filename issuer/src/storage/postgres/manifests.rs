@@ -1,7 +1,7 @@
 //! Keyset manifests, as they were signed.
 
 use super::columns::{column, int, uint};
-use super::connection::Tx;
+use super::connection::{Asks, Tx};
 use super::{StorageError, note};
 use crate::storage::NewManifest;
 
@@ -11,8 +11,9 @@ pub(super) async fn all(tx: &Tx<'_>) -> Result<Vec<Vec<u8>>, StorageError> {
 }
 
 /// One step in the table's key: asked for with every request.
-pub(super) async fn newest_version(tx: &Tx<'_>) -> Result<u64, StorageError> {
-    uint(&tx.one("SELECT coalesce(max(version), 0) AS version FROM manifests", &[]).await?, "version")
+pub(super) async fn newest_version(tx: &impl Asks) -> Result<u64, StorageError> {
+    let newest = tx.first("SELECT version FROM manifests ORDER BY version DESC LIMIT 1", &[]).await?;
+    newest.map_or(Ok(0), |row| uint(&row, "version"))
 }
 
 pub(super) async fn add(tx: &Tx<'_>, new: &NewManifest) -> Result<(), StorageError> {

@@ -1,7 +1,7 @@
 //! Devices that are activated anew: their codes, and the epochs that end with that.
 
 use super::columns::{column, damaged, int, optional_seconds, parsed, seconds, uint, uint32};
-use super::connection::Tx;
+use super::connection::{Asks, Tx};
 use super::{StorageError, note};
 use crate::reaction::REQUESTS_KEPT;
 use crate::storage::{
@@ -135,10 +135,10 @@ pub(super) async fn is_known_key(tx: &Tx<'_>, jkt: &Kid) -> Result<bool, Storage
 }
 
 /// Whether this was the key of an earlier epoch of the device.
-pub(super) async fn was_key(tx: &Tx<'_>, device: &DeviceId, jkt: &Kid) -> Result<bool, StorageError> {
+pub(super) async fn was_key(tx: &impl Asks, device: &DeviceId, jkt: &Kid) -> Result<bool, StorageError> {
     let sql = "SELECT 1 FROM past_epochs p JOIN devices d ON d.tenant = p.tenant AND d.id = p.device
                WHERE d.id = $1 AND p.jkt = $2 LIMIT 1";
-    Ok(tx.optional(sql, &[&device.as_str(), &jkt.to_string()]).await?.is_some())
+    Ok(tx.first(sql, &[&device.as_str(), &jkt.to_string()]).await?.is_some())
 }
 
 pub(super) async fn keep_request(
@@ -154,18 +154,18 @@ pub(super) async fn keep_request(
                    SELECT ctr FROM requests WHERE device = $1 AND ctr <> $2 ORDER BY ctr DESC LIMIT 1 OFFSET $4))
                INSERT INTO requests (device, ctr, nonce) VALUES ($1, $2, $3)
                ON CONFLICT (device, ctr) DO UPDATE SET nonce = excluded.nonce";
-    let beside = i64::try_from(REQUESTS_KEPT).unwrap_or(i64::MAX) - 1;
+    let beside = i64::from(REQUESTS_KEPT) - 1;
     tx.execute(sql, &[&device.as_str(), &int(ctr), &&nonce[..], &beside]).await.map(drop)
 }
 
 pub(super) async fn was_answered(
-    tx: &Tx<'_>,
+    tx: &impl Asks,
     device: &DeviceId,
     mark: &AnswerMark,
 ) -> Result<bool, StorageError> {
     let sql = "SELECT 1 FROM requests WHERE device = $1 AND ctr = $2 AND nonce = $3";
     let nonce = mark.nonce.as_ref().map(|nonce| &nonce[..]);
-    Ok(tx.optional(sql, &[&device.as_str(), &int(mark.ctr), &nonce]).await?.is_some())
+    Ok(tx.first(sql, &[&device.as_str(), &int(mark.ctr), &nonce]).await?.is_some())
 }
 
 /// The newest lines of the audit, and every fork: a chain has one at most, and nothing that comes behind hides it.

@@ -45,7 +45,13 @@ impl AuditBooks for PostgresStorage {
 
 impl Storage for PostgresStorage {
     fn found(&self, founding: &Founding) -> Result<(), StorageError> {
-        self.write(async |tx| tenants::found(tx, founding).await)
+        let founded = self.write(async |tx| tenants::found(tx, founding).await);
+        founded.map_err(|error| {
+            let error = failure::taken_meanwhile(error);
+            // Somebody else looked at the same time, and came first.
+            let is_founded = matches!(error, StorageError::Conflict);
+            if is_founded { StorageError::Founded { database: self.name.to_string() } } else { error }
+        })
     }
 
     fn issuer(&self) -> Result<IssuerRow, StorageError> {
@@ -57,7 +63,7 @@ impl Storage for PostgresStorage {
     }
 
     fn newest_manifest(&self) -> Result<u64, StorageError> {
-        self.read(async |tx| manifests::newest_version(tx).await)
+        self.ask(async |tx| manifests::newest_version(tx).await)
     }
 
     fn add_manifest(&self, plan: Plan<'_, Vec<Vec<u8>>, NewManifest>) -> Result<(), StorageError> {
@@ -153,7 +159,7 @@ impl Storage for PostgresStorage {
     }
 
     fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
-        self.read(async |tx| devices::key(tx, device).await)
+        self.ask(async |tx| devices::key(tx, device).await)
     }
 
     fn seats(&self, device: &DeviceId) -> Result<SeatsKnown, StorageError> {
@@ -218,11 +224,11 @@ impl Storage for PostgresStorage {
     }
 
     fn was_key(&self, device: &DeviceId, jkt: &Kid) -> Result<bool, StorageError> {
-        self.read(async |tx| past::was_key(tx, device, jkt).await)
+        self.ask(async |tx| past::was_key(tx, device, jkt).await)
     }
 
     fn was_answered(&self, device: &DeviceId, mark: &AnswerMark) -> Result<bool, StorageError> {
-        self.read(async |tx| past::was_answered(tx, device, mark).await)
+        self.ask(async |tx| past::was_answered(tx, device, mark).await)
     }
 
     fn extend(
@@ -258,7 +264,7 @@ impl Storage for PostgresStorage {
     }
 
     fn answered(&self, jkt: &Kid, mark: &AnswerMark) -> Result<Option<Vec<u8>>, StorageError> {
-        self.read(async |tx| postings::answered(tx, jkt, mark).await)
+        self.ask(async |tx| postings::answered(tx, jkt, mark).await)
     }
 
     fn activate(

@@ -3,7 +3,7 @@
 use super::columns::{
     self, bytes32, column, int, kind_text, optional_bytes32, optional_seconds, seconds, uint,
 };
-use super::connection::Tx;
+use super::connection::{Asks, Tx};
 use super::{StorageError, audit, devices, note, past, seats, standing};
 use crate::storage::{
     Answer, AnswerKind, AnswerMark, Answered, Consequence, LicenceRow, Posting, Reaction, Report, Seen,
@@ -25,7 +25,7 @@ pub(super) async fn record(
     posting: &Posting,
 ) -> Result<(), StorageError> {
     if let Some(report) = &posting.report {
-        set_report(tx, device, *report).await?;
+        set_report(tx, device, report).await?;
     }
     if let Some(floor) = posting.licence_floor {
         let sql = "UPDATE devices SET licence_seq = greatest(licence_seq, $2) WHERE id = $1";
@@ -68,10 +68,10 @@ async fn remember(tx: &Tx<'_>, device: &DeviceId, reaction: &Reaction) -> Result
     tx.execute(sql, &[&device.as_str(), &reaction.reason, &at, &proof]).await.map(drop)
 }
 
-async fn set_report(tx: &Tx<'_>, device: &DeviceId, report: Report) -> Result<(), StorageError> {
-    let sql = "UPDATE devices SET reported_seq = $2, reported_keyset = $3 WHERE id = $1";
+async fn set_report(tx: &Tx<'_>, device: &DeviceId, report: &Report) -> Result<(), StorageError> {
+    let sql = "UPDATE devices SET reported_seq = $2, reported_keyset = $3, agent_version = $4 WHERE id = $1";
     let (seq, keyset) = (int(report.licence_seq), int(report.keyset_version));
-    tx.execute(sql, &[&device.as_str(), &seq, &keyset]).await.map(drop)
+    tx.execute(sql, &[&device.as_str(), &seq, &keyset, &report.agent_version]).await.map(drop)
 }
 
 async fn add_licence(tx: &Tx<'_>, device: &DeviceId, licence: &LicenceRow) -> Result<(), StorageError> {
@@ -125,7 +125,7 @@ async fn keep_answer(
 /// An activation request can be answered again for as long as its answer is kept, that is, until its device is retired
 /// or activated anew. Where that is due, nothing is answered again.
 pub(super) async fn answered(
-    tx: &Tx<'_>,
+    tx: &impl Asks,
     jkt: &Kid,
     mark: &AnswerMark,
 ) -> Result<Option<Vec<u8>>, StorageError> {
@@ -134,7 +134,7 @@ pub(super) async fn answered(
                  AND a.body_sha256 = $4 AND (a.nonce IS NULL OR a.nonce = $5)";
     let (kind, body) = (kind_text(mark.kind), &mark.body_sha256[..]);
     let nonce = mark.nonce.as_ref().map(|nonce| &nonce[..]);
-    let found = tx.optional(sql, &[&jkt.to_string(), &kind, &int(mark.ctr), &body, &nonce]).await?;
+    let found = tx.first(sql, &[&jkt.to_string(), &kind, &int(mark.ctr), &body, &nonce]).await?;
     found.map(|row| column(&row, "bytes")).transpose()
 }
 

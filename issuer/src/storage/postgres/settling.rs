@@ -51,7 +51,7 @@ enum Turn {
     /// It is at it.
     Plans,
     /// Its leader's: what it planned, on what.
-    Planned(Box<DeviceView>, Option<Posting>),
+    Planned(Box<(Box<DeviceView>, Option<Posting>)>),
     /// Nobody's: its plan has a fault.
     Broke,
     /// Its own, to go on.
@@ -135,19 +135,19 @@ impl Member {
         self.wait(|turn| match turn {
             Turn::Leads | Turn::Ended(_) => Some(std::mem::replace(turn, Turn::Waits)),
             Turn::Sees(_) => Some(std::mem::replace(turn, Turn::Plans)),
-            Turn::Waits | Turn::Plans | Turn::Planned(..) | Turn::Broke => None,
+            Turn::Waits | Turn::Plans | Turn::Planned(_) | Turn::Broke => None,
         })
     }
 
     /// What it planned; nothing of a plan with a fault.
     fn planned(&self) -> Option<(Box<DeviceView>, Option<Posting>)> {
         self.wait(|turn| match std::mem::replace(turn, Turn::Waits) {
-            Turn::Planned(view, posting) => Some(Some((view, posting))),
+            Turn::Planned(planned) => Some(Some(*planned)),
             Turn::Broke => {
                 *turn = Turn::Broke;
                 Some(None)
             }
-            other => {
+            other @ (Turn::Waits | Turn::Leads | Turn::Sees(_) | Turn::Plans | Turn::Ended(_)) => {
                 *turn = other;
                 None
             }
@@ -161,7 +161,7 @@ impl Member {
     fn plan(&self, view: Box<DeviceView>, plan: Plan<'_, DeviceView, Posting>) {
         let planning = Planning(self);
         let posting = plan(&view);
-        planning.done(Turn::Planned(view, posting));
+        planning.done(Turn::Planned(Box::new((view, posting))));
     }
 }
 
@@ -235,7 +235,7 @@ impl PostgresStorage {
                 Turn::Leads => return self.lead(member, plan),
                 Turn::Sees(view) => member.plan(view, plan),
                 Turn::Ended(ending) => return ending,
-                Turn::Waits | Turn::Plans | Turn::Planned(..) | Turn::Broke => {}
+                Turn::Waits | Turn::Plans | Turn::Planned(_) | Turn::Broke => {}
             }
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::storage::{AdminKeyRow, Founding, IssuerRow, Probes, Storage};
 use brink_databases::Database;
 
 fn address(database: &Database) -> DatabaseUrl {
@@ -193,4 +194,39 @@ fn a_plan_that_panics_leaves_no_transaction_open() {
                 WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
     let open = storage.read(async |tx| columns::uint(&tx.one(open, &[]).await?, "n"));
     assert_eq!(open.unwrap(), 0);
+}
+
+#[test]
+fn a_probe_says_what_is_wrong_and_connections_are_counted() {
+    let database = Database::empty();
+    let storage = PostgresStorage::create(&address(&database)).unwrap();
+    storage.probe().unwrap();
+    let idle = storage.pool();
+    assert_eq!((idle.in_use, idle.waiting), (0, 0), "{idle:?}");
+    let busy = storage.read(async |_| Ok(storage.pool())).unwrap();
+    assert_eq!((busy.in_use, busy.max), (1, idle.max));
+    let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
+    brink_databases::run(&database.url(), newer);
+    assert_eq!(storage.probe().unwrap_err().code(), "DATABASE_NEWER");
+}
+
+#[test]
+fn of_two_that_found_an_issuer_at_once_one_is_told_that_there_is_one() {
+    let database = Database::empty();
+    let url = address(&database);
+    let storages = [PostgresStorage::create(&url).unwrap(), PostgresStorage::create(&url).unwrap()];
+    let founding = Founding {
+        issuer: IssuerRow {
+            name: "acme".parse().unwrap(),
+            development: false,
+            created_at: brink_license::UnixSeconds::new(5),
+        },
+        manifest: vec![1, 2, 3],
+        admin_key: AdminKeyRow { id: "a".into(), secret_sha256: [1; 32], scopes: "*".into() },
+    };
+    storages[0].found(&founding).unwrap();
+    let error = storages[1].found(&founding).unwrap_err();
+    assert!(matches!(error, StorageError::Founded { .. }), "{error}");
+    assert_eq!(storages[1].issuer().unwrap(), founding.issuer);
+    assert_eq!(storages[1].manifests().unwrap(), [[1, 2, 3]]);
 }

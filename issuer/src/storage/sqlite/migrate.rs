@@ -23,6 +23,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V10__usage", include_str!("../../../../migrations/issuer/sqlite/V10__usage.sql")),
     ("V11__audit_chain", include_str!("../../../../migrations/issuer/sqlite/V11__audit_chain.sql")),
     ("V12__api_keys", include_str!("../../../../migrations/issuer/sqlite/V12__api_keys.sql")),
+    ("V13__agent_version", include_str!("../../../../migrations/issuer/sqlite/V13__agent_version.sql")),
 ];
 
 /// What a refused or failed migration says.
@@ -65,7 +66,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
 }
 
 /// The newest migration that ran; 0 in an empty database.
-fn schema_version(connection: &Connection) -> Result<i64, StorageError> {
+pub(super) fn schema_version(connection: &Connection) -> Result<i64, StorageError> {
     let tables =
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'";
     let has_history: i64 = connection.query_row(tables, [], |row| row.get(0))?;

@@ -11,6 +11,7 @@ mod credentials;
 mod devices;
 mod directory;
 mod extensions;
+mod fleet;
 mod manifests;
 mod migrate;
 mod past;
@@ -125,6 +126,8 @@ impl SqliteStorage {
 
     /// IMMEDIATE: a transaction that reads first and writes later would otherwise fail when another writes between.
     fn write<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        // What is written into a file that was moved away is lost, and would be acknowledged all the same.
+        self.opened.check()?;
         let mut connection = self.lock();
         if self.is_inside {
             let part = connection.savepoint()?;

@@ -15,7 +15,7 @@ pub(super) fn record(
     posting: &Posting,
 ) -> Result<(), StorageError> {
     if let Some(report) = &posting.report {
-        set_report(tx, device, *report)?;
+        set_report(tx, device, report)?;
     }
     if let Some(floor) = posting.licence_floor {
         let sql = "UPDATE devices SET licence_seq = max(licence_seq, ?2) WHERE id = ?1";
@@ -57,9 +57,10 @@ fn remember(tx: &Connection, device: &DeviceId, reaction: &Reaction) -> Result<(
     Ok(())
 }
 
-fn set_report(tx: &Connection, device: &DeviceId, report: Report) -> Result<(), StorageError> {
-    let sql = "UPDATE devices SET reported_seq = ?2, reported_keyset = ?3 WHERE id = ?1";
-    let values = params![device.as_str(), int(report.licence_seq), int(report.keyset_version)];
+fn set_report(tx: &Connection, device: &DeviceId, report: &Report) -> Result<(), StorageError> {
+    let sql = "UPDATE devices SET reported_seq = ?2, reported_keyset = ?3, agent_version = ?4 WHERE id = ?1";
+    let (licence, keyset) = (int(report.licence_seq), int(report.keyset_version));
+    let values = params![device.as_str(), licence, keyset, report.agent_version];
     tx.prepare_cached(sql)?.execute(values)?;
     Ok(())
 }

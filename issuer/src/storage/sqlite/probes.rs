@@ -1,13 +1,15 @@
-//! Whether the database answers, and whether it is still the file that was opened.
+//! Whether the database answers, whether it is still the file that was opened, and what it holds.
 
+use super::columns::{damaged, optional_seconds};
 use super::{SqliteStorage, StorageError, migrate};
-use crate::storage::{Pool, Probes};
+use crate::storage::{Holdings, Pool, Probes};
+use rusqlite::{Connection, OpenFlags};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::TryLockError;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, TryLockError};
 
 /// A file by its name, and by what no other file has.
 #[derive(Debug)]
@@ -44,6 +46,49 @@ fn failed(path: &Path, error: io::Error) -> StorageError {
     StorageError::Engine(Box::new(error))
 }
 
+/// Rows of a table; 0 where an older schema has none of that name.
+fn count(tx: &Connection, table: &'static str) -> Result<u64, StorageError> {
+    let known = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    if tx.query_row(known, [table], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(0);
+    }
+    let count: i64 = tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+impl SqliteStorage {
+    /// Writes everything, as of one moment, into a file that is empty. Others read and write meanwhile.
+    pub(crate) fn write_into(&self, path: &str) -> Result<(), StorageError> {
+        self.lock().execute("VACUUM INTO ?1", [path])?;
+        Ok(())
+    }
+
+    /// Opens a file that somebody calls a backup, and changes nothing in it: its pages and references have to be sound, and
+    /// its schema one that this program knows or can bring up to date.
+    pub(crate) fn examine(path: &Path) -> Result<Self, StorageError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        // A damaged file must not be able to call functions through its schema.
+        connection.pragma_update(None, "trusted_schema", "off")?;
+        let sound: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if sound != "ok" {
+            return Err(damaged("the file", sound));
+        }
+        let astray = "SELECT count(*) FROM pragma_foreign_key_check";
+        if connection.query_row(astray, [], |row| row.get::<_, i64>(0))? > 0 {
+            return Err(damaged("the file", "rows refer to rows that are absent"));
+        }
+        match migrate::check(&connection) {
+            Err(StorageError::Damaged { .. }) if migrate::schema_version(&connection)? > 0 => {}
+            Err(StorageError::Damaged { .. }) => return Err(damaged("the file", "it is no issuer's")),
+            checked => checked?,
+        }
+        let opened = Opened::at(path)?;
+        let (connection, waiting) = (Mutex::new(connection), AtomicUsize::new(0));
+        Ok(Self { connection, waiting, opened, is_inside: false })
+    }
+}
+
 impl Probes for SqliteStorage {
     fn probe(&self) -> Result<(), StorageError> {
         self.opened.check()?;
@@ -58,11 +103,27 @@ impl Probes for SqliteStorage {
         };
         Pool { max: 1, in_use, waiting: self.waiting.load(Ordering::Relaxed) }
     }
+
+    fn holdings(&self) -> Result<Holdings, StorageError> {
+        self.read(|tx| {
+            let last = "SELECT max(exchanged_at) AS last FROM devices";
+            Ok(Holdings {
+                schema: migrate::schema_version(tx)?,
+                tenants: count(tx, "tenants")?,
+                devices: count(tx, "devices")?,
+                licences: count(tx, "licences")?,
+                usage_records: count(tx, "usage_records")?,
+                audit_lines: count(tx, "audit")?,
+                last_exchange_at: tx.query_row(last, [], |row| Ok(optional_seconds(row, "last")))??,
+            })
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::http::Readiness;
+    use crate::storage::ClonePolicy;
     use crate::testkit::{Bench, TENANT};
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
@@ -81,6 +142,8 @@ mod tests {
         assert_eq!(lacks(&readiness).await, "DATABASE_MISSING");
         std::fs::copy(&aside, &database).unwrap();
         assert_eq!(lacks(&readiness).await, "DATABASE_REPLACED");
+        let made = bench.admin.set_policy(&TENANT.parse().unwrap(), ClonePolicy::Suspend).unwrap_err();
+        assert!(made.to_string().contains("is not the file that this process has open"), "{made}");
         std::fs::rename(&aside, &database).unwrap();
         assert_eq!(lacks(&readiness).await, "");
         bench.sql(

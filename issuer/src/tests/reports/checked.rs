@@ -68,6 +68,15 @@ fn every_change_is_named_with_its_place() {
             other => panic!("{sql:?}: {other:?}"),
         }
     };
+    let set_aside = match kept.is_on_server() {
+        false => "UPDATE usage_records SET quarantined = 1 WHERE seq = 2",
+        true => {
+            "INSERT INTO usage_quarantine
+               (device, epoch, seq, from_seq, tenant, received_at, event_ms, bytes, reason, detail, at)
+             SELECT device, epoch, seq, from_seq, tenant, received_at, event_ms, bytes, 'CAP', '', 0
+             FROM usage_records WHERE seq = 2"
+        }
+    };
     for (sql, words) in [
         // The bytes of one are put in the place of another.
         (
@@ -88,7 +97,7 @@ fn every_change_is_named_with_its_place() {
         ),
         ("UPDATE usage_rollups SET count = count + 1", "uses in the books"),
         ("DELETE FROM usage_rollups WHERE meter = 'api_call'", "api_call of \"\""),
-        ("UPDATE usage_records SET quarantined = 1 WHERE seq = 2", "api_call of \"\""),
+        (set_aside, "api_call of \"\""),
         ("UPDATE usage_records SET event_ms = event_ms + 86400000 WHERE seq = 2", "api_call of \"\""),
         (
             "UPDATE usage_evidence SET checkpoint = (SELECT checkpoint FROM usage_evidence ORDER BY seq DESC LIMIT 1)

@@ -13,6 +13,7 @@ use brink_issuer::Issuer;
 use brink_issuer::admin::{Admin, CodeOrder, TenantOrder};
 use brink_issuer::catalog::Catalog;
 use brink_issuer::clock::Clock;
+use brink_issuer::code::CodeEnd;
 use brink_issuer::config::DataDir;
 use brink_issuer::founding::found;
 use brink_issuer::storage::sqlite::SqliteStorage;
@@ -96,8 +97,12 @@ impl Office {
 
     /// A device with this key, activated.
     pub(crate) fn meter(&self, key: Key) -> Meter {
-        let order =
-            CodeOrder { tenant: TENANT.parse().unwrap(), tier: Tier::Basic, uses: 1, expires_hours: 168 };
+        let order = CodeOrder {
+            tenant: TENANT.parse().unwrap(),
+            tier: Tier::Basic,
+            uses: 1,
+            expires: CodeEnd::Hours(168),
+        };
         let made = self.admin.create_code(&order).unwrap();
         let request = Activation::new("dev-acme", key, made.code.reveal()).seal();
         let answer = self.issuer.answer(&request, Some(AnswerKind::Activate)).unwrap();

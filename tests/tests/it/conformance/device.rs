@@ -3,8 +3,8 @@
 use brink_issuer::storage::AnswerKind;
 use brink_issuer::{Issuer, Refusal};
 use brink_license::exchange::{
-    ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, body_sha256,
-    ratchet_mac,
+    ClientReport, EXCHANGE_PATH, ExchangeRequest, ExchangeResponse, RequestBody, RequestKind, Section,
+    body_sha256, ratchet_mac,
 };
 use brink_license::token::RequestClaims;
 use brink_license::{DeviceId, IssuerName, Typ, b64};
@@ -55,8 +55,26 @@ impl Held {
         })
     }
 
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// What the receipt of its last answer says.
+    pub(crate) fn told(&self) -> serde_json::Value {
+        claims(&self.receipt)
+    }
+
     /// Its next request.
     pub(crate) fn request(&mut self) -> Vec<u8> {
+        self.request_with(Vec::new())
+    }
+
+    /// The same with more to say.
+    pub(crate) fn request_with(&mut self, sections: Vec<Section>) -> Vec<u8> {
         self.ctr += 1;
         let report = ClientReport {
             licence_seq: self.licence_seq,
@@ -66,7 +84,7 @@ impl Held {
             ..ClientReport::default()
         };
         let last_receipt = Some(self.receipt.clone());
-        let body = RequestBody { kind: RequestKind::Exchange, report, last_receipt, sections: Vec::new() };
+        let body = RequestBody { kind: RequestKind::Exchange, report, last_receipt, sections };
         let body = body.encode().unwrap();
         let said = RequestClaims {
             ver: 1,

@@ -39,7 +39,8 @@ fn two_issuers_with_different_keys_on_one_database_are_refused_at_their_start() 
             serve.stderr
         );
         refused(&other.run(&["tenant", "list", "--json"]), "OTHER_ISSUER");
-        let exchange = other.exchange_file(&world.path("absent"), &world.path("none"));
+        std::fs::write(world.path("request"), "any").unwrap();
+        let exchange = other.exchange_file(&world.path("request"), &world.path("none"));
         assert!(exchange.stderr.contains("another issuer"), "{}", exchange.stderr);
         one.run(&["tenant", "list", "--json"]).ok();
     }

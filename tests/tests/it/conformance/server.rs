@@ -8,10 +8,8 @@ use brink_tests::forge::Key;
 
 /// The code that an operator and a device see.
 fn code(error: &AdminError) -> &'static str {
-    match error {
-        AdminError::Storage(error) => error.code(),
-        other => panic!("{other}"),
-    }
+    let AdminError::Storage(error) = error else { panic!("{error}") };
+    error.code()
 }
 
 #[test]

@@ -30,11 +30,11 @@ pub(crate) enum Kept {
     Postgres,
 }
 
-struct Stopped;
+struct Stopped(UnixSeconds);
 
 impl Clock for Stopped {
     fn now(&self) -> UnixSeconds {
-        NOW
+        self.0
     }
 }
 
@@ -75,12 +75,18 @@ impl Site {
 
     /// Another program on the same database, as far as the database can tell.
     pub(crate) fn replica(&self) -> Replica {
+        self.replica_at(NOW)
+    }
+
+    /// The same with a clock of its own.
+    pub(crate) fn replica_at(&self, now: UnixSeconds) -> Replica {
         let storage = DatabasePlace::of(&self.data).unwrap().open().unwrap();
         let catalog = || Catalog::embedded().unwrap();
         let issuer =
-            Issuer::open(&self.data, (Arc::clone(&storage), Arc::new(Stopped)), catalog(), None).unwrap();
+            Issuer::open(&self.data, (Arc::clone(&storage), Arc::new(Stopped(now))), catalog(), None)
+                .unwrap();
         let admin =
-            Admin { storage, catalog: catalog(), clock: Arc::new(Stopped), actor: Actor("test".into()) };
+            Admin { storage, catalog: catalog(), clock: Arc::new(Stopped(now)), actor: Actor("test".into()) };
         Replica { issuer, admin }
     }
 

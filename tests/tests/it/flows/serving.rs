@@ -203,7 +203,8 @@ fn every_request_has_one_line_of_json_with_its_id_its_status_and_its_code() {
     ];
     let expected = expected.map(|(path, status, code)| (path.to_owned(), status, code.to_owned()));
     assert_eq!(seen, expected, "{log}");
-    assert_eq!(answered[3]["span"]["id"], problem["request_id"]);
+    let instance = format!("urn:uuid:{}", answered[3]["span"]["id"].as_str().unwrap());
+    assert_eq!(problem["instance"], instance);
     let minted = lines.iter().find(|line| line["fields"]["message"] == "minting a licence").unwrap();
     assert_eq!(minted["span"]["id"], answered[1]["span"]["id"], "what is done for a request has its id");
     for secret in [scene.offer.code.as_str(), "of-somebody", "eyJ"] {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::process::Stdio;
 
-fn record(device: &Device, meter: &str, quantity: &str) {
+pub(super) fn record(device: &Device, meter: &str, quantity: &str) {
     device.run(&["usage", "record", "--meter", meter, "--quantity", quantity, "--resource", "cam-1"]).ok();
 }
 
@@ -17,12 +17,12 @@ fn exchanged(device: &Device) -> Value {
 }
 
 /// What the issuer's sums of a meter come to.
-fn settled(scene: &Scene, meter: &str) -> Quantity {
+pub(super) fn settled(scene: &Scene, meter: &str) -> Quantity {
     let sums = sums_at(&DataDir::new(scene.issuer.data())).unwrap();
     Quantity::try_from(sums.get(meter).copied().unwrap_or_default()).unwrap()
 }
 
-fn quantity(text: &str) -> Quantity {
+pub(super) fn quantity(text: &str) -> Quantity {
     text.parse().unwrap()
 }
 

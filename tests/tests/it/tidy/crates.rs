@@ -15,7 +15,7 @@ struct Reach {
 
 /// Arrows point to the core. The edge and the issuer speak through `brink-license`'s documents alone, and a host that
 /// links the store must not thereby link private keys.
-const REACHES: [Reach; 8] = [
+const REACHES: [Reach; 9] = [
     Reach { name: "brink-license", product: &[], tests: &[] },
     Reach { name: "brink-signing", product: &["brink-license"], tests: &[] },
     Reach { name: "brink-store", product: &["brink-license"], tests: &["brink-signing"] },
@@ -28,6 +28,12 @@ const REACHES: [Reach; 8] = [
         name: "brink-tests",
         product: &["brink-license", "brink-signing", "brink-store", "brink-edge", "brink-issuer"],
         tests: &["brink-databases"],
+    },
+    // Speaks with the issuer over HTTP, like any device.
+    Reach {
+        name: "brink-fleet",
+        product: &["brink-license", "brink-signing", "brink-store", "brink-edge"],
+        tests: &[],
     },
 ];
 

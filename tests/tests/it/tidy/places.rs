@@ -34,6 +34,7 @@ const POWERS: [Power; 5] = [
             ("tests/examples/quickstart.rs", "says how long it took"),
             ("tests/src/bin/month-offline.rs", "says how long it took"),
             ("tests/src/bin/usage-hammer.rs", "ends after so many seconds"),
+            ("tests/fleet/src/", "latencies, and when a device's turn comes, are what it is about"),
             ("benches/", "measuring is what they are for"),
         ],
     },

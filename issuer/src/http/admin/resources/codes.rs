@@ -3,7 +3,7 @@
 use super::Paging;
 use crate::admin::CodeOrder;
 use crate::calendar::rfc3339;
-use crate::code::HOURS_DEFAULT;
+use crate::code::{CodeEnd, HOURS_DEFAULT};
 use crate::http::admin::input::whole;
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Handled};
@@ -111,6 +111,6 @@ pub(in crate::http::admin) fn list(call: Call<'_, TenantId, Paging, ()>) -> Hand
 
 pub(in crate::http::admin) fn create(call: Call<'_, TenantId, (), NewCode>) -> Handled<MadeCode> {
     let NewCode { tier, uses, expires_hours } = call.body;
-    let order = CodeOrder { tenant: call.at, tier, uses, expires_hours };
+    let order = CodeOrder { tenant: call.at, tier, uses, expires: CodeEnd::Hours(expires_hours) };
     Ok(MadeCode::from(call.context.admin.create_code(&order)?).into())
 }
