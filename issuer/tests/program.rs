@@ -309,3 +309,43 @@ fn bombs_of_a_kilobyte_cost_the_serving_process_little() {
         assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head} {problem}");
     }
 }
+
+#[test]
+fn the_admin_api_has_a_listener_of_its_own_and_its_keys_are_in_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, log) = (folder.path().join("d"), folder.path().join("log"));
+    let key = said(&data, "init --issuer dev-acme --dev")["admin_key"].as_str().unwrap().to_owned();
+    let serve = "serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --log trace";
+    let mut child = Command::new(PROGRAM)
+        .args(serve.split_whitespace())
+        .arg("--data")
+        .arg(&data)
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut address = |said: &str| {
+        let line = lines.next().unwrap();
+        line.strip_prefix(said).unwrap_or_else(|| panic!("{line:?}")).to_owned()
+    };
+    let (devices, admins) = (address("listening on http://"), address("admin API on http://"));
+    let mut serving = Serving(child, admins.clone());
+    let status = |address: &str, line: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = "Host: x\r\nConnection: close\r\nContent-Length: 0";
+        write!(stream, "{line} HTTP/1.1\r\n{head}\r\nAuthorization: Bearer {key}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status(&admins, "GET /v1/admin/self"), "200");
+    assert_eq!(status(&admins, "GET /v1/admin/self?key=secret-of-a-query"), "400");
+    assert_eq!(status(&devices, "GET /v1/admin/self"), "404");
+    assert_eq!(status(&admins, &format!("POST {ACTIVATE_PATH}")), "404");
+    assert_eq!(serving.signal(Signal::TERM), Some(0));
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(
+        log.contains("/v1/admin/self") && !log.contains(&key[17..]) && !log.contains("secret-of-a-query")
+    );
+}

@@ -6,6 +6,7 @@ use super::output::Output;
 use crate::backup::{Backup, back_up, restore};
 use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock};
+use crate::place::DatabasePlace;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -45,7 +46,7 @@ const AHEAD: [&str; 4] = [
 
 impl BackUp {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let made = back_up(&self.target.data.directory().database(), &self.out)?;
+        let made = back_up(&self.target.data.place()?, &self.out)?;
         let mut document = document(&made);
         document["out"] = self.out.display().to_string().into();
         document["keys_included"] = false.into();
@@ -56,13 +57,17 @@ impl BackUp {
 
 impl Restore {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let (data, actor) = (self.target.data.directory(), super::opening::actor());
-        let restored = restore(&data, &self.backup, (SystemClock.now(), &actor))?;
+        let (data, place, actor) =
+            (self.target.data.directory(), self.target.data.place()?, super::opening::actor());
+        let restored = restore(&data, (&place, &self.backup), (SystemClock.now(), &actor))?;
+        let database = match &place {
+            DatabasePlace::File(path) => path.display().to_string(),
+            DatabasePlace::Server(url) => url.to_string(),
+        };
         let mut document = document(&restored);
-        document["database"] = data.database().display().to_string().into();
+        document["database"] = database.clone().into();
         document["then"] = serde_json::json!(AHEAD);
-        let lines =
-            format!("{} holds {}\n{}", data.database().display(), described(&restored), AHEAD.join("\n"));
+        let lines = format!("{database} holds {}\n{}", described(&restored), AHEAD.join("\n"));
         Ok(output.result(self.target.json, &document, &lines)?)
     }
 }

@@ -336,5 +336,9 @@ fn plain_http_stays_on_this_machine() {
     let desk = Desk::new();
     desk.run("serve --listen 0.0.0.0:0").refused(Exit::Usage, &["TLS", "--insecure-listen"]);
     desk.run("serve --listen 0.0.0.0:0 --insecure-listen +").refused(Exit::Usage, &["REASON"]);
+    desk.run("serve --listen 127.0.0.1:0 --admin-listen 0.0.0.0:0")
+        .refused(Exit::Usage, &["API keys", "--insecure-admin-listen", "--tls-cert"]);
+    desk.run("serve --listen 127.0.0.1:0 --insecure-admin-listen x")
+        .refused(Exit::Usage, &["--admin-listen"]);
     desk.run("serve --listen nowhere").refused(Exit::Usage, &["invalid socket address"]);
 }

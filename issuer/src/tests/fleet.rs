@@ -64,8 +64,8 @@ fn what_a_device_said_of_itself_stands_beside_what_is_on_record() {
     assert_eq!((device.facts.usage_behind, device.alerts.as_slice()), (0, &[][..]));
     // It tells of three more, and its journal is damaged before it can send them.
     let sql = "UPDATE usage_cursors SET reported_seq = reported_seq + 3, recoveries = 1";
-    bench.sql(sql, []);
-    bench.sql("UPDATE devices SET agent_version = '0.1.0+abc'", []);
+    bench.sql(sql, &[]);
+    bench.sql("UPDATE devices SET agent_version = '0.1.0+abc'", &[]);
     bench.pass(2 * 3600);
     let device = only(&bench);
     assert_eq!(device.facts.usage_behind, 3);

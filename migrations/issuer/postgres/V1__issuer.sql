@@ -120,6 +120,8 @@ CREATE TABLE devices (
   reactivate_from   bigint,
   quota_month       bigint NOT NULL DEFAULT 0,
   quota_month_ppm   bigint NOT NULL DEFAULT 0,
+  -- As its agent said, as far as it can be shown to people.
+  agent_version     text,
   UNIQUE (code_sha256, code_ordinal),
   CHECK ((status = 'pending') = (public_key IS NULL)),
   CHECK ((public_key IS NULL) = (jkt IS NULL))

@@ -1,7 +1,7 @@
 //! Devices, and what decides on their licences.
 
 use super::columns::{
-    self, bytes32, column, damaged, optional_bytes32, optional_seconds, optional_uint, parsed, ratchet,
+    self, bytes32, column, damaged, int, optional_bytes32, optional_seconds, optional_uint, parsed, ratchet,
     seconds, uint, uint32,
 };
 use super::connection::{Asks, Tx, Values};
@@ -11,11 +11,13 @@ use super::{
 use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
 use crate::storage::{
-    DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow, UsageView,
+    Answer, AnswerKind, DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow,
+    Report, UsageView,
 };
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// The device and its tenant, in one step. Columns are named wherever they are read: a statement that was prepared as `*`
 /// fails when a newer program adds one.
@@ -269,6 +271,19 @@ pub(super) fn licence(row: &Row) -> Result<LicenceRow, StorageError> {
     })
 }
 
+/// What changes of a device's row when it was answered.
+#[derive(Default)]
+pub(super) struct Change<'a> {
+    /// What it said.
+    pub(super) report: Option<&'a Report>,
+    /// A licence number below which none is to be given any more.
+    pub(super) licence_floor: Option<u64>,
+    /// The number of a licence that was recorded.
+    pub(super) licence_seq: Option<u64>,
+    /// What it was answered.
+    pub(super) answer: Option<&'a Answer>,
+}
+
 /// What the device may still run on with its key of now: every licence of this epoch from the one that it has
 /// reported. What earlier epochs may still run on is counted beside it, in `past_epochs`: their keys are others.
 pub(super) async fn project_held(
@@ -279,18 +294,58 @@ pub(super) async fn project_held(
     let zone = "SELECT t.timezone FROM devices d JOIN tenants t ON t.id = d.tenant WHERE d.id = $1";
     let zone = tx.one(zone, &[&device.as_str()]).await?;
     let zone = crate::calendar::parse_zone(column::<&str>(&zone, "timezone")?);
-    let month = month_start(now, zone.map_err(|e| damaged("tenants.timezone", e))?).as_i64();
+    let month = month_start(now, zone.map_err(|e| damaged("tenants.timezone", e))?);
+    change(tx, (device, epoch), (now, month), &Change::default()).await
+}
+
+/// The same with what else changes, in one new version of the row; `month` is when the tenant's month of `now` began.
+pub(super) async fn change(
+    tx: &Tx<'_>,
+    (device, epoch): (&DeviceId, u32),
+    (now, month): (UnixSeconds, UnixSeconds),
+    to: &Change<'_>,
+) -> Result<(), StorageError> {
     let sql = "
+        WITH said AS (
+          SELECT coalesce($5, reported_seq) AS reported_seq, coalesce($6, reported_keyset) AS reported_keyset,
+                 coalesce($7, greatest(licence_seq, $8)) AS licence_seq
+          FROM devices WHERE id = $1),
+        held AS (
+          SELECT coalesce(max(e.seats), 0) AS seats, coalesce(max(e.quota_ppm), 0) AS quota_ppm,
+                 coalesce(max(e.ends_at), 0) AS until
+          FROM said LEFT JOIN licence_ends e ON e.device = $1 AND e.ends_at > $3 AND e.epoch = $2
+            AND e.seq >= least(said.reported_seq, said.licence_seq))
         UPDATE devices d SET
+          reported_seq = said.reported_seq, reported_keyset = said.reported_keyset, licence_seq = said.licence_seq,
+          agent_version = CASE WHEN $5::bigint IS NULL THEN d.agent_version ELSE $15 END,
           quota_month = $4,
           quota_month_ppm = greatest(CASE WHEN d.held_until > $4 THEN d.quota_ppm_held ELSE 0 END,
                                      CASE WHEN d.quota_month >= $4 THEN d.quota_month_ppm ELSE 0 END, held.quota_ppm),
-          seats_held = held.seats, quota_ppm_held = held.quota_ppm, held_until = held.until
-        FROM (SELECT coalesce(max(e.seats), 0) AS seats, coalesce(max(e.quota_ppm), 0) AS quota_ppm,
-                     coalesce(max(e.ends_at), 0) AS until
-              FROM devices o LEFT JOIN licence_ends e ON e.device = o.id AND e.ends_at > $3
-                AND e.epoch = $2 AND e.seq >= least(o.reported_seq, o.licence_seq)
-              WHERE o.id = $1) AS held
-        WHERE d.id = $1";
-    tx.execute(sql, &[&device.as_str(), &i64::from(epoch), &now.as_i64(), &month]).await.map(drop)
+          seats_held = held.seats, quota_ppm_held = held.quota_ppm, held_until = held.until,
+          ctr = coalesce($9, d.ctr), receipt_seq = coalesce($10, d.receipt_seq),
+          ratchet_current = coalesce($11, d.ratchet_current),
+          ratchet_previous = CASE WHEN $9::bigint IS NULL THEN d.ratchet_previous ELSE $12 END,
+          exchanged_at = coalesce($13, d.exchanged_at),
+          restored_by = CASE WHEN $9::bigint IS NULL THEN d.restored_by ELSE $14 END
+        FROM said, held WHERE d.id = $1";
+    let answer = to.answer;
+    let is_exchange = answer.is_some_and(|answer| answer.mark.kind == AnswerKind::Exchange);
+    let values: [&(dyn ToSql + Sync); 15] = [
+        &device.as_str(),
+        &i64::from(epoch),
+        &now.as_i64(),
+        &month.as_i64(),
+        &to.report.map(|report| int(report.licence_seq)),
+        &to.report.map(|report| int(report.keyset_version)),
+        &to.licence_seq.map(int),
+        &to.licence_floor.map(int),
+        &answer.map(|answer| int(answer.mark.ctr)),
+        &answer.map(|answer| int(answer.receipt_seq)),
+        &answer.map(|answer| &answer.ratchet_next[..]),
+        &answer.and_then(|answer| answer.ratchet_used.as_deref()).map(|ratchet| &ratchet[..]),
+        &is_exchange.then(|| now.as_i64()),
+        &answer.and_then(|answer| answer.restored_by).map(int),
+        &to.report.and_then(|report| report.agent_version.as_deref()),
+    ];
+    tx.execute(sql, &values).await.map(drop)
 }

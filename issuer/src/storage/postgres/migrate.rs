@@ -27,6 +27,11 @@ pub(super) fn digest() -> String {
     crate::secret::sha256(all.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The newest schema that this program knows.
+pub(super) fn newest_known() -> Result<i64, StorageError> {
+    Ok(newest(&known()?))
+}
+
 fn newest(known: &[Migration]) -> i64 {
     known.iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }

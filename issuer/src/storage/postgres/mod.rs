@@ -19,6 +19,7 @@ mod devices;
 mod directory;
 mod extensions;
 mod failure;
+mod fleet;
 mod inside;
 mod locks;
 mod manifests;

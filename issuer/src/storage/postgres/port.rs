@@ -286,7 +286,7 @@ impl Storage for PostgresStorage {
             let redeemed = codes::redeem(tx, code_sha256, (before, &activation), now).await;
             redeemed.map_err(failure::taken_meanwhile)?;
             let epoch = activation.epoch;
-            postings::record(tx, (&before.device.id, epoch), now, &activation.posting).await
+            postings::record(tx, (before, epoch), now, &activation.posting).await
         })
     }
 

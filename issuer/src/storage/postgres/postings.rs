@@ -4,9 +4,11 @@ use super::columns::{
     self, bytes32, column, int, kind_text, optional_bytes32, optional_seconds, seconds, uint,
 };
 use super::connection::{Asks, Tx};
+use super::devices::Change;
 use super::{StorageError, audit, devices, note, past, seats, standing};
+use crate::calendar::month_start;
 use crate::storage::{
-    Answer, AnswerKind, AnswerMark, Answered, Consequence, LicenceRow, Posting, Reaction, Report, Seen,
+    Answer, AnswerMark, Answered, Consequence, DeviceView, LicenceRow, Posting, Reaction, Seen,
 };
 use brink_license::{DeviceId, Kid, UnixSeconds};
 use tokio_postgres::Row;
@@ -20,25 +22,27 @@ pub(super) const fn concerns_others(posting: &Posting) -> bool {
 /// All but what it brought of usage.
 pub(super) async fn record(
     tx: &Tx<'_>,
-    (device, epoch): (&DeviceId, u32),
+    (view, epoch): (&DeviceView, u32),
     now: UnixSeconds,
     posting: &Posting,
 ) -> Result<(), StorageError> {
-    if let Some(report) = &posting.report {
-        set_report(tx, device, *report).await?;
-    }
-    if let Some(floor) = posting.licence_floor {
-        let sql = "UPDATE devices SET licence_seq = greatest(licence_seq, $2) WHERE id = $1";
-        tx.execute(sql, &[&device.as_str(), &int(floor)]).await?;
-    }
+    let device = &view.device.id;
     if let Some(licence) = &posting.licence {
         add_licence(tx, device, licence).await?;
     }
-    if let Some(answer) = &posting.answer {
-        keep_answer(tx, device, now, answer).await?;
+    let change = Change {
+        report: posting.report.as_ref(),
+        licence_floor: posting.licence_floor,
+        licence_seq: posting.licence.as_ref().map(|licence| licence.seq),
+        answer: posting.answer.as_ref(),
+    };
+    let changes = posting.report.is_some() || posting.licence.is_some() || posting.licence_floor.is_some();
+    if changes || posting.answer.is_some() {
+        let month = month_start(now, view.tenant.zone);
+        devices::change(tx, (device, epoch), (now, month), &change).await?;
     }
-    if posting.report.is_some() || posting.licence.is_some() {
-        devices::project_held(tx, (device, epoch), now).await?;
+    if let Some(answer) = &posting.answer {
+        keep_answer(tx, device, answer).await?;
     }
     if let Some(report) = &posting.seats {
         seats::record(tx, device, report).await?;
@@ -68,12 +72,6 @@ async fn remember(tx: &Tx<'_>, device: &DeviceId, reaction: &Reaction) -> Result
     tx.execute(sql, &[&device.as_str(), &reaction.reason, &at, &proof]).await.map(drop)
 }
 
-async fn set_report(tx: &Tx<'_>, device: &DeviceId, report: Report) -> Result<(), StorageError> {
-    let sql = "UPDATE devices SET reported_seq = $2, reported_keyset = $3 WHERE id = $1";
-    let (seq, keyset) = (int(report.licence_seq), int(report.keyset_version));
-    tx.execute(sql, &[&device.as_str(), &seq, &keyset]).await.map(drop)
-}
-
 async fn add_licence(tx: &Tx<'_>, device: &DeviceId, licence: &LicenceRow) -> Result<(), StorageError> {
     let sql = "
         INSERT INTO licences (device, epoch, seq, tenant, jti, kid, iat, nbf, exp, grace_seconds, named_seats, any_seats,
@@ -88,28 +86,13 @@ async fn add_licence(tx: &Tx<'_>, device: &DeviceId, licence: &LicenceRow) -> Re
         sql,
         &[&id, &epoch, &seq, &jti, &kid, &iat, &nbf, &exp, &grace, &named, &any, &quota, &digest, token],
     )
-    .await?;
-    tx.execute("UPDATE devices SET licence_seq = $2 WHERE id = $1", &[&id, &seq]).await.map(drop)
+    .await
+    .map(drop)
 }
 
-async fn keep_answer(
-    tx: &Tx<'_>,
-    device: &DeviceId,
-    now: UnixSeconds,
-    answer: &Answer,
-) -> Result<(), StorageError> {
+async fn keep_answer(tx: &Tx<'_>, device: &DeviceId, answer: &Answer) -> Result<(), StorageError> {
     let Answer { mark, seen, .. } = answer;
-    let exchanged_at = match mark.kind {
-        AnswerKind::Activate => None,
-        AnswerKind::Exchange => Some(now.as_i64()),
-    };
-    let sql = "UPDATE devices SET ctr = $2, receipt_seq = $3, ratchet_current = $4, ratchet_previous = $5,
-                 exchanged_at = coalesce($6, exchanged_at), restored_by = $7
-               WHERE id = $1";
-    let used = answer.ratchet_used.as_deref().map(|ratchet| &ratchet[..]);
-    let (id, ctr, receipt_seq) = (device.as_str(), int(mark.ctr), int(answer.receipt_seq));
-    let (next, restored) = (&answer.ratchet_next[..], answer.restored_by.map(int));
-    tx.execute(sql, &[&id, &ctr, &receipt_seq, &next, &used, &exchanged_at, &restored]).await?;
+    let (id, ctr) = (device.as_str(), int(mark.ctr));
     let sql = "INSERT INTO answers (device, kind, ctr, body_sha256, bytes, nonce, at, boot_id, proof)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                ON CONFLICT (device, kind) DO UPDATE SET ctr = excluded.ctr, body_sha256 = excluded.body_sha256,

@@ -63,7 +63,7 @@ pub(super) async fn page(
     now: UnixSeconds,
 ) -> Result<Vec<DeviceListed>, StorageError> {
     let sql = "
-        SELECT d.id, d.tier, d.status, d.retired_at, d.revoked_at, d.replaced_by, d.cameras_named, d.activated_at,
+        SELECT d.id, d.created_at, d.tier, d.status, d.retired_at, d.revoked_at, d.replaced_by, d.cameras_named, d.activated_at,
                d.exchanged_at, d.epoch, d.reported_seq, d.reactivate_from, d.overlap_from, d.held_until,
                CASE WHEN d.held_until > $2 THEN d.seats_held ELSE 0 END AS held, l.seq AS newest, l.exp,
                (SELECT count(*) FROM device_seats s WHERE s.device = d.id) AS seated,
@@ -78,7 +78,7 @@ pub(super) async fn page(
           AND ($4::text IS NULL OR $4 = CASE WHEN d.retired_at IS NOT NULL THEN 'retired'
                                              WHEN d.revoked_at IS NOT NULL THEN 'revoked' ELSE d.status END)
           AND ($5::text IS NULL OR d.tier = $5)
-          AND ($6::bigint IS NULL OR coalesce(d.exchanged_at, d.activated_at, 0) < $6)
+          AND ($6::bigint IS NULL OR greatest(d.exchanged_at, d.activated_at, 0) < $6)
           AND ($7::bigint IS NULL OR (d.created_at, d.id) > ($7, $8::text))
         ORDER BY d.created_at, d.id LIMIT $9";
     let (tenant, at, limit) = (&query.tenant, now.as_i64(), i64::from(query.limit.unwrap_or(u32::MAX)));

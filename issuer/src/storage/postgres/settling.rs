@@ -293,7 +293,7 @@ async fn alone(
     let brought = posting.usage.as_ref();
     let brought = brought.map(|usage| Brought { device: &member.device, before: &view.usage, usage });
     usage::record(tx, brought.as_slice()).await?;
-    postings::record(tx, (&member.device, view.device.epoch), member.now, &posting).await?;
+    postings::record(tx, (&view, view.device.epoch), member.now, &posting).await?;
     Ok(true)
 }
 
@@ -329,9 +329,9 @@ async fn together(
         Some(Brought { device: &member.device, before: &view.usage, usage })
     });
     usage::record(tx, &brought.collect::<Vec<_>>()).await?;
-    let postings = entries.iter().map(|(member, view, posting)| {
-        postings::record(tx, (&member.device, view.device.epoch), member.now, posting)
-    });
+    let postings = entries
+        .iter()
+        .map(|(member, view, posting)| postings::record(tx, (view, view.device.epoch), member.now, posting));
     try_join_all(postings).await?;
     Ok(endings)
 }

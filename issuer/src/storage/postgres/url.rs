@@ -9,8 +9,10 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -146,6 +148,41 @@ impl DatabaseUrl {
     #[must_use]
     pub fn with_secrets(&self) -> &str {
         &self.text
+    }
+
+    /// The database's name on its server.
+    pub(crate) fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or_default()
+    }
+
+    /// The same address for a program that uses libpq, as its environment has it: a password is in no argument.
+    pub(crate) fn for_libpq(&self) -> Vec<(&'static str, OsString)> {
+        let list = |words: Vec<String>| OsString::from(words.join(","));
+        let hosts = self.config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let ports = self.config.get_ports().iter().map(ToString::to_string);
+        let mut said = vec![
+            ("PGHOST", list(hosts.collect())),
+            ("PGPORT", list(ports.collect())),
+            ("PGUSER", OsString::from(self.config.get_user().unwrap_or_default())),
+            ("PGDATABASE", OsString::from(self.database())),
+            ("PGAPPNAME", OsString::from("brink-issuer backup")),
+            ("PGCONNECT_TIMEOUT", OsString::from(CONNECT_MAX.as_secs().to_string())),
+        ];
+        if self.config.get_ssl_mode() == SslMode::Disable {
+            said.push(("PGSSLMODE", OsString::from("disable")));
+        } else {
+            said.push(("PGSSLMODE", OsString::from("verify-full")));
+            // From version 16 on libpq takes the roots of the system by this word.
+            let root = self.root.as_ref().map_or_else(|| OsString::from("system"), |path| path.into());
+            said.push(("PGSSLROOTCERT", root));
+        }
+        if let Some(password) = self.config.get_password() {
+            said.push(("PGPASSWORD", OsStr::from_bytes(password).to_owned()));
+        }
+        said
     }
 
     pub(super) fn config(&self) -> &Config {

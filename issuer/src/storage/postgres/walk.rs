@@ -2,9 +2,9 @@
 
 use super::StorageError;
 use super::connection::{Tx, Values};
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use bytes::Bytes;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Portal, Row};
+use tokio_postgres::{CopyInSink, Portal, Row};
 
 /// Rows of a walk that are in memory at once: a record has some hundred bytes, and one of sums some ten thousand.
 const WALK_ROWS: i32 = 256;
@@ -49,9 +49,9 @@ impl Tx<'_> {
         Ok(self.0.query_typed(sql, values).await?)
     }
 
-    /// Where many rows of these types go in.
-    pub(super) async fn copy(&self, sql: &str, types: &[Type]) -> Result<BinaryCopyInWriter, StorageError> {
+    /// Where many rows go in.
+    pub(super) async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, StorageError> {
         let statement = self.0.prepare_cached(sql).await?;
-        Ok(BinaryCopyInWriter::new(self.0.copy_in(&statement).await?, types))
+        Ok(self.0.copy_in(&statement).await?)
     }
 }

@@ -73,7 +73,7 @@ pub(super) fn page(
           AND (?4 IS NULL OR ?4 = iif(d.retired_at IS NOT NULL, 'retired',
                                       iif(d.revoked_at IS NOT NULL, 'revoked', d.status)))
           AND (?5 IS NULL OR d.tier = ?5)
-          AND (?6 IS NULL OR coalesce(d.exchanged_at, d.activated_at, 0) < ?6)
+          AND (?6 IS NULL OR max(coalesce(d.exchanged_at, 0), coalesce(d.activated_at, 0)) < ?6)
           AND (?7 IS NULL OR (d.created_at, d.id) > (?7, ?8))
         ORDER BY d.created_at, d.id LIMIT ?9";
     let mut statement = tx.prepare_cached(sql)?;

@@ -2,7 +2,11 @@
 
 use super::settlement::{quantity, record, settled};
 use super::{Scene, TENANT};
-use brink_tests::{Device, Issuer, World};
+use brink_databases::Database;
+use brink_issuer::config::DataDir;
+use brink_issuer::place::DatabasePlace;
+use brink_license::usage::Quantity;
+use brink_tests::{Device, Issuer, Ran, World};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -192,4 +196,88 @@ fn what_is_no_backup_of_this_issuer_or_would_overwrite_something_is_refused_and_
     }
     issuer.run(&["restore", "--in", text(&backup)]).ok();
     issuer.run(&["tenant", "show", "--tenant", TENANT]).ok();
+}
+
+/// What a device's usage of a meter comes to at the issuer, whatever its database is.
+fn booked(issuer: &Issuer, device: &str, meter: &str) -> Quantity {
+    let storage = DatabasePlace::of(&DataDir::new(issuer.data())).unwrap().open().unwrap();
+    let sums = storage.recount(&device.parse().unwrap(), &mut |_| {}).unwrap();
+    let of_meter = sums.iter().filter(|row| row.key.meter.as_str() == meter);
+    Quantity::try_from(of_meter.map(|row| row.sum.quantity).sum::<u128>()).unwrap()
+}
+
+/// A directory's issuer moves to another database.
+fn moved_to(issuer: &Issuer, database: &Database) {
+    let path = issuer.data().join("database.url");
+    fs::write(&path, database.url()).unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn on_a_server_too_a_device_that_went_on_is_counted_once_and_an_empty_database_is_asked_for() {
+    let world = World::new();
+    let (first, second) = (Database::empty(), Database::empty());
+    let issuer = Issuer::init_on(world.path("issuer"), "dev-acme", &first.url());
+    issuer.subscribe(TENANT, 10, &[]);
+    let (offer, device) = (issuer.offer(TENANT), world.device("edge", &issuer));
+    let (server, url) = issuer.serve();
+    device.activate(&url, &offer.code).ok();
+    record(&device, "sms", "1");
+    device.exchange().ok();
+    let backup = world.path("issuer.dump");
+    let made = backed_up(&issuer, &backup);
+    assert_eq!(
+        (&made["devices"], &made["usage_records"], &made["issuer"]),
+        (&1.into(), &1.into(), &"dev-acme".into())
+    );
+    assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    issuer.run(&["backup", "--out", text(&backup)]).coded(3).says("never overwritten");
+    issuer.assign(&offer.device, &["cam-1"], &[]);
+    for quantity in ["10", "100"] {
+        record(&device, "sms", quantity);
+        device.exchange().ok();
+    }
+    record(&device, "sms", "1000");
+    assert_eq!(booked(&issuer, &offer.device, "sms"), quantity("111"));
+    let held = licence_seq(&device);
+    assert!(server.stop().success());
+
+    issuer.run(&["restore", "--in", text(&backup)]).coded(3).says("holds tables already");
+    moved_to(&issuer, &second);
+    let whole = fs::read(&backup).unwrap();
+    let cut = world.path("cut.dump");
+    for length in [0, 3, whole.len() / 2, whole.len() - 20] {
+        fs::write(&cut, &whole[..length]).unwrap();
+        let ran = issuer.run(&["restore", "--in", text(&cut), "--json"]).coded(1);
+        assert_eq!(ran.json()["error"]["code"], "BACKUP_DAMAGED", "{length}: {ran}");
+    }
+    let namesake = Issuer::init(world.path("namesake"), "dev-acme");
+    let empty = second.url();
+    let foreign = ["restore", "--in", text(&backup), "--json", "--database-url", &empty];
+    assert_eq!(namesake.run(&foreign).coded(3).json()["error"]["code"], "OTHER_ISSUER");
+    let restored = issuer.run(&["restore", "--in", text(&backup), "--json"]).ok().json();
+    assert_eq!((&restored["sha256"], &restored["usage_records"]), (&made["sha256"], &1.into()), "{restored}");
+    assert_eq!(booked(&issuer, &offer.device, "sms"), quantity("1"));
+    let (_server, url) = issuer.serve();
+    for _ in 0..3 {
+        device.run(&["exchange", "--issuer", &url]).ok();
+    }
+    assert_eq!(booked(&issuer, &offer.device, "sms"), quantity("1111"));
+    assert_eq!(device.status()["usage"]["backlog"], 0);
+    assert!(licence_seq(&device) > held);
+    issuer.run(&["usage", "verify"]).ok();
+    issuer.run(&["audit", "verify"]).ok();
+}
+
+#[test]
+fn without_the_programs_of_postgresql_the_mend_is_named() {
+    let world = World::new();
+    let database = Database::empty();
+    let issuer = Issuer::init_on(world.path("issuer"), "dev-acme", &database.url());
+    let out = world.path("out");
+    let mut command = issuer.command(&["backup", "--out", text(&out), "--json"]);
+    let ran = Ran::to_end(command.env("PATH", world.dir())).coded(1);
+    assert_eq!(ran.json()["error"]["code"], "TOOL_ABSENT", "{ran}");
+    let ran = ran.says("pg_dump").says("install PostgreSQL's client programs");
+    assert!(!out.exists(), "{ran}");
 }

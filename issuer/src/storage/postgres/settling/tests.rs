@@ -36,7 +36,7 @@ impl<'s> Held<'s> {
 }
 
 fn report(seq: u64) -> Posting {
-    let report = Some(Report { licence_seq: 1, keyset_version: seq });
+    let report = Some(Report { licence_seq: 1, keyset_version: seq, agent_version: None });
     Posting { report, ..Posting::default() }
 }
 
