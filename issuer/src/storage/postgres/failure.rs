@@ -10,6 +10,12 @@ impl From<Error> for StorageError {
         let Some(state) = error.code() else { return of_driver(error) };
         match state {
             &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => Self::Conflict,
+            // Of a constraint without a name, which is that of a partition: one was attached while a row for its days was on
+            // its way into another. Begun again, each finds what the other did.
+            &SqlState::CHECK_VIOLATION if is_of_partition(&error) => Self::Conflict,
+            // Heard of before the cause, by a statement that was under way behind the one that failed: begun again, the
+            // transaction goes through or says why not.
+            &SqlState::IN_FAILED_SQL_TRANSACTION => Self::Conflict,
             // lock_timeout; statement_timeout; and no connection left.
             &SqlState::LOCK_NOT_AVAILABLE | &SqlState::QUERY_CANCELED | &SqlState::TOO_MANY_CONNECTIONS => {
                 Self::Busy
@@ -29,6 +35,10 @@ impl From<Error> for StorageError {
             _ => Self::Engine(Box::new(error)),
         }
     }
+}
+
+fn is_of_partition(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|error| error.constraint().is_none())
 }
 
 /// Errors without a code of the server: the connection is gone, or never was, or values do not fit their columns.
