@@ -19,6 +19,6 @@ RUN useradd --system --uid 10001 --no-log-init --home-dir /var/lib/brink --creat
 COPY --from=build /src/target/release/brink-issuer /usr/local/bin/brink-issuer
 USER 10001
 VOLUME /var/lib/brink
-EXPOSE 8443
+EXPOSE 8443 8543
 ENTRYPOINT ["brink-issuer"]
 CMD ["--help"]

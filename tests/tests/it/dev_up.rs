@@ -1,11 +1,17 @@
 //! `scripts/dev-up`: a whole development site, made, reached through TLS, stopped, and started again as it was.
 
 use std::fs::Permissions;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use brink_tests::{Bins, Device, Issuer, Ran, World};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// A site, which is stopped whatever becomes of the test.
 struct Site {
@@ -30,8 +36,32 @@ impl Site {
     }
 
     fn url(&self, number: usize) -> String {
+        self.said(number, "listening on ")
+    }
+
+    fn said(&self, number: usize, what: &str) -> String {
         let said = std::fs::read_to_string(self.dir.join(format!("issuer-{number}.out"))).unwrap();
-        said.lines().find_map(|line| line.strip_prefix("listening on ")).unwrap().to_owned()
+        said.lines().find_map(|line| line.strip_prefix(what)).unwrap().to_owned()
+    }
+
+    /// What one issuer's admin API says to the first key.
+    fn admin(&self, number: usize, path: &str) -> String {
+        let told = std::fs::read_to_string(self.dir.join("init.txt")).unwrap();
+        let key = told.split_whitespace().find(|word| word.starts_with("brk_")).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.path("tls/ca.pem")).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.unwrap().with_root_certificates(roots).with_no_client_auth();
+        let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        let url = self.said(number, "admin API on ");
+        let stream = TcpStream::connect(url.strip_prefix("https://").unwrap()).unwrap();
+        let mut stream = StreamOwned::new(connection, stream);
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+        stream.write_all(format!("{head}authorization: Bearer {key}\r\n\r\n").as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        said
     }
 
     fn path(&self, name: &str) -> String {
@@ -57,6 +87,8 @@ impl Site {
         assert!(told.stdout.contains("https://127.0.0.1:"), "{told}");
         Issuer::at(self.dir.join("issuer-1")).subscribe("acme", 10, &[]);
         self.serves_a_device("one");
+        let said = self.admin(2, "/v1/admin/tenants");
+        assert!(said.starts_with("HTTP/1.1 200 ") && said.contains("\"acme\""), "{said}");
         // What runs is left alone.
         self.run(arguments).ok();
         self.run(&["--status"]).ok();
