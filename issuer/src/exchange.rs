@@ -8,9 +8,10 @@ use crate::refusal::Refusal;
 use crate::request::{Proven, Signed};
 use crate::restored::Lost;
 use crate::seat_reports::{self, Reported};
-use crate::storage::{AnswerKind, DeviceStatus, DeviceView, Posting, StorageError};
+use crate::storage::{AnswerKind, AnswerMark, DeviceStatus, DeviceView, Posting, StorageError};
 use crate::suspicion;
 use crate::usage::{self, Reading};
+use brink_license::PublicKey;
 use brink_license::token::BatchVerdict;
 
 /// What a request turns out to be.
@@ -41,16 +42,27 @@ fn unknown_device(error: StorageError) -> Refusal {
     Refusal::Storage(error)
 }
 
-/// Answers an exchange. A request that was answered before is answered with the same bytes.
+/// The bytes that a request was answered with before, if it was: it is not even looked into.
+pub(crate) fn repeated(
+    issuer: &Issuer,
+    (key, mark): (&PublicKey, &AnswerMark),
+) -> Result<Option<Vec<u8>>, Refusal> {
+    let answer = issuer.storage.answered(&key.kid(), mark)?;
+    if answer.is_some() {
+        issuer.metrics.exchanges.replayed("exchange");
+    }
+    Ok(answer)
+}
+
+/// Answers an exchange that is not known to be answered.
 pub(crate) fn exchange(issuer: &Issuer, proven: &Proven) -> Result<Vec<u8>, Refusal> {
-    // Twice, because the same request may be answered by another thread between the look-up and the transaction.
+    // Another thread may have answered the same request since somebody looked; and its answer may have gone since then.
     for _ in 0..2 {
-        if let Some(answer) = issuer.storage.answered(&proven.key.kid(), &proven.mark)? {
-            issuer.metrics.exchanges.replayed("exchange");
-            return Ok(answer);
-        }
         if let Some(outcome) = settle(issuer, proven)? {
             return outcome;
+        }
+        if let Some(answer) = repeated(issuer, (&proven.key, &proven.mark))? {
+            return Ok(answer);
         }
     }
     Err(Refusal::Storage(StorageError::Damaged { what: "answers: a marked answer is absent".into() }))

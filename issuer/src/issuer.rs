@@ -86,6 +86,9 @@ impl Issuer {
         if signed.kind == AnswerKind::Exchange {
             // Before its body is looked into: only a device that is known may send a large one.
             exchange::check_known(self, &signed)?;
+            if let Some(answer) = exchange::repeated(self, (&signed.key, &signed.mark))? {
+                return Ok(answer);
+            }
         }
         match &signed.read()? {
             Request { code: Some(code), proven } => activation::activate(self, code, proven),

@@ -18,6 +18,8 @@ pub(crate) struct Signed {
     pub(crate) kind: AnswerKind,
     pub(crate) key: PublicKey,
     pub(crate) claims: RequestClaims,
+    /// Which request this is, as its answer is kept by.
+    pub(crate) mark: AnswerMark,
     sent: ExchangeRequest,
 }
 
@@ -59,7 +61,9 @@ pub(crate) fn open(issuer: &IssuerName, bytes: &[u8], door: Option<AnswerKind>) 
     let sent = ExchangeRequest::decode(bytes)?;
     let key = PublicKey::from_bytes(&sent.device_key)?;
     let (kind, claims) = verify_proof(issuer, &sent, &key, door)?;
-    Ok(Signed { kind, key, claims, sent })
+    let body_sha256 = body_sha256(&sent.body);
+    let mark = AnswerMark { kind, ctr: claims.ctr, body_sha256, nonce: Some(claims.nonce) };
+    Ok(Signed { kind, key, claims, mark, sent })
 }
 
 impl Signed {
@@ -85,9 +89,6 @@ impl Signed {
             AnswerKind::Activate => None,
             AnswerKind::Exchange => UsageSection::read(&body.sections)?,
         };
-        let body_sha256 = body_sha256(&self.sent.body);
-        let (kind, ctr) = (self.kind, self.claims.ctr);
-        let mark = AnswerMark { kind, ctr, body_sha256, nonce: Some(self.claims.nonce) };
         let proven = Proven {
             key: self.key,
             claims: self.claims,
@@ -96,7 +97,7 @@ impl Signed {
             notices,
             seats: seat_reports::section(body.sections),
             usage,
-            mark,
+            mark: self.mark,
             sent: self.sent,
         };
         Ok(Request { code, proven })

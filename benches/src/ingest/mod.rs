@@ -15,6 +15,7 @@ use brink_issuer::Issuer;
 use brink_issuer::admin::{Admin, CodeOrder, TenantOrder};
 use brink_issuer::catalog::Catalog;
 use brink_issuer::clock::Clock;
+use brink_issuer::code::CodeEnd;
 use brink_issuer::config::DataDir;
 use brink_issuer::founding::found;
 use brink_issuer::storage::postgres::PostgresStorage;
@@ -82,7 +83,7 @@ impl Site {
         };
         admin.set_subscription(&tenant, &order).expect("a subscription");
         let uses = DEVICES as u32;
-        let code = CodeOrder { tenant, tier: Tier::Basic, uses, expires_hours: 168 };
+        let code = CodeOrder { tenant, tier: Tier::Basic, uses, expires: CodeEnd::Hours(168) };
         let code = admin.create_code(&code).expect("a code");
         let issuer = Issuer::open(&data, (storage, clock), catalog(), None).expect("an issuer");
         let device = |number| {

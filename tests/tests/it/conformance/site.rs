@@ -7,6 +7,7 @@ use brink_issuer::admin::{Admin, AdminError, CodeOrder, MadeCode, TenantOrder};
 use brink_issuer::assignment::AssignmentOrder;
 use brink_issuer::catalog::Catalog;
 use brink_issuer::clock::Clock;
+use brink_issuer::code::CodeEnd;
 use brink_issuer::config::DataDir;
 use brink_issuer::founding::found_on;
 use brink_issuer::place::DatabasePlace;
@@ -139,8 +140,12 @@ impl Replica {
     }
 
     pub(crate) fn code(&self, tenant: &str, uses: u32) -> MadeCode {
-        let order =
-            CodeOrder { tenant: tenant.parse().unwrap(), tier: Tier::Basic, uses, expires_hours: 168 };
+        let order = CodeOrder {
+            tenant: tenant.parse().unwrap(),
+            tier: Tier::Basic,
+            uses,
+            expires: CodeEnd::Hours(168),
+        };
         self.admin.create_code(&order).unwrap()
     }
 
