@@ -116,7 +116,7 @@ pub fn markdown(outcome: &Outcome) -> String {
     if !outcome.seen.errors.is_empty() {
         let unanswered = outcome.seen.errors.iter();
         let unanswered = unanswered.map(|((kind, code), count)| format!("{count} {} {code}", kind.as_str()));
-        lines.push(format!("Without an answer: {}.", unanswered.collect::<Vec<_>>().join(", ")));
+        lines.push(format!("Refused, or not answered: {}.", unanswered.collect::<Vec<_>>().join(", ")));
     }
     lines.push(format!(
         "{} attempts made again, {} answers lost, {} copies flagged, {} records unsettled{}.",

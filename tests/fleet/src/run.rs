@@ -107,11 +107,13 @@ pub async fn run(
         at_work: AtomicUsize::new(dealt.len()),
         bell: Notify::new(),
     });
+    // Before the first of them begins: while others are still being made, it may be activated.
+    let begun = Instant::now();
     let mut lives = JoinSet::new();
     for (number, code) in (0..).zip(dealt) {
         lives.spawn(live(Arc::clone(&fleet), number, code));
     }
-    let going = fleet.through_the_phases(&mut lives, (order.duration, order.patience), interrupted);
+    let going = fleet.through_the_phases((&mut lives, begun), (order.duration, order.patience), interrupted);
     let watching = async {
         loop {
             show(*fleet.phase.borrow(), &fleet.tally.counts());
@@ -129,11 +131,12 @@ pub async fn run(
 impl Fleet {
     async fn through_the_phases(
         &self,
-        lives: &mut JoinSet<Lived>,
+        (lives, begun): (&mut JoinSet<Lived>, Instant),
         (duration, patience): (Option<Duration>, Duration),
         interrupted: impl Future<Output = ()>,
     ) -> ([Part; 3], Vec<Lived>) {
-        let activating = self.part(timeout(patience, self.activated())).await;
+        let _ = timeout(patience, self.activated()).await;
+        let activating = Part { took: begun.elapsed(), counts: self.tally.counts() };
         self.phase.send_replace(Phase::Running);
         let bounded = async {
             match duration {
