@@ -19,7 +19,11 @@ fn page(name: &str) -> String {
 fn commands(page: &str) -> Vec<String> {
     let blocks = page.split("\n```").skip(1).step_by(2);
     let lines = blocks.flat_map(str::lines).filter(|line| line.starts_with("brink-"));
-    let spelled = lines.map(|line| line.split(GAP).next().unwrap_or_default().replace(['[', ']'], ""));
+    // Where a shell puts what it says is the shell's.
+    let spelled = lines.map(|line| {
+        let command = line.split(GAP).next().unwrap_or_default();
+        command.split(" >").next().unwrap_or_default().replace(['[', ']'], "")
+    });
     // Several verbs in one line, and what does not end.
     spelled
         .filter(|line| !line.contains('|') && !line.contains(" serve ") && !line.contains(" run "))
@@ -43,10 +47,10 @@ fn every_command_of_the_pages_is_taken() {
                 "K" | "K2" => "txhpHz3qsqXPyTBCKS6nUtcwCnOv53P15J5weNGKdIk",
                 other => other,
             });
-            let program = if words.next() == Some("brink-issuer") {
-                &Bins::built().issuer
-            } else {
-                &Bins::built().edge
+            let program = match words.next() {
+                Some("brink-issuer") => &Bins::built().issuer,
+                Some("brink-fleet") => &Bins::built().fleet,
+                _ => &Bins::built().edge,
             };
             let mut command = Command::new(program);
             command.args(words).current_dir(folder.path()).stdin(Stdio::null());
