@@ -1,15 +1,13 @@
-//! Accounts for every number of the list of negative cases: by a vector, by a test elsewhere, or by what it waits for.
-
-use std::collections::BTreeSet;
+//! Accounts for every number of the list of negative cases: by a vector, or by a test elsewhere.
 
 use super::runner;
-use crate::tidy::{root, rust_files, test_exists};
+use crate::tidy::{rust_files, test_exists};
 
 /// The last number of the list.
 const LAST: u64 = 105;
 
 /// Cases that are not, or not only, a matter of one document's bytes, with the tests that have them.
-const ELSEWHERE: [(u64, &str); 85] = [
+const ELSEWHERE: [(u64, &str); 94] = [
     (27, "vectors::flips::every_flipped_bit_of_a_token_is_refused"),
     (30, "vectors::wycheproof::strict_verification_agrees_with_wycheproof"),
     (33, "gate::a_revoked_key_takes_the_stored_licence_with_it_and_the_next_keys_licence_is_taken"),
@@ -104,48 +102,21 @@ const ELSEWHERE: [(u64, &str); 85] = [
     (105, "restored::a_device_goes_on_and_no_number_is_given_twice"),
     (105, "extension::a_database_that_was_restored_gives_no_number_that_a_device_has_had"),
     (105, "flows::losses::an_issuer_that_was_put_back_from_a_backup_takes_its_devices_up_where_they_are"),
-    // What the devices' paths have of cases that wait for the admin's.
+    // The admin API.
+    (93, "guards::every_route_without_a_key_is_401_and_says_how_to_show_one"),
+    (93, "guards::every_route_with_every_scope_but_its_own_is_403"),
+    (93, "guards::every_route_with_a_key_of_another_tenant_answers_as_if_there_were_nothing"),
+    (94, "guards::the_credential_of_a_device_opens_nothing"),
+    (95, "hostile::strangers_get_no_body_read_and_slow_ones_no_patience"),
+    (95, "hostile::bodies_that_are_not_what_a_path_takes_change_nothing"),
+    (96, "hostile::bodies_that_are_not_what_a_path_takes_change_nothing"),
+    (97, "repeated::another_request_under_the_same_name_is_refused"),
+    (100, "guards::a_key_that_is_revoked_or_over_is_nobody_with_its_next_request"),
+    // Large and slow bodies of devices.
     (95, "http::bodies_above_the_limit_and_slow_clients_are_cut_off"),
     (95, "program::bombs_of_a_kilobyte_cost_the_serving_process_little"),
     (95, "memory::the_largest_body_takes_no_more_than_is_reckoned_for_it"),
     (95, "exchange::a_bomb_is_refused_before_it_is_unpacked"),
-];
-
-/// A room of the house that is not built yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Room {
-    /// What an admin asks over HTTP.
-    AdminApi,
-}
-
-impl Room {
-    /// What would show that it has been built: its cases then want an answer. Each names a file, what to look for in
-    /// it, and the few that are there without the room.
-    fn signs(self) -> (&'static str, &'static str, usize) {
-        match self {
-            // Devices activate and exchange, and somebody may ask for its health.
-            Room::AdminApi => ("issuer/src/http", ".route(", 3),
-        }
-    }
-
-    fn is_built(self) -> bool {
-        let (folder, sign, without) = self.signs();
-        let entries = std::fs::read_dir(root().join(folder)).expect("the folder is there");
-        let texts = entries.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path()).ok());
-        let found: usize = texts.map(|text| text.matches(sign).count()).sum();
-        assert!(found >= without, "{folder}: {sign} has moved, and nobody would see the room being built");
-        found > without
-    }
-}
-
-/// Cases that nothing can be asked about yet, with the room that they wait for and why.
-const NOT_YET: [(u64, Room, &str); 6] = [
-    (93, Room::AdminApi, "scopes and tenants of a caller; devices prove themselves by their keys"),
-    (94, Room::AdminApi, "a device credential on an admin's route"),
-    (95, Room::AdminApi, "bodies of JSON and gzip; the devices' paths have their own bounds"),
-    (96, Room::AdminApi, "unknown members of a body in JSON"),
-    (97, Room::AdminApi, "idempotency keys"),
-    (100, Room::AdminApi, "an admin key that is revoked in mid-session"),
 ];
 
 #[test]
@@ -156,18 +127,6 @@ fn every_case_of_the_list_is_accounted_for() {
         assert!(test_exists(test, &files), "case {case}: the test {test} does not exist");
         covered.insert(case);
     }
-    let waiting: BTreeSet<_> = NOT_YET.iter().map(|(case, _, _)| *case).collect();
-    let missing: Vec<_> =
-        (1..=LAST).filter(|case| !covered.contains(case) && !waiting.contains(case)).collect();
+    let missing: Vec<_> = (1..=LAST).filter(|case| !covered.contains(case)).collect();
     assert!(missing.is_empty(), "cases {missing:?}: add a vector, or name the test in ELSEWHERE");
-}
-
-#[test]
-fn no_case_waits_for_a_room_that_has_been_built() {
-    for (case, room, why) in NOT_YET {
-        assert!(
-            !room.is_built(),
-            "{room:?} is there, so case {case} ({why}) wants a test, named in ELSEWHERE"
-        );
-    }
 }
