@@ -38,15 +38,17 @@ impl Server {
 }
 
 impl Server {
-    /// Seconds of processor time of the processes that it has started and that still run.
+    /// Seconds of processor time of the processes that it has started: of those that run, and of those that have ended.
     pub fn cpu_seconds(&self) -> f64 {
         let own = self.process.id().to_string();
+        let stat = std::fs::read_to_string(format!("/proc/{own}/stat")).unwrap_or_default();
+        let ended = ticks_at(&stat, [13, 14]).map_or(0, |(_, ticks)| ticks);
         let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
         let ticks = processes.filter_map(|process| {
             let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
             ticks_of(&stat).filter(|(parent, _)| *parent == own).map(|(_, ticks)| ticks)
         });
-        ticks.sum::<u64>() as f64 / TICKS_A_SECOND
+        (ticks.sum::<u64>() + ended) as f64 / TICKS_A_SECOND
     }
 }
 
@@ -55,10 +57,14 @@ pub const TICKS_A_SECOND: f64 = 100.0;
 
 /// The parent of a process, and the ticks it has run, by its line in `/proc`.
 pub fn ticks_of(stat: &str) -> Option<(&str, u64)> {
+    ticks_at(stat, [11, 12])
+}
+
+fn ticks_at(stat: &str, places: [usize; 2]) -> Option<(&str, u64)> {
     // The name before may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    Some((*fields.get(1)?, ticks(11)? + ticks(12)?))
+    Some((*fields.get(1)?, ticks(places[0])? + ticks(places[1])?))
 }
 
 impl Drop for Server {

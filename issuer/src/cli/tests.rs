@@ -342,3 +342,26 @@ fn plain_http_stays_on_this_machine() {
         .refused(Exit::Usage, &["--admin-listen"]);
     desk.run("serve --listen nowhere").refused(Exit::Usage, &["invalid socket address"]);
 }
+
+#[test]
+fn upkeep_says_what_it_did_and_keeps_what_may_still_be_asked_for() {
+    let desk = Desk::new();
+    let done = desk.run("upkeep --json").json();
+    let expected = serde_json::json!({ "elsewhere": false, "postponed": false, "made": [], "dropped": [] });
+    assert_eq!(done, expected, "a database in a file has nothing to look after");
+    assert_eq!(desk.run("upkeep --raw-retention-days 435").out, "nothing was due\n");
+    desk.run("upkeep --raw-retention-days 434").refused(Exit::Usage, &["435 days"]);
+    let database = brink_databases::Database::empty();
+    let at = |verb: &str| {
+        let folder = desk.path().join("server");
+        let line = ["brink-issuer", "--log", "off"].map(OsString::from).into_iter();
+        let line = line.chain(verb.split_whitespace().map(OsString::from));
+        let line = line.chain(["--data".into(), folder.into_os_string()]);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let exit = run(line, &mut out, &mut err);
+        assert_eq!(exit, Exit::Done, "{}", String::from_utf8_lossy(&err));
+        String::from_utf8(out).unwrap()
+    };
+    at(&format!("init --issuer dev-acme --dev --database-url {}", database.url()));
+    assert!(at("upkeep").starts_with("partitions are made for what comes from "));
+}
