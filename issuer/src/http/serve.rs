@@ -158,18 +158,20 @@ impl Desk {
     ) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send + use<>> {
         // It may look at files.
         let config = tokio::task::spawn_blocking(move || tls.current()).await.ok()?;
-        let handshake = TlsAcceptor::from(config).accept(stream);
-        let reason = match tokio::time::timeout(self.config.handshake_timeout, handshake).await {
-            Ok(Ok(stream)) => return Some(stream),
-            Ok(Err(error)) => {
-                tracing::debug!(listener = self.name, %error, "a TLS handshake failed");
-                "refused"
-            }
-            Err(_) => {
-                tracing::debug!(listener = self.name, "a TLS handshake took too long");
-                "timeout"
-            }
-        };
+        let mut handshake = std::pin::pin!(TlsAcceptor::from(config).accept(stream).into_fallible());
+        // What failed is counted while its connection is still open: who saw it end can see it counted.
+        let (reason, _still_open) =
+            match tokio::time::timeout(self.config.handshake_timeout, &mut handshake).await {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err((error, stream))) => {
+                    tracing::debug!(listener = self.name, %error, "a TLS handshake failed");
+                    ("refused", Some(stream))
+                }
+                Err(_) => {
+                    tracing::debug!(listener = self.name, "a TLS handshake took too long");
+                    ("timeout", None)
+                }
+            };
         self.metrics.http.handshake_failed(self.name, reason);
         None
     }
