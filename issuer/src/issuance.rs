@@ -61,7 +61,7 @@ impl IssuanceError {
             Self::TooMany(_) => "TOO_MANY",
             Self::Mint(_) => "UNLICENSABLE",
             Self::NotReady(refusal) => refusal.code(),
-            Self::Storage(_) => "DATABASE",
+            Self::Storage(error) => error.code(),
         }
     }
 }

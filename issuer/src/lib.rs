@@ -18,6 +18,7 @@ pub mod cli;
 pub mod clock;
 pub mod clock_reset;
 pub mod code;
+mod codes;
 pub mod config;
 pub mod currency;
 pub mod desired;

@@ -4,7 +4,7 @@ mod audit;
 mod backup;
 mod camera;
 mod ceremony;
-pub(crate) mod code;
+mod code;
 mod device;
 mod error;
 mod exchange;

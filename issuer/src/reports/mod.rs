@@ -130,7 +130,7 @@ impl BooksError {
             Self::StillAside { .. } => "STILL_IN_QUARANTINE",
             Self::Differs(_) => "USAGE_DIFFERS",
             Self::Write(_) => "FILE",
-            Self::Storage(_) => "DATABASE",
+            Self::Storage(error) => error.code(),
         }
     }
 

@@ -9,6 +9,7 @@
 mod audit;
 mod books;
 mod clones;
+mod columns;
 mod credentials;
 mod directory;
 mod error;
@@ -17,6 +18,7 @@ mod notices;
 mod plans;
 pub mod postgres;
 mod probes;
+mod readers;
 mod remembered;
 mod rows;
 mod seats;

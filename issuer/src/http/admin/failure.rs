@@ -2,7 +2,7 @@
 
 use crate::access::{AccessError, Denied};
 use crate::admin::AdminError;
-use crate::cli::code;
+use crate::codes;
 use crate::http::observe::Coded;
 use crate::issuance::IssuanceError;
 use crate::notices::IssueError;
@@ -80,6 +80,21 @@ impl Failure {
     pub(super) fn busy() -> Self {
         let detail = "the issuer is working on as much as it has room for; try again later";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", detail).retry_after(BUSY_RETRY_SECONDS)
+    }
+
+    /// The database does not take it now. Whether it was taken after all nobody may know; what it said in particular is in
+    /// the log.
+    fn passing(error: &StorageError) -> Self {
+        let code = error.code();
+        tracing::error!(code, %error, "the database does not take an admin's request");
+        let is_unknown = matches!(error, StorageError::OutcomeUnknown { .. });
+        let detail = if is_unknown {
+            "the database was lost while it committed, so what was asked is done or it is not; look before you repeat it, or \
+             repeat it under its Idempotency-Key"
+        } else {
+            "the database does not take it now, and nothing was changed; try again later"
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(BUSY_RETRY_SECONDS)
     }
 
     pub(super) fn too_large(bytes_max: usize) -> Self {
@@ -199,8 +214,8 @@ impl From<StorageError> for Failure {
         if let StorageError::UnknownDevice(device) = &error {
             return Self::unknown_device(device.as_str());
         }
-        if matches!(error, StorageError::Busy) {
-            return Self::busy();
+        if error.is_passing() {
+            return Self::passing(&error);
         }
         if error.is_failure() {
             return Self::failed(error.code(), &error);
@@ -211,7 +226,7 @@ impl From<StorageError> for Failure {
 
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
-        let code = code::of_admin(&error);
+        let code = codes::of_admin(&error);
         let is_of_state = match &error {
             AdminError::Storage(_) => {
                 let AdminError::Storage(error) = error else { return Self::internal() };
@@ -238,7 +253,7 @@ impl From<AdminError> for Failure {
 
 impl From<AccessError> for Failure {
     fn from(error: AccessError) -> Self {
-        let code = code::of_access(&error);
+        let code = codes::of_access(&error);
         if let AccessError::Unknown(key) = &error {
             return Self::unknown(code, format!("there is no API key {key}"));
         }
@@ -270,7 +285,7 @@ impl From<Denied> for Failure {
 
 impl From<IssueError> for Failure {
     fn from(error: IssueError) -> Self {
-        let code = code::of_issue(&error);
+        let code = codes::of_issue(&error);
         match error {
             IssueError::Storage(error) => error.into(),
             IssueError::NothingRevoked(_) | IssueError::TooMany { .. } | IssueError::Extension(_) => {
@@ -330,6 +345,30 @@ mod tests {
         ] {
             assert_eq!(spoken(text), told);
         }
+    }
+
+    #[test]
+    fn a_database_that_does_not_take_it_now_is_503_and_its_words_stay_inside() {
+        let problem = || "10.0.0.7: connection refused".to_owned();
+        let passing = [
+            (StorageError::Busy, "BUSY"),
+            (StorageError::Conflict, "BUSY"),
+            (StorageError::Unavailable { problem: problem() }, "DATABASE_UNAVAILABLE"),
+            (StorageError::OutcomeUnknown { problem: problem() }, "OUTCOME_UNKNOWN"),
+            (StorageError::ReadOnly, "DATABASE_READ_ONLY"),
+            (StorageError::Full, "DATABASE_FULL"),
+        ];
+        for (error, code) in passing {
+            let failure = Failure::from(error);
+            assert_eq!((failure.status.as_u16(), failure.code), (503, code));
+            assert!(failure.headers.iter().any(|(name, _)| *name == RETRY_AFTER), "{code}");
+            assert!(!failure.detail.contains("10.0.0.7"), "{}", failure.detail);
+            assert_eq!(failure.detail.contains("nothing was changed"), code != "OUTCOME_UNKNOWN");
+        }
+        let lasting = StorageError::Denied { problem: problem() };
+        let failure = Failure::from(lasting);
+        assert_eq!((failure.status.as_u16(), failure.code), (500, "DATABASE_DENIED"));
+        assert!(!failure.detail.contains("10.0.0.7"));
     }
 
     #[test]
