@@ -1,11 +1,13 @@
 //! API keys: who they are, for how long, and what their holders may give away.
 
 use crate::access::{AccessError, ApiKey, Credential, Denied, Grantor, KeyOrder, authenticate};
-use crate::admin::TenantOrder;
+use crate::admin::{Admin, CodeOrder, TenantOrder};
 use crate::clock::Clock;
-use crate::storage::ApiKeyRow;
+use crate::code::CodeEnd;
+use crate::storage::{Actor, ApiKeyRow, Asked, NamedRequest, StorageError, Tier};
 use crate::testkit::{Bench, DAY, TENANT};
 use brink_license::TenantId;
+use std::sync::Arc;
 
 fn order(scopes: &str, tenant: Option<&str>, expires_days: Option<u32>) -> KeyOrder {
     let tenant = tenant.map(|id| id.parse().unwrap());
@@ -28,7 +30,7 @@ fn row(bench: &Bench, key: &ApiKey) -> ApiKeyRow {
 fn refused(bench: &Bench, order: &KeyOrder, by: &Credential) -> &'static str {
     let error = bench.admin.create_key(order, Grantor::Holder(by)).unwrap_err();
     assert!(error.is_of_rights(), "{error}");
-    crate::cli::code::of_access(&error)
+    crate::codes::of_access(&error)
 }
 
 #[test]
@@ -49,6 +51,44 @@ fn a_key_is_somebody_until_it_ends_or_is_revoked() {
     assert_eq!(shown(&bench, &other).unwrap_err().code(), "API_KEY_REVOKED");
     let again = bench.admin.revoke_key(other.id(), Grantor::Operator).unwrap_err();
     assert!(matches!(again, AccessError::Already { .. }), "{again}");
+}
+
+/// What is made inside of a transaction is there for every question inside of it, however it is asked.
+#[test]
+fn whatever_is_asked_inside_of_a_transaction_sees_what_was_done_there() {
+    let bench = Bench::with(10, &[]);
+    let request = NamedRequest {
+        api_key: key(&bench, "*", None, None).id().clone(),
+        name: [1; 32],
+        request: [2; 32],
+        at: bench.clock.now(),
+        kept_since: bench.clock.now(),
+    };
+    let storage = &bench.admin.storage;
+    let mut device = None;
+    let asked = storage.once(&request, &mut |inside| {
+        let order = CodeOrder {
+            tenant: TENANT.parse().unwrap(),
+            tier: Tier::Basic,
+            uses: 1,
+            expires: CodeEnd::Hours(1),
+        };
+        let admin = Admin {
+            storage: Arc::clone(inside),
+            catalog: bench.admin.catalog.clone(),
+            clock: Arc::clone(&bench.admin.clock),
+            actor: Actor("test".into()),
+        };
+        let made = admin.create_code(&order).unwrap().devices.remove(0);
+        assert_eq!(inside.device_key(&made).unwrap(), None, "one question, of one statement");
+        assert_eq!(inside.device(&made, bench.clock.now()).unwrap().device.id, made, "one of several");
+        device = Some(made);
+        // Nothing of it happens.
+        None
+    });
+    assert_eq!(asked.unwrap(), Asked::Now);
+    let gone = storage.device_key(&device.unwrap()).unwrap_err();
+    assert!(matches!(gone, StorageError::UnknownDevice(_)), "{gone}");
 }
 
 #[test]
@@ -119,7 +159,7 @@ fn orders_that_make_no_sense_are_refused_and_leave_nothing() {
         (named(&"x".repeat(101)), "NAME"),
     ] {
         let error = bench.admin.create_key(&order, Grantor::Operator).unwrap_err();
-        assert_eq!(crate::cli::code::of_access(&error), code, "{error}");
+        assert_eq!(crate::codes::of_access(&error), code, "{error}");
     }
     assert_eq!(bench.rows(), before);
     let unknown = ApiKey::generate().unwrap();

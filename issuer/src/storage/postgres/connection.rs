@@ -11,7 +11,7 @@ use tokio_postgres::{IsolationLevel, Row};
 
 /// How often a transaction is begun at most, and how long it waits before the second time; each further wait is twice as
 /// long, and each is shortened at random so that those who met once do not meet again. Half a second together.
-pub(super) const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(15);
 
 /// Values of one statement, by `$1` and so on.
@@ -33,10 +33,23 @@ impl Asks for Tx<'_> {
     }
 }
 
-impl Asks for Object {
+/// One question: by itself, or in the transaction that its storage stands inside of.
+pub(super) enum Question<'q, 't> {
+    /// On a connection of its own.
+    Alone(&'q Object),
+    /// As a part.
+    Part(&'q Tx<'t>),
+}
+
+impl Asks for Question<'_, '_> {
     async fn first(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, StorageError> {
-        let statement = self.prepare_cached(sql).await?;
-        Ok(self.query(&statement, values).await?.into_iter().next())
+        match self {
+            Self::Alone(client) => {
+                let statement = client.prepare_cached(sql).await?;
+                Ok(client.query(&statement, values).await?.into_iter().next())
+            }
+            Self::Part(tx) => tx.optional(sql, values).await,
+        }
     }
 }
 
@@ -69,18 +82,12 @@ impl PostgresStorage {
     /// Reads with one statement.
     pub(super) fn ask<T>(
         &self,
-        work: impl AsyncFn(&Object) -> Result<T, StorageError>,
+        work: impl AsyncFn(&Question<'_, '_>) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let once = async || work(&self.client().await?).await;
-        self.wait(async {
-            for attempt in 1..ATTEMPTS {
-                match once().await {
-                    Err(error) if failure::may_be_tried_again(&error) => pause(attempt).await,
-                    done => return done,
-                }
-            }
-            once().await.map_err(failure::given_up)
-        })
+        if let Some(inside) = &self.inside {
+            return self.part(inside, &mut async |tx: &Tx<'_>| work(&Question::Part(tx)).await);
+        }
+        self.tried(|| self.wait(async { work(&Question::Alone(&self.client().await?)).await }))
     }
 
     /// Reads what one moment of the database holds.
@@ -91,15 +98,7 @@ impl PostgresStorage {
         if let Some(inside) = &self.inside {
             return self.part(inside, &mut work);
         }
-        self.wait(async {
-            for attempt in 1..ATTEMPTS {
-                match self.read_once(&mut work).await {
-                    Err(error) if failure::may_be_tried_again(&error) => pause(attempt).await,
-                    done => return done,
-                }
-            }
-            self.read_once(&mut work).await.map_err(failure::given_up)
-        })
+        self.tried(|| self.wait(self.read_once(&mut work)))
     }
 
     /// The same for what hands rows over as they come, which nobody can take back: it is not tried again. It may take as
@@ -123,6 +122,22 @@ impl PostgresStorage {
         })
     }
 
+    /// Begins it again for as long as that is worth it.
+    pub(super) fn tried<T>(
+        &self,
+        mut once: impl FnMut() -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        for attempt in 1..ATTEMPTS {
+            match once() {
+                Err(error) if failure::may_be_tried_again(&error) => {
+                    self.wait(pause(attempt))?;
+                }
+                done => return done,
+            }
+        }
+        once().map_err(failure::given_up)
+    }
+
     /// Nobody waits for the end: dropped, the transaction is rolled back, which for a reader is the same.
     async fn read_once<T>(
         &self,
@@ -142,15 +157,7 @@ impl PostgresStorage {
         if let Some(inside) = &self.inside {
             return self.part(inside, &mut work);
         }
-        self.wait(async {
-            for attempt in 1..ATTEMPTS {
-                match self.write_once(&mut work).await {
-                    Err(error) if failure::may_be_tried_again(&error) => pause(attempt).await,
-                    done => return done,
-                }
-            }
-            self.write_once(&mut work).await.map_err(failure::given_up)
-        })
+        self.tried(|| self.wait(self.write_once(&mut work)))
     }
 
     async fn write_once<T>(
@@ -171,9 +178,10 @@ impl PostgresStorage {
     }
 }
 
-pub(super) async fn pause(attempt: u32) {
+async fn pause(attempt: u32) -> Result<(), StorageError> {
     let longest = FIRST_PAUSE * 2_u32.saturating_pow(attempt - 1);
     // Without random numbers everybody waits for the whole of it.
     let part = crate::secret::random::<1>().map_or(u8::MAX, |byte| byte[0]);
     tokio::time::sleep(longest / 2 + longest / 2 * u32::from(part) / u32::from(u8::MAX)).await;
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Answers that are remembered, in the transaction of what they answer.
 
 use super::columns::{bytes32, column};
-use super::connection::{ATTEMPTS, Tx, pause};
-use super::{PostgresStorage, StorageError, failure};
+use super::connection::Tx;
+use super::{PostgresStorage, StorageError};
 use crate::storage::{Asked, NamedRequest, Remembering, Sealed, Storage, Work};
 use std::sync::Arc;
 
@@ -11,16 +11,7 @@ const FORGOTTEN_AT_ONCE: i64 = 100;
 
 impl Remembering for PostgresStorage {
     fn once(&self, request: &NamedRequest, work: Work<'_>) -> Result<Asked, StorageError> {
-        for attempt in 1..ATTEMPTS {
-            match self.try_once(request, work) {
-                Err(error) if failure::may_be_tried_again(&error) => self.wait(async {
-                    pause(attempt).await;
-                    Ok(())
-                })?,
-                done => return done,
-            }
-        }
-        self.try_once(request, work).map_err(failure::given_up)
+        self.tried(|| self.try_once(request, work))
     }
 }
 
