@@ -11,6 +11,12 @@ const EARLIER_LABEL: &[u8] = b"brink/audit/earlier/v1\0";
 /// SHA-256 over a line and the hash of the line before it.
 pub type LineHash = [u8; 32];
 
+/// A chain by its name in the database: the tenant's id; the issuer's own has the empty name, which is no tenant's.
+#[must_use]
+pub fn chain_name(tenant: Option<&TenantId>) -> &str {
+    tenant.map_or("", TenantId::as_str)
+}
+
 /// Where a chain stands; before its first line, 0 and zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChainHead {
@@ -44,7 +50,7 @@ impl ChainHead {
         let mut digest = Sha256::new();
         digest.update(LINE_LABEL);
         digest.update(self.hash);
-        add(&mut digest, chain.map_or("", TenantId::as_str));
+        add(&mut digest, chain_name(chain));
         digest.update(seq.to_be_bytes());
         add_line(&mut digest, line);
         Self { seq, hash: digest.finalize().into() }

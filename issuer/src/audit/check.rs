@@ -83,8 +83,8 @@ struct Checking<'k> {
     head: ChainHead,
     /// What seals say of the chains, by chain and number.
     sealed: BTreeMap<(Option<TenantId>, u64), Vec<LineHash>>,
-    /// The hashes of the chain's lines that a seal speaks of are compared when they pass.
-    begun: Option<(u64, String)>,
+    /// What the first line of the issuer's chain says of lines from before there were chains.
+    begun: Option<String>,
 }
 
 impl<'k> Checking<'k> {
@@ -197,7 +197,7 @@ impl<'k> Checking<'k> {
             self.checked.find("SEAL_CONTRADICTS", self.chain.as_ref(), detail);
         }
         if self.chain.is_none() && line.action == "audit.begin" {
-            self.begun.get_or_insert((seq, line.detail.clone()));
+            self.begun.get_or_insert_with(|| line.detail.clone());
         }
         if let Some((code, detail)) = self.documents.say(line) {
             self.checked.find(code, self.chain.as_ref(), detail);
@@ -210,10 +210,8 @@ impl<'k> Checking<'k> {
             self.checked.find(code, None, detail);
         }
         let (lines, digest) = std::mem::take(&mut self.earlier).finish();
-        let said = self.begun.take().and_then(|(_, detail)| begun(&detail));
-        if said.unwrap_or((0, String::new()))
-            != (lines, if lines == 0 { String::new() } else { b64::encode(&digest) })
-        {
+        let said = self.begun.take().and_then(|detail| begun(&detail));
+        if said != (lines > 0).then(|| (lines, b64::encode(&digest))) {
             let detail =
                 "the lines from before there were chains are not those that the chain began with".to_owned();
             self.checked.find("EARLIER_CHANGED", None, detail);

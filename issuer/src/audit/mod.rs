@@ -7,7 +7,7 @@ mod check;
 mod seal;
 mod shown;
 
-pub use chain::{ChainHead, Earlier, LineHash, LineText};
+pub use chain::{ChainHead, Earlier, LineHash, LineText, chain_name};
 pub use check::{Checked, FINDINGS_LISTED_MAX, Finding, check};
 pub use seal::{Due, SealError};
 pub use shown::{export, shown, shown_document};

@@ -1,5 +1,6 @@
 //! Lines and documents as JSON, for whoever reads or keeps them.
 
+use super::chain_name;
 use crate::calendar::rfc3339;
 use crate::reports::BooksError;
 use crate::secret::digest;
@@ -40,12 +41,7 @@ pub fn export(storage: &dyn Storage, whose: &Whose, out: &mut dyn Write) -> Resu
                 return ControlFlow::Continue(());
             }
         };
-        let is_wanted = match whose {
-            Whose::All => true,
-            Whose::Issuer => line.tenant.is_none(),
-            Whose::Tenant(tenant) => line.tenant.as_ref() == Some(tenant),
-        };
-        if !is_wanted {
+        if whose.chain().is_some_and(|chain| chain != chain_name(line.tenant.as_ref())) {
             return ControlFlow::Continue(());
         }
         lines += 1;

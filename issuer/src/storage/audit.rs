@@ -2,7 +2,7 @@
 //! they describe; what is added here by itself describes no change: a denial, an export, a seal.
 
 use super::{AuditNote, Plan, StorageError, Take};
-use crate::audit::{ChainHead, LineHash, LineText};
+use crate::audit::{ChainHead, LineHash, LineText, chain_name};
 use brink_license::{DeviceId, Kid, TenantId, UnixSeconds};
 
 /// A line as it stands in its chain.
@@ -39,7 +39,7 @@ impl AuditEntry {
     /// Its place among all.
     #[must_use]
     pub fn place(&self) -> LinePlace {
-        let chain = self.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
+        let chain = chain_name(self.tenant.as_ref()).to_owned();
         LinePlace { at: self.at, chain, order: self.order }
     }
 }
@@ -65,6 +65,18 @@ pub struct LinePlace {
     pub chain: String,
     /// Its number, or below 0 for a line from before there were chains.
     pub order: i64,
+}
+
+impl Whose {
+    /// The one chain that is meant, by its name in the database; `None` for all.
+    #[must_use]
+    pub fn chain(&self) -> Option<&str> {
+        match self {
+            Self::All => None,
+            Self::Issuer => Some(chain_name(None)),
+            Self::Tenant(tenant) => Some(chain_name(Some(tenant))),
+        }
+    }
 }
 
 /// Which lines, newest first.

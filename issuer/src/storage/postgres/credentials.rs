@@ -1,12 +1,11 @@
 //! API keys.
 
-use super::columns::{bytes32, column, damaged, optional_seconds, parsed, seconds};
 use super::connection::Tx;
 use super::{PostgresStorage, StorageError, note, tenants};
 use crate::access::KeyId;
+use crate::storage::readers;
 use crate::storage::{ApiKeyRow, AuditNote, Credentials, KeyPlace, NewApiKey, Plan};
 use brink_license::{TenantId, UnixSeconds};
-use tokio_postgres::Row;
 
 const KEYS: &str =
     "SELECT id, secret_sha256, name, scopes, tenant, created_at, created_by, expires_at, last_used_at,
@@ -56,7 +55,7 @@ impl Credentials for PostgresStorage {
 
 async fn one(tx: &Tx<'_>, id: &KeyId) -> Result<Option<ApiKeyRow>, StorageError> {
     let row = tx.optional(&format!("{KEYS} WHERE id = $1"), &[&id.as_str()]).await?;
-    row.as_ref().map(key).transpose()
+    row.as_ref().map(readers::api_key).transpose()
 }
 
 async fn list(
@@ -71,24 +70,7 @@ async fn list(
     );
     let (at, id) = after.map(|place| (place.created_at.as_i64(), place.id.as_str())).unzip();
     let (tenant, limit) = (tenant.map(TenantId::as_str), i64::from(limit));
-    tx.rows(&sql, &[&tenant, &at, &id, &limit]).await?.iter().map(key).collect()
-}
-
-fn key(row: &Row) -> Result<ApiKeyRow, StorageError> {
-    let tenant: Option<&str> = column(row, "tenant")?;
-    let tenant = tenant.map(|text| TenantId::parse(text).map_err(|e| damaged("admin_keys.tenant", e)));
-    Ok(ApiKeyRow {
-        id: KeyId::parse(column(row, "id")?).ok_or_else(|| damaged("admin_keys.id", "is no id of a key"))?,
-        secret_sha256: bytes32(row, "secret_sha256")?,
-        name: column(row, "name")?,
-        scopes: parsed(row, "scopes")?,
-        tenant: tenant.transpose()?,
-        created_at: seconds(row, "created_at")?,
-        created_by: column(row, "created_by")?,
-        expires_at: optional_seconds(row, "expires_at")?,
-        last_used_at: optional_seconds(row, "last_used_at")?,
-        revoked_at: optional_seconds(row, "revoked_at")?,
-    })
+    tx.rows(&sql, &[&tenant, &at, &id, &limit]).await?.iter().map(readers::api_key).collect()
 }
 
 async fn add(tx: &Tx<'_>, key: &NewApiKey) -> Result<(), StorageError> {

@@ -1,18 +1,13 @@
 //! Devices, and what decides on their licences.
 
-use super::columns::{
-    self, bytes32, column, damaged, int, optional_bytes32, optional_seconds, optional_uint, parsed, ratchet,
-    seconds, uint, uint32,
-};
+use super::columns::{self, column, damaged, int, parsed, seconds, uint};
 use super::connection::{Asks, Tx, Values};
-use super::{
-    StorageError, cameras, extensions, past, postings, retirement, revocations, seats, standing, tenants,
-};
+use super::{StorageError, cameras, extensions, past, postings, revocations, seats, tenants};
 use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
+use crate::storage::readers;
 use crate::storage::{
-    Answer, AnswerKind, DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow,
-    Report, UsageView,
+    Answer, AnswerKind, DeviceRow, DeviceView, Elsewhere, Holder, IssuedNotice, LicenceRow, Report, UsageView,
 };
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -41,7 +36,7 @@ async fn by_id(tx: &Tx<'_>, id: &DeviceId, lock: &str) -> Result<Row, StorageErr
 
 /// The device alone.
 pub(super) async fn row(tx: &Tx<'_>, id: &DeviceId) -> Result<DeviceRow, StorageError> {
-    device(&by_id(tx, id, "").await?)
+    readers::device(&by_id(tx, id, "").await?)
 }
 
 pub(super) async fn view(tx: &Tx<'_>, id: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError> {
@@ -75,7 +70,7 @@ pub(super) async fn locked_rows(
 
 /// Everything beside the row travels together.
 pub(super) async fn view_of(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
-    let (device, tenant) = (device(row)?, columns::tenant(row)?);
+    let (device, tenant) = (readers::device(row)?, columns::tenant(row)?);
     let held_until = seconds(row, "held_until")?;
     let held = |name| if held_until > now { uint(row, name) } else { Ok(0) };
     let (quota_month, quota_month_ppm) = (seconds(row, "quota_month")?, uint(row, "quota_month_ppm")?);
@@ -133,39 +128,7 @@ async fn notices(
 
 pub(super) async fn key(tx: &impl Asks, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
     let found = tx.first("SELECT public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
-    public_key(&found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
-}
-
-fn public_key(row: &Row) -> Result<Option<PublicKey>, StorageError> {
-    let key = optional_bytes32(row, "public_key")?.map(|bytes| PublicKey::from_bytes(&bytes)).transpose();
-    key.map_err(|e| damaged("devices.public_key", e))
-}
-
-fn device(row: &Row) -> Result<DeviceRow, StorageError> {
-    Ok(DeviceRow {
-        id: parsed(row, "id")?,
-        tenant: parsed(row, "tenant")?,
-        tier: columns::tier(row)?,
-        replaced_by: retirement::replaced_by(row)?,
-        licence_id: parsed(row, "licence_id")?,
-        status: columns::status(row)?,
-        code_expires_at: seconds(row, "code_expires_at")?,
-        key: public_key(row)?,
-        epoch: uint32(row, "epoch")?,
-        licence_seq: uint(row, "licence_seq")?,
-        reported_seq: uint(row, "reported_seq")?,
-        reported_keyset: uint(row, "reported_keyset")?,
-        reactivate_from: optional_seconds(row, "reactivate_from")?,
-        withdrawn: standing::withdrawn(row)?,
-        exchange: ExchangeState {
-            ctr: uint(row, "ctr")?,
-            receipt_seq: uint(row, "receipt_seq")?,
-            ratchet_current: ratchet(row, "ratchet_current")?,
-            ratchet_previous: ratchet(row, "ratchet_previous")?,
-            exchanged_at: optional_seconds(row, "exchanged_at")?,
-            restored_by: optional_uint(row, "restored_by")?,
-        },
-    })
+    readers::public_key(&found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
 }
 
 /// One scan of the tenant's devices. A device reserves the larger of what is assigned to it and what it still holds; one
@@ -242,7 +205,7 @@ async fn latest(tx: &Tx<'_>, device: &DeviceRow) -> Result<Option<LicenceRow>, S
     let sql =
         format!("SELECT {LICENCE} FROM licences WHERE device = $1 AND epoch = $2 ORDER BY seq DESC LIMIT 1");
     let found = tx.optional(&sql, &[&device.id.as_str(), &i64::from(device.epoch)]).await?;
-    found.as_ref().map(licence).transpose()
+    found.as_ref().map(readers::licence).transpose()
 }
 
 /// One step in the index of the table's key, however many there are.
@@ -251,24 +214,6 @@ async fn mints_began(tx: &Tx<'_>, device: &DeviceRow) -> Result<Option<UnixSecon
     let before = i64::from(MINTS_MAX) - 1;
     let found = tx.optional(sql, &[&device.id.as_str(), &i64::from(device.epoch), &before]).await?;
     found.map(|row| seconds(&row, "iat")).transpose()
-}
-
-pub(super) fn licence(row: &Row) -> Result<LicenceRow, StorageError> {
-    Ok(LicenceRow {
-        epoch: uint32(row, "epoch")?,
-        seq: uint(row, "seq")?,
-        jti: parsed(row, "jti")?,
-        kid: parsed(row, "kid")?,
-        iat: seconds(row, "iat")?,
-        nbf: seconds(row, "nbf")?,
-        exp: seconds(row, "exp")?,
-        grace_seconds: uint(row, "grace_seconds")?,
-        named_seats: uint(row, "named_seats")?,
-        any_seats: uint(row, "any_seats")?,
-        quota_ppm: uint(row, "quota_ppm")?,
-        content_sha256: bytes32(row, "content_sha256")?,
-        token: column(row, "token")?,
-    })
 }
 
 /// What changes of a device's row when it was answered.

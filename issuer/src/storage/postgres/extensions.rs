@@ -1,13 +1,13 @@
 //! Extensions of licences.
 
-use super::columns::{column, int, parsed, seconds, uint};
+use super::columns::{int, uint};
 use super::connection::{Tx, Values};
 use super::{StorageError, devices, note, past};
 use crate::calendar::month_start;
+use crate::storage::readers;
 use crate::storage::{Extension, ExtensionView, IssuedNotice, NewExtension, Share};
 use brink_license::token::NoticeKind;
 use brink_license::{DeviceId, UnixSeconds};
-use tokio_postgres::Row;
 
 pub(super) async fn view(
     tx: &Tx<'_>,
@@ -47,17 +47,7 @@ async fn share(tx: &Tx<'_>, sql: &str, values: Values<'_>) -> Result<Share, Stor
 /// Every extension of the device, oldest first: there are a few a year.
 async fn all(tx: &Tx<'_>, device: &DeviceId) -> Result<Vec<Extension>, StorageError> {
     let sql = "SELECT number, kid, iat, until, token FROM extensions WHERE device = $1 ORDER BY number";
-    tx.rows(sql, &[&device.as_str()]).await?.iter().map(extension).collect()
-}
-
-fn extension(row: &Row) -> Result<Extension, StorageError> {
-    Ok(Extension {
-        number: uint(row, "number")?,
-        kid: parsed(row, "kid")?,
-        iat: seconds(row, "iat")?,
-        until: seconds(row, "until")?,
-        token: column(row, "token")?,
-    })
+    tx.rows(sql, &[&device.as_str()]).await?.iter().map(readers::extension).collect()
 }
 
 /// The newest extension as a notice, while it lasts. One of an epoch that is over would be refused.
@@ -69,7 +59,7 @@ pub(super) async fn notice(
     let sql = "SELECT number, kid, iat, until, token FROM extensions WHERE device = $1 AND epoch = $2
                ORDER BY number DESC LIMIT 1";
     let newest = tx.optional(sql, &[&device.as_str(), &i64::from(epoch)]).await?;
-    let newest = newest.as_ref().map(extension).transpose()?;
+    let newest = newest.as_ref().map(readers::extension).transpose()?;
     Ok(newest.filter(|newest| now < newest.until).map(|newest| IssuedNotice {
         kind: NoticeKind::Extension,
         number: newest.number,

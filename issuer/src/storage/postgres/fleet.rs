@@ -1,11 +1,11 @@
 //! How devices fare.
 
-use super::columns::{column, optional_seconds, seconds, uint, uint32};
+use super::columns::{column, seconds, uint};
 use super::{PostgresStorage, StorageError};
+use crate::storage::readers;
 use crate::storage::{DeviceFacts, FleetBooks, NewestKeyset};
-use brink_license::{DeviceId, UnixSeconds};
+use brink_license::DeviceId;
 use std::collections::HashMap;
-use tokio_postgres::Row;
 
 /// A few steps in indexes whose keys begin with the device.
 const FACTS: &str = "
@@ -27,7 +27,7 @@ impl FleetBooks for PostgresStorage {
             let rows = tx.rows(FACTS, &[&ids]).await?;
             let mut known = HashMap::with_capacity(rows.len());
             for row in &rows {
-                known.insert(column::<&str>(row, "id")?, facts(row)?);
+                known.insert(column::<&str>(row, "id")?, readers::facts(row)?);
             }
             let fact = |device: &DeviceId| {
                 known.remove(device.as_str()).ok_or_else(|| StorageError::UnknownDevice(device.clone()))
@@ -43,23 +43,4 @@ impl FleetBooks for PostgresStorage {
             Ok(NewestKeyset { version: uint(&row, "version")?, published_at: seconds(&row, "recorded_at")? })
         })
     }
-}
-
-fn facts(row: &Row) -> Result<DeviceFacts, StorageError> {
-    Ok(DeviceFacts {
-        code_expires_at: seconds(row, "code_expires_at")?,
-        agent_version: column(row, "agent_version")?,
-        keyset_version: uint(row, "reported_keyset")?,
-        minted_at: optional_seconds(row, "minted_at")?,
-        usage_behind: uint(row, "behind")?,
-        usage_told_at: milliseconds(row, "told_ms")?,
-        usage_forked_at: milliseconds(row, "forked_ms")?,
-        journal_recoveries: uint32(row, "recoveries")?,
-        suspected_at: optional_seconds(row, "suspected_at")?,
-    })
-}
-
-fn milliseconds(row: &Row, name: &str) -> Result<Option<UnixSeconds>, StorageError> {
-    let at: Option<i64> = column(row, name)?;
-    Ok(at.map(|at| UnixSeconds::new(at.div_euclid(1000))))
 }

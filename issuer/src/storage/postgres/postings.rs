@@ -1,8 +1,6 @@
 //! What settling with a device records, in the order in which it depends on itself.
 
-use super::columns::{
-    self, bytes32, column, int, kind_text, optional_bytes32, optional_seconds, seconds, uint,
-};
+use super::columns::{self, bytes32, column, int, kind_text, optional_seconds, seconds, uint};
 use super::connection::{Asks, Tx};
 use super::devices::Change;
 use super::{StorageError, audit, devices, note, past, seats, standing};
@@ -129,8 +127,12 @@ pub(super) async fn answers(tx: &Tx<'_>, device: &DeviceId) -> Result<Vec<Answer
 
 fn one_answered(row: &Row) -> Result<Answered, StorageError> {
     let (kind, body_sha256) = (columns::kind(row)?, bytes32(row, "body_sha256")?);
-    let mark =
-        AnswerMark { kind, ctr: uint(row, "ctr")?, body_sha256, nonce: optional_bytes32(row, "nonce")? };
+    let mark = AnswerMark {
+        kind,
+        ctr: uint(row, "ctr")?,
+        body_sha256,
+        nonce: column::<Option<[u8; 32]>>(row, "nonce")?,
+    };
     let boot_id: Option<String> = column(row, "boot_id")?;
     let seen = match optional_seconds(row, "at")?.zip(boot_id) {
         Some((at, boot_id)) => Some(Seen { at, boot_id, proof: column(row, "proof")? }),

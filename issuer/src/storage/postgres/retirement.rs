@@ -1,11 +1,11 @@
 //! Devices that go, and the list of all.
 
-use super::columns::{self, column, damaged, optional_seconds, optional_uint, parsed, seconds, uint, uint32};
+use super::columns::{self, parsed};
 use super::connection::{Tx, Values};
 use super::{StorageError, cameras, codes, devices, note, past, tenants};
+use crate::storage::readers;
 use crate::storage::{DeviceListed, DeviceQuery, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
-use tokio_postgres::Row;
 
 pub(super) async fn view(
     tx: &Tx<'_>,
@@ -95,40 +95,9 @@ pub(super) async fn page(
     for row in &rows {
         let device: DeviceId = parsed(row, "id")?;
         let past = past.remove(&device).unwrap_or_default();
-        listed.push(DeviceListed { device, past, ..line(row)? });
+        listed.push(DeviceListed { device, past, ..readers::listed(row)? });
     }
     Ok(listed)
-}
-
-fn line(row: &Row) -> Result<DeviceListed, StorageError> {
-    let activated_at = optional_seconds(row, "activated_at")?;
-    let exchanged_at = optional_seconds(row, "exchanged_at")?;
-    Ok(DeviceListed {
-        device: parsed(row, "id")?,
-        past: Vec::new(),
-        created_at: seconds(row, "created_at")?,
-        reactivate_from: optional_seconds(row, "reactivate_from")?,
-        tier: columns::tier(row)?,
-        status: columns::status(row)?,
-        replaced_by: replaced_by(row)?,
-        cameras: uint(row, "cameras_named")?,
-        seated: uint(row, "seated")?,
-        last_seen_at: exchanged_at.max(activated_at),
-        epoch: uint32(row, "epoch")?,
-        licence_seq: optional_uint(row, "newest")?,
-        reported_seq: uint(row, "reported_seq")?,
-        exp: optional_seconds(row, "exp")?,
-        ends_at: optional_seconds(row, "ends")?,
-        extended_until: optional_seconds(row, "extended")?,
-        seats_held: uint(row, "held")?,
-        held_until: seconds(row, "held_until")?,
-        overlap: optional_seconds(row, "overlap_from")?.is_some(),
-    })
-}
-
-pub(super) fn replaced_by(row: &Row) -> Result<Option<DeviceId>, StorageError> {
-    let text: Option<&str> = column(row, "replaced_by")?;
-    text.map(|text| DeviceId::parse(text).map_err(|e| damaged("devices.replaced_by", e))).transpose()
 }
 
 /// Whether a device takes no cameras any more.

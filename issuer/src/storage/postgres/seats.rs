@@ -3,6 +3,7 @@
 use super::columns::{column, damaged, parsed, seconds, uint32};
 use super::connection::Tx;
 use super::{StorageError, devices};
+use crate::storage::readers;
 use crate::storage::{LicenceRow, NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
 use brink_license::{CameraId, DeviceId, TokenId};
 
@@ -72,7 +73,7 @@ pub(super) async fn minted(
 ) -> Result<Option<LicenceRow>, StorageError> {
     let sql = format!("SELECT {} FROM licences WHERE device = $1 AND jti = $2", devices::LICENCE);
     let found = tx.optional(&sql, &[&device.as_str(), &jti.as_str()]).await?;
-    found.as_ref().map(devices::licence).transpose()
+    found.as_ref().map(readers::licence).transpose()
 }
 
 pub(super) async fn record(tx: &Tx<'_>, device: &DeviceId, new: &NewSeatReport) -> Result<(), StorageError> {

@@ -1,10 +1,9 @@
 //! How a device's licence stands.
 
-use super::columns::{int, optional_uint};
+use super::columns::int;
 use super::connection::Tx;
 use super::{StorageError, note};
-use crate::storage::{DeviceRow, DeviceStatus, StandingChange, Withdrawn};
-use tokio_postgres::Row;
+use crate::storage::{DeviceRow, DeviceStatus, StandingChange};
 
 pub(super) async fn change(
     tx: &Tx<'_>,
@@ -23,10 +22,4 @@ pub(super) async fn change(
     let (epoch, seq) = (i64::from(device.epoch), int(device.licence_seq));
     tx.execute(sql, &[&device.id.as_str(), &status, &at, &withdrawn, &epoch, &seq]).await?;
     note(tx, &change.note).await
-}
-
-/// What stays withdrawn.
-pub(super) fn withdrawn(row: &Row) -> Result<Option<Withdrawn>, StorageError> {
-    let (epoch, seq) = (optional_uint(row, "revoked_epoch")?, optional_uint(row, "revoked_seq")?);
-    Ok(epoch.zip(seq).map(|(epoch, seq)| Withdrawn { epoch, seq }))
 }

@@ -1,11 +1,10 @@
 //! The issuer, tenants and their subscriptions.
 
-use super::columns::{
-    self, column, damaged, enforce_text, int, optional_seconds, parsed, seconds, uint, uint32,
-};
+use super::columns::{self, column, damaged, enforce_text, int, own, parsed, seconds, uint, uint32};
 use super::connection::Tx;
 use super::{StorageError, note};
 use crate::price::Price;
+use crate::storage::readers;
 use crate::storage::{
     Actor, AuditNote, Founding, IssuerRow, NewPolicy, NewSubscription, SubscriptionRow, SubscriptionView,
     TenantRow, TrialWindow,
@@ -130,7 +129,7 @@ fn subscription(row: &Row) -> Result<SubscriptionRow, StorageError> {
     Ok(SubscriptionRow {
         version: uint32(row, "version")?,
         cameras: uint32(row, "cameras")?,
-        trial: trial(row)?,
+        trial: readers::trial(row)?,
         enforce: columns::enforce(row)?,
         days: uint32(row, "days")?,
         grace_days: uint32(row, "grace_days")?,
@@ -141,16 +140,8 @@ fn subscription(row: &Row) -> Result<SubscriptionRow, StorageError> {
     })
 }
 
-fn trial(row: &Row) -> Result<Option<TrialWindow>, StorageError> {
-    let window = (optional_seconds(row, "trial_started_at")?, optional_seconds(row, "trial_ends_at")?);
-    Ok(match window {
-        (Some(started_at), Some(ends_at)) => Some(TrialWindow { started_at, ends_at }),
-        (Some(_), None) | (None, Some(_)) | (None, None) => None,
-    })
-}
-
 fn packs(row: &Row) -> Result<BTreeMap<Slug, Option<Price>>, StorageError> {
-    let (packs, prices): (Vec<&str>, Vec<Option<&str>>) = (column(row, "packs")?, column(row, "prices")?);
+    let (packs, prices): (Vec<&str>, Vec<Option<&str>>) = (own(row, "packs")?, own(row, "prices")?);
     let priced = |(pack, price): (&str, Option<&str>)| {
         let pack = pack.parse().map_err(|e| damaged("subscription_packs.pack", e))?;
         let price = price.map(str::parse).transpose().map_err(|e| damaged("subscription_packs.price", e))?;
@@ -163,7 +154,7 @@ async fn first_trial(tx: &Tx<'_>, id: &TenantId) -> Result<Option<TrialWindow>, 
     let sql = "SELECT trial_started_at, trial_ends_at FROM subscriptions
                WHERE tenant = $1 AND trial_started_at IS NOT NULL ORDER BY version LIMIT 1";
     let found = tx.optional(sql, &[&id.as_str()]).await?;
-    found.map_or(Ok(None), |row| trial(&row))
+    found.map_or(Ok(None), |row| readers::trial(&row))
 }
 
 pub(super) async fn add_subscription(

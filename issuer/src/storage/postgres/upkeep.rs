@@ -3,7 +3,7 @@
 //! Each step is a transaction of its own under one advisory lock. A partition is attached, which holds up nobody who writes;
 //! dropping one takes the whole table for a moment, and rather gives up than lets those who write wait for a long reader.
 
-use super::columns::{column, int, uint};
+use super::columns::{column, int, own, uint};
 use super::connection::Tx;
 use super::{PostgresStorage, StorageError, usage};
 use crate::storage::{Dropped, Upkeep, UpkeepOrder, Upkept};
@@ -96,14 +96,14 @@ async fn partitions(tx: &Tx<'_>) -> Result<Vec<Partition>, StorageError> {
 }
 
 fn days(row: &tokio_postgres::Row) -> Result<Range<i32>, StorageError> {
-    Ok(column(row, "from_day")?..column(row, "to_day")?)
+    Ok(own(row, "from_day")?..own(row, "to_day")?)
 }
 
 /// Days that nobody made a partition for lie together with others. Their table becomes that of its days up to today, and an
 /// empty one takes its place; what an odd clock dated otherwise moves there. Nobody is let in meanwhile.
 async fn adopt(tx: &Tx<'_>, today: i32) -> Result<Option<Range<i32>>, StorageError> {
     let sql = "SELECT min(received_day) AS first FROM usage_records_rest";
-    let Some(first) = column::<Option<i32>>(&tx.one(sql, &[]).await?, "first")? else { return Ok(None) };
+    let Some(first) = own::<Option<i32>>(&tx.one(sql, &[]).await?, "first")? else { return Ok(None) };
     let later = partitions(tx).await?.into_iter().map(|partition| partition.days);
     // Into a day that has a partition nothing goes astray, so that none begins before and ends behind it.
     let ends = later.map(|days| days.start).filter(|start| *start > first).min();
@@ -130,7 +130,7 @@ async fn make_ahead(tx: &Tx<'_>, today: i32) -> Result<Vec<Range<i32>>, StorageE
     let there = partitions(tx).await?;
     let resting = "SELECT DISTINCT received_day AS day FROM usage_records_rest";
     let resting = tx.rows(resting, &[]).await?;
-    let resting = resting.iter().map(|row| column(row, "day")).collect::<Result<Vec<i32>, _>>()?;
+    let resting = resting.iter().map(|row| own(row, "day")).collect::<Result<Vec<i32>, _>>()?;
     let is_made = |day: &i32| there.iter().any(|partition| partition.days.contains(day));
     let wanted =
         (today..=today.saturating_add(AHEAD_DAYS)).filter(|day| !is_made(day) && !resting.contains(day));

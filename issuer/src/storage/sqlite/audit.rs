@@ -3,16 +3,17 @@
 mod held;
 mod issued;
 
-use super::columns::{bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, seconds, uint};
+use super::columns::{int, optional_seconds, uint};
 use super::{SqliteStorage, StorageError};
-use crate::audit::{ChainHead, Earlier, LineText};
+use crate::audit::{ChainHead, Earlier, LineText, chain_name};
+use crate::storage::readers;
 use crate::storage::{
     Actor, AuditBooks, AuditEntry, AuditHeld, AuditNote, AuditQuery, IssuedDocument, IssuedQuery, KeptHead,
     Plan, Seal, Take, Whose,
 };
-use brink_license::{TenantId, UnixSeconds, b64};
+use brink_license::{UnixSeconds, b64};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 
 impl AuditBooks for SqliteStorage {
     fn audit_lines(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
@@ -45,7 +46,7 @@ impl AuditBooks for SqliteStorage {
 
 /// Adds one line to its chain.
 pub(super) fn note(tx: &Connection, note: &AuditNote) -> Result<(), StorageError> {
-    let (chain, detail) = (chain_text(note.tenant.as_ref()), note.detail.to_string());
+    let (chain, detail) = (chain_name(note.tenant.as_ref()), note.detail.to_string());
     let (at, actor, subject) = (note.at, &note.actor.0, &note.subject);
     let line = LineText { at, actor, action: note.action, subject, detail: &detail };
     let next = head(tx, chain)?.after(note.tenant.as_ref(), &line);
@@ -56,41 +57,12 @@ pub(super) fn note(tx: &Connection, note: &AuditNote) -> Result<(), StorageError
     Ok(())
 }
 
-/// The issuer's own chain has the empty name, which is no tenant's.
-fn chain_text(tenant: Option<&TenantId>) -> &str {
-    tenant.map_or("", TenantId::as_str)
-}
-
-fn chain_of(row: &Row<'_>) -> Result<Option<TenantId>, StorageError> {
-    let text: String = column(row, "tenant")?;
-    let tenant = (!text.is_empty()).then(|| text.parse()).transpose();
-    tenant.map_err(|e| damaged("audit.tenant", e))
-}
-
 /// One step in the index of the chain.
 fn head(tx: &Connection, chain: &str) -> Result<ChainHead, StorageError> {
     let sql = "SELECT seq, hash FROM audit WHERE tenant = ?1 AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([chain])?;
-    rows.next()?.map_or_else(|| Ok(ChainHead::default()), head_of)
-}
-
-fn head_of(row: &Row<'_>) -> Result<ChainHead, StorageError> {
-    Ok(ChainHead { seq: uint(row, "seq")?, hash: bytes32(row, "hash")? })
-}
-
-fn entry(row: &Row<'_>) -> Result<AuditEntry, StorageError> {
-    Ok(AuditEntry {
-        tenant: chain_of(row)?,
-        seq: optional_uint(row, "seq")?,
-        order: column(row, "place")?,
-        at: seconds(row, "at")?,
-        actor: column(row, "actor")?,
-        action: column(row, "action")?,
-        subject: column(row, "subject")?,
-        detail: column(row, "detail")?,
-        hash: column(row, "hash")?,
-    })
+    rows.next()?.map_or_else(|| Ok(ChainHead::default()), readers::head_of)
 }
 
 /// Whether there are lines, but none in the issuer's chain: a database from before there were chains.
@@ -106,7 +78,7 @@ pub(super) fn begin_chains(tx: &Connection) -> Result<(), StorageError> {
     let mut statement = tx.prepare("SELECT *, 0 AS place FROM audit WHERE seq IS NULL ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let line = entry(row)?;
+        let line = readers::entry(row)?;
         newest = newest.max(line.at);
         earlier.add(&line.text());
         lines += 1;
@@ -130,10 +102,8 @@ fn lines(tx: &Connection, query: &AuditQuery) -> Result<Vec<AuditEntry>, Storage
         wheres.push(format!("{clause} ?"));
         values.push(value);
     };
-    match &query.whose {
-        Whose::All => {}
-        Whose::Issuer => also("tenant =", String::new().into()),
-        Whose::Tenant(tenant) => also("tenant =", tenant.to_string().into()),
+    if let Some(chain) = query.whose.chain() {
+        also("tenant =", chain.to_owned().into());
     }
     for (column, wanted) in [("subject =", &query.subject), ("action =", &query.action)] {
         if let Some(text) = wanted {
@@ -159,7 +129,7 @@ fn lines(tx: &Connection, query: &AuditQuery) -> Result<Vec<AuditEntry>, Storage
     let mut rows = statement.query(params_from_iter(values))?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
-        lines.push(entry(row)?);
+        lines.push(readers::entry(row)?);
     }
     Ok(lines)
 }
@@ -176,7 +146,7 @@ fn heads(tx: &Connection) -> Result<Vec<KeptHead>, StorageError> {
     let mut rows = statement.query([])?;
     let mut heads = Vec::new();
     while let Some(row) = rows.next()? {
-        let (tenant, head) = (chain_of(row)?, head_of(row)?);
+        let (tenant, head) = (readers::chain_of(row)?, readers::head_of(row)?);
         let (sealed, sealed_at) = (uint(row, "sealed")?, optional_seconds(row, "sealed_at")?);
         heads.push(KeptHead { tenant, head, sealed, sealed_at });
     }
@@ -188,7 +158,7 @@ fn add_seals(tx: &Connection, seals: &[Seal]) -> Result<(), StorageError> {
                ON CONFLICT (tenant, seq) DO NOTHING";
     let mut statement = tx.prepare_cached(sql)?;
     for Seal { tenant, head, kid, iat, token } in seals {
-        let (chain, seq) = (chain_text(tenant.as_ref()), int(head.seq));
+        let (chain, seq) = (chain_name(tenant.as_ref()), int(head.seq));
         statement.execute(params![chain, seq, head.hash, kid.to_string(), iat.as_i64(), token])?;
     }
     Ok(())
@@ -199,26 +169,12 @@ fn newest_seals(tx: &Connection, whose: &Whose) -> Result<Vec<Seal>, StorageErro
                JOIN (SELECT tenant, max(seq) AS seq FROM audit_seals GROUP BY tenant) n
                  ON n.tenant = s.tenant AND n.seq = s.seq
                WHERE ?1 IS NULL OR s.tenant = ?1 ORDER BY s.tenant";
-    let chain = match whose {
-        Whose::All => None,
-        Whose::Issuer => Some(""),
-        Whose::Tenant(tenant) => Some(tenant.as_str()),
-    };
+    let chain = whose.chain();
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![chain])?;
     let mut seals = Vec::new();
     while let Some(row) = rows.next()? {
-        seals.push(seal(row)?);
+        seals.push(readers::seal(row)?);
     }
     Ok(seals)
-}
-
-fn seal(row: &Row<'_>) -> Result<Seal, StorageError> {
-    Ok(Seal {
-        tenant: chain_of(row)?,
-        head: head_of(row)?,
-        kid: parsed(row, "kid")?,
-        iat: seconds(row, "iat")?,
-        token: column(row, "token")?,
-    })
 }

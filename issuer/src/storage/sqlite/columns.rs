@@ -1,135 +1,43 @@
-//! Columns to values and back. A value that this program would not have written is damage, said with its column.
+//! How SQLite hands a column over.
+
+pub(super) use crate::storage::columns::{
+    bytes32, column, damaged, enforce, enforce_text, int, kind, kind_text, moment, optional_seconds, parsed,
+    seconds, tenant, tier, tier_text, uint, uint32,
+};
 
 use super::StorageError;
-use crate::calendar::parse_zone;
-use crate::currency::Currency;
-use crate::storage::{AnswerKind, ClonePolicy, DeviceStatus, TenantRow, Tier};
-use brink_license::UnixSeconds;
-use brink_license::token::Enforce;
+use crate::amount::Amount;
+use crate::storage::columns::Columns;
 use rusqlite::Row;
-use rusqlite::types::FromSql;
-use std::str::FromStr;
-use zeroize::Zeroizing;
+use rusqlite::types::{FromSql, ValueRef};
 
-pub(super) fn damaged(column: &str, problem: impl ToString) -> StorageError {
-    StorageError::Damaged { what: format!("{column}: {}", problem.to_string()) }
+fn value<'r>(row: &'r Row<'_>, name: &str) -> Result<ValueRef<'r>, StorageError> {
+    row.get_ref(name).map_err(|e| damaged(name, e))
 }
 
-/// A column of SQLite's own types.
-pub(super) fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Result<T, StorageError> {
-    row.get(name).map_err(|e| damaged(name, e))
-}
-
-pub(super) fn uint(row: &Row<'_>, name: &str) -> Result<u64, StorageError> {
-    u64::try_from(column::<i64>(row, name)?).map_err(|e| damaged(name, e))
-}
-
-pub(super) fn uint32(row: &Row<'_>, name: &str) -> Result<u32, StorageError> {
-    u32::try_from(column::<i64>(row, name)?).map_err(|e| damaged(name, e))
-}
-
-pub(super) fn seconds(row: &Row<'_>, name: &str) -> Result<UnixSeconds, StorageError> {
-    column(row, name).map(UnixSeconds::new)
-}
-
-pub(super) fn optional_seconds(row: &Row<'_>, name: &str) -> Result<Option<UnixSeconds>, StorageError> {
-    Ok(column::<Option<i64>>(row, name)?.map(UnixSeconds::new))
-}
-
-pub(super) fn optional_uint(row: &Row<'_>, name: &str) -> Result<Option<u64>, StorageError> {
-    let value = column::<Option<i64>>(row, name)?;
-    value.map(u64::try_from).transpose().map_err(|e| damaged(name, e))
-}
-
-/// A text column that parses: ids, prices, kids.
-pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
-    row: &Row<'_>,
-    name: &str,
-) -> Result<T, StorageError> {
-    column::<String>(row, name)?.parse().map_err(|e| damaged(name, e))
-}
-
-pub(super) fn bytes32(row: &Row<'_>, name: &str) -> Result<[u8; 32], StorageError> {
-    column(row, name)
-}
-
-pub(super) fn ratchet(row: &Row<'_>, name: &str) -> Result<Option<Zeroizing<[u8; 32]>>, StorageError> {
-    Ok(column::<Option<[u8; 32]>>(row, name)?.map(Zeroizing::new))
-}
-
-/// SQLite's integers are signed; nothing that we count comes near their end, and a bound column would refuse it.
-pub(super) fn int(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-const ALL_POLICIES: [ClonePolicy; 3] = [ClonePolicy::Alert, ClonePolicy::Reactivate, ClonePolicy::Suspend];
-
-pub(super) fn tenant(row: &Row<'_>) -> Result<TenantRow, StorageError> {
-    Ok(TenantRow {
-        id: parsed(row, "tenant")?,
-        name: column(row, "name")?,
-        zone: parse_zone(&column::<String>(row, "timezone")?).map_err(|e| damaged("tenants.timezone", e))?,
-        currency: parsed::<Currency>(row, "currency")?,
-        clones: named(row, "clones", &ALL_POLICIES, ClonePolicy::as_str)?,
-        created_at: seconds(row, "created_at")?,
-    })
-}
-
-pub(super) const fn enforce_text(enforce: Enforce) -> &'static str {
-    match enforce {
-        Enforce::Observe => "observe",
-        Enforce::Warn => "warn",
-        Enforce::Degrade => "degrade",
-        Enforce::Deny => "deny",
+impl Columns for Row<'_> {
+    fn integer(&self, name: &str) -> Result<Option<i64>, StorageError> {
+        value(self, name)?.as_i64_or_null().map_err(|e| damaged(name, e))
     }
-}
 
-pub(super) fn enforce(row: &Row<'_>) -> Result<Enforce, StorageError> {
-    let all = [Enforce::Observe, Enforce::Warn, Enforce::Degrade, Enforce::Deny];
-    named(row, "enforce", &all, enforce_text)
-}
-
-pub(super) const fn tier_text(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Basic => "basic",
-        Tier::Managed => "managed",
+    fn text(&self, name: &str) -> Result<Option<&str>, StorageError> {
+        value(self, name)?.as_str_or_null().map_err(|e| damaged(name, e))
     }
-}
 
-pub(super) fn tier(row: &Row<'_>) -> Result<Tier, StorageError> {
-    named(row, "tier", &[Tier::Basic, Tier::Managed], tier_text)
-}
-
-/// Where it stood when it was retired or revoked stays in the row; what counts is that it is, and retirement is for good.
-pub(super) fn status(row: &Row<'_>) -> Result<DeviceStatus, StorageError> {
-    if optional_seconds(row, "retired_at")?.is_some() {
-        return Ok(DeviceStatus::Retired);
+    fn blob(&self, name: &str) -> Result<Option<&[u8]>, StorageError> {
+        value(self, name)?.as_blob_or_null().map_err(|e| damaged(name, e))
     }
-    if optional_seconds(row, "revoked_at")?.is_some() {
-        return Ok(DeviceStatus::Revoked);
+
+    fn flag(&self, name: &str) -> Result<bool, StorageError> {
+        bool::column_result(value(self, name)?).map_err(|e| damaged(name, e))
     }
-    let all = [DeviceStatus::Pending, DeviceStatus::Active, DeviceStatus::Suspended];
-    named(row, "status", &all, DeviceStatus::as_str)
-}
 
-pub(super) const fn kind_text(kind: AnswerKind) -> &'static str {
-    match kind {
-        AnswerKind::Activate => "activate",
-        AnswerKind::Exchange => "exchange",
+    /// SQLite has no integers of 128 bits: big-endian, so that they sort.
+    fn units(&self, name: &str) -> Result<u128, StorageError> {
+        column(self, name).map(u128::from_be_bytes)
     }
-}
 
-pub(super) fn kind(row: &Row<'_>) -> Result<AnswerKind, StorageError> {
-    named(row, "kind", &[AnswerKind::Activate, AnswerKind::Exchange], kind_text)
-}
-
-fn named<T: Copy>(
-    row: &Row<'_>,
-    name: &str,
-    all: &[T],
-    text_of: fn(T) -> &'static str,
-) -> Result<T, StorageError> {
-    let text: String = column(row, name)?;
-    let found = all.iter().copied().find(|value| text_of(*value) == text);
-    found.ok_or_else(|| damaged(name, format!("{text:?} is not known")))
+    fn amount(&self, name: &str) -> Result<Amount, StorageError> {
+        Amount::from_bytes(column(self, name)?).ok_or_else(|| damaged(name, "more than 38 digits"))
+    }
 }

@@ -1,11 +1,11 @@
 //! API keys.
 
-use super::columns::{bytes32, column, damaged, optional_seconds, parsed, seconds};
 use super::{SqliteStorage, StorageError, note, tenants};
 use crate::access::KeyId;
+use crate::storage::readers;
 use crate::storage::{ApiKeyRow, AuditNote, Credentials, KeyPlace, NewApiKey, Plan};
 use brink_license::{TenantId, UnixSeconds};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 impl Credentials for SqliteStorage {
     fn api_key(&self, id: &KeyId) -> Result<Option<ApiKeyRow>, StorageError> {
@@ -52,7 +52,7 @@ impl Credentials for SqliteStorage {
 fn one(tx: &Connection, id: &KeyId) -> Result<Option<ApiKeyRow>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM admin_keys WHERE id = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
-    rows.next()?.map(key).transpose()
+    rows.next()?.map(readers::api_key).transpose()
 }
 
 fn list(
@@ -68,27 +68,9 @@ fn list(
     let mut rows = statement.query(params![tenant.map(TenantId::as_str), place.0, place.1, limit])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
-        keys.push(key(row)?);
+        keys.push(readers::api_key(row)?);
     }
     Ok(keys)
-}
-
-fn key(row: &Row<'_>) -> Result<ApiKeyRow, StorageError> {
-    let id: String = column(row, "id")?;
-    let tenant: Option<String> = column(row, "tenant")?;
-    let tenant = tenant.map(|text| TenantId::parse(&text).map_err(|e| damaged("admin_keys.tenant", e)));
-    Ok(ApiKeyRow {
-        id: KeyId::parse(&id).ok_or_else(|| damaged("admin_keys.id", "is no id of a key"))?,
-        secret_sha256: bytes32(row, "secret_sha256")?,
-        name: column(row, "name")?,
-        scopes: parsed(row, "scopes")?,
-        tenant: tenant.transpose()?,
-        created_at: seconds(row, "created_at")?,
-        created_by: column(row, "created_by")?,
-        expires_at: optional_seconds(row, "expires_at")?,
-        last_used_at: optional_seconds(row, "last_used_at")?,
-        revoked_at: optional_seconds(row, "revoked_at")?,
-    })
 }
 
 fn add(tx: &Connection, key: &NewApiKey) -> Result<(), StorageError> {

@@ -1,19 +1,13 @@
 //! Devices, and what decides on their licences.
 
-use super::columns::{
-    self, bytes32, column, damaged, int, optional_seconds, optional_uint, parsed, ratchet, seconds, uint,
-    uint32,
-};
-use super::{
-    StorageError, cameras, extensions, past, postings, retirement, revocations, seats, standing, tenants,
-};
+use super::columns::{damaged, int, parsed, seconds, uint};
+use super::{StorageError, cameras, extensions, past, postings, revocations, seats, tenants};
 use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
-use crate::storage::{
-    DeviceRow, DeviceView, Elsewhere, ExchangeState, Holder, IssuedNotice, LicenceRow, UsageView,
-};
+use crate::storage::readers;
+use crate::storage::{DeviceRow, DeviceView, Elsewhere, Holder, IssuedNotice, LicenceRow, UsageView};
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 const BY_ID: &str = "SELECT * FROM devices WHERE id = ?1";
 
@@ -21,14 +15,14 @@ const BY_ID: &str = "SELECT * FROM devices WHERE id = ?1";
 pub(super) fn row(tx: &Connection, id: &DeviceId) -> Result<DeviceRow, StorageError> {
     let mut statement = tx.prepare_cached(BY_ID)?;
     let mut rows = statement.query([id.as_str()])?;
-    device(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
+    readers::device(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
 }
 
 pub(super) fn view(tx: &Connection, id: &DeviceId, now: UnixSeconds) -> Result<DeviceView, StorageError> {
     let mut statement = tx.prepare_cached(BY_ID)?;
     let mut rows = statement.query([id.as_str()])?;
     let row = rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?;
-    let device = device(row)?;
+    let device = readers::device(row)?;
     let held_until = seconds(row, "held_until")?;
     let held = |name| if held_until > now { uint(row, name) } else { Ok(0) };
     let (quota_month, quota_month_ppm) = (seconds(row, "quota_month")?, uint(row, "quota_month_ppm")?);
@@ -68,40 +62,7 @@ fn notices(tx: &Connection, device: &DeviceRow, now: UnixSeconds) -> Result<Vec<
 pub(super) fn key(tx: &Connection, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT public_key FROM devices WHERE id = ?1")?;
     let mut rows = statement.query([id.as_str()])?;
-    public_key(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
-}
-
-fn public_key(row: &Row<'_>) -> Result<Option<PublicKey>, StorageError> {
-    let key = column::<Option<[u8; 32]>>(row, "public_key")?;
-    let key = key.map(|bytes| PublicKey::from_bytes(&bytes)).transpose();
-    key.map_err(|e| damaged("devices.public_key", e))
-}
-
-fn device(row: &Row<'_>) -> Result<DeviceRow, StorageError> {
-    Ok(DeviceRow {
-        id: parsed(row, "id")?,
-        tenant: parsed(row, "tenant")?,
-        tier: columns::tier(row)?,
-        replaced_by: retirement::replaced_by(row)?,
-        licence_id: parsed(row, "licence_id")?,
-        status: columns::status(row)?,
-        code_expires_at: seconds(row, "code_expires_at")?,
-        key: public_key(row)?,
-        epoch: uint32(row, "epoch")?,
-        licence_seq: uint(row, "licence_seq")?,
-        reported_seq: uint(row, "reported_seq")?,
-        reported_keyset: uint(row, "reported_keyset")?,
-        reactivate_from: optional_seconds(row, "reactivate_from")?,
-        withdrawn: standing::withdrawn(row)?,
-        exchange: ExchangeState {
-            ctr: uint(row, "ctr")?,
-            receipt_seq: uint(row, "receipt_seq")?,
-            ratchet_current: ratchet(row, "ratchet_current")?,
-            ratchet_previous: ratchet(row, "ratchet_previous")?,
-            exchanged_at: optional_seconds(row, "exchanged_at")?,
-            restored_by: optional_uint(row, "restored_by")?,
-        },
-    })
+    readers::public_key(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
 }
 
 /// One scan of `devices_by_tenant`. A device reserves the larger of what is assigned to it and what it still holds; one
@@ -174,7 +135,7 @@ fn latest(tx: &Connection, device: &DeviceRow) -> Result<Option<LicenceRow>, Sto
     let sql = "SELECT * FROM licences WHERE device = ?1 AND epoch = ?2 ORDER BY seq DESC LIMIT 1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.id.as_str(), device.epoch])?;
-    rows.next()?.map(licence).transpose()
+    rows.next()?.map(readers::licence).transpose()
 }
 
 /// One step in the index of the table's key, however many there are.
@@ -183,24 +144,6 @@ fn mints_began(tx: &Connection, device: &DeviceRow) -> Result<Option<UnixSeconds
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.id.as_str(), device.epoch, MINTS_MAX - 1])?;
     rows.next()?.map(|row| seconds(row, "iat")).transpose()
-}
-
-pub(super) fn licence(row: &Row<'_>) -> Result<LicenceRow, StorageError> {
-    Ok(LicenceRow {
-        epoch: uint32(row, "epoch")?,
-        seq: uint(row, "seq")?,
-        jti: parsed(row, "jti")?,
-        kid: parsed(row, "kid")?,
-        iat: seconds(row, "iat")?,
-        nbf: seconds(row, "nbf")?,
-        exp: seconds(row, "exp")?,
-        grace_seconds: uint(row, "grace_seconds")?,
-        named_seats: uint(row, "named_seats")?,
-        any_seats: uint(row, "any_seats")?,
-        quota_ppm: uint(row, "quota_ppm")?,
-        content_sha256: bytes32(row, "content_sha256")?,
-        token: column(row, "token")?,
-    })
 }
 
 /// What the device may still be running on: tokens of its epoch that have not ended and are not older than the one it

@@ -1,12 +1,13 @@
 //! Extensions of licences.
 
-use super::columns::{column, int, parsed, seconds, uint};
+use super::columns::{int, uint};
 use super::{StorageError, devices, note, past};
 use crate::calendar::month_start;
+use crate::storage::readers;
 use crate::storage::{Extension, ExtensionView, IssuedNotice, NewExtension, Share};
 use brink_license::token::NoticeKind;
 use brink_license::{DeviceId, UnixSeconds};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 pub(super) fn view(
     tx: &Connection,
@@ -52,19 +53,9 @@ fn all(tx: &Connection, device: &DeviceId) -> Result<Vec<Extension>, StorageErro
     let mut rows = statement.query([device.as_str()])?;
     let mut extensions = Vec::new();
     while let Some(row) = rows.next()? {
-        extensions.push(extension(row)?);
+        extensions.push(readers::extension(row)?);
     }
     Ok(extensions)
-}
-
-fn extension(row: &Row<'_>) -> Result<Extension, StorageError> {
-    Ok(Extension {
-        number: uint(row, "number")?,
-        kid: parsed(row, "kid")?,
-        iat: seconds(row, "iat")?,
-        until: seconds(row, "until")?,
-        token: column(row, "token")?,
-    })
 }
 
 /// The newest extension as a notice, while it lasts. One of an epoch that is over would be refused.
@@ -76,7 +67,7 @@ pub(super) fn notice(
     let sql = "SELECT * FROM extensions WHERE device = ?1 AND epoch = ?2 ORDER BY number DESC LIMIT 1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.as_str(), epoch])?;
-    let newest = rows.next()?.map(extension).transpose()?;
+    let newest = rows.next()?.map(readers::extension).transpose()?;
     Ok(newest.filter(|newest| now < newest.until).map(|newest| IssuedNotice {
         kind: NoticeKind::Extension,
         number: newest.number,

@@ -1,9 +1,10 @@
 //! How devices fare.
 
-use super::columns::{column, optional_seconds, seconds, uint, uint32};
+use super::columns::{seconds, uint};
 use super::{SqliteStorage, StorageError};
+use crate::storage::readers;
 use crate::storage::{DeviceFacts, FleetBooks, NewestKeyset};
-use brink_license::{DeviceId, UnixSeconds};
+use brink_license::DeviceId;
 use rusqlite::{Connection, Row, params};
 
 impl FleetBooks for SqliteStorage {
@@ -39,20 +40,5 @@ fn facts(tx: &Connection, device: &DeviceId) -> Result<DeviceFacts, StorageError
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.as_str()])?;
     let row = rows.next()?.ok_or_else(|| StorageError::UnknownDevice(device.clone()))?;
-    Ok(DeviceFacts {
-        code_expires_at: seconds(row, "code_expires_at")?,
-        agent_version: column(row, "agent_version")?,
-        keyset_version: uint(row, "reported_keyset")?,
-        minted_at: optional_seconds(row, "minted_at")?,
-        usage_behind: uint(row, "behind")?,
-        usage_told_at: milliseconds(row, "told_ms")?,
-        usage_forked_at: milliseconds(row, "forked_ms")?,
-        journal_recoveries: uint32(row, "recoveries")?,
-        suspected_at: optional_seconds(row, "suspected_at")?,
-    })
-}
-
-fn milliseconds(row: &Row<'_>, name: &str) -> Result<Option<UnixSeconds>, StorageError> {
-    let at: Option<i64> = column(row, name)?;
-    Ok(at.map(|at| UnixSeconds::new(at.div_euclid(1000))))
+    readers::facts(row)
 }

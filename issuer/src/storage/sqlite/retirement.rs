@@ -1,7 +1,8 @@
 //! Devices that go, and the list of all.
 
-use super::columns::{self, column, damaged, optional_seconds, optional_uint, parsed, seconds, uint, uint32};
+use super::columns::{self, parsed};
 use super::{StorageError, codes, devices, note, past, tenants};
+use crate::storage::readers;
 use crate::storage::{DeviceListed, DeviceQuery, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -91,39 +92,12 @@ pub(super) fn page(
     ])?;
     let mut listed = Vec::new();
     while let Some(row) = rows.next()? {
-        let activated_at = optional_seconds(row, "activated_at")?;
-        let exchanged_at = optional_seconds(row, "exchanged_at")?;
         let device: DeviceId = parsed(row, "id")?;
         let mut past = past::of_device(tx, &device, now)?;
         past.retain(|past| past.until > now && past.seats > 0);
-        listed.push(DeviceListed {
-            device,
-            past,
-            reactivate_from: optional_seconds(row, "reactivate_from")?,
-            created_at: seconds(row, "created_at")?,
-            tier: columns::tier(row)?,
-            status: columns::status(row)?,
-            replaced_by: replaced_by(row)?,
-            cameras: uint(row, "cameras_named")?,
-            seated: uint(row, "seated")?,
-            last_seen_at: exchanged_at.max(activated_at),
-            epoch: uint32(row, "epoch")?,
-            licence_seq: optional_uint(row, "newest")?,
-            reported_seq: uint(row, "reported_seq")?,
-            exp: optional_seconds(row, "exp")?,
-            ends_at: optional_seconds(row, "ends")?,
-            extended_until: optional_seconds(row, "extended")?,
-            seats_held: uint(row, "held")?,
-            held_until: seconds(row, "held_until")?,
-            overlap: optional_seconds(row, "overlap_from")?.is_some(),
-        });
+        listed.push(DeviceListed { past, ..readers::listed(row)? });
     }
     Ok(listed)
-}
-
-pub(super) fn replaced_by(row: &rusqlite::Row<'_>) -> Result<Option<DeviceId>, StorageError> {
-    let text: Option<String> = column(row, "replaced_by")?;
-    text.map(|text| DeviceId::parse(&text).map_err(|e| damaged("devices.replaced_by", e))).transpose()
 }
 
 /// Whether a device takes no cameras any more.

@@ -1,7 +1,8 @@
 //! What devices said of their unnamed seats.
 
 use super::columns::{column, damaged, parsed, seconds, uint32};
-use super::{StorageError, cameras, devices};
+use super::{StorageError, cameras};
+use crate::storage::readers;
 use crate::storage::{LicenceRow, NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
 use brink_license::{CameraId, DeviceId, TokenId};
 use rusqlite::{Connection, params};
@@ -64,7 +65,7 @@ pub(super) fn minted(
 ) -> Result<Option<LicenceRow>, StorageError> {
     let mut statement = tx.prepare_cached("SELECT * FROM licences WHERE device = ?1 AND jti = ?2")?;
     let mut rows = statement.query([device.as_str(), jti.as_str()])?;
-    rows.next()?.map(devices::licence).transpose()
+    rows.next()?.map(readers::licence).transpose()
 }
 
 pub(super) fn record(tx: &Connection, device: &DeviceId, new: &NewSeatReport) -> Result<(), StorageError> {

@@ -2,8 +2,8 @@
 
 use super::columns::int;
 use super::{StorageError, note};
-use crate::storage::{DeviceRow, DeviceStatus, StandingChange, Withdrawn};
-use rusqlite::{Connection, Row, params};
+use crate::storage::{DeviceRow, DeviceStatus, StandingChange};
+use rusqlite::{Connection, params};
 
 pub(super) fn change(
     tx: &Connection,
@@ -22,11 +22,4 @@ pub(super) fn change(
         tx.prepare_cached(sql)?.execute(values)?;
     }
     note(tx, &change.note)
-}
-
-/// What stays withdrawn.
-pub(super) fn withdrawn(row: &Row<'_>) -> Result<Option<Withdrawn>, StorageError> {
-    let epoch = super::columns::optional_uint(row, "revoked_epoch")?;
-    let seq = super::columns::optional_uint(row, "revoked_seq")?;
-    Ok(epoch.zip(seq).map(|(epoch, seq)| Withdrawn { epoch, seq }))
 }

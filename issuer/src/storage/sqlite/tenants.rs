@@ -1,9 +1,8 @@
 //! The issuer, tenants and their subscriptions.
 
-use super::columns::{
-    self, column, damaged, enforce_text, int, optional_seconds, parsed, seconds, uint, uint32,
-};
+use super::columns::{self, column, damaged, enforce_text, int, parsed, seconds, uint, uint32};
 use super::{StorageError, note};
+use crate::storage::readers;
 use crate::storage::{
     Actor, AuditNote, Founding, IssuerRow, NewPolicy, NewSubscription, SubscriptionRow, SubscriptionView,
     TenantRow, TrialWindow,
@@ -146,7 +145,7 @@ fn subscription(tx: &Connection, id: &TenantId, row: &Row<'_>) -> Result<Subscri
     Ok(SubscriptionRow {
         version,
         cameras: uint32(row, "cameras")?,
-        trial: trial(row)?,
+        trial: readers::trial(row)?,
         enforce: columns::enforce(row)?,
         days: uint32(row, "days")?,
         grace_days: uint32(row, "grace_days")?,
@@ -154,14 +153,6 @@ fn subscription(tx: &Connection, id: &TenantId, row: &Row<'_>) -> Result<Subscri
         packs: packs(tx, id, version)?,
         catalog_version: uint(row, "catalog_version")?,
         set_at: seconds(row, "set_at")?,
-    })
-}
-
-fn trial(row: &Row<'_>) -> Result<Option<TrialWindow>, StorageError> {
-    let window = (optional_seconds(row, "trial_started_at")?, optional_seconds(row, "trial_ends_at")?);
-    Ok(match window {
-        (Some(started_at), Some(ends_at)) => Some(TrialWindow { started_at, ends_at }),
-        (Some(_), None) | (None, Some(_)) | (None, None) => None,
     })
 }
 
@@ -186,7 +177,7 @@ fn packs(
 fn first_trial(tx: &Connection, id: &TenantId) -> Result<Option<TrialWindow>, StorageError> {
     let sql = "SELECT trial_started_at, trial_ends_at FROM subscriptions
                WHERE tenant = ?1 AND trial_started_at IS NOT NULL ORDER BY version LIMIT 1";
-    let found = tx.prepare_cached(sql)?.query_row([id.as_str()], |row| Ok(trial(row))).optional()?;
+    let found = tx.prepare_cached(sql)?.query_row([id.as_str()], |row| Ok(readers::trial(row))).optional()?;
     found.transpose().map(Option::flatten)
 }
 

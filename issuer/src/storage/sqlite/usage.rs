@@ -1,12 +1,14 @@
 //! Usage: cursors, records, sums and what was set aside, written with the answer that acknowledges them.
 
 use super::StorageError;
-use super::columns::{bytes32, column, damaged, int, optional_uint, parsed, seconds, uint, uint32};
+use super::columns::{column, damaged, int, parsed, seconds, uint};
+use crate::storage::columns::Columns as _;
+use crate::storage::readers;
 use crate::storage::{
     BatchAsked, ChainView, CursorRow, DeviceRow, Evidence, NewBatch, NewFork, NewRecord, NewUsage,
     RecountedRecord, StoredRecord, Sum, SumKey, SumRow, UsageAsked, UsageView,
 };
-use brink_license::usage::{Head, Quantity};
+use brink_license::usage::Quantity;
 use brink_license::{DeviceId, Kid, Slug, TenantId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -67,28 +69,7 @@ fn cursor(tx: &Connection, device: &DeviceId, epoch: u32) -> Result<Option<Curso
     let sql = "SELECT * FROM usage_cursors WHERE device = ?1 AND epoch = ?2";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![device.as_str(), epoch])?;
-    rows.next()?.map(cursor_row).transpose()
-}
-
-fn cursor_row(row: &Row<'_>) -> Result<CursorRow, StorageError> {
-    let acknowledged = match optional_uint(row, "acknowledged_seq")? {
-        Some(seq) => Some(Head { seq, hash: bytes32(row, "acknowledged_hash")? }),
-        None => None,
-    };
-    Ok(CursorRow {
-        epoch: uint32(row, "epoch")?,
-        tenant: parsed(row, "tenant")?,
-        jkt: Kid::from_digest(bytes32(row, "jkt")?),
-        head: Head { seq: uint(row, "seq")?, hash: bytes32(row, "hash")? },
-        event_ms: column(row, "event_ms")?,
-        closed: column(row, "closed")?,
-        incomplete: column(row, "incomplete")?,
-        forked_at: column(row, "forked_at")?,
-        acknowledged,
-        reported: Head { seq: uint(row, "reported_seq")?, hash: bytes32(row, "reported_hash")? },
-        recoveries: uint32(row, "recoveries")?,
-        received_ms: column(row, "received_at")?,
-    })
+    rows.next()?.map(readers::cursor).transpose()
 }
 
 /// One step in the index of the table's key.
@@ -112,14 +93,10 @@ fn totals(tx: &Connection, device: &DeviceId, epoch: u32) -> Result<BTreeMap<Slu
     let mut rows = statement.query(params![device.as_str(), epoch])?;
     let mut totals = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let total = Quantity::try_from(units(row, "total")?).map_err(|e| damaged("usage_totals.total", e))?;
+        let total = Quantity::try_from(row.units("total")?).map_err(|e| damaged("usage_totals.total", e))?;
         totals.insert(parsed(row, "meter")?, total);
     }
     Ok(totals)
-}
-
-fn units(row: &Row<'_>, name: &str) -> Result<u128, StorageError> {
-    column::<[u8; 16]>(row, name).map(u128::from_be_bytes)
 }
 
 pub(super) fn record(tx: &Connection, device: &DeviceId, usage: &NewUsage) -> Result<(), StorageError> {
@@ -235,7 +212,7 @@ pub(super) fn add_sum(
 }
 
 fn sum(row: &Row<'_>) -> Result<Sum, StorageError> {
-    let quantity = units(row, "quantity")?;
+    let quantity = row.units("quantity")?;
     Ok(Sum { quantity, count: column(row, "count")?, records: column(row, "records")? })
 }
 

@@ -2,8 +2,10 @@
 
 use super::super::StorageError;
 use super::super::connection::Tx;
-use super::issued::{DOCUMENT, document};
-use super::{LINE, chain_of, chain_text, entry, seal};
+use super::LINE;
+use super::issued::DOCUMENT;
+use crate::audit::chain_name;
+use crate::storage::readers;
 use crate::storage::{AuditHeld, Take};
 use brink_license::TenantId;
 use tokio_postgres::Row;
@@ -17,10 +19,11 @@ pub(in super::super) async fn held(tx: &Tx<'_>, take: Take<'_, AuditHeld>) -> Re
         if take(AuditHeld::Chain(chain.clone())).is_break() {
             return Ok(());
         }
-        let name = chain_text(chain.as_ref());
-        let more = hand_over(tx, (seals, name), &|row| seal(row).map(AuditHeld::Seal), take).await?
-            && hand_over(tx, (&lines, name), &|row| entry(row).map(AuditHeld::Line), take).await?
-            && hand_over(tx, (&issued, name), &|row| document(row).map(AuditHeld::Issued), take).await?;
+        let name = chain_name(chain.as_ref());
+        let more = hand_over(tx, (seals, name), &|row| readers::seal(row).map(AuditHeld::Seal), take).await?
+            && hand_over(tx, (&lines, name), &|row| readers::entry(row).map(AuditHeld::Line), take).await?
+            && hand_over(tx, (&issued, name), &|row| readers::document(row).map(AuditHeld::Issued), take)
+                .await?;
         if !more {
             return Ok(());
         }
@@ -33,7 +36,7 @@ async fn chains(tx: &Tx<'_>) -> Result<Vec<Option<TenantId>>, StorageError> {
     let sql = "SELECT tenant FROM (SELECT tenant FROM audit_heads UNION SELECT tenant FROM audit_seals
                                    UNION SELECT id FROM tenants UNION SELECT '') AS chains
                ORDER BY tenant COLLATE \"C\"";
-    tx.rows(sql, &[]).await?.iter().map(chain_of).collect()
+    tx.rows(sql, &[]).await?.iter().map(readers::chain_of).collect()
 }
 
 /// Says whether the taker wants more.

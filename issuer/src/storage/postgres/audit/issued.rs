@@ -1,12 +1,12 @@
 //! Every document that was signed for devices, whichever table it is recorded in.
 
 use super::super::StorageError;
-use super::super::columns::{column, damaged, int, optional_seconds, parsed, seconds, uint, uint32};
+use super::super::columns::int;
 use super::super::connection::Tx;
 use super::Conditions;
+use crate::storage::readers;
 use crate::storage::{IssuedDocument, IssuedKind, IssuedQuery};
 use brink_license::{DeviceId, TenantId};
-use tokio_postgres::Row;
 
 /// The order of documents, the newest first.
 const PLACE: [&str; 7] = ["iat", "tenant", "device", "kind", "epoch", "number", "jti"];
@@ -44,23 +44,5 @@ pub(in super::super) async fn issued(
         );
     }
     let select = format!("SELECT {DOCUMENT} FROM issued");
-    asked.rows(tx, &select, &PLACE, query.limit).await?.iter().map(document).collect()
-}
-
-pub(super) fn document(row: &Row) -> Result<IssuedDocument, StorageError> {
-    let (kind, device): (&str, &str) = (column(row, "kind")?, column(row, "device")?);
-    let known = IssuedKind::ALL.into_iter().find(|known| known.as_str() == kind);
-    let device = (!device.is_empty()).then(|| device.parse()).transpose();
-    Ok(IssuedDocument {
-        tenant: parsed(row, "tenant")?,
-        device: device.map_err(|e| damaged("issued.device", e))?,
-        kind: known.ok_or_else(|| damaged("issued.kind", format!("{kind:?} is not known")))?,
-        epoch: uint32(row, "epoch")?,
-        number: uint(row, "number")?,
-        id: column(row, "jti")?,
-        kid: parsed(row, "kid")?,
-        iat: seconds(row, "iat")?,
-        until: optional_seconds(row, "until")?,
-        token: column(row, "token")?,
-    })
+    asked.rows(tx, &select, &PLACE, query.limit).await?.iter().map(readers::document).collect()
 }

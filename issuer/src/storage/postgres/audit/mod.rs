@@ -7,11 +7,11 @@ pub(super) use held::held;
 pub(super) use issued::issued;
 
 use super::StorageError;
-use super::columns::{bytes32, column, damaged, int, optional_seconds, parsed, seconds, uint};
+use super::columns::{int, optional_seconds, uint};
 use super::connection::Tx;
-use crate::audit::{ChainHead, LineText};
+use crate::audit::{ChainHead, LineText, chain_name};
+use crate::storage::readers;
 use crate::storage::{AuditEntry, AuditNote, AuditQuery, KeptHead, Seal, Whose};
-use brink_license::TenantId;
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -26,7 +26,7 @@ pub(super) async fn note(tx: &Tx<'_>, note: &AuditNote) -> Result<(), StorageErr
 pub(super) async fn notes(tx: &Tx<'_>, notes: &[AuditNote]) -> Result<(), StorageError> {
     let mut chains = BTreeMap::<&str, Vec<&AuditNote>>::new();
     for note in notes {
-        chains.entry(chain_text(note.tenant.as_ref())).or_default().push(note);
+        chains.entry(chain_name(note.tenant.as_ref())).or_default().push(note);
     }
     for (chain, notes) in chains {
         add(tx, chain, &notes).await?;
@@ -66,46 +66,17 @@ async fn add(tx: &Tx<'_>, chain: &str, notes: &[&AuditNote]) -> Result<(), Stora
 async fn locked_head(tx: &Tx<'_>, chain: &str) -> Result<ChainHead, StorageError> {
     let sql = "SELECT seq, hash FROM audit_heads WHERE tenant = $1 FOR NO KEY UPDATE";
     if let Some(row) = tx.optional(sql, &[&chain]).await? {
-        return head_of(&row);
+        return readers::head_of(&row);
     }
     let start = ChainHead::default();
     let new =
         "INSERT INTO audit_heads (tenant, seq, hash) VALUES ($1, $2, $3) ON CONFLICT (tenant) DO NOTHING";
     tx.execute(new, &[&chain, &int(start.seq), &&start.hash[..]]).await?;
-    head_of(&tx.one(sql, &[&chain]).await?)
+    readers::head_of(&tx.one(sql, &[&chain]).await?)
 }
-
-/// The issuer's own chain has the empty name, which is no tenant's.
-fn chain_text(tenant: Option<&TenantId>) -> &str {
-    tenant.map_or("", TenantId::as_str)
-}
-
-fn chain_of(row: &Row) -> Result<Option<TenantId>, StorageError> {
-    let text: &str = column(row, "tenant")?;
-    let tenant = (!text.is_empty()).then(|| text.parse()).transpose();
-    tenant.map_err(|e| damaged("audit.tenant", e))
-}
-
-fn head_of(row: &Row) -> Result<ChainHead, StorageError> {
-    Ok(ChainHead { seq: uint(row, "seq")?, hash: bytes32(row, "hash")? })
-}
-
-const LINE: &str = "tenant, seq, at, actor, action, subject, detail, hash";
 
 /// Every line here stands in a chain: this schema began with them.
-fn entry(row: &Row) -> Result<AuditEntry, StorageError> {
-    Ok(AuditEntry {
-        tenant: chain_of(row)?,
-        seq: Some(uint(row, "seq")?),
-        order: column(row, "seq")?,
-        at: seconds(row, "at")?,
-        actor: column(row, "actor")?,
-        action: column(row, "action")?,
-        subject: column(row, "subject")?,
-        detail: column(row, "detail")?,
-        hash: Some(bytes32(row, "hash")?),
-    })
-}
+const LINE: &str = "tenant, seq, seq AS place, at, actor, action, subject, detail, hash";
 
 /// Conditions that are asked for, with their values.
 #[derive(Default)]
@@ -150,10 +121,8 @@ impl<'q> Conditions<'q> {
 
 pub(super) async fn lines(tx: &Tx<'_>, query: &AuditQuery) -> Result<Vec<AuditEntry>, StorageError> {
     let mut asked = Conditions::default();
-    match &query.whose {
-        Whose::All => {}
-        Whose::Issuer => asked.also("tenant =", ""),
-        Whose::Tenant(tenant) => asked.also("tenant =", tenant.as_str()),
+    if let Some(chain) = query.whose.chain() {
+        asked.also("tenant =", chain);
     }
     for (column, wanted) in [("subject =", &query.subject), ("action =", &query.action)] {
         if let Some(text) = wanted {
@@ -171,7 +140,7 @@ pub(super) async fn lines(tx: &Tx<'_>, query: &AuditQuery) -> Result<Vec<AuditEn
         asked.behind(&PLACE, vec![Box::new(at), Box::new(chain), Box::new(order)]);
     }
     let select = format!("SELECT {LINE} FROM audit");
-    asked.rows(tx, &select, &PLACE, query.limit).await?.iter().map(entry).collect()
+    asked.rows(tx, &select, &PLACE, query.limit).await?.iter().map(readers::entry).collect()
 }
 
 /// Every chain that has a line.
@@ -181,7 +150,7 @@ pub(super) async fn heads(tx: &Tx<'_>) -> Result<Vec<KeptHead>, StorageError> {
                  SELECT n.seq, n.iat FROM audit_seals n WHERE n.tenant = h.tenant ORDER BY n.seq DESC LIMIT 1) s ON true
                WHERE h.seq > 0 ORDER BY h.tenant";
     let kept = |row| {
-        let (tenant, head) = (chain_of(row)?, head_of(row)?);
+        let (tenant, head) = (readers::chain_of(row)?, readers::head_of(row)?);
         let (sealed, sealed_at) = (uint(row, "sealed")?, optional_seconds(row, "sealed_at")?);
         Ok(KeptHead { tenant, head, sealed, sealed_at })
     };
@@ -192,7 +161,7 @@ pub(super) async fn add_seals(tx: &Tx<'_>, seals: &[Seal]) -> Result<(), Storage
     let sql = "INSERT INTO audit_seals (tenant, seq, hash, kid, iat, token)
                SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::bigint[], $6::text[])
                ON CONFLICT (tenant, seq) DO NOTHING";
-    let chains: Vec<&str> = seals.iter().map(|seal| chain_text(seal.tenant.as_ref())).collect();
+    let chains: Vec<&str> = seals.iter().map(|seal| chain_name(seal.tenant.as_ref())).collect();
     let seqs: Vec<i64> = seals.iter().map(|seal| int(seal.head.seq)).collect();
     let hashes: Vec<&[u8]> = seals.iter().map(|seal| &seal.head.hash[..]).collect();
     let kids: Vec<String> = seals.iter().map(|seal| seal.kid.to_string()).collect();
@@ -204,20 +173,6 @@ pub(super) async fn add_seals(tx: &Tx<'_>, seals: &[Seal]) -> Result<(), Storage
 pub(super) async fn newest_seals(tx: &Tx<'_>, whose: &Whose) -> Result<Vec<Seal>, StorageError> {
     let sql = "SELECT DISTINCT ON (tenant) tenant, seq, hash, kid, iat, token FROM audit_seals
                WHERE $1::text IS NULL OR tenant = $1 ORDER BY tenant, seq DESC";
-    let chain = match whose {
-        Whose::All => None,
-        Whose::Issuer => Some(""),
-        Whose::Tenant(tenant) => Some(tenant.as_str()),
-    };
-    tx.rows(sql, &[&chain]).await?.iter().map(seal).collect()
-}
-
-fn seal(row: &Row) -> Result<Seal, StorageError> {
-    Ok(Seal {
-        tenant: chain_of(row)?,
-        head: head_of(row)?,
-        kid: parsed(row, "kid")?,
-        iat: seconds(row, "iat")?,
-        token: column(row, "token")?,
-    })
+    let chain = whose.chain();
+    tx.rows(sql, &[&chain]).await?.iter().map(readers::seal).collect()
 }

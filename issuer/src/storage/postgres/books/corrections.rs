@@ -1,14 +1,14 @@
 //! Corrections: rows that are only ever added, each with its line in the audit.
 
-use super::super::columns::{column, damaged, parsed};
+use super::super::columns::{column, damaged};
 use super::super::connection::Tx;
 use super::super::{StorageError, devices, locks, note, tenants};
-use super::{amount, moment, sums};
+use super::sums;
 use crate::amount::Amount;
+use crate::storage::readers;
 use crate::storage::{CorrectionPlace, CorrectionRow, CorrectionView, NewCorrection, SumScope};
 use brink_license::TenantId;
 use std::ops::ControlFlow;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 /// The tenant is locked: two corrections may not both take away what is there once. Sums only grow meanwhile.
@@ -74,19 +74,9 @@ pub(in crate::storage::postgres) async fn page(
     tenants::row(tx, tenant).await?;
     let sql = "SELECT id, device, meter, resource, quarter, quantity::text AS quantity, reason, actor, at
                FROM usage_corrections WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
-    tx.rows(sql, &[&tenant.as_str(), &after, &i64::from(limit)]).await?.iter().map(row).collect()
-}
-
-fn row(row: &Row) -> Result<CorrectionRow, StorageError> {
-    Ok(CorrectionRow {
-        id: column(row, "id")?,
-        device: parsed(row, "device")?,
-        meter: parsed(row, "meter")?,
-        resource: column(row, "resource")?,
-        quarter: column(row, "quarter")?,
-        amount: amount(row, "quantity")?,
-        reason: column(row, "reason")?,
-        actor: column(row, "actor")?,
-        at: moment(row, "at")?,
-    })
+    tx.rows(sql, &[&tenant.as_str(), &after, &i64::from(limit)])
+        .await?
+        .iter()
+        .map(readers::correction)
+        .collect()
 }

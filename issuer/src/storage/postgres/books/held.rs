@@ -4,7 +4,9 @@ use super::super::columns::{bytes32, column, parsed, uint, uint32};
 use super::super::connection::Tx;
 use super::super::walk::Walk;
 use super::super::{StorageError, devices};
-use super::{RECORD_COLUMNS, amount, record, standing, sums};
+use super::RECORD_COLUMNS;
+use crate::storage::columns::Columns as _;
+use crate::storage::readers;
 use crate::storage::{ChainRow, Held, SignedRow, Take, UsageSum};
 use brink_license::DeviceId;
 use std::ops::ControlFlow;
@@ -50,7 +52,7 @@ pub(super) async fn all(
 }
 
 async fn next_sum(tx: &Tx<'_>, rows: &mut Walk) -> Result<Option<UsageSum>, StorageError> {
-    rows.next(tx).await?.as_ref().map(sums::sum).transpose()
+    rows.next(tx).await?.as_ref().map(readers::usage_sum).transpose()
 }
 
 async fn chains(
@@ -87,13 +89,13 @@ async fn inside(
     let sql = "SELECT device, epoch, from_seq, to_seq, reason, at FROM usage_losses
                WHERE device = $1 AND epoch = $2 ORDER BY from_seq";
     for row in tx.rows(sql, &[&device, &epoch]).await? {
-        if take(Held::Loss(standing::loss(&row)?)).is_break() {
+        if take(Held::Loss(readers::loss(&row)?)).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
     let sql = "SELECT meter, total::text AS total FROM usage_totals WHERE device = $1 AND epoch = $2";
     for row in tx.rows(sql, &[&device, &epoch]).await? {
-        if take(Held::Total(parsed(&row, "meter")?, amount(&row, "total")?)).is_break() {
+        if take(Held::Total(parsed(&row, "meter")?, row.amount("total")?)).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -110,7 +112,7 @@ async fn inside(
     let sql = format!("SELECT {RECORD_COLUMNS} WHERE r.device = $1 AND r.epoch = $2 ORDER BY r.seq");
     let mut rows = tx.walk(&sql, &[&device, &epoch]).await?;
     while let Some(row) = rows.next(tx).await? {
-        if take(Held::Record(record(&row)?)).is_break() {
+        if take(Held::Record(readers::booked(&row)?)).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }

@@ -7,17 +7,15 @@ mod standing;
 mod statements;
 mod sums;
 
-use super::columns::{column, damaged, parsed, uint, uint32};
 use super::connection::Tx;
 use super::usage::RECORD_COLUMNS;
 use super::{PostgresStorage, StorageError};
-use crate::amount::Amount;
+use crate::storage::readers;
 use crate::storage::{
     BookedRecord, CorrectionPlace, CorrectionRow, CorrectionView, Held, Lacks, NewCorrection, Plan,
     QuarantineRow, QuarantineScope, RecordScope, Replay, Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 use brink_license::{DeviceId, TenantId, UnixSeconds};
-use tokio_postgres::Row;
 
 impl UsageBooks for PostgresStorage {
     fn usage_sums(
@@ -90,36 +88,9 @@ async fn records(tx: &Tx<'_>, scope: &RecordScope, take: Take<'_, BookedRecord>)
     let tenant = scope.tenant.as_ref().map(TenantId::as_str);
     let mut rows = tx.walk(&sql, &[&tenant, &scope.device.as_ref().map(DeviceId::as_str)]).await?;
     while let Some(row) = rows.next(tx).await? {
-        if take(record(&row)?).is_break() {
+        if take(readers::booked(&row)?).is_break() {
             break;
         }
     }
     Ok(())
-}
-
-/// A record, with the reason of its quarantine where it is in it.
-fn record(row: &Row) -> Result<BookedRecord, StorageError> {
-    Ok(BookedRecord {
-        device: parsed(row, "device")?,
-        epoch: uint32(row, "epoch")?,
-        seq: uint(row, "seq")?,
-        from_seq: uint(row, "from_seq")?,
-        tenant: parsed(row, "tenant")?,
-        received_ms: column(row, "received_at")?,
-        event_ms: column(row, "event_ms")?,
-        floor_ms: column(row, "floor_ms")?,
-        quarantined: column(row, "quarantined")?,
-        reason: column(row, "reason")?,
-        bytes: column(row, "bytes")?,
-    })
-}
-
-/// The tables of usage hold milliseconds.
-fn moment(row: &Row, name: &str) -> Result<UnixSeconds, StorageError> {
-    Ok(UnixSeconds::new(column::<i64>(row, name)?.div_euclid(1000)))
-}
-
-/// A signed number of units, which comes as text: no integer of the driver's has 128 bits.
-fn amount(row: &Row, name: &str) -> Result<Amount, StorageError> {
-    Amount::of_units(parsed(row, name)?).ok_or_else(|| damaged(name, "more than 38 digits"))
 }

@@ -1,14 +1,13 @@
 //! What is in no sum, and how it leaves the quarantine. A row here holds the record itself, so that it can be replayed when
 //! the partition that it came in is gone.
 
-use super::super::columns::column;
 use super::super::connection::Tx;
 use super::super::{devices, note, tenants, usage};
-use super::{moment, record};
+
+use crate::storage::readers;
 use crate::storage::{QuarantineQuery, QuarantineRow, QuarantineScope, Replay, StorageError, Sum, SumKey};
-use brink_license::{DeviceId, UnixSeconds};
+use brink_license::DeviceId;
 use std::collections::BTreeMap;
-use tokio_postgres::Row;
 
 const QUARANTINE: &str =
     "SELECT q.id, q.device, q.epoch, q.seq, q.from_seq, q.tenant, q.received_at, q.event_ms, q.floor_ms,
@@ -44,7 +43,7 @@ pub(super) async fn of(
            AND ($3 OR q.replayed_at IS NULL)
          ORDER BY q.id"
     );
-    tx.rows(&sql, &[&tenant, &device, &lifted]).await?.iter().map(read).collect()
+    tx.rows(&sql, &[&tenant, &device, &lifted]).await?.iter().map(readers::quarantined).collect()
 }
 
 /// Those that are asked for.
@@ -59,7 +58,11 @@ pub(in crate::storage::postgres) async fn page(
     );
     let (tenant, device) = (query.tenant.as_str(), query.device.as_ref().map(DeviceId::as_str));
     let limit = i64::from(query.limit);
-    tx.rows(&sql, &[&tenant, &device, &query.lifted, &query.after, &limit]).await?.iter().map(read).collect()
+    tx.rows(&sql, &[&tenant, &device, &query.lifted, &query.after, &limit])
+        .await?
+        .iter()
+        .map(readers::quarantined)
+        .collect()
 }
 
 pub(in crate::storage::postgres) async fn one(
@@ -67,19 +70,7 @@ pub(in crate::storage::postgres) async fn one(
     id: i64,
 ) -> Result<Option<QuarantineRow>, StorageError> {
     let row = tx.optional(&format!("{QUARANTINE} WHERE q.id = $1"), &[&id]).await?;
-    row.as_ref().map(read).transpose()
-}
-
-fn read(row: &Row) -> Result<QuarantineRow, StorageError> {
-    let replayed_at = column::<Option<i64>>(row, "replayed_at")?;
-    Ok(QuarantineRow {
-        id: column(row, "id")?,
-        record: record(row)?,
-        reason: column(row, "reason")?,
-        detail: column(row, "detail")?,
-        at: moment(row, "at")?,
-        replayed_at: replayed_at.map(|at| UnixSeconds::new(at.div_euclid(1000))),
-    })
+    row.as_ref().map(readers::quarantined).transpose()
 }
 
 /// One, with its device locked: nobody else adds to the device's sums meanwhile.
@@ -87,7 +78,7 @@ pub(super) async fn locked(tx: &Tx<'_>, id: i64) -> Result<Option<QuarantineRow>
     let sql = "SELECT d.id FROM devices d JOIN usage_quarantine q ON q.device = d.id WHERE q.id = $1 FOR UPDATE OF d";
     tx.optional(sql, &[&id]).await?;
     let row = tx.optional(&format!("{QUARANTINE} WHERE q.id = $1"), &[&id]).await?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(readers::quarantined).transpose()
 }
 
 /// Out of the quarantine and into the sums: once, because only what is still in it is taken.

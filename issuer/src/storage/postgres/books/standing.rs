@@ -1,12 +1,12 @@
 //! What sums of a period may lack: losses, what is set aside, and what devices have not sent yet.
 
-use super::super::columns::{column, parsed, uint, uint32};
+use super::super::columns::{column, moment, parsed, uint, uint32};
 use super::super::connection::Tx;
-use super::{moment, quarantine};
+use super::quarantine;
+use crate::storage::readers;
 use crate::storage::{ChainStanding, Lacks, LossRow, StorageError, SumScope};
 use brink_license::usage::{QUARTER_MS, quarter_of};
 use brink_license::{DeviceId, UnixSeconds};
-use tokio_postgres::Row;
 
 pub(super) async fn of(
     tx: &Tx<'_>,
@@ -84,21 +84,10 @@ async fn losses(tx: &Tx<'_>, scope: &SumScope) -> Result<Vec<LossRow>, StorageEr
         let after = column::<Option<i64>>(&row, "after_ms")?.map_or(i64::MIN, quarter_of);
         let before = quarter_of(column(&row, "before_ms")?);
         if after < scope.quarters.end && before >= scope.quarters.start {
-            found.push(loss(&row)?);
+            found.push(readers::loss(&row)?);
         }
     }
     Ok(found)
-}
-
-pub(super) fn loss(row: &Row) -> Result<LossRow, StorageError> {
-    Ok(LossRow {
-        device: parsed(row, "device")?,
-        epoch: uint32(row, "epoch")?,
-        from_seq: uint(row, "from_seq")?,
-        to_seq: uint(row, "to_seq")?,
-        reason: column(row, "reason")?,
-        at: moment(row, "at")?,
-    })
 }
 
 async fn unheard(tx: &Tx<'_>, scope: &SumScope) -> Result<Vec<DeviceId>, StorageError> {

@@ -1,9 +1,8 @@
 //! What was signed about usage, each with the records since the one before: the memory of one batch.
 
-use super::super::columns::{bytes32, column, uint, uint32};
+use super::super::columns::{bytes32, column, moment, uint, uint32};
 use super::super::connection::Tx;
 use super::super::{StorageError, devices, usage};
-use super::moment;
 use crate::storage::{Statement, Take};
 use brink_license::DeviceId;
 

@@ -1,12 +1,9 @@
 //! Sums of a period: the rollups as they stand, and the corrections beside them.
 
-use super::super::columns::{column, parsed, uint};
 use super::super::connection::Tx;
-use super::amount;
-use crate::amount::Amount;
-use crate::storage::{Origin, StorageError, SumScope, Take, UsageSum};
+use crate::storage::readers;
+use crate::storage::{StorageError, SumScope, Take, UsageSum};
 use brink_license::{DeviceId, Slug};
-use tokio_postgres::Row;
 
 pub(super) async fn recorded(
     tx: &Tx<'_>,
@@ -47,30 +44,9 @@ async fn each(
     let (from, to) = (scope.quarters.start, scope.quarters.end);
     let mut rows = tx.walk(sql, &[&scope.tenant.as_str(), &from, &to, &meter, &device]).await?;
     while let Some(row) = rows.next(tx).await? {
-        if take(sum(&row)?).is_break() {
+        if take(readers::usage_sum(&row)?).is_break() {
             break;
         }
     }
     Ok(())
-}
-
-/// A rollup; or a correction, which is of no use and no record.
-pub(super) fn sum(row: &Row) -> Result<UsageSum, StorageError> {
-    let is_recorded = column::<Option<i64>>(row, "count")?.is_some();
-    Ok(UsageSum {
-        tenant: parsed(row, "tenant")?,
-        quarter: column(row, "quarter")?,
-        device: parsed(row, "device")?,
-        meter: parsed(row, "meter")?,
-        resource: column(row, "resource")?,
-        origin: if is_recorded { Origin::Recorded } else { Origin::Corrected },
-        amount: if is_recorded { counted(row)? } else { amount(row, "quantity")? },
-        count: if is_recorded { uint(row, "count")? } else { 0 },
-        records: if is_recorded { uint(row, "records")? } else { 0 },
-    })
-}
-
-/// What is counted stays at the largest number when it is full.
-fn counted(row: &Row) -> Result<Amount, StorageError> {
-    Ok(Amount::saturating_of(parsed(row, "quantity")?))
 }

@@ -2,11 +2,12 @@
 //! batch that begins with something that was sent before.
 
 use super::super::StorageError;
-use super::super::columns::{bytes32, column, damaged, optional_uint, parsed, seconds, uint, uint32};
+use super::super::columns::{column, damaged, own, parsed, seconds, uint, uint32};
 use super::super::connection::Tx;
 use super::raw::day_of;
-use crate::storage::{BatchAsked, ChainView, CursorRow, DeviceRow, StoredRecord, UsageAsked, UsageView};
-use brink_license::usage::{Head, Quantity};
+use crate::storage::readers;
+use crate::storage::{BatchAsked, ChainView, DeviceRow, StoredRecord, UsageAsked, UsageView};
+use brink_license::usage::Quantity;
 use brink_license::{DeviceId, Kid, Slug, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
@@ -82,33 +83,12 @@ fn chain(row: &Row, device: &DeviceRow) -> Result<Option<ChainView>, StorageErro
     };
     let began_ms = seconds(row, "began")?.as_i64().saturating_mul(1000);
     let cursor = match column::<Option<i64>>(row, "seq")? {
-        Some(_) => Some(cursor(row)?),
+        Some(_) => Some(readers::cursor(row)?),
         None => None,
     };
     // What is on record of a chain says for good whose it is.
     let tenant = cursor.as_ref().map_or(tenant, |cursor| cursor.tenant.clone());
     Ok(Some(ChainView { tenant, jkt, began_ms, cursor }))
-}
-
-fn cursor(row: &Row) -> Result<CursorRow, StorageError> {
-    let acknowledged = match optional_uint(row, "acknowledged_seq")? {
-        Some(seq) => Some(Head { seq, hash: bytes32(row, "acknowledged_hash")? }),
-        None => None,
-    };
-    Ok(CursorRow {
-        epoch: uint32(row, "epoch")?,
-        tenant: parsed(row, "tenant")?,
-        jkt: Kid::from_digest(bytes32(row, "jkt")?),
-        head: Head { seq: uint(row, "seq")?, hash: bytes32(row, "hash")? },
-        event_ms: column(row, "event_ms")?,
-        closed: column(row, "closed")?,
-        incomplete: column(row, "incomplete")?,
-        forked_at: column(row, "forked_at")?,
-        acknowledged,
-        reported: Head { seq: uint(row, "reported_seq")?, hash: bytes32(row, "reported_hash")? },
-        recoveries: uint32(row, "recoveries")?,
-        received_ms: column(row, "received_at")?,
-    })
 }
 
 async fn totals(
@@ -169,7 +149,7 @@ async fn reached(tx: &Tx<'_>, device: &DeviceId, batch: &BatchAsked) -> Result<R
     let days =
         near.iter().map(|row| day_of(column(row, "at")?)).collect::<Result<Vec<i32>, StorageError>>()?;
     let Some((first, newest)) = near.first().zip(days.first()) else { return Ok(Reached::default()) };
-    if *newest < column::<i32>(first, "kept_from")? {
+    if *newest < own::<i32>(first, "kept_from")? {
         return Ok(Reached { record: None, dropped: true });
     }
     // Days as constants: a plan that was made for any day would lock every partition to read one.

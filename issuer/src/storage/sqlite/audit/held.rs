@@ -1,28 +1,28 @@
 //! Everything that the audit consists of, in one read.
 
 use super::super::StorageError;
-use super::issued::document;
-use super::{chain_of, chain_text, entry, seal};
+use crate::audit::chain_name;
+use crate::storage::readers;
 use crate::storage::{AuditHeld, Take};
 use brink_license::TenantId;
 use rusqlite::{Connection, Row};
 
 pub(super) fn held(tx: &Connection, take: Take<'_, AuditHeld>) -> Result<(), StorageError> {
     let earlier = "SELECT *, 0 AS place FROM audit WHERE seq IS NULL ORDER BY id";
-    if !hand_over(tx, (earlier, None), &|row| entry(row).map(AuditHeld::Earlier), take)? {
+    if !hand_over(tx, (earlier, None), &|row| readers::entry(row).map(AuditHeld::Earlier), take)? {
         return Ok(());
     }
     for chain in chains(tx)? {
         if take(AuditHeld::Chain(chain.clone())).is_break() {
             return Ok(());
         }
-        let name = Some(chain_text(chain.as_ref()));
+        let name = Some(chain_name(chain.as_ref()));
         let lines = "SELECT *, seq AS place FROM audit WHERE tenant = ?1 AND seq IS NOT NULL ORDER BY seq";
         let issued = "SELECT * FROM issued WHERE tenant = ?1 ORDER BY device, kind, epoch, number";
         let seals = "SELECT * FROM audit_seals WHERE tenant = ?1 ORDER BY seq";
-        let more = hand_over(tx, (seals, name), &|row| seal(row).map(AuditHeld::Seal), take)?
-            && hand_over(tx, (lines, name), &|row| entry(row).map(AuditHeld::Line), take)?
-            && hand_over(tx, (issued, name), &|row| document(row).map(AuditHeld::Issued), take)?;
+        let more = hand_over(tx, (seals, name), &|row| readers::seal(row).map(AuditHeld::Seal), take)?
+            && hand_over(tx, (lines, name), &|row| readers::entry(row).map(AuditHeld::Line), take)?
+            && hand_over(tx, (issued, name), &|row| readers::document(row).map(AuditHeld::Issued), take)?;
         if !more {
             return Ok(());
         }
@@ -38,7 +38,7 @@ fn chains(tx: &Connection) -> Result<Vec<Option<TenantId>>, StorageError> {
     let mut rows = statement.query([])?;
     let mut chains = Vec::new();
     while let Some(row) = rows.next()? {
-        chains.push(chain_of(row)?);
+        chains.push(readers::chain_of(row)?);
     }
     Ok(chains)
 }

@@ -1,10 +1,11 @@
 //! Every document that was signed for devices, whichever table it is recorded in.
 
 use super::super::StorageError;
-use super::super::columns::{column, damaged, int, optional_seconds, parsed, seconds, uint, uint32};
-use crate::storage::{IssuedDocument, IssuedKind, IssuedQuery};
+use super::super::columns::int;
+use crate::storage::readers;
+use crate::storage::{IssuedDocument, IssuedQuery};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
 /// The order of documents, the newest first.
 const PLACE: [&str; 7] = ["iat", "tenant", "device", "kind", "epoch", "number", "jti"];
@@ -41,25 +42,7 @@ pub(super) fn issued(tx: &Connection, query: &IssuedQuery) -> Result<Vec<IssuedD
     let mut rows = statement.query(params_from_iter(values))?;
     let mut documents = Vec::new();
     while let Some(row) = rows.next()? {
-        documents.push(document(row)?);
+        documents.push(readers::document(row)?);
     }
     Ok(documents)
-}
-
-pub(super) fn document(row: &Row<'_>) -> Result<IssuedDocument, StorageError> {
-    let (kind, device): (String, String) = (column(row, "kind")?, column(row, "device")?);
-    let known = IssuedKind::ALL.into_iter().find(|known| known.as_str() == kind);
-    let device = (!device.is_empty()).then(|| device.parse()).transpose();
-    Ok(IssuedDocument {
-        tenant: parsed(row, "tenant")?,
-        device: device.map_err(|e| damaged("issued.device", e))?,
-        kind: known.ok_or_else(|| damaged("issued.kind", format!("{kind:?} is not known")))?,
-        epoch: uint32(row, "epoch")?,
-        number: uint(row, "number")?,
-        id: column(row, "jti")?,
-        kid: parsed(row, "kid")?,
-        iat: seconds(row, "iat")?,
-        until: optional_seconds(row, "until")?,
-        token: column(row, "token")?,
-    })
 }

@@ -1,12 +1,13 @@
 //! Corrections: rows that are only ever added, each with its line in the audit.
 
-use super::super::columns::{column, damaged, parsed};
+use super::super::columns::damaged;
 use super::super::{StorageError, note, tenants};
-use super::{amount, moment, sums};
+use super::sums;
 use crate::amount::Amount;
+use crate::storage::readers;
 use crate::storage::{CorrectionPlace, CorrectionRow, CorrectionView, NewCorrection, SumScope};
 use brink_license::TenantId;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use std::ops::ControlFlow;
 
 pub(super) fn view(tx: &Connection, place: &CorrectionPlace) -> Result<CorrectionView, StorageError> {
@@ -70,21 +71,7 @@ pub(in crate::storage::sqlite) fn page(
     let mut rows = statement.query(params![tenant.as_str(), after, limit])?;
     let mut found = Vec::new();
     while let Some(next) = rows.next()? {
-        found.push(row(next)?);
+        found.push(readers::correction(next)?);
     }
     Ok(found)
-}
-
-fn row(row: &Row<'_>) -> Result<CorrectionRow, StorageError> {
-    Ok(CorrectionRow {
-        id: column(row, "id")?,
-        device: parsed(row, "device")?,
-        meter: parsed(row, "meter")?,
-        resource: column(row, "resource")?,
-        quarter: column(row, "quarter")?,
-        amount: amount(row, "quantity")?,
-        reason: column(row, "reason")?,
-        actor: column(row, "actor")?,
-        at: moment(row, "at")?,
-    })
 }

@@ -2,7 +2,9 @@
 
 use super::super::StorageError;
 use super::super::columns::{bytes32, column, parsed, uint, uint32};
-use super::{RECORDS, amount, record, standing, sums};
+use super::RECORDS;
+use crate::storage::columns::Columns as _;
+use crate::storage::readers;
 use crate::storage::{ChainRow, Held, SignedRow, Take};
 use brink_license::DeviceId;
 use rusqlite::{Connection, Rows, params};
@@ -44,7 +46,7 @@ pub(super) fn all(
 }
 
 fn next_sum(rows: &mut Rows<'_>) -> Result<Option<crate::storage::UsageSum>, StorageError> {
-    rows.next()?.map(sums::sum).transpose()
+    rows.next()?.map(readers::usage_sum).transpose()
 }
 
 fn chains(tx: &Connection, device: &DeviceId, take: Take<'_, Held>) -> Result<ControlFlow<()>, StorageError> {
@@ -78,14 +80,14 @@ fn inside(
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(key)?;
     while let Some(row) = rows.next()? {
-        if take(Held::Loss(standing::loss(row)?)).is_break() {
+        if take(Held::Loss(readers::loss(row)?)).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
     let mut statement = tx.prepare_cached("SELECT * FROM usage_totals WHERE device = ?1 AND epoch = ?2")?;
     let mut rows = statement.query(key)?;
     while let Some(row) = rows.next()? {
-        if take(Held::Total(parsed(row, "meter")?, amount(row, "total")?)).is_break() {
+        if take(Held::Total(parsed(row, "meter")?, row.amount("total")?)).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -104,7 +106,7 @@ fn inside(
     let mut statement = tx.prepare_cached(&sql)?;
     let mut rows = statement.query(key)?;
     while let Some(row) = rows.next()? {
-        if take(Held::Record(record(row)?)).is_break() {
+        if take(Held::Record(readers::booked(row)?)).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }

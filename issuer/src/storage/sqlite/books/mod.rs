@@ -7,15 +7,14 @@ mod standing;
 mod statements;
 mod sums;
 
-use super::columns::{column, damaged, parsed, uint, uint32};
 use super::{SqliteStorage, StorageError};
-use crate::amount::Amount;
+use crate::storage::readers;
 use crate::storage::{
     BookedRecord, CorrectionPlace, CorrectionRow, CorrectionView, Held, Lacks, NewCorrection, Plan,
     QuarantineRow, QuarantineScope, RecordScope, Replay, Statement, SumScope, Take, UsageBooks, UsageSum,
 };
 use brink_license::{DeviceId, TenantId, UnixSeconds};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 impl UsageBooks for SqliteStorage {
     fn usage_sums(
@@ -89,36 +88,9 @@ fn records(tx: &Connection, scope: &RecordScope, take: Take<'_, BookedRecord>) -
     let tenant = scope.tenant.as_ref().map(TenantId::as_str);
     let mut rows = statement.query(params![tenant, scope.device.as_ref().map(DeviceId::as_str)])?;
     while let Some(row) = rows.next()? {
-        if take(record(row)?).is_break() {
+        if take(readers::booked(row)?).is_break() {
             break;
         }
     }
     Ok(())
-}
-
-/// A record, with the reason of its quarantine where it is in it.
-fn record(row: &Row<'_>) -> Result<BookedRecord, StorageError> {
-    Ok(BookedRecord {
-        device: parsed(row, "device")?,
-        epoch: uint32(row, "epoch")?,
-        seq: uint(row, "seq")?,
-        from_seq: uint(row, "from_seq")?,
-        tenant: parsed(row, "tenant")?,
-        received_ms: column(row, "received_at")?,
-        event_ms: column(row, "event_ms")?,
-        floor_ms: column(row, "floor_ms")?,
-        quarantined: column(row, "quarantined")?,
-        reason: column(row, "reason")?,
-        bytes: column(row, "bytes")?,
-    })
-}
-
-/// The tables of usage hold milliseconds.
-fn moment(row: &Row<'_>, name: &str) -> Result<UnixSeconds, StorageError> {
-    Ok(UnixSeconds::new(column::<i64>(row, name)?.div_euclid(1000)))
-}
-
-fn amount(row: &Row<'_>, name: &str) -> Result<Amount, StorageError> {
-    let bytes = column::<[u8; 16]>(row, name)?;
-    Amount::from_bytes(bytes).ok_or_else(|| damaged(name, "more than 38 digits"))
 }

@@ -1,11 +1,12 @@
 //! What is in no sum, and how it leaves the quarantine.
 
-use super::super::columns::{column, int};
+use super::super::columns::int;
 use super::super::{devices, note, tenants, usage};
-use super::{moment, record};
+
+use crate::storage::readers;
 use crate::storage::{QuarantineQuery, QuarantineRow, QuarantineScope, Replay, StorageError};
-use brink_license::{DeviceId, UnixSeconds};
-use rusqlite::{Connection, Row, params};
+use brink_license::DeviceId;
+use rusqlite::{Connection, params};
 
 const QUARANTINE: &str = "SELECT r.*, q.id, q.reason, q.detail, q.at, q.replayed_at
      FROM usage_quarantine q
@@ -44,7 +45,7 @@ pub(super) fn of(
     let mut rows = statement.query(params![tenant, device, lifted])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+        found.push(readers::quarantined(row)?);
     }
     Ok(found)
 }
@@ -65,21 +66,9 @@ pub(in crate::storage::sqlite) fn page(
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+        found.push(readers::quarantined(row)?);
     }
     Ok(found)
-}
-
-fn read(row: &Row<'_>) -> Result<QuarantineRow, StorageError> {
-    let replayed_at = column::<Option<i64>>(row, "replayed_at")?;
-    Ok(QuarantineRow {
-        id: column(row, "id")?,
-        record: record(row)?,
-        reason: column(row, "reason")?,
-        detail: column(row, "detail")?,
-        at: moment(row, "at")?,
-        replayed_at: replayed_at.map(|at| UnixSeconds::new(at.div_euclid(1000))),
-    })
 }
 
 pub(in crate::storage::sqlite) fn one(
@@ -88,7 +77,7 @@ pub(in crate::storage::sqlite) fn one(
 ) -> Result<Option<QuarantineRow>, StorageError> {
     let mut statement = tx.prepare_cached(&format!("{QUARANTINE} WHERE q.id = ?1"))?;
     let mut rows = statement.query([id])?;
-    rows.next()?.map(read).transpose()
+    rows.next()?.map(readers::quarantined).transpose()
 }
 
 /// Out of the quarantine and into the sums: once, because only what is still in it is taken.

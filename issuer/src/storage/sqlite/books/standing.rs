@@ -1,11 +1,12 @@
 //! What sums of a period may lack: losses, what is set aside, and what devices have not sent yet.
 
-use super::super::columns::{column, parsed, uint, uint32};
-use super::{moment, quarantine};
+use super::super::columns::{column, moment, parsed, uint, uint32};
+use super::quarantine;
+use crate::storage::readers;
 use crate::storage::{ChainStanding, Lacks, LossRow, StorageError, SumScope};
 use brink_license::usage::{QUARTER_MS, quarter_of};
 use brink_license::{DeviceId, UnixSeconds};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 pub(super) fn of(tx: &Connection, scope: &SumScope, heard_since: UnixSeconds) -> Result<Lacks, StorageError> {
     let (tenant, device) = (scope.tenant.as_str(), scope.device.as_ref().map(DeviceId::as_str));
@@ -70,21 +71,10 @@ fn losses(tx: &Connection, scope: &SumScope) -> Result<Vec<LossRow>, StorageErro
         let after = column::<Option<i64>>(row, "after_ms")?.map_or(i64::MIN, quarter_of);
         let before = quarter_of(column(row, "before_ms")?);
         if after < scope.quarters.end && before >= scope.quarters.start {
-            found.push(loss(row)?);
+            found.push(readers::loss(row)?);
         }
     }
     Ok(found)
-}
-
-pub(super) fn loss(row: &Row<'_>) -> Result<LossRow, StorageError> {
-    Ok(LossRow {
-        device: parsed(row, "device")?,
-        epoch: uint32(row, "epoch")?,
-        from_seq: uint(row, "from_seq")?,
-        to_seq: uint(row, "to_seq")?,
-        reason: column(row, "reason")?,
-        at: moment(row, "at")?,
-    })
 }
 
 fn unheard(tx: &Connection, scope: &SumScope) -> Result<Vec<DeviceId>, StorageError> {
