@@ -1,15 +1,15 @@
 //! Devices, and what decides on their licences.
 
 use super::columns::{self, column, damaged, int, parsed, seconds, uint};
-use super::connection::{Asks, Tx, Values};
-use super::{StorageError, cameras, extensions, past, postings, revocations, seats, tenants};
+use super::connection::{Asks, Tx};
+use super::{StorageError, cameras, elsewhere, extensions, past, postings, revocations, seats, tenants};
 use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
 use crate::storage::readers;
 use crate::storage::{
     Answer, AnswerKind, DeviceRow, DeviceView, Elsewhere, Holder, IssuedNotice, LicenceRow, Report, UsageView,
 };
-use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
+use brink_license::{DeviceId, PublicKey, UnixSeconds};
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -68,31 +68,36 @@ pub(super) async fn locked_rows(
     rows.into_iter().map(|row| Ok((column(&row, "id")?, row))).collect()
 }
 
-/// Everything beside the row travels together.
-pub(super) async fn view_of(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
+async fn view_of(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
+    let (mut view, mut elsewhere) =
+        tokio::try_join!(view_alone(tx, row, now), elsewhere::of_rows(tx, [(row, now)]))?;
+    view.elsewhere = elsewhere.remove(&view.device.id).unwrap_or_default();
+    Ok(view)
+}
+
+/// The view without what is elsewhere. Everything beside the row travels together.
+pub(super) async fn view_alone(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
     let (device, tenant) = (readers::device(row)?, columns::tenant(row)?);
     let held_until = seconds(row, "held_until")?;
     let held = |name| if held_until > now { uint(row, name) } else { Ok(0) };
     let (quota_month, quota_month_ppm) = (seconds(row, "quota_month")?, uint(row, "quota_month_ppm")?);
     let (id, month) = (&device.id, month_start(now, tenant.zone));
-    let (subscription, cameras, elsewhere, latest, mints_began, past, answered, reactions, notices, seats) =
-        tokio::try_join!(
-            tenants::current(tx, &device.tenant),
-            cameras::of_device(tx, id),
-            elsewhere(tx, &device.tenant, id, (now, month)),
-            latest(tx, &device),
-            mints_began(tx, &device),
-            past::of_device(tx, id, now),
-            postings::answers(tx, id),
-            postings::reactions(tx, id),
-            notices(tx, &device, now),
-            seats::last(tx, id),
-        )?;
+    let (subscription, cameras, latest, mints_began, past, answered, reactions, notices, seats) = tokio::try_join!(
+        tenants::current(tx, &device.tenant),
+        cameras::of_device(tx, id),
+        latest(tx, &device),
+        mints_began(tx, &device),
+        past::of_device(tx, id, now),
+        postings::answers(tx, id),
+        postings::reactions(tx, id),
+        notices(tx, &device, now),
+        seats::last(tx, id),
+    )?;
     Ok(DeviceView {
         tenant,
         subscription,
         cameras,
-        elsewhere,
+        elsewhere: Elsewhere::default(),
         latest,
         mints_began,
         seats_held: held("seats_held")?,
@@ -129,47 +134,6 @@ async fn notices(
 pub(super) async fn key(tx: &impl Asks, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
     let found = tx.first("SELECT public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
     readers::public_key(&found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
-}
-
-/// One scan of the tenant's devices. A device reserves the larger of what is assigned to it and what it still holds; one
-/// that is retired has nothing assigned, shares nothing, and holds nothing where somebody accepted the overlap. Of the
-/// quotas, which count by the month, it reserves the most that it held since the month began.
-async fn elsewhere(
-    tx: &Tx<'_>,
-    tenant: &TenantId,
-    device: &DeviceId,
-    (now, month): (UnixSeconds, UnixSeconds),
-) -> Result<Elsewhere, StorageError> {
-    let sql = "
-        SELECT coalesce(sum(cameras_named) FILTER (WHERE other), 0)::bigint AS named,
-               coalesce(sum(greatest(cameras_named, CASE WHEN live THEN seats_held ELSE 0 END))
-                          FILTER (WHERE other), 0)::bigint AS reserved,
-               coalesce(sum(quota_ppm) FILTER (WHERE other), 0)::bigint AS quota_ppm,
-               count(*) FILTER (WHERE shares) AS sharers,
-               count(*) FILTER (WHERE shares AND id < $2) AS rank,
-               coalesce(bool_or(shares AND NOT other), false) AS shares_itself
-        FROM (SELECT id, cameras_named, seats_held, id <> $2 AS other,
-                     held_until > $3 AND overlap_from IS NULL AS live,
-                     CASE WHEN overlap_from IS NULL
-                          THEN greatest(CASE WHEN held_until > $4 THEN quota_ppm_held ELSE 0 END,
-                                        CASE WHEN quota_month >= $4 THEN quota_month_ppm ELSE 0 END)
-                          ELSE 0 END AS quota_ppm,
-                     retired_at IS NULL
-                       AND (status = 'active' OR (status = 'pending' AND code_expires_at > $3)) AS shares
-              FROM devices WHERE tenant = $1) AS d";
-    let (tenant_text, id, at, since) = (tenant.as_str(), device.as_str(), now.as_i64(), month.as_i64());
-    let values: Values<'_> = &[&tenant_text, &id, &at, &since];
-    let (row, (past_seats, past_quota_ppm, overlapping)) =
-        tokio::try_join!(tx.one(sql, values), past::held(tx, tenant, (now, month)))?;
-    let rank = uint(&row, "rank")?;
-    Ok(Elsewhere {
-        named: uint(&row, "named")?,
-        reserved: uint(&row, "reserved")?.saturating_add(past_seats),
-        quota_ppm: uint(&row, "quota_ppm")?.saturating_add(past_quota_ppm),
-        overlapping,
-        sharers: uint(&row, "sharers")?,
-        rank: column::<bool>(&row, "shares_itself")?.then_some(rank),
-    })
 }
 
 pub(super) async fn holders(

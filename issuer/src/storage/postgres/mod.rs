@@ -17,6 +17,7 @@ mod connection;
 mod credentials;
 mod devices;
 mod directory;
+mod elsewhere;
 mod extensions;
 mod failure;
 mod fleet;

@@ -8,7 +8,7 @@
 
 use super::connection::Tx;
 use super::usage::Brought;
-use super::{PostgresStorage, StorageError, devices, locks, postings, usage};
+use super::{PostgresStorage, StorageError, devices, elsewhere, locks, postings, usage};
 use crate::storage::{DeviceView, Plan, Posting, UsageAsked};
 use brink_license::{DeviceId, UnixSeconds};
 use futures_util::future::{join_all, try_join_all};
@@ -367,18 +367,25 @@ async fn views(tx: &Tx<'_>, members: &[Arc<Member>]) -> Result<Vec<Option<Box<De
         let now = member.now;
         async move {
             match row {
-                Some(row) => devices::view_of(tx, row, now).await.map(|view| Some(Box::new(view))),
+                Some(row) => devices::view_alone(tx, row, now).await.map(|view| Some(Box::new(view))),
                 None => Ok(None),
             }
         }
     };
+    let asking = members.iter().filter_map(|member| Some((rows.get(member.device.as_str())?, member.now)));
+    let (found, elsewhere) = tokio::join!(join_all(members.iter().map(view)), elsewhere::of_rows(tx, asking));
+    let mut elsewhere = elsewhere?;
     let mut views = Vec::with_capacity(members.len());
-    for view in join_all(members.iter().map(view)).await {
-        views.push(match view {
+    for view in found {
+        let mut view: Option<Box<DeviceView>> = match view {
             // The others' rows are as good as before.
             Err(StorageError::Damaged { .. }) => None,
             view => view?,
-        });
+        };
+        if let Some(view) = &mut view {
+            view.elsewhere = elsewhere.remove(&view.device.id).unwrap_or_default();
+        }
+        views.push(view);
     }
     let present = views.iter_mut().zip(members);
     let mut present: Vec<_> = present.filter_map(|(view, member)| Some((view.as_mut()?, member))).collect();
