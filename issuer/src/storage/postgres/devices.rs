@@ -9,7 +9,7 @@ use crate::storage::readers;
 use crate::storage::{
     Answer, AnswerKind, DeviceRow, DeviceView, Elsewhere, Holder, IssuedNotice, LicenceRow, Report, UsageView,
 };
-use brink_license::{DeviceId, PublicKey, UnixSeconds};
+use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -52,7 +52,8 @@ pub(super) async fn locked_view(
     view_of(tx, &by_id(tx, id, " FOR NO KEY UPDATE OF d").await?, now).await
 }
 
-/// Of several, those that nobody else has locked, and that are from now on; one alone is waited for.
+/// Of several, those of the first one's tenant that nobody else has locked, and that are from now on; one alone is waited
+/// for.
 pub(super) async fn locked_rows(
     tx: &Tx<'_>,
     ids: &[&DeviceId],
@@ -61,8 +62,9 @@ pub(super) async fn locked_rows(
         [one] => vec![by_id(tx, one, " FOR NO KEY UPDATE OF d").await?],
         several => {
             let texts: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
-            let lock = "WHERE d.id = ANY($1) ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED";
-            tx.rows(&format!("{DEVICE} {lock}"), &[&texts]).await?
+            let lock = "WHERE d.id = ANY($1) AND d.tenant = (SELECT tenant FROM devices WHERE id = $2)
+                        ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED";
+            tx.rows(&format!("{DEVICE} {lock}"), &[&texts, &texts.first()]).await?
         }
     };
     rows.into_iter().map(|row| Ok((column(&row, "id")?, row))).collect()
@@ -131,9 +133,13 @@ async fn notices(
     Ok(list.into_iter().chain(extension).collect())
 }
 
-pub(super) async fn key(tx: &impl Asks, id: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
-    let found = tx.first("SELECT public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
-    readers::public_key(&found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
+pub(super) async fn key(
+    tx: &impl Asks,
+    id: &DeviceId,
+) -> Result<(TenantId, Option<PublicKey>), StorageError> {
+    let found = tx.first("SELECT tenant, public_key FROM devices WHERE id = $1", &[&id.as_str()]).await?;
+    let row = found.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?;
+    Ok((parsed(&row, "tenant")?, readers::public_key(&row)?))
 }
 
 pub(super) async fn holders(

@@ -159,7 +159,9 @@ impl Storage for PostgresStorage {
     }
 
     fn device_key(&self, device: &DeviceId) -> Result<Option<PublicKey>, StorageError> {
-        self.ask(async |tx| devices::key(tx, device).await)
+        let (tenant, key) = self.ask(async |tx| devices::key(tx, device).await)?;
+        self.settling.comes(device, tenant);
+        Ok(key)
     }
 
     fn seats(&self, device: &DeviceId) -> Result<SeatsKnown, StorageError> {

@@ -1,5 +1,6 @@
-//! Exchanges that are settled together: while a few transactions run, whoever comes waits for the next one and shares it, so
-//! that many devices pay for one commit and for one statement of each kind. Nobody waits while there is nothing to wait for.
+//! Exchanges that are settled together: while a few transactions run, whoever comes waits for the next one and shares it with
+//! others of its tenant, so that many devices pay for one commit and for one statement of each kind. Nobody waits while there
+//! is nothing to wait for. No transaction is about two tenants.
 //!
 //! The first of a group leads: its thread runs the transaction, and hands each of the others what was read of its device;
 //! their threads run their own plans meanwhile. A device that somebody else has locked is not waited for, so that groups
@@ -10,9 +11,9 @@ use super::connection::Tx;
 use super::usage::Brought;
 use super::{PostgresStorage, StorageError, devices, elsewhere, locks, postings, usage};
 use crate::storage::{DeviceView, Plan, Posting, UsageAsked};
-use brink_license::{DeviceId, UnixSeconds};
+use brink_license::{DeviceId, TenantId, UnixSeconds};
 use futures_util::future::{join_all, try_join_all};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Devices of one transaction: from some tens on, a commit is a small part of it, and what one holds up grows.
@@ -20,9 +21,15 @@ const DEVICES_MAX: usize = 32;
 /// Transactions at once of one process: enough that the server always has one to work on while others plan.
 const GROUPS_MAX: usize = 4;
 
-/// Who waits, and how many groups there are.
+/// Devices that are kept in mind between the look at their key and their exchange: many more than there are requests at once.
+const COMING_MAX: usize = 4096;
+
+/// Who waits, and how many groups there are; and whose the devices are that were just asked about.
 #[derive(Default)]
-pub(super) struct Settling(Mutex<Queue>);
+pub(super) struct Settling {
+    queue: Mutex<Queue>,
+    coming: Mutex<BTreeMap<DeviceId, TenantId>>,
+}
 
 /// Somebody waits only while there are as many groups as there may be.
 #[derive(Default)]
@@ -34,6 +41,8 @@ struct Queue {
 /// One exchange.
 struct Member {
     device: DeviceId,
+    /// Whose it was when its key was looked at; who is not known shares with nobody.
+    tenant: Option<TenantId>,
     now: UnixSeconds,
     asked: UsageAsked,
     turn: Mutex<Turn>,
@@ -75,9 +84,18 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Settling {
+    /// A device whose key was looked at, which comes with an exchange now, or never.
+    pub(super) fn comes(&self, device: &DeviceId, tenant: TenantId) {
+        let mut coming = held(&self.coming);
+        if coming.len() >= COMING_MAX {
+            coming.clear();
+        }
+        coming.insert(device.clone(), tenant);
+    }
+
     /// Whether the member leads at once.
     fn join(&self, member: &Arc<Member>) -> bool {
-        let mut queue = held(&self.0);
+        let mut queue = held(&self.queue);
         let leads = queue.groups < GROUPS_MAX;
         if leads {
             queue.groups += 1;
@@ -87,13 +105,14 @@ impl Settling {
         leads
     }
 
-    /// The leader and those who wait, each device once.
+    /// The leader and those of its tenant who wait, each device once.
     fn gather(&self, leader: &Arc<Member>) -> Vec<Arc<Member>> {
         let (mut group, mut devices) = (vec![Arc::clone(leader)], BTreeSet::from([leader.device.clone()]));
-        let mut queue = held(&self.0);
+        let mut queue = held(&self.queue);
         let mut rest = VecDeque::new();
         while let Some(member) = queue.waiting.pop_front() {
-            if group.len() < DEVICES_MAX && devices.insert(member.device.clone()) {
+            let is_of_tenant = leader.tenant.is_some() && member.tenant == leader.tenant;
+            if is_of_tenant && group.len() < DEVICES_MAX && devices.insert(member.device.clone()) {
                 group.push(member);
             } else {
                 rest.push_back(member);
@@ -105,7 +124,7 @@ impl Settling {
 
     /// A group is over: the next one is led by whoever waits longest.
     fn pass_on(&self) {
-        let mut queue = held(&self.0);
+        let mut queue = held(&self.queue);
         match queue.waiting.pop_front() {
             Some(next) => next.turn_to(Turn::Leads),
             None => queue.groups -= 1,
@@ -212,7 +231,8 @@ impl PostgresStorage {
         plan: Plan<'_, DeviceView, Posting>,
     ) -> Result<(), StorageError> {
         let (turn, turned) = (Mutex::new(Turn::Waits), Condvar::new());
-        let member = Member { device: device.clone(), now, asked: asked.clone(), turn, turned };
+        let tenant = held(&self.settling.coming).remove(device);
+        let member = Member { device: device.clone(), tenant, now, asked: asked.clone(), turn, turned };
         let member = Arc::new(member);
         if self.inside.is_some() {
             // There is nobody else in its transaction. The tenant first, because a part gives no lock back.

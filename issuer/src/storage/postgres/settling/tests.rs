@@ -21,16 +21,16 @@ struct Held<'s> {
 
 impl<'s> Held<'s> {
     fn all_of(storage: &'s PostgresStorage) -> Self {
-        held(&storage.settling.0).groups = GROUPS_MAX;
+        held(&storage.settling.queue).groups = GROUPS_MAX;
         Self { storage }
     }
 
     /// Until so many wait; then they go.
     fn let_go_with(self, members: usize) {
-        while held(&self.storage.settling.0).waiting.len() < members {
+        while held(&self.storage.settling.queue).waiting.len() < members {
             std::thread::yield_now();
         }
-        held(&self.storage.settling.0).groups = 1;
+        held(&self.storage.settling.queue).groups = 1;
         self.storage.settling.pass_on();
     }
 }
@@ -45,6 +45,7 @@ fn settle(
     edge: &Edge,
     plan: Plan<'_, DeviceView, Posting>,
 ) -> Result<(), StorageError> {
+    storage.device_key(&edge.id())?;
     storage.settle(&edge.id(), UnixSeconds::new(crate::testkit::START), &UsageAsked::default(), plan)
 }
 
@@ -72,8 +73,61 @@ fn who_waits_shares_one_transaction_and_each_plans_in_its_own_thread() {
     });
     assert_eq!(bench.number("SELECT count(*) FROM devices WHERE reported_keyset = 7"), 6);
     assert_eq!(transactions(&bench), 1);
-    let queue = super::held(&storage.settling.0);
+    let queue = super::held(&storage.settling.queue);
     assert_eq!((queue.groups, queue.waiting.len()), (0, 0));
+}
+
+#[test]
+fn devices_of_two_tenants_share_no_transaction() {
+    let (bench, edges, storage) = bench(6);
+    bench.meddle();
+    bench.sql(
+        "INSERT INTO tenants (id, name, timezone, currency, created_at)
+         SELECT 'other', name, timezone, currency, created_at FROM tenants",
+        &[],
+    );
+    for edge in &edges[..3] {
+        bench.sql("UPDATE devices SET tenant = 'other' WHERE id = ?1", &[&edge.id().as_str()]);
+    }
+    let held = Held::all_of(&storage);
+    std::thread::scope(|scope| {
+        for edge in &edges {
+            let storage = &storage;
+            scope.spawn(move || settle(storage, edge, &mut |_| Some(report(7))).unwrap());
+        }
+        held.let_go_with(6);
+    });
+    assert_eq!(bench.number("SELECT count(*) FROM devices WHERE reported_keyset = 7"), 6);
+    assert_eq!(transactions(&bench), 2);
+    let of_both = "SELECT count(*) FROM (SELECT 1 FROM devices WHERE reported_keyset = 7 GROUP BY xmin::text
+                                          HAVING count(DISTINCT tenant) > 1) AS mixed";
+    assert_eq!(bench.number(of_both), 0);
+}
+
+#[test]
+fn a_device_that_moved_after_its_key_was_looked_at_leaves_the_group() {
+    let (bench, edges, storage) = bench(3);
+    bench.meddle();
+    bench.sql(
+        "INSERT INTO tenants (id, name, timezone, currency, created_at)
+         SELECT 'other', name, timezone, currency, created_at FROM tenants",
+        &[],
+    );
+    let held = Held::all_of(&storage);
+    std::thread::scope(|scope| {
+        for edge in &edges {
+            let storage = &storage;
+            scope.spawn(move || settle(storage, edge, &mut |_| Some(report(7))).unwrap());
+        }
+        while super::held(&storage.settling.queue).waiting.len() < 3 {
+            std::thread::yield_now();
+        }
+        bench.sql("UPDATE devices SET tenant = 'other' WHERE id = ?1", &[&edges[0].id().as_str()]);
+        held.let_go_with(3);
+    });
+    assert_eq!(bench.number("SELECT count(*) FROM devices WHERE reported_keyset = 7"), 3);
+    let of_moved = "SELECT count(*) FROM devices WHERE xmin::text = (SELECT xmin::text FROM devices WHERE tenant = 'other')";
+    assert_eq!(bench.number(of_moved), 1);
 }
 
 #[test]
@@ -130,7 +184,7 @@ fn a_plan_that_panics_or_answers_nothing_is_nobody_elses_trouble() {
         };
         let sound = |edge| settle(&storage, edge, &mut |_| Some(report(7))).unwrap();
         let wait_for = |count| {
-            while super::held(&storage.settling.0).waiting.len() < count {
+            while super::held(&storage.settling.queue).waiting.len() < count {
                 std::thread::yield_now();
             }
         };
@@ -151,7 +205,7 @@ fn a_plan_that_panics_or_answers_nothing_is_nobody_elses_trouble() {
         assert_eq!(bench.number("SELECT count(*) FROM devices WHERE reported_keyset = 7"), 2);
         bench.sql("UPDATE devices SET reported_keyset = 1", &[]);
     }
-    assert_eq!(super::held(&storage.settling.0).groups, 0);
+    assert_eq!(super::held(&storage.settling.queue).groups, 0);
 }
 
 /// A cursor of nobody's tenant: the server refuses it.
