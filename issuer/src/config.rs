@@ -69,7 +69,7 @@ pub struct ServeConfig {
     pub connections_max: usize,
     /// Bodies above 128 KiB at once. Only a device with a long backlog sends one, and it can come again.
     pub large_max: usize,
-    /// Requests worked on at once. The database takes one writer at a time, so more would only wait inside.
+    /// Requests worked on at once. SQLite takes one writer at a time, so more would only wait inside.
     pub work_max: usize,
     /// How long a request waits for its turn before it is sent away: well within a client's patience.
     pub work_wait: Duration,
@@ -133,6 +133,12 @@ impl ServeConfig {
             work_wait: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
         }
+    }
+
+    /// As many requests at once as the database has connections for: those that wait for a transaction share the next one.
+    #[must_use]
+    pub fn with_connections(self, connections: usize) -> Self {
+        Self { work_max: self.work_max.max(connections), ..self }
     }
 
     /// The limits that fit those who look after a process: a scraper, a balancer, a person.

@@ -91,12 +91,17 @@ pub struct FleetPage {
 pub fn list(storage: &dyn Storage, query: &FleetQuery, now: UnixSeconds) -> Result<FleetPage, StorageError> {
     let newest = storage.newest_keyset()?;
     let limit = query.devices.limit.map_or(usize::MAX, |limit| limit as usize);
+    // One more says whether there are more; of those who are looked for there may be few.
+    let page_max = match query.devices.limit {
+        Some(limit) if query.alerts.is_empty() => PAGE.min(limit.saturating_add(1)),
+        Some(_) | None => PAGE,
+    };
     let (mut devices, mut after) = (Vec::new(), query.devices.after.clone());
     loop {
-        let page = DeviceQuery { after: after.clone(), limit: Some(PAGE), ..query.devices.clone() };
+        let page = DeviceQuery { after: after.clone(), limit: Some(page_max), ..query.devices.clone() };
         let listed = storage.devices_page(&page, now)?;
         let ids: Vec<_> = listed.iter().map(|listed| listed.device.clone()).collect();
-        let (facts, is_last) = (storage.device_facts(&ids)?, listed.len() < PAGE as usize);
+        let (facts, is_last) = (storage.device_facts(&ids)?, listed.len() < page_max as usize);
         for (listed, facts) in listed.into_iter().zip(facts) {
             if devices.len() == limit {
                 return Ok(FleetPage { devices, next: after });
@@ -110,6 +115,14 @@ pub fn list(storage: &dyn Storage, query: &FleetQuery, now: UnixSeconds) -> Resu
         if is_last {
             return Ok(FleetPage { devices, next: None });
         }
+    }
+}
+
+impl FleetDevice {
+    /// Licences that were minted since the one it holds.
+    #[must_use]
+    pub fn licences_behind(&self) -> u64 {
+        self.listed.licence_seq.unwrap_or(0).saturating_sub(self.listed.reported_seq)
     }
 }
 

@@ -76,7 +76,7 @@ impl Serve {
         if let Some(tls) = &tls {
             reload_on_hangup(Arc::clone(tls)).map_err(runtime_error)?;
         }
-        let config = ServeConfig::on(self.listen);
+        let config = ServeConfig::on(self.listen).with_connections(issuer.storage.pool().max);
         let (app, metrics) = (router(Arc::clone(&issuer), &config), issuer.metrics().clone());
         let server = Server::listen(config).await?.with_tls(tls.clone()).counted(&metrics, "device");
         let readiness = Arc::new(Readiness::of(Arc::clone(&issuer)).with_tls(tls.clone()));

@@ -12,15 +12,18 @@ use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 /// Pause after a failed accept: the usual cause is too many open files, which time mends.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// Time between two lines that say the same of a herd.
+const SAY_FULL_EVERY: Duration = Duration::from_secs(10);
 
 /// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,8 @@ struct Desk {
     metrics: Metrics,
     name: &'static str,
     app: Router,
+    /// When it was last said that there are too many connections.
+    said_full: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Server {
@@ -96,7 +101,7 @@ impl Server {
     /// Serves until `stop` ends, then lets requests in flight finish. Returns whether all of them did in time.
     pub async fn run(self, app: Router, stop: impl Future<Output = ()>) -> bool {
         let Self { listener, config, tls, metrics, name, .. } = self;
-        let desk = Desk { config, tls, metrics, name, app };
+        let desk = Desk { config, tls, metrics, name, app, said_full: Arc::default() };
         let graceful = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(config.connections_max));
         let mut stop = std::pin::pin!(stop);
@@ -128,7 +133,7 @@ impl Desk {
         // A connection beyond the bound is closed at once: a device tries again, memory does not grow.
         let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
             self.metrics.http.connection_refused(self.name);
-            tracing::warn!(listener = self.name, "too many connections; one was closed");
+            self.say_full();
             return;
         };
         // Answers are small and written at once; waiting for more to send only delays them.
@@ -148,6 +153,19 @@ impl Desk {
             }
             drop((permit, counted));
         });
+    }
+
+    /// Not for each: a herd would write a line for every connection that it tries.
+    fn say_full(&self) {
+        let mut said = self.said_full.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|said| said.elapsed() >= SAY_FULL_EVERY) {
+            *said = Some(Instant::now());
+            tracing::warn!(
+                listener = self.name,
+                max = self.config.connections_max,
+                "too many connections: some were closed; their count is in the metrics"
+            );
+        }
     }
 
     /// `None` for a client that does not speak TLS, does not believe the certificate, or takes too long.

@@ -205,4 +205,8 @@ async fn large_bodies_need_a_place_before_they_are_read_and_small_ones_do_not() 
 fn what_requests_may_take_at_once_is_a_product_of_named_bounds() {
     let config = ServeConfig::on(SocketAddr::from(([127, 0, 0, 1], 0)));
     assert_eq!(crate::http::request_bytes_max(&config) / (1024 * 1024), 64 + 66 + 256);
+    // One connection of SQLite changes nothing.
+    assert_eq!(config.with_connections(1).work_max, config.work_max);
+    let config = config.with_connections(16);
+    assert_eq!(crate::http::request_bytes_max(&config) / (1024 * 1024), 64 + 66 + 1024);
 }

@@ -83,7 +83,7 @@ fn document(device: &FleetDevice, now: UnixSeconds) -> serde_json::Value {
         "created_at": rfc3339(listed.created_at), "code_expires_at": rfc3339(facts.code_expires_at),
         "agent_version": facts.agent_version, "keyset_version": facts.keyset_version,
         "lag": {
-            "seconds": silence(listed, now), "licences": licences_behind(listed), "usage_records": facts.usage_behind,
+            "seconds": silence(listed, now), "licences": device.licences_behind(), "usage_records": facts.usage_behind,
             "usage_told_at": facts.usage_told_at.map(rfc3339),
         },
         "alerts": alerts,
@@ -93,11 +93,6 @@ fn document(device: &FleetDevice, now: UnixSeconds) -> serde_json::Value {
 /// Seconds since it was last heard of.
 fn silence(listed: &DeviceListed, now: UnixSeconds) -> Option<i64> {
     listed.last_seen_at.map(|seen| now.since(seen).max(0))
-}
-
-/// Licences that were minted since the one it holds.
-fn licences_behind(listed: &DeviceListed) -> u64 {
-    listed.licence_seq.unwrap_or(0).saturating_sub(listed.reported_seq)
 }
 
 fn past_document(past: &PastEpoch) -> serde_json::Value {

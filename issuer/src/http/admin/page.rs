@@ -79,7 +79,17 @@ impl<Place: Serialize + DeserializeOwned> Asked<Place> {
 
     /// How many rows to read: one more than are shown says whether there is another page.
     pub(super) fn limit(&self) -> u32 {
-        u32::try_from(self.rows).unwrap_or(ROWS_MAX).saturating_add(1)
+        self.rows().saturating_add(1)
+    }
+
+    /// Rows that are shown at most.
+    pub(super) fn rows(&self) -> u32 {
+        u32::try_from(self.rows).unwrap_or(ROWS_MAX)
+    }
+
+    /// The page of what was read page by page already.
+    pub(super) fn read_already<T>(items: Vec<T>, next: Option<&Place>) -> Result<Page<T>, Failure> {
+        Ok(Page { items, next: next.map(written).transpose()? })
     }
 
     /// The page of these rows.

@@ -30,6 +30,7 @@ const POWERS: [Power; 5] = [
         places: &[
             ("core/store/src/machine.rs", "the one look at a device's clocks"),
             ("issuer/src/clock.rs", "the one look at the issuer's clocks"),
+            ("issuer/src/http/serve.rs", "a herd does not write a line for each connection that it tries"),
             ("tests/src/wait.rs", "a deadline for what a test waits for"),
             ("tests/examples/quickstart.rs", "says how long it took"),
             ("tests/src/bin/month-offline.rs", "says how long it took"),

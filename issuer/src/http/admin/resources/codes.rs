@@ -4,9 +4,11 @@ use super::Paging;
 use crate::admin::CodeOrder;
 use crate::calendar::rfc3339;
 use crate::code::{CodeEnd, HOURS_DEFAULT};
-use crate::http::admin::input::whole;
+use crate::http::admin::failure::Failure;
+use crate::http::admin::input::{whole, whole_or_none};
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Handled};
+use crate::reports::period::PeriodError;
 use crate::storage::{CodeListed, Place, Tier};
 use brink_license::{DeviceId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -23,10 +25,14 @@ pub(in crate::http::admin) struct NewCode {
     #[serde(default = "one", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 10_000, default = 1)]
     uses: u32,
-    /// Hours until it expires.
-    #[serde(default = "week", deserialize_with = "whole")]
-    #[schema(minimum = 1, maximum = 2160, default = 168)]
-    expires_hours: u32,
+    /// Hours until it expires, 168 unless said otherwise.
+    #[serde(default, deserialize_with = "whole_or_none")]
+    #[schema(minimum = 1, maximum = 2160)]
+    expires_hours: Option<u32>,
+    /// Or until when it may be spent, at most 90 days ahead: an instant like 2026-03-01T18:00:00+01:00, or a day of the tenant,
+    /// which counts to its end.
+    #[schema(max_length = 64, example = "2026-03-01T18:00:00Z")]
+    until: Option<String>,
 }
 
 const fn basic() -> Tier {
@@ -110,7 +116,19 @@ pub(in crate::http::admin) fn list(call: Call<'_, TenantId, Paging, ()>) -> Hand
 }
 
 pub(in crate::http::admin) fn create(call: Call<'_, TenantId, (), NewCode>) -> Handled<MadeCode> {
-    let NewCode { tier, uses, expires_hours } = call.body;
-    let order = CodeOrder { tenant: call.at, tier, uses, expires: CodeEnd::Hours(expires_hours) };
+    let NewCode { tier, uses, expires_hours, until } = call.body;
+    let expires = match (expires_hours, until) {
+        (hours, None) => CodeEnd::Hours(hours.unwrap_or(HOURS_DEFAULT)),
+        (None, Some(until)) => CodeEnd::Until(
+            until
+                .parse()
+                .map_err(|error: PeriodError| Failure::invalid(error.code(), format!("until: {error}")))?,
+        ),
+        (Some(_), Some(_)) => {
+            let detail = "expires_hours and until both say when the code ends; send one of them";
+            return Err(Failure::invalid("TWO_ENDS", detail));
+        }
+    };
+    let order = CodeOrder { tenant: call.at, tier, uses, expires };
     Ok(MadeCode::from(call.context.admin.create_code(&order)?).into())
 }

@@ -1,14 +1,14 @@
 //! Devices.
 
 use crate::calendar::rfc3339;
-use crate::http::admin::failure::Failure;
+use crate::fleet::{self, Alert, FleetDevice, FleetQuery, SILENT_HOURS, SILENT_HOURS_DEFAULT};
+use crate::http::admin::failure::{Failure, echoed};
 use crate::http::admin::input::instant;
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Context, Handled, NoQuery, Reply};
-use crate::storage::{
-    AuditLine, DeviceListed, DeviceQuery, DeviceStatus, PastEpoch, Place, StorageError, Tier,
-};
+use crate::storage::{AuditLine, DeviceQuery, DeviceStatus, PastEpoch, Place, StorageError, Tier};
 use brink_license::{DeviceId, Kid, TenantId};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -25,6 +25,12 @@ pub(in crate::http::admin) struct DeviceFilter {
     /// Those alone that were not answered since this instant, RFC 3339.
     #[param(format = DateTime, max_length = 64)]
     unseen_since: Option<String>,
+    /// Those alone that somebody should look at for one of these, with commas between: silent,expired.
+    #[param(max_length = 256, example = "silent,expired")]
+    alerts: Option<String>,
+    /// Hours without a word after which a device is silent, 24 unless said otherwise.
+    #[param(minimum = 1, maximum = 8784)]
+    silent_hours: Option<u32>,
     /// Rows of the page, 50 unless said otherwise.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -49,6 +55,9 @@ pub(in crate::http::admin) struct Device {
     /// When it was made, RFC 3339.
     #[schema(format = DateTime)]
     created_at: String,
+    /// When the code that activates it expires, or did, RFC 3339.
+    #[schema(format = DateTime)]
+    code_expires_at: String,
     /// What took its place when it was retired.
     #[schema(value_type = Option<String>)]
     replaced_by: Option<DeviceId>,
@@ -86,6 +95,26 @@ pub(in crate::http::admin) struct Device {
     reactivation_due_since: Option<String>,
     /// Earlier epochs that may still run on something.
     past_epochs: Vec<Epoch>,
+    /// The version of its agent, as it said last.
+    agent_version: Option<String>,
+    /// The version of the keyset that it said it holds.
+    keyset_version: u64,
+    /// What it lacks, or has and did not send.
+    lag: Lag,
+    /// What somebody should look at.
+    alerts: Vec<Alert>,
+}
+
+/// How far a device is behind.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http::admin) struct Lag {
+    /// Licences that were minted since the one it holds.
+    licences: u64,
+    /// Records of usage that it said it has and that are not on record.
+    usage_records: u64,
+    /// When it last spoke of usage, RFC 3339.
+    #[schema(format = DateTime)]
+    usage_told_at: Option<String>,
 }
 
 /// An epoch that is over.
@@ -131,8 +160,16 @@ pub(in crate::http::admin) struct Seen {
 }
 
 impl Device {
-    fn of(tenant: &TenantId, listed: DeviceListed) -> Self {
+    fn of(tenant: &TenantId, device: FleetDevice) -> Self {
+        let licences = device.licences_behind();
+        let FleetDevice { listed, facts, alerts } = device;
+        let usage_told_at = facts.usage_told_at.map(rfc3339);
         Self {
+            lag: Lag { licences, usage_records: facts.usage_behind, usage_told_at },
+            alerts,
+            code_expires_at: rfc3339(facts.code_expires_at),
+            agent_version: facts.agent_version,
+            keyset_version: facts.keyset_version,
             tenant: tenant.clone(),
             status: listed.status,
             tier: listed.tier,
@@ -176,17 +213,41 @@ pub(in crate::http::admin) fn list(call: Call<'_, TenantId, DeviceFilter, ()>) -
     let Call { context, at, query, .. } = call;
     let asked = Asked::<Place>::read(query.limit, query.cursor.as_deref())?;
     let unseen_since = query.unseen_since.as_deref().map(|text| instant("unseen_since", text)).transpose()?;
-    let query = DeviceQuery {
+    let alerts = query.alerts.as_deref().map(wanted).transpose()?.unwrap_or_default();
+    let devices = DeviceQuery {
         status: query.status,
         tier: query.tier,
         unseen_since,
         after: asked.after.clone(),
-        limit: Some(asked.limit()),
+        limit: Some(asked.rows()),
         ..DeviceQuery::all(at.clone())
     };
-    let rows = context.admin.storage.devices_page(&query, context.admin.clock.now())?;
-    let place = |row: &DeviceListed| Place { at: row.created_at.as_i64(), id: row.device.to_string() };
-    Ok(asked.page(rows, place, |row| Device::of(&at, row))?.into())
+    let query = FleetQuery { devices, alerts, silent_hours: silent_hours(query.silent_hours)? };
+    let found = fleet::list(&*context.admin.storage, &query, context.admin.clock.now())?;
+    let devices = found.devices.into_iter().map(|device| Device::of(&at, device)).collect();
+    Ok(Asked::read_already(devices, found.next.as_ref())?.into())
+}
+
+fn silent_hours(asked: Option<u32>) -> Result<u32, Failure> {
+    let hours = asked.unwrap_or(SILENT_HOURS_DEFAULT);
+    if SILENT_HOURS.contains(&hours) {
+        return Ok(hours);
+    }
+    let (min, max) = (SILENT_HOURS.start(), SILENT_HOURS.end());
+    Err(Failure::malformed("OUT_OF_BOUNDS", format!("silent_hours {hours} is out of bounds: {min} to {max}")))
+}
+
+/// Alerts as they were named.
+fn wanted(text: &str) -> Result<Vec<Alert>, Failure> {
+    let alert = |name: &str| {
+        Alert::from_str(name, false).map_err(|_| {
+            let known = Alert::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let known: Vec<_> = known.map(|value| value.get_name().to_owned()).collect();
+            let detail = format!("{} is no alert; name of {}", echoed(name), known.join(", "));
+            Failure::invalid("UNKNOWN_ALERT", detail)
+        })
+    };
+    text.split(',').map(alert).collect()
 }
 
 pub(in crate::http::admin) fn show(call: Call<'_, DeviceId, NoQuery, ()>) -> Handled<Device> {
@@ -194,12 +255,14 @@ pub(in crate::http::admin) fn show(call: Call<'_, DeviceId, NoQuery, ()>) -> Han
 }
 
 /// How a device stands now.
-pub(super) fn one(context: &Context, device: &DeviceId) -> Result<Device, Failure> {
+fn one(context: &Context, device: &DeviceId) -> Result<Device, Failure> {
     let storage = &context.admin.storage;
     let unknown = || StorageError::UnknownDevice(device.clone());
     let tenant = storage.tenant_of(device)?.ok_or_else(unknown)?;
-    let query = DeviceQuery { device: Some(device.clone()), ..DeviceQuery::all(tenant.clone()) };
-    let found = storage.devices_page(&query, context.admin.clock.now())?.pop().ok_or_else(unknown)?;
+    let devices = DeviceQuery { device: Some(device.clone()), ..DeviceQuery::all(tenant.clone()) };
+    let query = FleetQuery { devices, alerts: Vec::new(), silent_hours: SILENT_HOURS_DEFAULT };
+    let found = fleet::list(&**storage, &query, context.admin.clock.now())?;
+    let found = found.devices.into_iter().next().ok_or_else(unknown)?;
     Ok(Device::of(&tenant, found))
 }
 

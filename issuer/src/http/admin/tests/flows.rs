@@ -19,6 +19,9 @@ async fn a_customer_is_set_up_and_a_device_activates_runs_is_held_back_and_goes(
     // The devices of these tests belong to one that is there already.
     let made = api.post(&format!("/tenants/{TENANT}/codes"), &json!({ "uses": 2 })).await.done(201);
     assert_eq!(made["devices"].as_array().unwrap().len(), 2);
+    let until =
+        api.post(&format!("/tenants/{TENANT}/codes"), &json!({ "until": "2026-03-02" })).await.done(201);
+    assert_eq!(until["expires_at"], "2026-03-02T23:00:00Z", "with that day of the tenant, which is Berlin's");
     let mut edge = api.bench.device();
     edge.activate(&api.bench.issuer, made["code"].as_str().unwrap()).unwrap();
     let device = format!("/devices/{}", edge.id());

@@ -88,6 +88,9 @@ async fn rules_that_no_schema_says_are_422_and_say_no_word_of_the_command_line()
         ("/tenants", "{\"id\":\"a\",\"name\":\"A\",\"currency\":\"ZZZ\"}", "CURRENCY"),
         ("/tenants/tenant-123/codes", "{\"uses\":0}", "OUT_OF_BOUNDS"),
         ("/tenants/tenant-123/codes", "{\"expires_hours\":9999}", "OUT_OF_BOUNDS"),
+        ("/tenants/tenant-123/codes", "{\"until\":\"tomorrow\"}", "PERIOD_MALFORMED"),
+        ("/tenants/tenant-123/codes", "{\"until\":\"2020-01-01\"}", "OUT_OF_BOUNDS"),
+        ("/tenants/tenant-123/codes", "{\"until\":\"2026-03-02\",\"expires_hours\":1}", "TWO_ENDS"),
         ("/keys", "{\"scopes\":[]}", "SCOPE_MISSING"),
         ("/keys", "{\"scopes\":[\"*\"],\"expires_days\":0}", "OUT_OF_BOUNDS"),
     ] {

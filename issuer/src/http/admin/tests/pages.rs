@@ -59,6 +59,42 @@ async fn devices_are_walked_once_each_whoever_adds_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_that_somebody_should_look_at_are_found_by_what_is_wrong_with_them() {
+    let api = Api::new().await;
+    let path = format!("/tenants/{TENANT}/devices");
+    for _ in 0..3 {
+        api.bench.code(1);
+    }
+    let mut heard = api.bench.metering();
+    let mut silent = api.bench.activated();
+    silent.exchange(&api.bench.issuer).unwrap();
+    let silent = silent.id().to_string();
+    heard.journal().record("sms", "cam-1", 1000);
+    api.bench.pass_with(&mut heard, 3 * 86_400);
+    heard.exchange(&api.bench.issuer).unwrap();
+    let found = walked(&api, &format!("{path}?alerts=silent,usage_forked"), || {}).await;
+    assert_eq!(ids(&found, "id"), std::slice::from_ref(&silent));
+    assert_eq!(found[0]["alerts"], json!(["silent"]));
+    assert_eq!(found[0]["lag"], json!({ "licences": 0, "usage_records": 0, "usage_told_at": null }));
+    let found = walked(&api, &format!("{path}?alerts=never_seen"), || {}).await;
+    assert_eq!(found.len(), 3);
+    assert!(found[0]["code_expires_at"].is_string());
+    assert!(walked(&api, &format!("{path}?alerts=silent&silent_hours=73"), || {}).await.is_empty());
+    let shown = api.get(&format!("/devices/{}", heard.id())).await.done(200);
+    assert_eq!(shown["alerts"], json!([]));
+    assert!(shown["lag"]["usage_told_at"].is_string());
+    assert_eq!(shown["keyset_version"], 1);
+    for (query, status, code) in [
+        ("alerts=silent,tired", 422, "UNKNOWN_ALERT"),
+        ("alerts=", 422, "UNKNOWN_ALERT"),
+        ("silent_hours=0", 400, "OUT_OF_BOUNDS"),
+        ("silent_hours=8785", 400, "OUT_OF_BOUNDS"),
+    ] {
+        assert_eq!(api.get(&format!("{path}?{query}")).await.code(status), code, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_list_is_walked_to_its_end() {
     let api = Api::new().await;
     for number in 0..3 {

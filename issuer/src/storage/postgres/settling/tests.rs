@@ -1,5 +1,6 @@
 //! Groups: who shares one, and that nobody's trouble is anybody else's.
 
+use super::queue::{self, GROUPS_MAX};
 use super::*;
 use crate::storage::{AuditNote, CursorRow, NewUsage, Report, Storage};
 use crate::testkit::{Bench, Edge};
@@ -21,16 +22,16 @@ struct Held<'s> {
 
 impl<'s> Held<'s> {
     fn all_of(storage: &'s PostgresStorage) -> Self {
-        held(&storage.settling.queue).groups = GROUPS_MAX;
+        queue::held(&storage.settling.queue).groups = GROUPS_MAX;
         Self { storage }
     }
 
     /// Until so many wait; then they go.
     fn let_go_with(self, members: usize) {
-        while held(&self.storage.settling.queue).waiting.len() < members {
+        while queue::held(&self.storage.settling.queue).waiting.len() < members {
             std::thread::yield_now();
         }
-        held(&self.storage.settling.queue).groups = 1;
+        queue::held(&self.storage.settling.queue).groups = 1;
         self.storage.settling.pass_on();
     }
 }
@@ -73,8 +74,8 @@ fn who_waits_shares_one_transaction_and_each_plans_in_its_own_thread() {
     });
     assert_eq!(bench.number("SELECT count(*) FROM devices WHERE reported_keyset = 7"), 6);
     assert_eq!(transactions(&bench), 1);
-    let queue = super::held(&storage.settling.queue);
-    assert_eq!((queue.groups, queue.waiting.len()), (0, 0));
+    let left = queue::held(&storage.settling.queue);
+    assert_eq!((left.groups, left.waiting.len()), (0, 0));
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn a_device_that_moved_after_its_key_was_looked_at_leaves_the_group() {
             let storage = &storage;
             scope.spawn(move || settle(storage, edge, &mut |_| Some(report(7))).unwrap());
         }
-        while super::held(&storage.settling.queue).waiting.len() < 3 {
+        while queue::held(&storage.settling.queue).waiting.len() < 3 {
             std::thread::yield_now();
         }
         bench.sql("UPDATE devices SET tenant = 'other' WHERE id = ?1", &[&edges[0].id().as_str()]);
@@ -184,7 +185,7 @@ fn a_plan_that_panics_or_answers_nothing_is_nobody_elses_trouble() {
         };
         let sound = |edge| settle(&storage, edge, &mut |_| Some(report(7))).unwrap();
         let wait_for = |count| {
-            while super::held(&storage.settling.queue).waiting.len() < count {
+            while queue::held(&storage.settling.queue).waiting.len() < count {
                 std::thread::yield_now();
             }
         };
@@ -205,7 +206,7 @@ fn a_plan_that_panics_or_answers_nothing_is_nobody_elses_trouble() {
         assert_eq!(bench.number("SELECT count(*) FROM devices WHERE reported_keyset = 7"), 2);
         bench.sql("UPDATE devices SET reported_keyset = 1", &[]);
     }
-    assert_eq!(super::held(&storage.settling.queue).groups, 0);
+    assert_eq!(queue::held(&storage.settling.queue).groups, 0);
 }
 
 /// A cursor of nobody's tenant: the server refuses it.
