@@ -85,7 +85,7 @@ enum Verb {
     /// Who did what: list, check, export and seal it; and every document that was ever signed
     #[command(subcommand, after_help = EXIT_CODES)]
     Audit(audit::Audit),
-    /// Look after the database: partitions of usage ahead of their days, and none kept for ever. `serve` does it every day
+    /// Look after the database: partitions of usage ahead of their days, and none kept for ever. `serve` does it every hour
     #[command(after_help = EXIT_CODES)]
     Upkeep(upkeep::Upkeep),
     /// Write the database as it is now into one file, while others go on with it; keys are not in it
