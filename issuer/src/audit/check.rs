@@ -81,6 +81,8 @@ struct Checking<'k> {
     documents: Documents,
     chain: Option<TenantId>,
     head: ChainHead,
+    /// Where the storage says that the chain stands.
+    kept_head: Option<ChainHead>,
     /// What seals say of the chains, by chain and number.
     sealed: BTreeMap<(Option<TenantId>, u64), Vec<LineHash>>,
     /// What the first line of the issuer's chain says of lines from before there were chains.
@@ -96,6 +98,7 @@ impl<'k> Checking<'k> {
             documents: Documents::default(),
             chain: None,
             head: ChainHead::default(),
+            kept_head: None,
             sealed: BTreeMap::new(),
             begun: None,
         }
@@ -126,6 +129,7 @@ impl<'k> Checking<'k> {
                 self.documents.say_earlier(&line);
             }
             AuditHeld::Chain(chain) => self.begin(chain),
+            AuditHeld::Head(head) => self.kept_head = Some(head),
             AuditHeld::Seal(seal) => self.seal(&seal),
             AuditHeld::Line(line) => self.line(&line),
             AuditHeld::Issued(document) => {
@@ -145,6 +149,16 @@ impl<'k> Checking<'k> {
     }
 
     fn end(&mut self) {
+        // The next line would go on from there.
+        if let Some(kept) = self.kept_head.take().filter(|kept| *kept != self.head) {
+            let detail = match kept.seq == self.head.seq {
+                true => format!("the chain stands at line {}, and that is another one", kept.seq),
+                false => {
+                    format!("the chain stands at line {}, and its last one is {}", kept.seq, self.head.seq)
+                }
+            };
+            self.checked.find("HEAD_DIFFERS", self.chain.as_ref(), detail);
+        }
         for (code, detail) in self.documents.end_chain() {
             self.checked.find(code, self.chain.as_ref(), detail);
         }

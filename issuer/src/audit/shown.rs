@@ -37,7 +37,7 @@ pub fn export(storage: &dyn Storage, whose: &Whose, out: &mut dyn Write) -> Resu
     storage.audit_held(&mut |held| {
         let line = match held {
             AuditHeld::Earlier(line) | AuditHeld::Line(line) => line,
-            AuditHeld::Chain(_) | AuditHeld::Seal(_) | AuditHeld::Issued(_) => {
+            AuditHeld::Chain(_) | AuditHeld::Head(_) | AuditHeld::Seal(_) | AuditHeld::Issued(_) => {
                 return ControlFlow::Continue(());
             }
         };

@@ -250,6 +250,8 @@ pub enum AuditHeld {
     Earlier(AuditEntry),
     /// The next chain: the issuer's own, and then those of the tenants; everything up to the next of these is its own.
     Chain(Option<TenantId>),
+    /// Where that chain stands, as a storage that keeps this beside the lines has it.
+    Head(ChainHead),
     /// A seal over that chain.
     Seal(Seal),
     /// The next line of that chain, behind its seals.

@@ -14,13 +14,16 @@ pub(in super::super) async fn held(tx: &Tx<'_>, take: Take<'_, AuditHeld>) -> Re
     let lines = format!("SELECT {LINE} FROM audit WHERE tenant = $1 ORDER BY seq");
     let issued =
         format!("SELECT {DOCUMENT} FROM issued WHERE tenant = $1 ORDER BY device, kind, epoch, number");
+    let head = "SELECT seq, hash FROM audit_heads WHERE tenant = $1";
     let seals = "SELECT tenant, seq, hash, kid, iat, token FROM audit_seals WHERE tenant = $1 ORDER BY seq";
     for chain in chains(tx).await? {
         if take(AuditHeld::Chain(chain.clone())).is_break() {
             return Ok(());
         }
         let name = chain_name(chain.as_ref());
-        let more = hand_over(tx, (seals, name), &|row| readers::seal(row).map(AuditHeld::Seal), take).await?
+        let more = hand_over(tx, (head, name), &|row| readers::head_of(row).map(AuditHeld::Head), take)
+            .await?
+            && hand_over(tx, (seals, name), &|row| readers::seal(row).map(AuditHeld::Seal), take).await?
             && hand_over(tx, (&lines, name), &|row| readers::entry(row).map(AuditHeld::Line), take).await?
             && hand_over(tx, (&issued, name), &|row| readers::document(row).map(AuditHeld::Issued), take)
                 .await?;
