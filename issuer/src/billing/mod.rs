@@ -195,4 +195,4 @@ pub fn blank(terms: Terms<'_>, period: &Period, key: &LineKey, billed: &Billed) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
