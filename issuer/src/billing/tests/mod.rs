@@ -3,6 +3,7 @@
 pub(crate) mod examples;
 mod properties;
 mod refused;
+mod rules;
 
 use super::quote::{Quote, QuoteError, quote};
 use crate::catalog::{Catalog, Versions};
