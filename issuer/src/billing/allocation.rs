@@ -7,7 +7,7 @@ use super::exact::Exact;
 /// share; what rounding down leaves goes to the largest remainders, of equal ones to the first. Negative totals mirror.
 /// `None` beyond an `i64`, or where the total is not that of the shares.
 #[must_use]
-pub fn allocate(total: i64, shares: &[Exact]) -> Option<Vec<i64>> {
+pub(super) fn allocate(total: i64, shares: &[Exact]) -> Option<Vec<i64>> {
     if total < 0 {
         let mirrored: Vec<_> = shares.iter().map(Exact::negated).collect();
         let parts = allocate(total.checked_neg()?, &mirrored)?;
@@ -32,7 +32,7 @@ pub fn allocate(total: i64, shares: &[Exact]) -> Option<Vec<i64>> {
 
 /// The same by weights that are not negative; without any weight the first part is all.
 #[must_use]
-pub fn allocate_by(total: i64, weights: &[i64]) -> Option<Vec<i64>> {
+pub(super) fn allocate_by(total: i64, weights: &[i64]) -> Option<Vec<i64>> {
     let all: i128 = weights.iter().copied().map(i128::from).sum();
     if all == 0 {
         return Some((0..weights.len()).map(|index| if index == 0 { total } else { 0 }).collect());

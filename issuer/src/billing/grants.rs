@@ -26,7 +26,7 @@ impl Grant {
 
 /// What is free of a price on a day.
 #[must_use]
-pub fn granted(grants: &[Grant], price: &Slug, date: NaiveDate) -> i64 {
+pub(super) fn granted(grants: &[Grant], price: &Slug, date: NaiveDate) -> i64 {
     let of_day =
         grants.iter().filter(|grant| grant.price == *price && grant.from <= date && date < grant.until);
     of_day.map(|grant| i64::from(grant.quantity)).fold(0, i64::saturating_add)

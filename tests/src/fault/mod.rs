@@ -33,5 +33,4 @@ pub use bench::Bench;
 use job::Job;
 pub use programme::{Fault, PROGRAMME, fault};
 pub use random::Random;
-pub use random::Random;
 pub use tally::{Tally, table};

@@ -113,6 +113,11 @@ impl Making {
                 json!({ "amount": self.decimal(120, 5), "per": 1 + self.random.below(3) }),
             );
         }
+        // Tiers that are equally dear.
+        if self.chance(20) {
+            let basic = prices["device_basic"].clone();
+            prices.insert("device_managed".into(), basic);
+        }
         prices.insert("support".into(), json!({ "amount": self.decimal(900, 3), "every": "year" }));
         prices.insert("setup".into(), json!({ "amount": self.decimal(900, 3), "every": "once", "per": 1 }));
         let overage = *self.random.among(&["exact", "package"]);
