@@ -36,16 +36,16 @@ fn calls(more: &str, prices: &str) -> String {
     month("2026-03-01", "2026-04-01", &usage)
 }
 
-/// R6, G01 to G09, G19 and G21: what was there.
-fn recurring() -> Vec<Example> {
-    let base = |at: &str, delta| added(at, "base_camera", delta);
-    let cameras = |period: (&str, &str), list: &[String]| month(period.0, period.1, &changes(list));
-    let trial =
-        |start: &str| format!(r#""trials":[{{"price":"base_camera","quantity":2,"start":"{start}"}}]"#);
-    let anniversary = |from: &str, to: &str| {
-        let more = format!(r#""anchor":"2026-01-31",{}"#, changes(&[base("2026-01-31T00:00:00Z", 1)]));
-        month(from, to, &more)
-    };
+fn base(at: &str, delta: i64) -> String {
+    added(at, "base_camera", delta)
+}
+
+fn cameras(period: (&str, &str), list: &[String]) -> String {
+    month(period.0, period.1, &changes(list))
+}
+
+/// G01 to G04: what was there, by days.
+fn by_days() -> Vec<Example> {
     vec![
         example(
             "G01",
@@ -82,6 +82,14 @@ fn recurring() -> Vec<Example> {
             ],
             "1000.00",
         ),
+    ]
+}
+
+/// G06 and G07: what is free for a while.
+fn of_trials() -> Vec<Example> {
+    let trial =
+        |start: &str| format!(r#""trials":[{{"price":"base_camera","quantity":2,"start":"{start}"}}]"#);
+    vec![
         example(
             "G06",
             month(
@@ -102,6 +110,12 @@ fn recurring() -> Vec<Example> {
             &[("base_camera", "recurring", Some(32), "64.00")],
             "64.00",
         ),
+    ]
+}
+
+/// G08 and G09: the intelligence pack and its seats.
+fn of_seats() -> Vec<Example> {
+    vec![
         example(
             "G08",
             cameras(
@@ -130,6 +144,16 @@ fn recurring() -> Vec<Example> {
             &[("analyst_seat", "recurring", Some(62), "240.00")],
             "240.00",
         ),
+    ]
+}
+
+/// G19 and G21: from an anchor, and in a zone.
+fn of_calendars() -> Vec<Example> {
+    let anniversary = |from: &str, to: &str| {
+        let more = format!(r#""anchor":"2026-01-31",{}"#, changes(&[base("2026-01-31T00:00:00Z", 1)]));
+        month(from, to, &more)
+    };
+    vec![
         example(
             "G19 February",
             anniversary("2026-01-31", "2026-02-28"),
@@ -216,7 +240,7 @@ fn used_and_billed() -> Vec<Example> {
 }
 
 pub(crate) fn examples() -> Vec<Example> {
-    recurring().into_iter().chain(used_and_billed()).collect()
+    [by_days(), of_trials(), of_seats(), of_calendars(), used_and_billed()].into_iter().flatten().collect()
 }
 
 impl Example {
