@@ -78,7 +78,11 @@ class Quote:
         bounds = [(day, midnight(self.zone, day), midnight(self.zone, day + timedelta(1))) for day in days]
         self.days = [bound for bound in bounds if bound[1] < bound[2]]
         self.begins = date.fromisoformat(q["start"]) if q["start"] else self.first
-        self.pools, self.moves, self.news = {}, {}, {}
+        self.trials = []
+        for trial in q["trials"]:
+            start = date.fromisoformat(trial["start"])
+            self.trials.append((trial["price"], start, months_after(start, 3), trial["quantity"]))
+        self.pools, self.moves, self.news, self.stated = {}, {}, {}, {}
         for change in q["changes"]:
             t = int(datetime.fromisoformat(change["at"].replace("Z", "+00:00")).timestamp())
             if "resource" in change:
@@ -108,13 +112,15 @@ class Quote:
 
     def price_on(self, price, day):
         """Currency units of one unit, and the package."""
-        stated = self.q["prices"][price]
-        amount, per = stated["amount"], stated.get("per", 1)
-        base_per = per
-        for t, new in self.news.get(price, []):
-            if date_at(self.zone, t) <= day:
-                amount, per = new["amount"], new.get("per", base_per)
-        return F(amount) / per, per
+        if price not in self.stated:
+            entry = self.q["prices"][price]
+            per = entry.get("per", 1)
+            steps = [(date.min, F(entry["amount"]) / per, per)]
+            for t, new in self.news.get(price, []):
+                other = new.get("per", per)
+                steps.append((date_at(self.zone, t), F(new["amount"]) / other, other))
+            self.stated[price] = steps
+        return [step for step in self.stated[price] if step[0] <= day][-1][1:]
 
     def parts(self, price):
         """Runs of days with one price: (first day, first day after, price of one, package, indices of days)."""
@@ -159,7 +165,9 @@ class Quote:
             for name in self.moves:
                 # The dearest that it had on this day; of equally dear ones the last.
                 had = [p for p in (place(name, t) for t in moments) if p]
-                if had:
+                if had and len(set(had)) == 1:
+                    tier[name] = had[0]
+                elif had:
                     best = max(self.price_on(p, day)[0] for p in had)
                     tier[name] = [p for p in had if self.price_on(p, day)[0] == best][-1]
             for price in prices:
@@ -173,12 +181,7 @@ class Quote:
         return found
 
     def free(self, price, day):
-        quantity = 0
-        for trial in self.q["trials"]:
-            start = date.fromisoformat(trial["start"])
-            if trial["price"] == price and start <= day < months_after(start, 3):
-                quantity += trial["quantity"]
-        return quantity
+        return sum(n for p, start, end, n in self.trials if p == price and start <= day < end)
 
     def monthly(self):
         lines = []
