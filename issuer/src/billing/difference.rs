@@ -61,6 +61,8 @@ pub fn difference(
     for (key, earlier) in billed.iter().filter(|(key, _)| !known.contains(*key)) {
         all.push(blank(key, earlier)?);
     }
+    // One order for all, because of equal remainders the first line is given to.
+    all.sort_by(|one, other| place(one).cmp(&place(other)));
     let mut bases = Bases::of(&all);
     let mut lines = Vec::new();
     for line in &all {
@@ -93,6 +95,11 @@ pub fn difference(
         lines.push(line);
     }
     Ok(Differences { lines, bases: bases.0 })
+}
+
+/// Charges by their prices, whether anything is desired of them or not; then discounts by their names.
+fn place(line: &Line) -> (bool, &str, &str) {
+    (line.kind == Kind::Discount, &line.price, &line.key)
 }
 
 struct Bases(Vec<Base>);

@@ -312,6 +312,7 @@ class Quote:
         keys = {line[1] for line in charges}
         gone = sorted(key for key in billed if key not in keys and key not in off)
         charges += [(key, key, "credit", F(0), None, 0) for key in gone if key not in names]
+        charges.sort(key=lambda line: (line[0], line[1]))
         lines, bases = [], []
         for price, key, kind, quantity, unit_days, net in charges:
             delta = net - billed.get(key, 0)
@@ -321,7 +322,7 @@ class Quote:
             if delta:
                 lines.append((price, key, kind, quantity, unit_days, delta))
         by_key = {base[0]: base for base in bases}
-        for name in names:
+        for name in sorted(names):
             shares = dict(off.get(name, {}))
             delta = sum(shares.values()) - billed.get(name, 0)
             if name in billed:
@@ -339,7 +340,6 @@ class Quote:
             if delta:
                 lines.append((name, name, "discount", F(1 if name in off else 0), None, delta))
         net = sum(line[5] for line in lines)
-        # Discounts bear nothing as a rule; their place among the others does not matter then.
         rates = {}
         for tax in self.q["tax"]:
             rates.setdefault(F(tax["rate"]), []).append(tax["on"])

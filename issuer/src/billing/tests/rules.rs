@@ -182,3 +182,18 @@ fn the_quote_of_the_page_is_taken() {
     assert_eq!((&found["period"]["days"], &found["catalogue"]), (&31.into(), &1.into()));
     assert!(found["lines"].as_array().unwrap().len() > 3, "{found:#}");
 }
+
+#[test]
+fn of_equal_remainders_the_first_line_is_given_to_whether_it_is_charged_or_given_back() {
+    // Found beside the independent rater: what was billed of a discount that is on nothing any more is a line of its own.
+    let found = march(
+        r#""discounts":[{"name":"a","percent":"10","on":["retail"]}],"prices":{"retail":{"amount":"1"}},
+        "billed":[{"price":"a","net":"-0.10"},{"price":"sms","net":"0.10"},{"price":"base_camera","net":"0.10"}],
+        "tax":[{"rate":"0.05","on":"all"}]"#,
+    );
+    let shares = found["taxes"][0]["shares"].as_array().unwrap().iter();
+    let shares: Vec<_> = shares.map(|share| (share["key"].as_str().unwrap(), share["tax"].as_str().unwrap())).collect();
+    // Half a cent each: two are given back, one is taken; in all half a cent, which is one, and the last bears the rest.
+    assert_eq!(shares, [("base_camera", "-0.01"), ("sms", "-0.01"), ("a", "0.01")]);
+    assert_eq!(found["tax"], "-0.01");
+}
