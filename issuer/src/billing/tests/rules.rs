@@ -192,7 +192,8 @@ fn of_equal_remainders_the_first_line_is_given_to_whether_it_is_charged_or_given
         "tax":[{"rate":"0.05","on":"all"}]"#,
     );
     let shares = found["taxes"][0]["shares"].as_array().unwrap().iter();
-    let shares: Vec<_> = shares.map(|share| (share["key"].as_str().unwrap(), share["tax"].as_str().unwrap())).collect();
+    let shares: Vec<_> =
+        shares.map(|share| (share["key"].as_str().unwrap(), share["tax"].as_str().unwrap())).collect();
     // Half a cent each: two are given back, one is taken; in all half a cent, which is one, and the last bears the rest.
     assert_eq!(shares, [("base_camera", "-0.01"), ("sms", "-0.01"), ("a", "0.01")]);
     assert_eq!(found["tax"], "-0.01");
