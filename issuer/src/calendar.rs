@@ -50,6 +50,29 @@ pub fn month_start(at: UnixSeconds, zone: Tz) -> UnixSeconds {
     local_midnight(day.with_day(1).unwrap_or(day), zone)
 }
 
+/// The local day that an instant lies in.
+pub(crate) fn local_day(at: UnixSeconds, zone: Tz) -> NaiveDate {
+    instant(at).with_timezone(&zone).date_naive()
+}
+
+/// Why a local time is not one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoInstant {
+    /// The clocks were turned forward over it.
+    Skipped,
+    /// The clocks were turned back over it.
+    Twice,
+}
+
+/// The instant at which the clocks of a zone show a time.
+pub(crate) fn local_instant(local: chrono::NaiveDateTime, zone: Tz) -> Result<UnixSeconds, NoInstant> {
+    match zone.from_local_datetime(&local) {
+        chrono::LocalResult::Single(found) => Ok(UnixSeconds::new(found.timestamp())),
+        chrono::LocalResult::Ambiguous(..) => Err(NoInstant::Twice),
+        chrono::LocalResult::None => Err(NoInstant::Skipped),
+    }
+}
+
 /// The first instant of a local day. Where the clocks skip midnight, the day begins when they land.
 pub(crate) fn local_midnight(day: NaiveDate, zone: Tz) -> UnixSeconds {
     let mut local = day.and_time(chrono::NaiveTime::MIN);

@@ -12,6 +12,7 @@ mod answer;
 pub mod assignment;
 pub mod audit;
 pub mod backup;
+pub mod billing;
 pub mod calendar;
 pub mod catalog;
 pub mod cli;

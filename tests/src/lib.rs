@@ -29,6 +29,7 @@ mod issuer;
 pub mod metered;
 mod pinned;
 pub mod probe;
+pub mod rating;
 mod running;
 pub mod settlement_sim;
 mod wait;

@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 pub(super) struct CatalogFile {
     pub(super) version: u64,
+    /// The version that this one takes the place of.
+    pub(super) supersedes: Option<u64>,
+    /// The first day of it, and the first day after it.
+    pub(super) from: Option<String>,
+    pub(super) until: Option<String>,
     pub(super) currency: String,
     pub(super) prices: BTreeMap<String, PriceFile>,
     pub(super) trial: TrialFile,
@@ -45,8 +50,20 @@ pub(super) struct PriceFile {
     pub(super) every: Option<Every>,
     pub(super) meter: Option<String>,
     pub(super) included_seats: Option<u32>,
+    pub(super) overage: Option<Overage>,
     #[serde(default)]
     pub(super) pass_through: bool,
+}
+
+/// How usage beyond what is included is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overage {
+    /// To the unit.
+    #[default]
+    Exact,
+    /// In packages, of which a started one is paid whole.
+    Package,
 }
 
 /// How often a price falls due.

@@ -1,13 +1,17 @@
 //! The catalogue: packs and their features, catalogue prices, trial terms, quotas and meters. Immutable once read.
 
 mod file;
+mod lines;
 mod meters;
+mod prices;
+mod versions;
 
-pub use file::{Every, PackKind, Scope};
+pub use file::{Every, Overage, PackKind, Scope};
 pub use meters::Meters;
+pub use prices::CatalogPrice;
+pub use versions::{Validity, Versions};
 
 use crate::currency::Currency;
-use crate::price::Price;
 use brink_license::token::Over;
 use brink_license::{Feature, Slug};
 use std::collections::BTreeMap;
@@ -29,13 +33,18 @@ pub enum CatalogError {
     #[error("the catalogue does not parse: {0}")]
     Toml(String),
     /// A member that contradicts the others.
-    #[error("the catalogue's {place}: {problem}")]
+    #[error("the catalogue's {place}{}: {problem}", said(*line))]
     Invalid {
         /// Path into the file.
         place: String,
+        /// Where that stands in it.
+        line: Option<usize>,
         /// What is wrong there.
         problem: String,
     },
+    /// Versions that contradict each other.
+    #[error("the catalogues: {0}")]
+    Versions(String),
     /// A pack that is not listed.
     #[error("unknown pack {name:?}")]
     UnknownPack {
@@ -52,6 +61,9 @@ impl CatalogError {
     pub fn mend(&self) -> String {
         match self {
             Self::Toml(_) | Self::Invalid { .. } => "correct the catalogue, or take the program's own".into(),
+            Self::Versions(_) => {
+                "give each version a number and days of its own, and let each supersede the one before".into()
+            }
             Self::UnknownPack { known, .. } => format!("name one that the catalogue has: {known}"),
         }
     }
@@ -87,19 +99,6 @@ impl Pack {
     }
 }
 
-/// A catalogue price, or that the usage entry carries the cost.
-#[derive(Clone, Debug)]
-pub struct CatalogPrice {
-    /// Currency units per `per` units; `None` is passed through at cost.
-    pub amount: Option<Price>,
-    /// Units that the amount pays for.
-    pub per: u64,
-    /// How often it falls due.
-    pub every: Every,
-    /// Seats that the price includes.
-    pub included_seats: u32,
-}
-
 /// Prepaid usage that a pack brings, per tenant and month.
 #[derive(Clone, Debug)]
 pub struct QuotaTerm {
@@ -127,6 +126,12 @@ pub struct TrialTerms {
 pub struct Catalog {
     /// Its version, which licences name.
     pub version: u64,
+    /// The version that it takes the place of.
+    pub supersedes: Option<u64>,
+    /// The days that it is for.
+    pub validity: Validity,
+    /// SHA-256 of its text: a version is immutable, so two texts of one number are not the same.
+    pub digest: [u8; 32],
     /// The currency of its prices.
     pub currency: Currency,
     /// Trial terms.
@@ -139,7 +144,11 @@ pub struct Catalog {
 }
 
 fn invalid(place: impl Into<String>, problem: impl ToString) -> CatalogError {
-    CatalogError::Invalid { place: place.into(), problem: problem.to_string() }
+    CatalogError::Invalid { place: place.into(), line: None, problem: problem.to_string() }
+}
+
+fn said(line: Option<usize>) -> String {
+    line.map(|line| format!(" (line {line})")).unwrap_or_default()
 }
 
 impl Catalog {
@@ -150,21 +159,33 @@ impl Catalog {
 
     /// Reads and validates TOML.
     pub fn parse(text: &str) -> Result<Self, CatalogError> {
-        let file: file::CatalogFile = toml::from_str(text).map_err(|e| CatalogError::Toml(e.to_string()))?;
+        let file = toml::from_str(text).map_err(|e| CatalogError::Toml(e.to_string()))?;
+        Self::read(text, &file).map_err(|error| match error {
+            CatalogError::Invalid { place, problem, .. } => {
+                CatalogError::Invalid { line: lines::line_of(text, &place), place, problem }
+            }
+            CatalogError::Toml(_) | CatalogError::Versions(_) | CatalogError::UnknownPack { .. } => error,
+        })
+    }
+
+    fn read(text: &str, file: &file::CatalogFile) -> Result<Self, CatalogError> {
         if file.version == 0 {
             return Err(invalid("version", "must be at least 1"));
         }
         if file.trial.cameras == 0 || !(1..=24).contains(&file.trial.months) {
             return Err(invalid("trial", "needs at least one camera and 1 to 24 months"));
         }
-        let packs = read_packs(&file)?;
+        let packs = read_packs(file)?;
         Ok(Self {
             version: file.version,
+            supersedes: file.supersedes,
+            validity: Validity::read(file)?,
+            digest: crate::secret::sha256(text.as_bytes()),
             currency: file.currency.parse().map_err(|e| invalid("currency", e))?,
             trial: TrialTerms { cameras: file.trial.cameras, months: file.trial.months },
-            meters: Meters::read(&file)?,
-            prices: read_prices(&file)?,
-            quotas: read_quotas(&file, &packs)?,
+            meters: Meters::read(file)?,
+            prices: prices::read(file, &packs)?,
+            quotas: read_quotas(file, &packs)?,
             packs,
         })
     }
@@ -190,6 +211,11 @@ impl Catalog {
     #[must_use]
     pub fn price(&self, slug: &str) -> Option<&CatalogPrice> {
         self.prices.iter().find(|(known, _)| known.as_str() == slug).map(|(_, price)| price)
+    }
+
+    /// All prices, by name.
+    pub fn prices(&self) -> impl Iterator<Item = (&Slug, &CatalogPrice)> {
+        self.prices.iter()
     }
 
     /// The quotas that a pack brings.
@@ -247,29 +273,6 @@ fn read_pack(place: &str, name: &str, entry: &file::PackFile) -> Result<Pack, Ca
     }
     let display = entry.name.clone().unwrap_or_else(|| name.replace('_', " "));
     Ok(Pack { slug: slug(place, name)?, kind: entry.kind, name: display, scope: entry.scope, features })
-}
-
-fn read_prices(file: &file::CatalogFile) -> Result<BTreeMap<Slug, CatalogPrice>, CatalogError> {
-    let mut prices = BTreeMap::new();
-    for (name, entry) in &file.prices {
-        let place = format!("prices.{name}");
-        if let Some(meter) = entry.meter.as_ref().filter(|meter| !file.meters.contains_key(*meter)) {
-            return Err(invalid(place, format!("unknown meter {meter}")));
-        }
-        let amount =
-            entry.amount.as_deref().map(str::parse).transpose().map_err(|e| invalid(place.as_str(), e))?;
-        if entry.pass_through == amount.is_some() || (amount.is_some() && entry.unit.is_none()) {
-            return Err(invalid(place, "needs either amount with its unit, or pass_through = true"));
-        }
-        let per = entry.per.unwrap_or(1);
-        if per == 0 {
-            return Err(invalid(place, "per must be at least 1"));
-        }
-        let every = entry.every.unwrap_or_default();
-        let included_seats = entry.included_seats.unwrap_or(0);
-        prices.insert(slug(&place, name)?, CatalogPrice { amount, per, every, included_seats });
-    }
-    Ok(prices)
 }
 
 type Quotas = BTreeMap<Slug, Vec<QuotaTerm>>;
@@ -372,6 +375,14 @@ mod tests {
         ] {
             let message = refused(from, to);
             assert!(message.contains(place), "{to}: {message}");
+            // A second pack of one display name is named by itself, whichever of both it is.
+            let line = DEFAULT[..DEFAULT.find(from).unwrap()].lines().count().max(1);
+            let named = [format!("(line {line})"), format!("(line {})", line + 1)];
+            let is_said = named.iter().any(|line| message.contains(line.as_str()));
+            assert!(
+                is_said || place == "packs.advanced_analytics" || place == "display name",
+                "{to}: {message}"
+            );
         }
     }
 

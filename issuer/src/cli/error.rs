@@ -5,6 +5,7 @@ use crate::access::AccessError;
 use crate::admin::AdminError;
 use crate::audit::SealError;
 use crate::backup::BackupError;
+use crate::billing::quote::QuoteError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
@@ -52,6 +53,10 @@ pub(crate) enum CliError {
     Output(#[from] io::Error),
     #[error("{}: code {}: {refusal}", path.display(), refusal.code())]
     Refused { path: PathBuf, refusal: Refusal },
+    #[error("{}: {error}", path.display())]
+    Quote { path: PathBuf, error: QuoteError },
+    #[error("{}: {error}", path.display())]
+    CatalogFile { path: PathBuf, error: CatalogError },
     #[error(transparent)]
     Access(#[from] AccessError),
     #[error(transparent)]
@@ -111,7 +116,8 @@ impl CliError {
                 Some(mend) => (error.to_string(), Some(mend)),
                 None => cut(&error.to_string()),
             },
-            Self::Catalog(error) => typed(&error.mend()),
+            Self::Catalog(error) | Self::CatalogFile { error, .. } => typed(&error.mend()),
+            Self::Quote { error, .. } => typed(&error.mend),
             Self::File { .. } => typed("check the path and its permissions"),
             // Whoever reads it has gone.
             Self::Output(_) => (self.to_string(), None),
@@ -149,7 +155,8 @@ impl CliError {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Refused { refusal, .. } if refusal.is_failure() => Exit::Failed,
-            Self::Refused { .. } | Self::Unsound(_) => Exit::NotAllowed,
+            Self::Refused { .. } | Self::Unsound(_) | Self::Quote { .. } => Exit::NotAllowed,
+            Self::CatalogFile { .. } => Exit::NotAllowed,
             Self::Books(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Books(error) if !error.is_failure() => Exit::Usage,
             Self::Founding(error) if error.is_usage() => Exit::Usage,

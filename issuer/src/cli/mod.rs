@@ -15,6 +15,7 @@ mod license;
 mod migrate;
 mod opening;
 mod output;
+mod quote;
 mod serve;
 mod subscription;
 mod table;
@@ -85,6 +86,9 @@ enum Verb {
     /// Who did what: list, check, export and seal it; and every document that was ever signed
     #[command(subcommand, after_help = EXIT_CODES)]
     Audit(audit::Audit),
+    /// Rate a file of prices, changes and usage: what-if pricing, without a database
+    #[command(after_help = EXIT_CODES)]
+    Quote(quote::Quote),
     /// Look after the database: partitions of usage ahead of their days, and none kept for ever. `serve` does it every hour
     #[command(after_help = EXIT_CODES)]
     Upkeep(upkeep::Upkeep),
@@ -144,6 +148,7 @@ impl Verb {
             Verb::Keys(keys) => keys.wants_json(),
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
+            Verb::Quote(quote) => quote.json,
             Verb::Upkeep(upkeep) => upkeep.target.json,
             Verb::Backup(backup) => backup.target.json,
             Verb::Restore(restore) => restore.target.json,
@@ -166,6 +171,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Keys(keys) => keys.run(output),
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),
+        Verb::Quote(quote) => quote.run(output),
         Verb::Upkeep(upkeep) => upkeep.run(output),
         Verb::Backup(backup) => backup.run(output),
         Verb::Restore(restore) => restore.run(output),

@@ -77,6 +77,7 @@ fn every_verb_has_help_with_exit_codes() {
         "camera assign",
         "license show",
         "key create",
+        "quote",
         "exchange",
     ] {
         let words = ["brink-issuer"].into_iter().chain(verb.split_whitespace()).chain(["--help"]);
@@ -364,4 +365,80 @@ fn upkeep_says_what_it_did_and_keeps_what_may_still_be_asked_for() {
     };
     at(&format!("init --issuer dev-acme --dev --database-url {}", database.url()));
     assert!(at("upkeep").starts_with("partitions are made for what comes from "));
+}
+
+/// A quote needs no issuer: the command line alone, and a file.
+fn quoted(folder: &Path, file: &str, more: &[&str]) -> Ran {
+    let path = folder.join("quote.json");
+    std::fs::write(&path, file).unwrap();
+    let words =
+        ["brink-issuer", "quote", "--file"].map(OsString::from).into_iter().chain([path.into_os_string()]);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let exit = run(words.chain(more.iter().map(OsString::from)), &mut out, &mut err);
+    let json = more.contains(&"--json");
+    Ran { json, exit, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+}
+
+#[test]
+fn every_worked_example_is_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    for example in crate::billing::tests::examples::examples() {
+        example.check(&quoted(folder.path(), &example.file, &["--json"]).json());
+        let people = quoted(folder.path(), &example.file, &[]);
+        let due = people.out.lines().last().unwrap();
+        assert!(
+            due.starts_with("due") && due.ends_with(&format!(" {}", example.net)),
+            "{}: {}",
+            example.name,
+            people.out
+        );
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a quote leaves nothing behind");
+}
+
+#[test]
+fn a_quote_that_is_wrong_is_refused_with_its_place_and_a_mend() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = r#"{"period":{"from":"2026-03-01","to":"2026-04-01"},"changes":[{"at":"2026-03-01","price":"tea","delta":1}]}"#;
+    let ran = quoted(folder.path(), file, &["--json"]);
+    ran.refused(
+        Exit::NotAllowed,
+        &["quote.json: changes[0].price: there is no price \"tea\"; ", "base_camera"],
+    );
+    let said: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(said["error"]["code"], "UNKNOWN_PRICE");
+    quoted(folder.path(), "{", &[]).refused(Exit::NotAllowed, &["EOF", "OPERATING.md"]);
+    let absent = quoted(folder.path(), "{}", &["--file", "x"]);
+    absent.refused(Exit::Usage, &["cannot be used multiple times"]);
+}
+
+#[test]
+fn a_quote_takes_the_catalogue_of_its_period() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let first = write("1.toml", crate::catalog::DEFAULT.into());
+    let dearer = crate::catalog::DEFAULT
+        .replacen("version = 1\n", "version = 2\nsupersedes = 1\nfrom = \"2026-04-01\"\n", 1)
+        .replacen("amount = \"60\"", "amount = \"66\"", 1);
+    let second = write("2.toml", dearer);
+    let file = |month: &str| {
+        format!(r#"{{"period":{month},"changes":[{{"at":"2026-03-01","price":"base_camera","delta":1}}]}}"#)
+    };
+    let march = file(r#"{"from":"2026-03-01","to":"2026-04-01"}"#);
+    let april = file(r#"{"from":"2026-04-01","to":"2026-05-01"}"#);
+    let both = ["--catalog", &second, "--catalog", &first, "--json"];
+    for (file, version, net) in [(&march, 1, "60.00"), (&april, 2, "66.00")] {
+        let document = quoted(folder.path(), file, &both).json();
+        assert_eq!((&document["catalogue"], &document["net"]), (&version.into(), &net.into()));
+    }
+    let ran = quoted(folder.path(), &march, &["--catalog", &second]);
+    ran.refused(Exit::Failed, &["version 2 supersedes 1, which is not there"]);
+    let broken = write("3.toml", crate::catalog::DEFAULT.replacen("\"60\"", "\"-60\"", 1));
+    let ran = quoted(folder.path(), &march, &["--catalog", &broken, "--json"]);
+    ran.refused(Exit::NotAllowed, &["3.toml: the catalogue's prices.base_camera.amount (line 7)"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap()["error"]["code"], "BAD_CATALOGUE");
 }

@@ -24,6 +24,7 @@ mod gate_seats;
 mod hot_path;
 mod meter;
 mod probes;
+mod rating;
 mod settlement;
 mod tidy;
 mod vectors;

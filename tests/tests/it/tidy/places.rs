@@ -58,6 +58,7 @@ const POWERS: [Power; 5] = [
             ("tests/src/bin/month-offline.rs", "the one look at the arguments"),
             ("tests/src/bin/usage-hammer.rs", "the one look at the arguments"),
             ("tests/src/bin/hot-path.rs", "the one look at the arguments"),
+            ("tests/src/bin/rating-oracle.rs", "the one look at the arguments"),
             ("tests/src/bin/reliability.rs", "the one look at the arguments"),
             ("benches/", "a measurement takes its length from its caller"),
             ("issuer/src/cli/mod.rs", "the one look at the arguments"),

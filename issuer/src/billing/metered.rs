@@ -1,0 +1,110 @@
+//! Lines for what was used: pooled by tenant, beyond what is included, exact or in started packages (R10). Called by
+//! rating.
+
+use super::exact::Exact;
+use super::line::{Detail, Kind, Line};
+use super::rates::Rates;
+use super::tariff::{Charge, Rate};
+use super::{RatingError, Scope};
+use crate::catalog::Overage;
+use brink_license::Slug;
+use chrono::NaiveDate;
+
+/// What was used of a meter, by one device or by all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Of which meter.
+    pub meter: Slug,
+    /// On which day; `None` for the whole period.
+    pub on: Option<NaiveDate>,
+    /// How much; corrections may take away.
+    pub quantity: Exact,
+    /// What a whole period includes. The parts of all entries are one pool.
+    pub included: Exact,
+    /// In currency units, where the meter is passed through.
+    pub cost: Exact,
+    /// The digest of what it was added up from.
+    pub evidence: Option<[u8; 32]>,
+}
+
+/// The lines of a metered price.
+pub(super) fn metered(
+    scope: Scope<'_>,
+    (name, charge): (&Slug, &Charge),
+    rates: &Rates<'_>,
+    usage: &[&Usage],
+) -> Result<Vec<Line>, RatingError> {
+    let Charge::Metered { overage, .. } = charge else { return Ok(Vec::new()) };
+    let parts = rates.segments(scope.period);
+    if parts.len() > 1 && usage.iter().any(|entry| entry.on.is_none()) {
+        return Err(RatingError::Undated(name.clone()));
+    }
+    let included = included(scope, usage);
+    let (mut used, mut before) = (Exact::zero(), Exact::zero());
+    let mut lines = Vec::new();
+    for part in parts {
+        let (first, last) = scope.dates(&part);
+        let is_of_part = |entry: &&&Usage| entry.on.is_none_or(|on| first <= on && on < last);
+        let of_part: Vec<_> = usage.iter().filter(is_of_part).copied().collect();
+        let quantity = sum(&of_part, |entry| &entry.quantity);
+        used = used.plus(&quantity);
+        // What is included is used up in the order of the days, and packages are those of all parts together.
+        let charged_so_far = charged(&used.minus(&included), part.rate, *overage);
+        let units = charged_so_far.minus(&before);
+        if units.is_negative() || units.is_zero() {
+            continue;
+        }
+        before = charged_so_far;
+        let line =
+            scope.line((name, &part), Kind::Usage, scope.in_minor(&part.rate.of_one().times(&units)))?;
+        let detail = vec![Detail::Used { quantity, included: included.clone(), charged: units.clone() }];
+        lines.push(Line { quantity: units, evidence: evidence(&of_part), detail, ..line });
+    }
+    Ok(lines)
+}
+
+/// The line of what is passed through at cost.
+pub(super) fn passed_through(
+    scope: Scope<'_>,
+    name: &Slug,
+    usage: &[&Usage],
+) -> Result<Vec<Line>, RatingError> {
+    if usage.is_empty() {
+        return Ok(Vec::new());
+    }
+    let quantity = sum(usage, |entry| &entry.quantity);
+    let exact = scope.in_minor(&sum(usage, |entry| &entry.cost));
+    let line = scope.line_of_period(name.as_str(), Kind::Usage, exact)?;
+    let detail =
+        vec![Detail::Used { quantity: quantity.clone(), included: Exact::zero(), charged: quantity.clone() }];
+    Ok(vec![Line { quantity, evidence: evidence(usage), detail, ..line }])
+}
+
+/// What is beyond, in whole packages where one that was started is paid whole.
+fn charged(beyond: &Exact, rate: &Rate, overage: Overage) -> Exact {
+    if beyond.is_negative() {
+        return Exact::zero();
+    }
+    match overage {
+        Overage::Exact => beyond.clone(),
+        Overage::Package => beyond.over(rate.per).ceiled().times(&Exact::whole(rate.per.get())),
+    }
+}
+
+/// R10: prorated by days where not all of the period is billed, rounded up once for all devices.
+fn included(scope: Scope<'_>, usage: &[&Usage]) -> Exact {
+    let all = sum(usage, |entry| &entry.included);
+    let (billed, length) = (scope.period.billed_days(), scope.period.length());
+    if billed == length.get() { all } else { all.times(&Exact::whole(billed)).over(length).ceiled() }
+}
+
+fn sum(usage: &[&Usage], of: impl Fn(&Usage) -> &Exact) -> Exact {
+    usage.iter().fold(Exact::zero(), |sum, entry| sum.plus(of(entry)))
+}
+
+fn evidence(usage: &[&Usage]) -> Vec<[u8; 32]> {
+    let mut digests: Vec<_> = usage.iter().filter_map(|entry| entry.evidence).collect();
+    digests.sort_unstable();
+    digests.dedup();
+    digests
+}
