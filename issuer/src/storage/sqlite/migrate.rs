@@ -24,6 +24,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V11__audit_chain", include_str!("../../../../migrations/issuer/sqlite/V11__audit_chain.sql")),
     ("V12__api_keys", include_str!("../../../../migrations/issuer/sqlite/V12__api_keys.sql")),
     ("V13__agent_version", include_str!("../../../../migrations/issuer/sqlite/V13__agent_version.sql")),
+    ("V14__timeline", include_str!("../../../../migrations/issuer/sqlite/V14__timeline.sql")),
 ];
 
 /// What a refused or failed migration says.
