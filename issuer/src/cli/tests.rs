@@ -49,10 +49,11 @@ impl Desk {
         self.0.path()
     }
 
-    /// Words are separated by spaces; `+` stands for a space in a word.
+    /// Words are separated by spaces; `+` stands for a space in a word, and `~` for a plus.
     fn run(&self, line: &str) -> Ran {
         let data = self.path().join("d").into_os_string();
-        let words = line.split_whitespace().map(|word| OsString::from(word.replace('+', " ")));
+        let words =
+            line.split_whitespace().map(|word| OsString::from(word.replace('+', " ").replace('~', "+")));
         let arguments = std::iter::once("brink-issuer".into()).chain(words).chain(["--data".into(), data]);
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let exit = run(arguments, &mut out, &mut err);
@@ -374,7 +375,7 @@ fn subscriptions_are_set_and_changed_from_an_instant_on_and_their_history_says_s
     let later =
         |days: i64| (chrono::Utc::now() + chrono::TimeDelta::days(days)).format("%Y-%m-%d").to_string();
     let change = |rest: &str| desk.run(&format!("subscription change --tenant tenant-123 {rest} --json"));
-    let scheduled = change(&format!("--cameras +5 --pack retail=49.00 --at {}", later(20))).json();
+    let scheduled = change(&format!("--cameras ~5 --pack retail=49.00 --at {}", later(20))).json();
     assert_eq!((&scheduled["version"], &scheduled["cameras"]), (&2.into(), &15.into()));
     assert_eq!(scheduled["effective_at"], format!("{}T00:00:00Z", later(20)));
     let told = change(&format!("--cameras -3 --at {} --dry-run", later(10))).json();
@@ -402,8 +403,8 @@ fn subscriptions_are_set_and_changed_from_an_instant_on_and_their_history_says_s
         ("--cancel-scheduled 3 --cameras 5", Exit::Usage, ["cannot be used with", "--cameras"]),
         ("", Exit::Usage, ["nothing to change", "different"]),
         ("--cameras 5 --at 2026-02-30", Exit::Usage, ["2026-02-30", "neither a day"]),
-        ("--cameras +0", Exit::NotAllowed, ["changes nothing", "history"]),
-        ("--cameras ++1", Exit::Usage, ["no number of cameras", "+3"]),
+        ("--cameras ~0", Exit::NotAllowed, ["changes nothing", "history"]),
+        ("--cameras ~~1", Exit::Usage, ["no number of cameras", "+3"]),
         ("--remove-pack retail", Exit::NotAllowed, ["retail", "not in the subscription"]),
         ("--pack retail", Exit::Usage, ["no catalogue price", "retail=49.00"]),
         ("--cameras 5 --at 2020-01-01", Exit::Usage, ["400 days", "later instant"]),

@@ -53,12 +53,12 @@ fn what_is_scheduled_comes_into_the_first_licence_from_its_instant_on() {
     bench.change(&at(10), &order).unwrap();
     edge.exchange(&bench.issuer).unwrap();
     assert_eq!(edge.seats(), (0, 10));
-    let seq = edge.licence_seq;
     let refused = bench.try_assign(&edge.id(), &names("cam", 0..1), &["advanced_analytics"], false);
     assert!(matches!(refused, Err(AdminError::Assignment(_))), "{refused:?}");
     bench.pass(10 * DAY - 1);
     edge.exchange(&bench.issuer).unwrap();
-    assert_eq!((edge.seats(), edge.licence_seq), ((0, 10), seq), "a second before");
+    assert_eq!(edge.seats(), (0, 10), "a second before");
+    let seq = edge.licence_seq;
     bench.pass(1);
     edge.exchange(&bench.issuer).unwrap();
     assert_eq!((edge.seats(), edge.licence_seq), ((0, 15), seq + 1));
@@ -133,7 +133,9 @@ fn fewer_cameras_than_are_assigned_by_name_leave_the_last_ones_without_a_seat() 
     assert_eq!(edge.seats(), (7, 0));
     let seated = |camera: &str| {
         edge.claims().grants.iter().any(|grant| match &grant.seats {
-            brink_license::token::Seats::Cameras(cameras) => cameras.iter().any(|one| AsRef::<str>::as_ref(one) == camera),
+            brink_license::token::Seats::Cameras(cameras) => {
+                cameras.iter().any(|one| AsRef::<str>::as_ref(one) == camera)
+            }
             brink_license::token::Seats::Any(_) => false,
         })
     };
