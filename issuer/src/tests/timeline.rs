@@ -149,6 +149,28 @@ fn fewer_cameras_than_are_assigned_by_name_leave_the_last_ones_without_a_seat() 
 }
 
 #[test]
+fn of_several_devices_none_gets_more_than_the_others_assigned_cameras_leave() {
+    let bench = Bench::with(10, &[]);
+    let (mut one, mut two) = (bench.activated(), bench.activated());
+    bench.assign(&one.id(), &names("a", 0..5), &[]);
+    bench.assign(&two.id(), &names("b", 0..5), &[]);
+    bench.change(&at(10), &cameras(-4)).unwrap();
+    let devices = [one.id(), two.id()];
+    let mut settled = |bench: &Bench| {
+        for _ in 0..3 {
+            one.exchange(&bench.issuer).unwrap();
+            two.exchange(&bench.issuer).unwrap();
+        }
+        (one.seats().0, two.seats().0)
+    };
+    assert_eq!(settled(&bench), (5, 5));
+    bench.pass(10 * DAY);
+    assert_eq!(settled(&bench), (1, 1), "6 are subscribed, and 5 are assigned to the other");
+    bench.try_assign(&devices[1], &names("b", 1..5), &[], true).unwrap();
+    assert_eq!(settled(&bench), (5, 1), "whoever takes some off gives the rest back");
+}
+
+#[test]
 fn whatever_is_recorded_in_whatever_order_the_database_finds_what_the_model_finds() {
     let bench = Bench::with(100, &["advanced_analytics"]);
     let edge = bench.activated();
