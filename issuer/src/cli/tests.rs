@@ -372,8 +372,8 @@ fn upkeep_says_what_it_did_and_keeps_what_may_still_be_asked_for() {
 #[test]
 fn subscriptions_are_set_and_changed_from_an_instant_on_and_their_history_says_so() {
     let desk = Desk::stocked("--cameras 10");
-    let later =
-        |days: i64| (chrono::Utc::now() + chrono::TimeDelta::days(days)).format("%Y-%m-%d").to_string();
+    let today = crate::clock::Clock::now(&crate::clock::SystemClock);
+    let later = |days: i64| crate::calendar::rfc3339(today.saturating_add(days * 86_400))[..10].to_owned();
     let change = |rest: &str| desk.run(&format!("subscription change --tenant tenant-123 {rest} --json"));
     let scheduled = change(&format!("--cameras ~5 --pack retail=49.00 --at {}", later(20))).json();
     assert_eq!((&scheduled["version"], &scheduled["cameras"]), (&2.into(), &15.into()));

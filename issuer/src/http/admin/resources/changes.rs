@@ -4,7 +4,7 @@ use super::subscriptions::{Enforcement, Pack, Subscription, at, packs};
 use crate::calendar::rfc3339;
 use crate::editing::Keeping;
 use crate::http::admin::failure::Failure;
-use crate::http::admin::input::{objects, whole, whole_or_none};
+use crate::http::admin::input::{objects, signed_or_none, whole, whole_or_none};
 use crate::http::admin::route::{Call, Handled};
 use crate::timeline::{CamerasDelta, ChangeOrder, Entry, Recorded};
 use brink_license::TenantId;
@@ -20,6 +20,7 @@ pub(in crate::http::admin) struct NewChange {
     #[schema(minimum = 0, maximum = 1_000_000)]
     cameras: Option<u32>,
     /// So many more than there are then, or fewer, in place of `cameras`.
+    #[serde(default, deserialize_with = "signed_or_none")]
     #[schema(minimum = -1_000_000, maximum = 1_000_000)]
     cameras_by: Option<i32>,
     /// Packs to add, or whose prices to change.

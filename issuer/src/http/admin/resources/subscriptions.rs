@@ -302,8 +302,8 @@ pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>)
 /// What a look at the subscription would give after these were recorded.
 fn etag_after(recorded: &Recorded, was_in_force: Option<u32>, now: UnixSeconds) -> Option<String> {
     let all = || std::iter::once(&recorded.version).chain(&recorded.again);
-    let effective = all().filter(|row| row.effective_at <= now).map(|row| row.version).last();
-    etag(all().map(|row| row.version).last(), effective.or(was_in_force))
+    let effective = all().filter(|row| row.effective_at <= now).map(|row| row.version).next_back();
+    etag(all().map(|row| row.version).next_back(), effective.or(was_in_force))
 }
 
 /// Packs as they come in a body.
