@@ -6,6 +6,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::code::{self, CodeEnd};
 use crate::currency::CurrencyError;
+use crate::editing::Keeping;
 use crate::minting::fresh_token_id;
 use crate::reactivation::{self, Reactivation, ReactivationError, ReactivationOrder};
 use crate::reports::period::Bound;
@@ -16,7 +17,8 @@ use crate::storage::{
     Actor, AuditLine, AuditNote, ClonePolicy, DeviceListed, DeviceStatus, NewCode, NewPolicy, Storage,
     StorageError, SubscriptionRow, TenantRow, Tier,
 };
-use crate::subscription::{SubscriptionError, SubscriptionOrder};
+use crate::subscription::SubscriptionOrder;
+use crate::timeline::{Entry, TimelineError};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use chrono_tz::Tz;
 use std::sync::Arc;
@@ -41,7 +43,7 @@ pub enum AdminError {
     Currency(#[from] CurrencyError),
     /// The subscription.
     #[error(transparent)]
-    Subscription(#[from] SubscriptionError),
+    Timeline(#[from] TimelineError),
     /// The assignment.
     #[error(transparent)]
     Assignment(#[from] AssignmentError),
@@ -101,7 +103,7 @@ impl AdminError {
             Self::TenantName => "give --name another text".into(),
             Self::Zone(_) => ZoneError::MEND.into(),
             Self::Currency(_) => CurrencyError::MEND.into(),
-            Self::Subscription(error) => error.mend(),
+            Self::Timeline(error) => error.mend(),
             Self::Assignment(error) => error.mend(),
             Self::CodeBounds { .. } => "choose a number within these bounds".into(),
             Self::CodeUntil { .. } => "choose a moment within these bounds".into(),
@@ -183,19 +185,20 @@ impl Admin {
         Ok(tenant)
     }
 
-    /// Sets the subscription, replacing the one in force.
+    /// Sets the subscription from now on, replacing the one in force and what lies ahead.
     pub fn set_subscription(
         &self,
         tenant: &TenantId,
         order: &SubscriptionOrder,
     ) -> Result<SubscriptionRow, AdminError> {
-        self.replace_subscription(tenant, order, &|_| true)
+        Ok(self.replace_subscription(tenant, order, &Entry::default(), &Keeping::all())?.version)
     }
 
     /// Makes an activation code and the devices that it will activate.
     pub fn create_code(&self, order: &CodeOrder) -> Result<MadeCode, AdminError> {
         check_bounds("--uses", order.uses, &code::USES)?;
-        let (view, now) = (self.storage.tenant(&order.tenant)?, self.clock.now());
+        let now = self.clock.now();
+        let view = self.storage.tenant(&order.tenant, now)?;
         let expires_at = code_end(order.expires, (now, view.tenant.zone))?;
         if view.current.is_none() {
             return Err(AdminError::NoSubscription(order.tenant.clone()));
@@ -288,7 +291,7 @@ impl Admin {
         assignment::check_order(order)?;
         let now = self.clock.now();
         let mut outcome = None;
-        self.storage.change_cameras(device, &order.cameras, &mut |view| {
+        self.storage.change_cameras(device, &order.cameras, now, &mut |view| {
             let change = assignment::change(&self.catalog, view, order, (now, &self.actor));
             let (count, change) = match change {
                 Ok(change) => (Ok(change.upsert.len() + change.remove.len()), Some(change)),

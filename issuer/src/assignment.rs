@@ -250,8 +250,8 @@ fn check_free(
         }
     }
     let wanted = view.tenant.cameras_named + new;
-    if wanted > u64::from(subscription.cameras) {
-        let (tenant, subscribed) = (view.tenant.tenant.id.clone(), subscription.cameras);
+    if wanted > u64::from(subscription.terms.cameras) {
+        let (tenant, subscribed) = (view.tenant.tenant.id.clone(), subscription.terms.cameras);
         return Err(AssignmentError::BeyondSubscription { tenant, wanted, subscribed });
     }
     Ok(())
@@ -264,7 +264,7 @@ fn packs(
     subscription: &SubscriptionRow,
     names: &[String],
 ) -> Result<Vec<Slug>, AssignmentError> {
-    let implied = if subscription.trial.is_some() { PACK_TRIAL } else { PACK_BASE };
+    let implied = if subscription.terms.trial.is_some() { PACK_TRIAL } else { PACK_BASE };
     let mut packs = BTreeSet::new();
     for name in names {
         let Pack { slug, scope, .. } = catalog.pack(name)?;
@@ -278,7 +278,7 @@ fn packs(
         if *scope == Scope::Tenant {
             return Err(AssignmentError::TenantScoped { pack, tenant: tenant.clone() });
         }
-        if !subscription.packs.contains_key(slug) {
+        if !subscription.terms.packs.contains_key(slug) {
             return Err(AssignmentError::NotSubscribed { pack, tenant: tenant.clone() });
         }
         packs.insert(pack);

@@ -38,7 +38,7 @@ pub(crate) const fn of_admin(error: &AdminError) -> &'static str {
         AdminError::TenantName => "TENANT_NAME",
         AdminError::Zone(_) => "TIME_ZONE",
         AdminError::Currency(_) => "CURRENCY",
-        AdminError::Subscription(error) => of_subscription(error),
+        AdminError::Timeline(error) => error.code(),
         AdminError::Assignment(error) => of_assignment(error),
         AdminError::Retirement(error) => of_retirement(error),
         AdminError::Reactivation(error) => of_reactivation(error),

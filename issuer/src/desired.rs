@@ -150,7 +150,7 @@ pub fn desired(mint: &Mint<'_>, view: &DeviceView) -> Result<Desired, Unmintable
     }
     let subscription =
         view.subscription.as_ref().ok_or_else(|| Unmintable::NoSubscription(tenant.clone()))?;
-    if let Some(trial) = subscription.trial.filter(|trial| trial.ends_at <= mint.now) {
+    if let Some(trial) = subscription.terms.trial.filter(|trial| trial.ends_at <= mint.now) {
         return Err(Unmintable::TrialOver { tenant: tenant.clone(), ended: rfc3339(trial.ends_at) });
     }
     let subscribed = subscribed_packs(mint.catalog, tenant, subscription)?;
@@ -171,12 +171,12 @@ pub fn desired(mint: &Mint<'_>, view: &DeviceView) -> Result<Desired, Unmintable
         device: view.device.id.clone(),
         jkt: view.device.key.as_ref().map(brink_license::PublicKey::kid),
         epoch: view.device.epoch,
-        mode: if subscription.trial.is_some() { Mode::Trial } else { Mode::Base },
-        enforce: subscription.enforce,
-        life_seconds: u64::from(subscription.days) * DAY,
-        ends_by: subscription.trial.map(|trial| trial.ends_at),
-        grace_seconds: u64::from(subscription.grace_days) * DAY,
-        offline_max_seconds: u64::from(subscription.offline_max_days) * DAY,
+        mode: if subscription.terms.trial.is_some() { Mode::Trial } else { Mode::Base },
+        enforce: subscription.terms.enforce,
+        life_seconds: u64::from(subscription.terms.days) * DAY,
+        ends_by: subscription.terms.trial.map(|trial| trial.ends_at),
+        grace_seconds: u64::from(subscription.terms.grace_days) * DAY,
+        offline_max_seconds: u64::from(subscription.terms.offline_max_days) * DAY,
         zone: view.tenant.zone.name(),
         packs: resolved,
         grants,
@@ -192,7 +192,7 @@ pub fn desired(mint: &Mint<'_>, view: &DeviceView) -> Result<Desired, Unmintable
 
 fn claim(view: &DeviceView, subscription: &SubscriptionRow) -> Claim {
     Claim {
-        subscribed: u64::from(subscription.cameras),
+        subscribed: u64::from(subscription.terms.cameras),
         named: view.cameras.len() as u64,
         named_elsewhere: view.elsewhere.named,
         reserved_elsewhere: view.elsewhere.reserved,
@@ -210,7 +210,7 @@ fn implied_pack<'c>(
     tenant: &TenantId,
     subscription: &SubscriptionRow,
 ) -> Result<&'c Pack, Unmintable> {
-    let name = if subscription.trial.is_some() { PACK_TRIAL } else { PACK_BASE };
+    let name = if subscription.terms.trial.is_some() { PACK_TRIAL } else { PACK_BASE };
     catalog.pack(name).map_err(|_| Unmintable::PackGone { tenant: tenant.clone(), pack: name.to_owned() })
 }
 
@@ -219,8 +219,8 @@ fn subscribed_packs<'c>(
     tenant: &TenantId,
     subscription: &SubscriptionRow,
 ) -> Result<Vec<&'c Pack>, Unmintable> {
-    let mut packs = Vec::with_capacity(subscription.packs.len());
-    for (slug, price) in &subscription.packs {
+    let mut packs = Vec::with_capacity(subscription.terms.packs.len());
+    for (slug, price) in &subscription.terms.packs {
         let (tenant, pack) = (tenant.clone(), slug.clone());
         match catalog.by_slug(slug) {
             None => return Err(Unmintable::PackGone { tenant, pack: pack.to_string() }),

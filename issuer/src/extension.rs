@@ -262,7 +262,7 @@ fn check_budget(view: &ExtensionView, days: i64, now: UnixSeconds) -> Result<(),
 /// A licence that has ended has let its seats go. What it would take back must not be with others by now.
 fn check_share(view: &ExtensionView) -> Result<(), ExtensionError> {
     let device = &view.device.device.id;
-    let subscribed = view.device.subscription.as_ref().map_or(0, |row| u64::from(row.cameras));
+    let subscribed = view.device.subscription.as_ref().map_or(0, |row| u64::from(row.terms.cameras));
     let (seats, elsewhere) = (view.revived.seats, view.held_elsewhere.seats);
     if seats > view.held.seats && elsewhere.saturating_add(seats) > subscribed {
         return Err(ExtensionError::SeatsGone { device: device.clone(), seats, elsewhere, subscribed });

@@ -57,6 +57,7 @@ pub mod standing;
 pub mod storage;
 pub mod subscription;
 mod suspicion;
+pub mod timeline;
 pub mod upkeep;
 pub mod usage;
 

@@ -8,8 +8,8 @@ const DIGITS_MAX: usize = 12;
 
 /// A price of at least zero in the tenant's currency, per unit and month. Text, because a contract is text: no binary
 /// fraction ever stands between what was agreed and what is rated.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Price(Box<str>);
 
 /// Why a text is not a price.
@@ -42,6 +42,20 @@ impl FromStr for Price {
             return Ok(Self(text.into()));
         }
         Err(PriceError(text.chars().take(32).collect()))
+    }
+}
+
+impl TryFrom<String> for Price {
+    type Error = PriceError;
+
+    fn try_from(text: String) -> Result<Self, PriceError> {
+        text.parse()
+    }
+}
+
+impl From<Price> for String {
+    fn from(price: Price) -> Self {
+        price.0.into()
     }
 }
 

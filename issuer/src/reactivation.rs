@@ -159,7 +159,7 @@ fn overlapping(view: &DeviceView) -> u64 {
 }
 
 fn subscribed(view: &DeviceView) -> u64 {
-    view.subscription.as_ref().map_or(0, |subscription| u64::from(subscription.cameras))
+    view.subscription.as_ref().map_or(0, |subscription| u64::from(subscription.terms.cameras))
 }
 
 /// The device as it is when its epoch has ended. What was accepted with the code is looked at once more: since then

@@ -221,7 +221,7 @@ impl Held {
 fn check_overlap(view: &RetirementView) -> Result<(), RetirementError> {
     let Held { seats: held, until, .. } = Held::of(&view.device);
     let subscribed =
-        view.device.subscription.as_ref().map_or(0, |subscription| u64::from(subscription.cameras));
+        view.device.subscription.as_ref().map_or(0, |subscription| u64::from(subscription.terms.cameras));
     let overlapping = view.device.elsewhere.overlapping.saturating_add(held);
     if overlapping <= subscribed {
         return Ok(());

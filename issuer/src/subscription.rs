@@ -1,10 +1,11 @@
-//! What may be subscribed: pure rules from an order to the next version of a subscription.
+//! What may be subscribed: pure rules from an order to the terms of a subscription. When they are in force is for
+//! [`crate::timeline`] to say.
 
 use crate::calendar::{months_later, rfc3339};
 use crate::catalog::{Catalog, CatalogError, PACK_BASE, PACK_TRIAL};
 use crate::currency::Currency;
 use crate::price::Price;
-use crate::storage::{Actor, AuditNote, NewSubscription, SubscriptionRow, SubscriptionView, TrialWindow};
+use crate::storage::{TenantRow, Terms, TrialWindow};
 use brink_license::token::Enforce;
 use brink_license::{Slug, UnixSeconds};
 use std::collections::BTreeMap;
@@ -136,45 +137,47 @@ impl SubscriptionError {
     }
 }
 
-/// The next version of the subscription, or why there is none.
-pub fn next_version(
+/// The terms that an order comes to from an instant on, or why there are none. A tenant has one trial, counted from its first
+/// start: setting it again neither restarts nor lengthens it.
+pub fn terms(
     catalog: &Catalog,
-    view: &SubscriptionView,
+    tenant: &TenantRow,
     order: &SubscriptionOrder,
-    (now, actor): (UnixSeconds, &Actor),
-) -> Result<NewSubscription, SubscriptionError> {
-    check_span("--days", order.days, &DAYS)?;
-    check_span("--grace", order.grace_days, &GRACE_DAYS)?;
-    check_span("--offline-max", order.offline_max_days, &OFFLINE_MAX_DAYS)?;
+    (at, first_trial): (UnixSeconds, Option<TrialWindow>),
+) -> Result<Terms, SubscriptionError> {
+    check_spans((Some(order.days), Some(order.grace_days), Some(order.offline_max_days)))?;
+    let fresh =
+        || TrialWindow { started_at: at, ends_at: months_later(at, catalog.trial.months, tenant.zone) };
+    let trial = order.trial.then(|| first_trial.unwrap_or_else(fresh));
     let cameras = cameras(catalog, order)?;
-    let row = SubscriptionRow {
-        version: view.current.as_ref().map_or(0, |current| current.version) + 1,
+    if let Some(over) = trial.filter(|trial| trial.ends_at <= at) {
+        return Err(SubscriptionError::TrialOver(rfc3339(over.ends_at)));
+    }
+    Ok(Terms {
         cameras,
-        trial: trial(catalog, view, order, now)?,
+        trial,
         enforce: order.enforce,
         days: order.days,
         grace_days: order.grace_days,
         offline_max_days: order.offline_max_days,
-        packs: packs(catalog, order, view.tenant.currency)?,
+        packs: packs(catalog, &order.packs, tenant.currency)?,
         catalog_version: catalog.version,
-        set_at: now,
-    };
-    if view.cameras_named > u64::from(cameras) {
-        return Err(SubscriptionError::BelowAssigned { named: view.cameras_named, cameras });
-    }
-    let note = AuditNote {
-        tenant: Some(view.tenant.id.clone()),
-        at: now,
-        actor: actor.clone(),
-        action: "subscription.set",
-        subject: view.tenant.id.to_string(),
-        detail: serde_json::json!({
-            "version": row.version, "cameras": row.cameras, "packs": row.packs, "enforce": row.enforce,
-            "days": row.days, "grace_days": row.grace_days, "offline_max_days": row.offline_max_days,
-            "trial_ends_at": row.trial.map(|trial| trial.ends_at),
-        }),
-    };
-    Ok(NewSubscription { row, note })
+    })
+}
+
+/// Days, grace days, and the most days without a receipt, as far as they are given.
+pub fn check_spans(
+    (days, grace, offline_max): (Option<u32>, Option<u32>, Option<u32>),
+) -> Result<(), SubscriptionError> {
+    let spans = [
+        ("--days", days, &DAYS),
+        ("--grace", grace, &GRACE_DAYS),
+        ("--offline-max", offline_max, &OFFLINE_MAX_DAYS),
+    ];
+    spans.into_iter().try_for_each(|(option, asked, bounds)| match asked {
+        Some(asked) => check_span(option, asked, bounds),
+        None => Ok(()),
+    })
 }
 
 fn check_span(
@@ -199,36 +202,15 @@ fn cameras(catalog: &Catalog, order: &SubscriptionOrder) -> Result<u32, Subscrip
     }
 }
 
-/// A tenant has one trial, counted from its first start: setting it again neither restarts nor lengthens it.
-fn trial(
-    catalog: &Catalog,
-    view: &SubscriptionView,
-    order: &SubscriptionOrder,
-    now: UnixSeconds,
-) -> Result<Option<TrialWindow>, SubscriptionError> {
-    if !order.trial {
-        return Ok(None);
-    }
-    let fresh = || TrialWindow {
-        started_at: now,
-        ends_at: months_later(now, catalog.trial.months, view.tenant.zone),
-    };
-    let window = view.first_trial.unwrap_or_else(fresh);
-    if window.ends_at <= now {
-        return Err(SubscriptionError::TrialOver(rfc3339(window.ends_at)));
-    }
-    Ok(Some(window))
-}
-
 /// A price on a pack that has a catalogue price is the contract's price for it, and is taken. It is an amount of money and
 /// not a rate, so it ends where the tenant's currency does; a third digit is more likely a slip, or means thousands.
-fn packs(
+pub(crate) fn packs(
     catalog: &Catalog,
-    order: &SubscriptionOrder,
+    asked: &[(String, Option<Price>)],
     currency: Currency,
 ) -> Result<BTreeMap<Slug, Option<Price>>, SubscriptionError> {
     let mut packs = BTreeMap::new();
-    for (name, price) in &order.packs {
+    for (name, price) in asked {
         let pack = catalog.pack(name)?;
         let slug = pack.slug.clone();
         if [PACK_BASE, PACK_TRIAL].contains(&slug.as_str()) {
@@ -256,19 +238,17 @@ fn packs(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::TenantRow;
     use chrono_tz::Tz;
 
-    fn view() -> SubscriptionView {
-        let tenant = TenantRow {
+    fn tenant() -> TenantRow {
+        TenantRow {
             id: "tenant-123".parse().unwrap(),
             name: "Acme".into(),
             zone: Tz::UTC,
             currency: "USD".parse().unwrap(),
             clones: crate::storage::ClonePolicy::Alert,
             created_at: UnixSeconds::new(0),
-        };
-        SubscriptionView { tenant, current: None, first_trial: None, cameras_named: 0 }
+        }
     }
 
     fn order(cameras: Option<u32>, packs: &[&str]) -> SubscriptionOrder {
@@ -289,20 +269,15 @@ mod tests {
         }
     }
 
-    fn set(
-        view: &SubscriptionView,
-        order: &SubscriptionOrder,
-        now: i64,
-    ) -> Result<SubscriptionRow, SubscriptionError> {
+    fn set(tenant: &TenantRow, order: &SubscriptionOrder) -> Result<Terms, SubscriptionError> {
         let catalog = Catalog::embedded().unwrap();
-        let by = Actor("test".into());
-        next_version(&catalog, view, order, (UnixSeconds::new(now), &by)).map(|new| new.row)
+        terms(&catalog, tenant, order, (UnixSeconds::new(0), None))
     }
 
     #[test]
     fn prices_are_needed_for_contract_packs_and_kept_as_agreed() {
         let row =
-            set(&view(), &order(Some(100), &["Advanced Analytics", "retail=49.00", "intelligence=350"]), 0)
+            set(&tenant(), &order(Some(100), &["Advanced Analytics", "retail=49.00", "intelligence=350"]))
                 .unwrap();
         let prices: Vec<_> =
             row.packs.iter().map(|(s, p)| (s.as_str(), p.as_ref().map(Price::as_str))).collect();
@@ -310,14 +285,14 @@ mod tests {
             prices,
             [("advanced_analytics", None), ("intelligence", Some("350")), ("retail", Some("49.00"))]
         );
-        let mend = set(&view(), &order(Some(1), &["retail"]), 0).unwrap_err().mend();
+        let mend = set(&tenant(), &order(Some(1), &["retail"])).unwrap_err().mend();
         assert!(mend.contains("--pack retail=49.00"), "{mend}");
-        let error = set(&view(), &order(Some(1), &["retial"]), 0).unwrap_err();
+        let error = set(&tenant(), &order(Some(1), &["retial"])).unwrap_err();
         assert!(matches!(error, SubscriptionError::Pack(_)), "{error}");
         for (packs, wanted) in
             [(["base"; 1].as_slice(), "implied"), (&["integration", "Integration"], "twice")]
         {
-            assert!(set(&view(), &order(Some(1), packs), 0).unwrap_err().to_string().contains(wanted));
+            assert!(set(&tenant(), &order(Some(1), packs)).unwrap_err().to_string().contains(wanted));
         }
     }
 
@@ -332,10 +307,10 @@ mod tests {
             ("KWD", "15.125", true),
             ("KWD", "15.1255", false),
         ] {
-            let mut view = view();
-            view.tenant.currency = currency.parse().unwrap();
+            let mut tenant = tenant();
+            tenant.currency = currency.parse().unwrap();
             for pack in ["retail", "intelligence"] {
-                let set = set(&view, &order(Some(1), &[&format!("{pack}={price}")]), 0);
+                let set = set(&tenant, &order(Some(1), &[&format!("{pack}={price}")]));
                 assert_eq!(set.is_ok(), good, "{currency} {price}");
                 let Err(error) = set else { continue };
                 assert!(!error.is_of_state());
@@ -356,35 +331,24 @@ mod tests {
                 offline_max_days: offline,
                 ..order(Some(1), &[])
             };
-            let message = set(&view(), &wrong, 0).unwrap_err().to_string();
+            let message = set(&tenant(), &wrong).unwrap_err().to_string();
             assert!(message.contains(bound), "{message}");
         }
     }
 
     #[test]
     fn a_trial_has_two_cameras_and_keeps_its_start() {
+        let catalog = Catalog::embedded().unwrap();
         let trial = |cameras| SubscriptionOrder { trial: true, ..order(cameras, &[]) };
-        let mut view = view();
-        let first = set(&view, &trial(None), 1_000).unwrap();
+        let at =
+            |at, cameras, first| terms(&catalog, &tenant(), &trial(cameras), (UnixSeconds::new(at), first));
+        let first = at(1_000, None, None).unwrap();
         assert_eq!((first.cameras, first.trial.unwrap().started_at.as_i64()), (2, 1_000));
-        view.first_trial = first.trial;
-        view.current = Some(first.clone());
-        let again = set(&view, &trial(Some(1)), 500_000).unwrap();
-        assert_eq!((again.version, again.cameras, again.trial), (2, 1, first.trial));
-        assert!(matches!(
-            set(&view, &trial(Some(3)), 0),
-            Err(SubscriptionError::TrialCameras { asked: 3, max: 2 })
-        ));
-        let over = set(&view, &trial(None), first.trial.unwrap().ends_at.as_i64()).unwrap_err();
+        let again = at(500_000, Some(1), first.trial).unwrap();
+        assert_eq!((again.cameras, again.trial), (1, first.trial));
+        assert_eq!(at(0, Some(3), None), Err(SubscriptionError::TrialCameras { asked: 3, max: 2 }));
+        let over = at(first.trial.unwrap().ends_at.as_i64(), None, first.trial).unwrap_err();
         assert!(matches!(over, SubscriptionError::TrialOver(_)) && over.is_of_state());
-    }
-
-    #[test]
-    fn fewer_cameras_than_are_assigned_are_refused() {
-        let mut view = view();
-        view.cameras_named = 81;
-        let error = set(&view, &order(Some(80), &[]), 0).unwrap_err();
-        assert_eq!(error, SubscriptionError::BelowAssigned { named: 81, cameras: 80 });
-        assert_eq!(set(&view, &order(None, &[]), 0), Err(SubscriptionError::CamerasMissing));
+        assert_eq!(set(&tenant(), &order(None, &[])), Err(SubscriptionError::CamerasMissing));
     }
 }

@@ -26,5 +26,6 @@ mod seat_reports;
 mod seats;
 mod standing;
 mod suspended;
+mod timeline;
 mod tls;
 mod usage;

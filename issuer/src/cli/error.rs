@@ -226,7 +226,7 @@ fn keyring_exit(error: &KeyringError) -> Exit {
 fn admin_exit(error: &AdminError) -> Exit {
     let of_state = |of_state| if of_state { Exit::NotAllowed } else { Exit::Usage };
     match error {
-        AdminError::Subscription(error) => of_state(error.is_of_state()),
+        AdminError::Timeline(error) => of_state(error.is_of_state()),
         AdminError::Assignment(error) => of_state(error.is_of_state()),
         AdminError::Retirement(error) => of_state(error.is_of_state()),
         AdminError::Reactivation(error) => of_state(error.is_of_state()),

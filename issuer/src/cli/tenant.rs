@@ -114,7 +114,7 @@ impl Policy {
 
 impl Show {
     fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let tenant = self.target.data.storage()?.tenant(&self.tenant)?.tenant;
+        let tenant = self.target.data.storage()?.tenant_row(&self.tenant)?;
         Ok(output.result(self.target.json, &document(&tenant), &line(&tenant))?)
     }
 }

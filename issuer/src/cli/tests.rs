@@ -49,10 +49,11 @@ impl Desk {
         self.0.path()
     }
 
-    /// Words are separated by spaces; `+` stands for a space in a word.
+    /// Words are separated by spaces; `+` stands for a space in a word, and `~` for a plus.
     fn run(&self, line: &str) -> Ran {
         let data = self.path().join("d").into_os_string();
-        let words = line.split_whitespace().map(|word| OsString::from(word.replace('+', " ")));
+        let words =
+            line.split_whitespace().map(|word| OsString::from(word.replace('+', " ").replace('~', "+")));
         let arguments = std::iter::once("brink-issuer".into()).chain(words).chain(["--data".into(), data]);
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let exit = run(arguments, &mut out, &mut err);
@@ -73,6 +74,8 @@ fn every_verb_has_help_with_exit_codes() {
         "serve",
         "tenant create",
         "subscription set",
+        "subscription change",
+        "subscription history",
         "device code",
         "camera assign",
         "license show",
@@ -441,4 +444,57 @@ fn a_quote_takes_the_catalogue_of_its_period() {
     let ran = quoted(folder.path(), &march, &["--catalog", &broken, "--json"]);
     ran.refused(Exit::NotAllowed, &["3.toml: the catalogue's prices.base_camera.amount (line 7)"]);
     assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap()["error"]["code"], "BAD_CATALOGUE");
+}
+
+#[test]
+fn subscriptions_are_set_and_changed_from_an_instant_on_and_their_history_says_so() {
+    let desk = Desk::stocked("--cameras 10");
+    let today = crate::clock::Clock::now(&crate::clock::SystemClock);
+    let later = |days: i64| crate::calendar::rfc3339(today.saturating_add(days * 86_400))[..10].to_owned();
+    let change = |rest: &str| desk.run(&format!("subscription change --tenant tenant-123 {rest} --json"));
+    let scheduled = change(&format!("--cameras ~5 --pack retail=49.00 --at {}", later(20))).json();
+    assert_eq!((&scheduled["version"], &scheduled["cameras"]), (&2.into(), &15.into()));
+    assert_eq!(scheduled["effective_at"], format!("{}T00:00:00Z", later(20)));
+    let told = change(&format!("--cameras -3 --at {} --dry-run", later(10))).json();
+    assert_eq!((&told["again"][0]["cameras"], &told["dry_run"]), (&12.into(), &true.into()));
+    change(&format!("--cameras=-3 --at {} --reason fewer+until+then", later(10))).json();
+    let history =
+        |at: &str| desk.run(&format!("subscription history --tenant tenant-123 {at} --json")).json();
+    let listed = history("");
+    assert_eq!(listed["versions"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        (&listed["versions"][1]["superseded_by"], &listed["in_force"]["cameras"]),
+        (&4.into(), &10.into())
+    );
+    assert_eq!((&listed["versions"][3]["made"], &listed["versions"][3]["of"]), (&"again".into(), &3.into()));
+    assert!(listed["versions"][2]["set_by"].as_str().unwrap().starts_with("cli:uid-"));
+    assert_eq!(listed["versions"][2]["reason"], "fewer until then");
+    assert_eq!(history(&format!("--at {}", later(20)))["in_force"]["cameras"], 12);
+    assert_eq!(history("--at 2001-01-01")["in_force"], Value::Null);
+    let lines = desk.run("subscription history --tenant tenant-123").out;
+    assert!(lines.contains("again of 3") && lines.contains("in force at"), "{lines}");
+    change("--cancel-scheduled 2").json();
+    assert_eq!(history(&format!("--at {}", later(20)))["in_force"]["cameras"], 7);
+    for (rest, exit, words) in [
+        ("--cancel-scheduled 2", Exit::NotAllowed, ["NOT_SCHEDULED", "subscription history"]),
+        ("--cancel-scheduled 3 --cameras 5", Exit::Usage, ["cannot be used with", "--cameras"]),
+        ("", Exit::Usage, ["nothing to change", "different"]),
+        ("--cameras 5 --at 2026-02-30", Exit::Usage, ["2026-02-30", "neither a day"]),
+        ("--cameras ~0", Exit::NotAllowed, ["changes nothing", "history"]),
+        ("--cameras ~~1", Exit::Usage, ["no number of cameras", "+3"]),
+        ("--remove-pack retail", Exit::NotAllowed, ["retail", "not in the subscription"]),
+        ("--pack retail", Exit::Usage, ["no catalogue price", "retail=49.00"]),
+        ("--cameras 5 --at 2020-01-01", Exit::Usage, ["400 days", "later instant"]),
+    ] {
+        let ran = change(rest);
+        ran.refused(exit, &[]);
+        let said = format!("{}{}", ran.out, ran.err);
+        words.iter().for_each(|word| assert!(said.contains(word), "{rest}: {word}: {said}"));
+    }
+    desk.run("tenant create --id other --name Other --json").json();
+    desk.run("subscription change --tenant other --cameras 5 --json")
+        .refused(Exit::NotAllowed, &["no subscription", "subscription set --tenant other"]);
+    let moved =
+        desk.run(&format!("subscription set --tenant tenant-123 --cameras 30 --at {} --json", later(5)));
+    assert_eq!(moved.json()["again"].as_array().unwrap().len(), 2);
 }

@@ -56,7 +56,7 @@ impl Admin {
         check_order(order, now)?;
         let meter = self.catalog.meters.meant(&order.meter).clone();
         let order = &CorrectionOrder { meter, ..order.clone() };
-        let zone = self.storage.tenant(&order.tenant)?.tenant.zone;
+        let zone = self.storage.tenant_row(&order.tenant)?.zone;
         let (place, month) = place(order, zone)?;
         let is_known = self.catalog.meters.is_named(&order.meter);
         let mut outcome = None;

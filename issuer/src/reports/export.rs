@@ -71,7 +71,7 @@ impl Admin {
         out: &mut (dyn Write + Send),
     ) -> Result<u64, BooksError> {
         let zone = match &order.tenant {
-            Some(tenant) => self.storage.tenant(tenant)?.tenant.zone,
+            Some(tenant) => self.storage.tenant_row(tenant)?.zone,
             None => Tz::UTC,
         };
         let bound = |bound: Option<Bound>, open| bound.map_or(Ok(open), |bound| bound.quarter(zone));

@@ -160,7 +160,7 @@ impl Admin {
 
     /// The same, unless it would have more lines.
     pub fn usage_report_within(&self, order: &ReportOrder, lines_max: usize) -> Result<Report, BooksError> {
-        let (zone, now) = (self.storage.tenant(&order.tenant)?.tenant.zone, self.clock.now());
+        let (zone, now) = (self.storage.tenant_row(&order.tenant)?.zone, self.clock.now());
         let quarters = quarters(order.from, order.to, zone)?;
         let (from, to) = (begins(quarters.start), begins(quarters.end));
         if let Some(device) = &order.device {

@@ -173,7 +173,7 @@ pub(super) fn tenant(row: &impl Columns) -> Result<TenantRow, StorageError> {
     })
 }
 
-pub(super) const fn enforce_text(enforce: Enforce) -> &'static str {
+pub(crate) const fn enforce_text(enforce: Enforce) -> &'static str {
     match enforce {
         Enforce::Observe => "observe",
         Enforce::Warn => "warn",

@@ -3,7 +3,7 @@
 
 use super::{
     AuditNote, ClonePolicy, CorrectionRow, DeviceListed, DeviceStatus, Plan, QuarantineRow, StorageError,
-    SubscriptionRow, TenantRow, Tier,
+    TenantRow, Tier, VersionListed,
 };
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 
@@ -108,7 +108,7 @@ pub trait Directory: Send + Sync {
         tenant: &TenantId,
         below: Option<u32>,
         limit: u32,
-    ) -> Result<Vec<SubscriptionRow>, StorageError>;
+    ) -> Result<Vec<VersionListed>, StorageError>;
 
     /// Devices, as they stand at `now`.
     fn devices_page(&self, query: &DeviceQuery, now: UnixSeconds) -> Result<Vec<DeviceListed>, StorageError>;

@@ -23,6 +23,7 @@ mod remembered;
 mod rows;
 mod seats;
 pub mod sqlite;
+mod subscriptions;
 mod upkeep;
 mod usage;
 
@@ -46,17 +47,21 @@ pub use notices::{
 };
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
-    DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, NewSubscription, Posting,
-    Report, Retirement, RetirementView, StandingChange, SubscriptionView,
+    DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, Posting, Report, Retirement,
+    RetirementView, StandingChange,
 };
 pub use probes::{Holdings, Pool, Probes};
 pub use remembered::{Asked, NamedRequest, Remembering, Sealed, Work};
 pub use rows::{
     Actor, AdminKeyRow, Anew, CameraRow, ClonePolicy, CodeRow, DeviceRow, DeviceStatus, ExchangeState,
-    IssuerRow, LicenceRow, PastEpoch, Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow, Withdrawn,
+    IssuerRow, LicenceRow, PastEpoch, Reaction, TenantRow, Tier, TrialWindow, Withdrawn,
 };
 
+pub(crate) use columns::enforce_text;
 pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
+pub use subscriptions::{
+    Made, NewVersions, SubscriptionRow, SubscriptionView, Terms, TimelineView, VersionListed,
+};
 pub use upkeep::{Dropped, Upkeep, UpkeepOrder, Upkept};
 pub use usage::{
     BatchAsked, ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage,
@@ -90,8 +95,14 @@ pub trait Storage:
     /// Adds a tenant.
     fn create_tenant(&self, tenant: &TenantRow, actor: &Actor) -> Result<(), StorageError>;
 
-    /// A tenant and the subscription in force.
-    fn tenant(&self, tenant: &TenantId) -> Result<SubscriptionView, StorageError>;
+    /// A tenant alone.
+    fn tenant_row(&self, tenant: &TenantId) -> Result<TenantRow, StorageError>;
+
+    /// A tenant and the subscription in force at `at`.
+    fn tenant(&self, tenant: &TenantId, at: UnixSeconds) -> Result<SubscriptionView, StorageError>;
+
+    /// A tenant and every version of its subscription.
+    fn timeline(&self, tenant: &TenantId) -> Result<TimelineView, StorageError>;
 
     /// Every tenant, by id.
     fn tenants(&self) -> Result<Vec<TenantRow>, StorageError>;
@@ -100,21 +111,22 @@ pub trait Storage:
     fn set_policy(&self, tenant: &TenantId, plan: Plan<'_, TenantRow, NewPolicy>)
     -> Result<(), StorageError>;
 
-    /// Adds a version to a tenant's subscription.
-    fn set_subscription(
+    /// Adds versions to a tenant's subscription.
+    fn add_versions(
         &self,
         tenant: &TenantId,
-        plan: Plan<'_, SubscriptionView, NewSubscription>,
+        plan: Plan<'_, TimelineView, NewVersions>,
     ) -> Result<(), StorageError>;
 
     /// Adds an activation code and the devices it will activate.
     fn create_code(&self, code: &NewCode, actor: &Actor) -> Result<(), StorageError>;
 
-    /// Changes which cameras sit on a device; `cameras` are the ones that the plan asks about.
+    /// Changes which cameras sit on a device; `cameras` are the ones that the plan asks about, under the subscription of `now`.
     fn change_cameras(
         &self,
         device: &DeviceId,
         cameras: &[CameraId],
+        now: UnixSeconds,
         plan: Plan<'_, AssignmentView, CameraChange>,
     ) -> Result<(), StorageError>;
 

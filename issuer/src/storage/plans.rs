@@ -4,9 +4,10 @@ use super::clones::{Answered, Consequence, EpochEnd, Seen};
 use super::notices::IssuedNotice;
 use super::rows::{
     Actor, AdminKeyRow, CameraRow, CodeRow, DeviceRow, DeviceStatus, IssuerRow, LicenceRow, PastEpoch,
-    Reaction, SubscriptionRow, TenantRow, Tier, TrialWindow,
+    Reaction, TenantRow, Tier,
 };
 use super::seats::{NewSeatReport, SeatReport};
+use super::subscriptions::{SubscriptionRow, SubscriptionView};
 use super::usage::{NewUsage, UsageView};
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -21,28 +22,6 @@ pub struct Founding {
     pub manifest: Vec<u8>,
     /// The first admin key.
     pub admin_key: AdminKeyRow,
-}
-
-/// A tenant and its subscription, as a plan sees them.
-#[derive(Clone, Debug)]
-pub struct SubscriptionView {
-    /// The tenant.
-    pub tenant: TenantRow,
-    /// The version in force.
-    pub current: Option<SubscriptionRow>,
-    /// The first trial that the tenant ever had.
-    pub first_trial: Option<TrialWindow>,
-    /// Cameras assigned by name, over all devices.
-    pub cameras_named: u64,
-}
-
-/// A version to add.
-#[derive(Clone, Debug)]
-pub struct NewSubscription {
-    /// The row; its version is one above the current.
-    pub row: SubscriptionRow,
-    /// What the audit says.
-    pub note: AuditNote,
 }
 
 /// What the other devices of the tenant have, and who shares the unnamed seats.

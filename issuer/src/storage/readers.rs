@@ -1,19 +1,21 @@
 //! Rows of either database as what they stand for. The names of the columns are those of both.
 
 use super::columns::{
-    Columns, bytes32, column, damaged, moment, optional_moment, optional_seconds, optional_uint, parsed,
-    ratchet, seconds, status, tier, uint, uint32,
+    Columns, bytes32, column, damaged, enforce, moment, optional_moment, optional_seconds, optional_uint,
+    parsed, ratchet, seconds, status, tier, uint, uint32,
 };
 use super::{
-    ApiKeyRow, AuditEntry, BookedRecord, CorrectionRow, CursorRow, DeviceFacts, DeviceListed, DeviceRow,
-    ExchangeState, Extension, IssuedDocument, IssuedKind, LicenceRow, LossRow, Origin, QuarantineRow, Seal,
-    StorageError, TrialWindow, UsageSum, Withdrawn,
+    Actor, ApiKeyRow, AuditEntry, BookedRecord, CorrectionRow, CursorRow, DeviceFacts, DeviceListed,
+    DeviceRow, ExchangeState, Extension, IssuedDocument, IssuedKind, LicenceRow, LossRow, Made, Origin,
+    QuarantineRow, Seal, StorageError, SubscriptionRow, Terms, TrialWindow, UsageSum, Withdrawn,
 };
 use crate::access::KeyId;
 use crate::amount::Amount;
 use crate::audit::ChainHead;
+use crate::timeline::Delta;
 use brink_license::usage::Head;
 use brink_license::{DeviceId, Kid, PublicKey, TenantId};
+use std::collections::BTreeMap;
 
 /// Where a chain of the audit stands.
 pub(super) fn head_of(row: &impl Columns) -> Result<ChainHead, StorageError> {
@@ -232,7 +234,49 @@ pub(super) fn withdrawn(row: &impl Columns) -> Result<Option<Withdrawn>, Storage
     Ok(epoch.zip(seq).map(|(epoch, seq)| Withdrawn { epoch, seq }))
 }
 
-pub(super) fn trial(row: &impl Columns) -> Result<Option<TrialWindow>, StorageError> {
+/// A version of a subscription, without its packs: each database has a table of them.
+pub(super) fn version(row: &impl Columns) -> Result<SubscriptionRow, StorageError> {
+    Ok(SubscriptionRow {
+        version: uint32(row, "version")?,
+        terms: Terms {
+            cameras: uint32(row, "cameras")?,
+            trial: trial(row)?,
+            enforce: enforce(row)?,
+            days: uint32(row, "days")?,
+            grace_days: uint32(row, "grace_days")?,
+            offline_max_days: uint32(row, "offline_max_days")?,
+            packs: BTreeMap::new(),
+            catalog_version: uint(row, "catalog_version")?,
+        },
+        made: made(row)?,
+        effective_at: seconds(row, "effective_at")?,
+        set_at: seconds(row, "set_at")?,
+        set_by: column::<Option<String>>(row, "set_by")?.map(Actor),
+        reason: column(row, "reason")?,
+    })
+}
+
+fn made(row: &impl Columns) -> Result<Made, StorageError> {
+    let of = optional_version(row, "of_version")?.ok_or_else(|| damaged("of_version", "is NULL"));
+    match column(row, "made")? {
+        "set" => Ok(Made::Set),
+        "change" => {
+            let delta = Delta::from_text(column(row, "delta")?);
+            delta.map(Made::Change).map_err(|e| damaged("subscriptions.delta", e))
+        }
+        "cancel" => of.map(|of| Made::Cancel { of }),
+        "again" => of.map(|of| Made::Again { of }),
+        other => Err(damaged("subscriptions.made", other)),
+    }
+}
+
+/// The number of a version, where there is one.
+pub(super) fn optional_version(row: &impl Columns, name: &str) -> Result<Option<u32>, StorageError> {
+    let number = column::<Option<i64>>(row, name)?;
+    number.map(u32::try_from).transpose().map_err(|e| damaged(name, e))
+}
+
+fn trial(row: &impl Columns) -> Result<Option<TrialWindow>, StorageError> {
     let window = (optional_seconds(row, "trial_started_at")?, optional_seconds(row, "trial_ends_at")?);
     Ok(match window {
         (Some(started_at), Some(ends_at)) => Some(TrialWindow { started_at, ends_at }),

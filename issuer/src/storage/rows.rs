@@ -1,11 +1,8 @@
 //! Rows, as the rules see them.
 
 use crate::currency::Currency;
-use crate::price::Price;
-use brink_license::token::Enforce;
 use brink_license::{CameraId, DeviceId, IssuerName, Kid, PublicKey, Slug, TenantId, TokenId, UnixSeconds};
 use chrono_tz::Tz;
-use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// Who did something, for the audit: `cli`, or later an admin key's id.
@@ -94,31 +91,6 @@ pub struct TrialWindow {
     pub started_at: UnixSeconds,
     /// When it ends, exclusive.
     pub ends_at: UnixSeconds,
-}
-
-/// One version of a subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubscriptionRow {
-    /// Rises by one.
-    pub version: u32,
-    /// Cameras that may run at once.
-    pub cameras: u32,
-    /// The trial that this version grants.
-    pub trial: Option<TrialWindow>,
-    /// What hosts do with "no".
-    pub enforce: Enforce,
-    /// Life of a token.
-    pub days: u32,
-    /// Flagged work after it.
-    pub grace_days: u32,
-    /// Longest time without a receipt.
-    pub offline_max_days: u32,
-    /// Packs beyond the implied one, with their agreed prices.
-    pub packs: BTreeMap<Slug, Option<Price>>,
-    /// The catalogue it was made from.
-    pub catalog_version: u64,
-    /// When it came into force.
-    pub set_at: UnixSeconds,
 }
 
 /// The class of a device, which sets its price.

@@ -276,7 +276,7 @@ fn where_activation_is_due_no_answer_of_before_is_given_again() {
 fn a_policy_is_alert_at_first_and_every_change_is_audited() {
     let bench = Bench::with(10, &[]);
     let tenant = TENANT.parse().unwrap();
-    assert_eq!(bench.admin.storage.tenant(&tenant).unwrap().tenant.clones, ClonePolicy::Alert);
+    assert_eq!(bench.admin.storage.tenant_row(&tenant).unwrap().clones, ClonePolicy::Alert);
     assert_eq!(bench.admin.set_policy(&tenant, ClonePolicy::Suspend).unwrap(), ClonePolicy::Alert);
     assert_eq!(bench.admin.set_policy(&tenant, ClonePolicy::Suspend).unwrap(), ClonePolicy::Suspend);
     assert_eq!(bench.admin.storage.tenants().unwrap()[0].clones, ClonePolicy::Suspend);

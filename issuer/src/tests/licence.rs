@@ -89,7 +89,7 @@ fn a_trial_grants_trial_never_base_and_ends_when_it_ends() {
     let bench = Bench::new();
     let tenant = TENANT.parse().unwrap();
     let row = bench.admin.set_subscription(&tenant, &order(None, &[])).unwrap();
-    let ends_at = row.trial.unwrap().ends_at;
+    let ends_at = row.terms.trial.unwrap().ends_at;
     // Midnight of 2026-06-01 in Berlin.
     assert_eq!(ends_at, UnixSeconds::new(1_780_264_800));
     let made = bench.code(1);

@@ -236,7 +236,7 @@ fn new_hardware_gets_cameras_with_their_packs_in_their_order_unnamed_seats_and_q
 fn a_trial_ends_when_it_would_have_on_new_hardware_too_and_on_a_new_key() {
     let bench = Bench::new();
     let row = bench.admin.set_subscription(&TENANT.parse().unwrap(), &order(None, &[])).unwrap();
-    let ends = row.trial.unwrap().ends_at;
+    let ends = row.terms.trial.unwrap().ends_at;
     let mut edge = bench.activated();
     bench.assign(&edge.id(), &names("cam", 0..2), &[]);
     bench.pass(70 * DAY);

@@ -233,7 +233,7 @@ impl From<AdminError> for Failure {
                 return error.into();
             }
             AdminError::Random(error) => return Self::failed(code, error),
-            AdminError::Subscription(error) => error.is_of_state(),
+            AdminError::Timeline(error) => error.is_of_state(),
             AdminError::Assignment(error) => error.is_of_state(),
             AdminError::Retirement(error) => error.is_of_state(),
             AdminError::Reactivation(error) => error.is_of_state(),

@@ -160,6 +160,20 @@ pub(super) fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     Ok(Option::<Whole>::deserialize(deserializer)?.map(|whole| whole.0))
 }
 
+/// A whole number that may be below zero, where it may be left out.
+pub(super) fn signed_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
+    let exact = number.as_i64().or_else(|| {
+        let float = number.as_f64()?;
+        let is_exact = (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&float) && float.fract() == 0.0;
+        is_exact.then_some(float as i64)
+    });
+    exact.and_then(|exact| i32::try_from(exact).ok()).map(Some).ok_or_else(|| {
+        let found = serde::de::Unexpected::Other("another number");
+        serde::de::Error::invalid_value(found, &"a whole number")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +186,8 @@ mod tests {
         _name: Option<String>,
         #[serde(default, deserialize_with = "whole_or_none")]
         _limit: Option<u32>,
+        #[serde(default, deserialize_with = "signed_or_none")]
+        _by: Option<i32>,
     }
 
     /// The same for a query, whose values are texts.
@@ -218,6 +234,9 @@ mod tests {
             "{\"_limit\":1.5}",
             "{\"_limit\":-1}",
             "{\"_limit\":99999999999}",
+            "{\"_by\":1.5}",
+            "{\"_by\":-99999999999}",
+            "{\"_by\":\"1\"}",
             "\u{feff}{}",
         ] {
             assert_eq!(json::<Sample>(body.as_bytes()).unwrap_err().code, "MALFORMED", "{body}");
@@ -226,6 +245,11 @@ mod tests {
         assert!(json::<Sample>(b"{\"_name\":\"a\"}").is_ok());
         assert_eq!(json::<Sample>(b"{\"_limit\":7.0}").unwrap()._limit, Some(7));
         assert_eq!(json::<Sample>(b"{\"_limit\":null}").unwrap()._limit, None);
+        for (text, by) in
+            [("-7", Some(-7)), ("-7.0", Some(-7)), ("2147483647", Some(i32::MAX)), ("null", None)]
+        {
+            assert_eq!(json::<Sample>(format!("{{\"_by\":{text}}}").as_bytes()).unwrap()._by, by, "{text}");
+        }
         for text in ["x=1", "_limit=1&_limit=2", "_limit=a", "_name=%ff", "_limit="] {
             assert_eq!(query::<Filter>(Some(text)).unwrap_err().code, "BAD_QUERY", "{text}");
         }

@@ -1,8 +1,8 @@
 //! Every route, once.
 
 use super::resources::{
-    audit, cameras, codes, corrections, devices, documents, keys, licences, oneself, quarantine, retirement,
-    subscriptions, tenants, usage,
+    audit, cameras, changes, codes, corrections, devices, documents, keys, licences, oneself, quarantine,
+    retirement, subscriptions, tenants, usage,
 };
 use super::route::{Needs, Route, act, get, post, with_body};
 use crate::access::Scope;
@@ -53,7 +53,7 @@ fn of_tenants() -> Vec<Route> {
                 "Change a tenant's name, or what happens when a device of it seems to run twice",
             ),
         get("/tenants/{tenant}/subscription", Scope::SubscriptionsRead, subscriptions::current)
-            .named("showSubscription", "What a tenant has bought"),
+            .named("showSubscription", "What a tenant has bought at an instant"),
         with_body(
             Method::PUT,
             "/tenants/{tenant}/subscription",
@@ -61,9 +61,17 @@ fn of_tenants() -> Vec<Route> {
             subscriptions::set,
         )
         .conditional()
-        .named("setSubscription", "Set what a tenant has bought"),
-        get("/tenants/{tenant}/subscriptions", Scope::SubscriptionsRead, subscriptions::history)
-            .named("listSubscriptions", "What a tenant had bought before, newest first"),
+        .named("setSubscription", "Set what a tenant has bought, from an instant on"),
+        post("/tenants/{tenant}/subscription/changes", Scope::SubscriptionsWrite, changes::change)
+            .creates()
+            .named("changeSubscription", "Change what a tenant has bought, from an instant on"),
+        post("/tenants/{tenant}/subscription/changes/cancel", Scope::SubscriptionsWrite, changes::cancel)
+            .creates()
+            .named("cancelChange", "Take back a change of a subscription that has not taken effect yet"),
+        get("/tenants/{tenant}/subscriptions", Scope::SubscriptionsRead, subscriptions::history).named(
+            "listSubscriptions",
+            "Every version of what a tenant has bought, the one recorded last first",
+        ),
         get("/tenants/{tenant}/audit", Scope::AuditRead, audit::of_tenant)
             .named("listTenantAudit", "The audit of a tenant, newest first"),
         get("/tenants/{tenant}/codes", Scope::CodesRead, codes::list)

@@ -2,15 +2,16 @@
 
 use super::columns::{column, damaged, parsed, seconds};
 use super::connection::Tx;
-use super::{StorageError, note, retirement, tenants};
+use super::{StorageError, note, retirement, subscriptions};
 use crate::storage::{AssignmentView, CameraChange, CameraRow};
-use brink_license::{CameraId, DeviceId, TenantId};
+use brink_license::{CameraId, DeviceId, TenantId, UnixSeconds};
 use std::collections::BTreeMap;
 
 pub(super) async fn view(
     tx: &Tx<'_>,
     (device, tenant): (&DeviceId, &TenantId),
     cameras: &[CameraId],
+    now: UnixSeconds,
 ) -> Result<AssignmentView, StorageError> {
     let held_by = async {
         let sql = "SELECT camera, device FROM cameras WHERE tenant = $1 AND camera = ANY($2)";
@@ -20,7 +21,7 @@ pub(super) async fn view(
         held.collect::<Result<BTreeMap<_, _>, StorageError>>()
     };
     let (held_by, retired, tenant) =
-        tokio::try_join!(held_by, retirement::is_retired(tx, device), tenants::view(tx, tenant))?;
+        tokio::try_join!(held_by, retirement::is_retired(tx, device), subscriptions::view(tx, tenant, now))?;
     Ok(AssignmentView { tenant, device: device.clone(), retired, held_by })
 }
 

@@ -2,7 +2,9 @@
 
 use super::columns::{self, column, damaged, int, parsed, seconds, uint};
 use super::connection::{Asks, Tx};
-use super::{StorageError, cameras, elsewhere, extensions, past, postings, revocations, seats, tenants};
+use super::{
+    StorageError, cameras, elsewhere, extensions, past, postings, revocations, seats, subscriptions,
+};
 use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
 use crate::storage::readers;
@@ -85,7 +87,7 @@ pub(super) async fn view_alone(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Resu
     let (quota_month, quota_month_ppm) = (seconds(row, "quota_month")?, uint(row, "quota_month_ppm")?);
     let (id, month) = (&device.id, month_start(now, tenant.zone));
     let (subscription, cameras, latest, mints_began, past, answered, reactions, notices, seats) = tokio::try_join!(
-        tenants::current(tx, &device.tenant),
+        subscriptions::in_force(tx, &device.tenant, now),
         cameras::of_device(tx, id),
         latest(tx, &device),
         mints_began(tx, &device),

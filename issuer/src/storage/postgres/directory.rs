@@ -3,10 +3,10 @@
 use super::books::{corrections, quarantine};
 use super::columns::{self, bytes32, parsed, seconds, uint32};
 use super::connection::Tx;
-use super::{PostgresStorage, StorageError, locks, note, retirement, tenants};
+use super::{PostgresStorage, StorageError, locks, note, retirement, subscriptions, tenants};
 use crate::storage::{
     CodeListed, CorrectionRow, DeviceListed, DeviceQuery, Directory, Place, Plan, QuarantineQuery,
-    QuarantineRow, SubscriptionRow, TenantChange, TenantRow,
+    QuarantineRow, TenantChange, TenantRow, VersionListed,
 };
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use tokio_postgres::Row;
@@ -45,10 +45,10 @@ impl Directory for PostgresStorage {
         tenant: &TenantId,
         below: Option<u32>,
         limit: u32,
-    ) -> Result<Vec<SubscriptionRow>, StorageError> {
+    ) -> Result<Vec<VersionListed>, StorageError> {
         self.read(async |tx| {
             tenants::row(tx, tenant).await?;
-            tenants::versions(tx, tenant, below, limit).await
+            subscriptions::page(tx, tenant, below, limit).await
         })
     }
 

@@ -10,6 +10,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V1__issuer", include_str!("../../../../migrations/issuer/postgres/V1__issuer.sql")),
     ("V2__usage", include_str!("../../../../migrations/issuer/postgres/V2__usage.sql")),
     ("V3__api_keys", include_str!("../../../../migrations/issuer/postgres/V3__api_keys.sql")),
+    ("V4__timeline", include_str!("../../../../migrations/issuer/postgres/V4__timeline.sql")),
 ];
 
 /// The advisory lock of those who migrate: "brink" in ASCII.

@@ -36,6 +36,7 @@ mod seats;
 mod session;
 mod settling;
 mod standing;
+mod subscriptions;
 mod tenants;
 mod upkeep;
 mod url;

@@ -2,15 +2,16 @@
 
 use super::{
     PostgresStorage, audit, cameras, clock_resets, codes, devices, extensions, failure, locks, manifests,
-    past, postings, retirement, revocations, seats, standing, tenants, usage,
+    past, postings, retirement, revocations, seats, standing, subscriptions, tenants, usage,
 };
 use crate::storage::{
     Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditBooks, AuditEntry, AuditHeld,
     AuditLine, AuditNote, AuditQuery, CameraChange, ClockResetView, DeviceListed, DeviceRow, DeviceView,
     ExtensionView, Founding, Holder, IssuedDocument, IssuedQuery, IssuerRow, KeptHead, LicenceRow, NewAnew,
-    NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan,
-    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, Seal, SeatConflict, SeatsKnown,
-    StandingChange, Storage, StorageError, SubscriptionView, SumRow, Take, TenantRow, UsageAsked, Whose,
+    NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewVersions, Plan, Posting,
+    RecountedRecord, Retirement, RetirementView, RevocationsView, Seal, SeatConflict, SeatsKnown,
+    StandingChange, Storage, StorageError, SubscriptionView, SumRow, Take, TenantRow, TimelineView,
+    UsageAsked, Whose,
 };
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
 
@@ -78,8 +79,16 @@ impl Storage for PostgresStorage {
         self.write(async |tx| tenants::create(tx, tenant, actor).await)
     }
 
-    fn tenant(&self, tenant: &TenantId) -> Result<SubscriptionView, StorageError> {
-        self.read(async |tx| tenants::view(tx, tenant).await)
+    fn tenant_row(&self, tenant: &TenantId) -> Result<TenantRow, StorageError> {
+        self.read(async |tx| tenants::row(tx, tenant).await)
+    }
+
+    fn tenant(&self, tenant: &TenantId, at: UnixSeconds) -> Result<SubscriptionView, StorageError> {
+        self.read(async |tx| subscriptions::view(tx, tenant, at).await)
+    }
+
+    fn timeline(&self, tenant: &TenantId) -> Result<TimelineView, StorageError> {
+        self.read(async |tx| subscriptions::timeline(tx, tenant).await)
     }
 
     fn tenants(&self) -> Result<Vec<TenantRow>, StorageError> {
@@ -98,15 +107,15 @@ impl Storage for PostgresStorage {
         })
     }
 
-    fn set_subscription(
+    fn add_versions(
         &self,
         tenant: &TenantId,
-        plan: Plan<'_, SubscriptionView, NewSubscription>,
+        plan: Plan<'_, TimelineView, NewVersions>,
     ) -> Result<(), StorageError> {
         self.write(async |tx| {
             locks::tenant(tx, tenant).await?;
-            let Some(new) = plan(&tenants::view(tx, tenant).await?) else { return Ok(()) };
-            tenants::add_subscription(tx, tenant, &new).await
+            let Some(new) = plan(&subscriptions::timeline(tx, tenant).await?) else { return Ok(()) };
+            subscriptions::add(tx, tenant, &new).await
         })
     }
 
@@ -121,12 +130,13 @@ impl Storage for PostgresStorage {
         &self,
         device: &DeviceId,
         cameras: &[CameraId],
+        now: UnixSeconds,
         plan: Plan<'_, AssignmentView, CameraChange>,
     ) -> Result<(), StorageError> {
         self.write(async |tx| {
             let tenant = locks::tenant_of(tx, device).await?;
             locks::devices(tx, &[device]).await?;
-            let view = cameras::view(tx, (device, &tenant), cameras).await?;
+            let view = cameras::view(tx, (device, &tenant), cameras, now).await?;
             let Some(change) = plan(&view) else { return Ok(()) };
             cameras::change(tx, &view, &change).await
         })

@@ -65,6 +65,27 @@ fn an_older_schema_is_for_migrate_and_an_issuer_is_never_founded_over_another() 
 }
 
 #[test]
+fn versions_of_earlier_programs_take_effect_when_they_were_set_and_the_highest_stays_in_force() {
+    let database = Database::empty();
+    let run = |sql: &str| brink_databases::run(&database.url(), sql);
+    run(include_str!("../../../../migrations/issuer/postgres/V1__issuer.sql"));
+    run("INSERT INTO tenants (id, name, timezone, currency, created_at) VALUES ('t', 'T', 'UTC', 'EUR', 0);
+         INSERT INTO subscriptions (tenant, version, cameras, enforce, days, grace_days, offline_max_days, catalog_version, set_at)
+         VALUES ('t', 1, 1, 'deny', 30, 7, 30, 1, 100), ('t', 2, 2, 'deny', 30, 7, 30, 1, 200),
+                ('t', 3, 3, 'deny', 30, 7, 30, 1, 150), ('t', 4, 4, 'deny', 30, 7, 30, 1, 300)");
+    let timeline = include_str!("../../../../migrations/issuer/postgres/V4__timeline.sql");
+    run(&format!("BEGIN; {timeline} COMMIT"));
+    // The clock was set back before the third.
+    run("DO $$ BEGIN
+           ASSERT (SELECT array_agg(effective_at ORDER BY version) FROM subscriptions) = ARRAY[100, 200, 200, 300]::bigint[];
+           UPDATE subscriptions SET effective_at = 0;
+           RAISE 'a version was changed';
+         EXCEPTION WHEN raise_exception THEN
+           IF SQLERRM NOT LIKE '%insert-only%' THEN RAISE; END IF;
+         END $$");
+}
+
+#[test]
 fn every_state_of_the_server_that_matters_has_its_own_word() {
     let database = Database::empty();
     let storage = PostgresStorage::create(&address(&database)).unwrap();

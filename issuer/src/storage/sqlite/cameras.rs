@@ -1,9 +1,9 @@
 //! Which camera sits on which device.
 
 use super::columns::{column, damaged, parsed, seconds};
-use super::{StorageError, note, retirement, tenants};
+use super::{StorageError, note, retirement, subscriptions};
 use crate::storage::{AssignmentView, CameraChange, CameraRow};
-use brink_license::{CameraId, DeviceId, Slug, TenantId};
+use brink_license::{CameraId, DeviceId, Slug, TenantId, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ pub(super) fn view(
     tx: &Connection,
     device: &DeviceId,
     cameras: &[CameraId],
+    now: UnixSeconds,
 ) -> Result<AssignmentView, StorageError> {
     let tenant = tenant_of(tx, device)?;
     let mut statement = tx.prepare_cached("SELECT device FROM cameras WHERE tenant = ?1 AND camera = ?2")?;
@@ -24,7 +25,8 @@ pub(super) fn view(
         }
     }
     let retired = retirement::is_retired(tx, device)?;
-    Ok(AssignmentView { tenant: tenants::view(tx, &tenant)?, device: device.clone(), retired, held_by })
+    let tenant = subscriptions::view(tx, &tenant, now)?;
+    Ok(AssignmentView { tenant, device: device.clone(), retired, held_by })
 }
 
 pub(super) fn tenant_of(tx: &Connection, device: &DeviceId) -> Result<TenantId, StorageError> {

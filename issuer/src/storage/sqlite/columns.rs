@@ -1,8 +1,8 @@
 //! How SQLite hands a column over.
 
 pub(super) use crate::storage::columns::{
-    bytes32, column, damaged, enforce, enforce_text, int, kind, kind_text, moment, optional_seconds, parsed,
-    seconds, tenant, tier, tier_text, uint, uint32,
+    bytes32, column, damaged, enforce_text, int, kind, kind_text, moment, optional_seconds, parsed, seconds,
+    tenant, tier, tier_text, uint, uint32,
 };
 
 use super::StorageError;

@@ -1,7 +1,7 @@
 //! Devices, and what decides on their licences.
 
 use super::columns::{damaged, int, parsed, seconds, uint};
-use super::{StorageError, cameras, extensions, past, postings, revocations, seats, tenants};
+use super::{StorageError, cameras, extensions, past, postings, revocations, seats, subscriptions, tenants};
 use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
 use crate::storage::readers;
@@ -30,7 +30,7 @@ pub(super) fn view(tx: &Connection, id: &DeviceId, now: UnixSeconds) -> Result<D
     let month = month_start(now, tenant.zone);
     Ok(DeviceView {
         tenant,
-        subscription: tenants::current(tx, &device.tenant)?,
+        subscription: subscriptions::in_force(tx, &device.tenant, now)?,
         cameras: cameras::of_device(tx, id)?,
         elsewhere: elsewhere(tx, &device.tenant, id, (now, month))?,
         latest: latest(tx, &device)?,

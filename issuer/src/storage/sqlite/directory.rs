@@ -2,10 +2,10 @@
 
 use super::books::{corrections, quarantine};
 use super::columns::{self, bytes32, parsed, seconds, uint32};
-use super::{SqliteStorage, StorageError, note, retirement, tenants};
+use super::{SqliteStorage, StorageError, note, retirement, subscriptions, tenants};
 use crate::storage::{
     CodeListed, CorrectionRow, DeviceListed, DeviceQuery, Directory, Place, Plan, QuarantineQuery,
-    QuarantineRow, SubscriptionRow, TenantChange, TenantRow,
+    QuarantineRow, TenantChange, TenantRow, VersionListed,
 };
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -47,10 +47,10 @@ impl Directory for SqliteStorage {
         tenant: &TenantId,
         below: Option<u32>,
         limit: u32,
-    ) -> Result<Vec<SubscriptionRow>, StorageError> {
+    ) -> Result<Vec<VersionListed>, StorageError> {
         self.read(|tx| {
             tenants::row(tx, tenant)?;
-            tenants::versions(tx, tenant, below, limit)
+            subscriptions::page(tx, tenant, below, limit)
         })
     }
 

@@ -24,6 +24,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V11__audit_chain", include_str!("../../../../migrations/issuer/sqlite/V11__audit_chain.sql")),
     ("V12__api_keys", include_str!("../../../../migrations/issuer/sqlite/V12__api_keys.sql")),
     ("V13__agent_version", include_str!("../../../../migrations/issuer/sqlite/V13__agent_version.sql")),
+    ("V14__timeline", include_str!("../../../../migrations/issuer/sqlite/V14__timeline.sql")),
 ];
 
 /// What a refused or failed migration says.
@@ -160,6 +161,29 @@ mod tests {
         migrate(&mut connection).unwrap();
         let kept = "SELECT licence_seq FROM devices WHERE id = 'd' AND restored_by IS NULL";
         assert_eq!(connection.query_row(kept, [], |row| row.get::<_, i64>(0)).unwrap(), 7);
+    }
+
+    #[test]
+    fn versions_of_earlier_programs_take_effect_when_they_were_set_and_the_highest_stays_in_force() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let known = MIGRATIONS[..13].iter().map(|(name, sql)| Migration::unapplied(name, sql).unwrap());
+        let known: Vec<_> = known.collect();
+        Runner::new(&known).set_grouped(true).run(&mut Migratable(&mut connection)).unwrap();
+        connection.execute_batch("INSERT INTO tenants VALUES ('t', 'T', 'UTC', 'EUR', 0, 'alert')").unwrap();
+        // The clock was set back before the third.
+        for (version, set_at) in [(1, 100), (2, 200), (3, 150), (4, 300)] {
+            let sql = "INSERT INTO subscriptions VALUES ('t', ?1, ?1, NULL, NULL, 'deny', 30, 7, 30, 1, ?2)";
+            connection.execute(sql, [version, set_at]).unwrap();
+        }
+        migrate(&mut connection).unwrap();
+        let sql = "SELECT effective_at FROM subscriptions WHERE made = 'set' ORDER BY version";
+        let mut statement = connection.prepare(sql).unwrap();
+        let effective: Vec<i64> =
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(effective, [100, 200, 200, 300]);
+        let edit =
+            connection.execute("UPDATE subscriptions SET effective_at = 0", []).unwrap_err().to_string();
+        assert!(edit.contains("insert-only"), "{edit}");
     }
 
     /// What a program of `version` would have written of a database: the columns that it had.

@@ -22,6 +22,7 @@ mod retirement;
 mod revocations;
 mod seats;
 mod standing;
+mod subscriptions;
 mod tenants;
 mod upkeep;
 mod usage;
@@ -29,9 +30,9 @@ mod usage;
 use super::{
     Activation, ActivationView, Actor, AnswerMark, AssignmentView, AuditLine, CameraChange, ClockResetView,
     DeviceListed, DeviceRow, DeviceView, ExtensionView, Founding, Holder, IssuerRow, LicenceRow, NewAnew,
-    NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewSubscription, Plan,
-    Posting, RecountedRecord, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown,
-    StandingChange, Storage, StorageError, SubscriptionView, SumRow, TenantRow, UsageAsked,
+    NewClockReset, NewCode, NewExtension, NewManifest, NewPolicy, NewRevocations, NewVersions, Plan, Posting,
+    RecountedRecord, Retirement, RetirementView, RevocationsView, SeatConflict, SeatsKnown, StandingChange,
+    Storage, StorageError, SubscriptionView, SumRow, TenantRow, TimelineView, UsageAsked,
 };
 use audit::note;
 use brink_license::{CameraId, DeviceId, Kid, PublicKey, TenantId, TokenId, UnixSeconds};
@@ -170,8 +171,16 @@ impl Storage for SqliteStorage {
         self.write(|tx| tenants::create(tx, tenant, actor))
     }
 
-    fn tenant(&self, tenant: &TenantId) -> Result<SubscriptionView, StorageError> {
-        self.read(|tx| tenants::view(tx, tenant))
+    fn tenant_row(&self, tenant: &TenantId) -> Result<TenantRow, StorageError> {
+        self.read(|tx| tenants::row(tx, tenant))
+    }
+
+    fn tenant(&self, tenant: &TenantId, at: UnixSeconds) -> Result<SubscriptionView, StorageError> {
+        self.read(|tx| subscriptions::view(tx, tenant, at))
+    }
+
+    fn timeline(&self, tenant: &TenantId) -> Result<TimelineView, StorageError> {
+        self.read(|tx| subscriptions::timeline(tx, tenant))
     }
 
     fn tenants(&self) -> Result<Vec<TenantRow>, StorageError> {
@@ -189,14 +198,14 @@ impl Storage for SqliteStorage {
         })
     }
 
-    fn set_subscription(
+    fn add_versions(
         &self,
         tenant: &TenantId,
-        plan: Plan<'_, SubscriptionView, NewSubscription>,
+        plan: Plan<'_, TimelineView, NewVersions>,
     ) -> Result<(), StorageError> {
         self.write(|tx| {
-            let view = tenants::view(tx, tenant)?;
-            plan(&view).map_or(Ok(()), |new| tenants::add_subscription(tx, tenant, &new))
+            let view = subscriptions::timeline(tx, tenant)?;
+            plan(&view).map_or(Ok(()), |new| subscriptions::add(tx, tenant, &new))
         })
     }
 
@@ -208,10 +217,11 @@ impl Storage for SqliteStorage {
         &self,
         device: &DeviceId,
         cameras: &[CameraId],
+        now: UnixSeconds,
         plan: Plan<'_, AssignmentView, CameraChange>,
     ) -> Result<(), StorageError> {
         self.write(|tx| {
-            let view = cameras::view(tx, device, cameras)?;
+            let view = cameras::view(tx, device, cameras, now)?;
             plan(&view).map_or(Ok(()), |change| cameras::change(tx, &view, &change))
         })
     }

@@ -90,13 +90,13 @@ fn assignments_are_all_or_nothing_and_keep_their_place() {
     bench.try_assign(device, &names("b", 0..1), &[], true).unwrap();
     assert!(bench.try_assign(device, &names("b", 0..2), &[], true).is_err(), "one of them is gone already");
     assert_eq!(bench.view(device).cameras.len(), 3);
-    assert_eq!(bench.admin.storage.tenant(&TENANT.parse().unwrap()).unwrap().cameras_named, 3);
+    assert_eq!(bench.admin.storage.timeline(&TENANT.parse().unwrap()).unwrap().cameras_named, 3);
 }
 
 #[test]
 fn unknown_things_are_named() {
     let bench = Bench::new();
-    let tenant = bench.admin.storage.tenant(&"nobody".parse().unwrap()).unwrap_err();
+    let tenant = bench.admin.storage.tenant_row(&"nobody".parse().unwrap()).unwrap_err();
     assert!(matches!(tenant, StorageError::UnknownTenant(_)) && tenant.to_string().contains("nobody"));
     let device = bench.admin.storage.device(&"nothing".parse().unwrap(), UnixSeconds::new(0)).unwrap_err();
     assert!(matches!(device, StorageError::UnknownDevice(_)) && device.to_string().contains("nothing"));

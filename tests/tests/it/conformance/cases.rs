@@ -185,7 +185,7 @@ pub(crate) fn cameras_that_two_replicas_move_at_once_sit_on_one_device_each(site
             .count()
     });
     assert_eq!(taken.iter().sum::<usize>(), names.len(), "each camera once: {taken:?}");
-    let counted = replicas[1].storage().tenant(&TENANT.parse().unwrap()).unwrap().cameras_named;
+    let counted = replicas[1].storage().timeline(&TENANT.parse().unwrap()).unwrap().cameras_named;
     let seated: usize = devices.iter().map(|device| replicas[0].view(device).cameras.len()).sum();
     assert_eq!((counted, seated), (10, 10));
     site.is_sound();

@@ -92,7 +92,7 @@ pub(in crate::http::admin) fn all(call: Call<'_, (), AuditFilter, ()>) -> Handle
 
 /// The newest first.
 pub(in crate::http::admin) fn of_tenant(call: Call<'_, TenantId, AuditFilter, ()>) -> Handled<Page<Line>> {
-    call.context.admin.storage.tenant(&call.at)?;
+    call.context.admin.storage.tenant_row(&call.at)?;
     list(call.context, call.query, Whose::Tenant(call.at))
 }
 

@@ -107,7 +107,7 @@ impl From<&Place> for IssuedPlace {
 pub(in crate::http::admin) fn of_tenant(
     call: Call<'_, TenantId, DocumentFilter, ()>,
 ) -> Handled<Page<Document>> {
-    call.context.admin.storage.tenant(&call.at)?;
+    call.context.admin.storage.tenant_row(&call.at)?;
     list(call.context, call.query, IssuedQuery { tenant: Some(call.at), ..IssuedQuery::default() })
 }
 

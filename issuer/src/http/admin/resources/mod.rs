@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod cameras;
+pub(super) mod changes;
 pub(super) mod codes;
 pub(super) mod corrections;
 pub(super) mod devices;

@@ -1,27 +1,31 @@
-//! What tenants have bought.
+//! What tenants have bought, and from when on.
 
 use super::Paging;
 use crate::admin::AdminError;
 use crate::calendar::rfc3339;
+use crate::editing::Keeping;
 use crate::http::admin::failure::Failure;
 use crate::http::admin::input::{objects, whole, whole_or_none};
 use crate::http::admin::page::{Asked, Page};
-use crate::http::admin::route::{Call, Handled, NoQuery, Reply};
-use crate::storage::{SubscriptionRow, SubscriptionView};
+use crate::http::admin::route::{Call, Handled, Reply};
+use crate::price::Price;
+use crate::storage::{Made, SubscriptionRow, TimelineView, VersionListed};
 use crate::subscription::SubscriptionOrder;
-use brink_license::TenantId;
+use crate::timeline::{At, Entry, Recorded, Timeline, TimelineError};
 use brink_license::token::Enforce;
+use brink_license::{TenantId, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-/// A version of a subscription. The highest one is in force.
+/// A version of a subscription: what is bought from an instant on. Of those that have taken effect the one with the latest
+/// instant is in force, and of several with that one the highest.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http::admin) struct Subscription {
     /// The tenant.
     #[schema(value_type = String)]
     tenant: TenantId,
-    /// Rises by one with each setting.
+    /// Rises by one with each that is recorded.
     version: u32,
     /// Cameras that may run at once.
     cameras: u32,
@@ -39,9 +43,47 @@ pub(in crate::http::admin) struct Subscription {
     offline_max: u32,
     /// The version of the catalogue that it was made from.
     catalog: u64,
-    /// When it came into force, RFC 3339.
+    /// When it takes effect, RFC 3339.
+    #[schema(format = DateTime)]
+    effective_at: String,
+    /// When it was recorded, RFC 3339.
     #[schema(format = DateTime)]
     set_at: String,
+    /// Who recorded it; null where the audit alone says.
+    set_by: Option<String>,
+    /// Why, where that was said.
+    reason: Option<String>,
+    /// What made it.
+    made: Making,
+    /// The version that was taken back, or the one because of which this one says again what is bought from its instant on.
+    of: Option<u32>,
+    /// The later version that stands in its place.
+    superseded_by: Option<u32>,
+}
+
+/// What made a version.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::http::admin) enum Making {
+    /// Everything was set.
+    Set,
+    /// Something was changed.
+    Change,
+    /// A change was taken back before it took effect.
+    Cancel,
+    /// One of the above took effect earlier and was recorded later.
+    Again,
+}
+
+impl From<&Made> for Making {
+    fn from(made: &Made) -> Self {
+        match made {
+            Made::Set => Self::Set,
+            Made::Change(_) => Self::Change,
+            Made::Cancel { .. } => Self::Cancel,
+            Made::Again { .. } => Self::Again,
+        }
+    }
 }
 
 /// A pack, and its agreed price for each camera and month where it has one.
@@ -103,7 +145,7 @@ impl From<Enforcement> for Enforce {
     }
 }
 
-/// What a tenant has bought; replaces what was set before. A running trial keeps its start.
+/// What a tenant has bought; replaces what was set before, and what was to come behind it. A running trial keeps its start.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct NewSubscription {
@@ -133,6 +175,12 @@ pub(in crate::http::admin) struct NewSubscription {
     #[serde(default = "month", deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 180, default = 30)]
     offline_max: u32,
+    /// When it takes effect: an instant of RFC 3339, or a day of the tenant. At once unless said otherwise.
+    #[schema(max_length = 64, example = "2026-04-01")]
+    effective_at: Option<String>,
+    /// Why; needed for what takes effect in the past.
+    #[schema(min_length = 1, max_length = 200)]
+    reason: Option<String>,
 }
 
 const fn deny() -> Enforcement {
@@ -148,79 +196,130 @@ const fn week() -> u32 {
 }
 
 impl Subscription {
-    fn of(tenant: &TenantId, row: &SubscriptionRow) -> Self {
-        let pack = |(pack, price): (&brink_license::Slug, &Option<crate::price::Price>)| Pack {
+    pub(super) fn of(tenant: &TenantId, row: &SubscriptionRow, superseded_by: Option<u32>) -> Self {
+        let terms = &row.terms;
+        let pack = |(pack, price): (&brink_license::Slug, &Option<Price>)| Pack {
             pack: pack.to_string(),
             price: price.as_ref().map(|price| price.as_str().to_owned()),
         };
         Self {
             tenant: tenant.clone(),
             version: row.version,
-            cameras: row.cameras,
-            packs: row.packs.iter().map(pack).collect(),
-            trial: row.trial.map(|trial| Trial {
+            cameras: terms.cameras,
+            packs: terms.packs.iter().map(pack).collect(),
+            trial: terms.trial.map(|trial| Trial {
                 started_at: rfc3339(trial.started_at),
                 ends_at: rfc3339(trial.ends_at),
             }),
-            enforce: row.enforce.into(),
-            days: row.days,
-            grace: row.grace_days,
-            offline_max: row.offline_max_days,
-            catalog: row.catalog_version,
+            enforce: terms.enforce.into(),
+            days: terms.days,
+            grace: terms.grace_days,
+            offline_max: terms.offline_max_days,
+            catalog: terms.catalog_version,
+            effective_at: rfc3339(row.effective_at),
             set_at: rfc3339(row.set_at),
+            set_by: row.set_by.as_ref().map(|actor| actor.0.clone()),
+            reason: row.reason.clone(),
+            made: (&row.made).into(),
+            of: row.made.of(),
+            superseded_by,
         }
     }
 }
 
-/// Versions rise by one, and a version never changes.
-fn etag(row: &SubscriptionRow) -> String {
-    format!("\"v{}\"", row.version)
+/// Which instant.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::admin) struct AtInstant {
+    /// An instant of RFC 3339, or a day of the tenant. Now unless said otherwise.
+    #[param(max_length = 64)]
+    at: Option<String>,
 }
 
-fn versioned(tenant: &TenantId, row: &SubscriptionRow) -> Reply<Subscription> {
-    Reply { shown: Subscription::of(tenant, row), etag: Some(etag(row)) }
+/// The version in force, and the newest where that is another one: what lies ahead can be overwritten too.
+fn etag(newest: Option<u32>, in_force: Option<u32>) -> Option<String> {
+    let newest = newest?;
+    Some(match in_force {
+        Some(in_force) if in_force == newest => format!("\"v{newest}\""),
+        in_force => format!("\"v{newest}-{}\"", in_force.unwrap_or(0)),
+    })
 }
 
-pub(in crate::http::admin) fn current(call: Call<'_, TenantId, NoQuery, ()>) -> Handled<Subscription> {
-    let view = call.context.admin.storage.tenant(&call.at)?;
-    let none = || Failure::unknown("NO_SUBSCRIPTION", "this tenant has no subscription yet");
-    Ok(versioned(&call.at, &view.current.ok_or_else(none)?))
+/// An instant as somebody wrote it.
+pub(super) fn at(text: Option<&str>) -> Result<At, AdminError> {
+    Ok(text.map(str::parse).transpose().map_err(TimelineError::At)?.unwrap_or_default())
+}
+
+pub(in crate::http::admin) fn current(call: Call<'_, TenantId, AtInstant, ()>) -> Handled<Subscription> {
+    let Call { context, at: tenant, query, .. } = call;
+    let (storage, now) = (&context.admin.storage, context.admin.clock.now());
+    let none = || Failure::unknown("NO_SUBSCRIPTION", "this tenant has no subscription then");
+    let asked = at(query.at.as_deref())?;
+    if asked == At::Now {
+        let view = storage.tenant(&tenant, now)?;
+        let current = view.current.ok_or_else(none)?;
+        let etag = etag(view.newest, Some(current.version));
+        return Ok(Reply { shown: Subscription::of(&tenant, &current, None), etag });
+    }
+    let zone = storage.tenant_row(&tenant)?.zone;
+    let instant = asked.instant(now, zone).map_err(|error| AdminError::from(TimelineError::At(error)))?;
+    let then = storage.tenant(&tenant, instant)?.current.ok_or_else(none)?;
+    Ok(Subscription::of(&tenant, &then, None).into())
 }
 
 /// The newest first.
 pub(in crate::http::admin) fn history(call: Call<'_, TenantId, Paging, ()>) -> Handled<Page<Subscription>> {
     let Call { context, at, query, .. } = call;
     let asked = Asked::<u32>::read(query.limit, query.cursor.as_deref())?;
-    let rows = context.admin.storage.subscriptions_page(&at, asked.after, asked.limit())?;
-    Ok(asked.page(rows, |row| row.version, |row| Subscription::of(&at, &row))?.into())
+    let listed = context.admin.storage.subscriptions_page(&at, asked.after, asked.limit())?;
+    let shown = |listed: VersionListed| Subscription::of(&at, &listed.row, listed.superseded_by);
+    Ok(asked.page(listed, |listed| listed.row.version, shown)?.into())
 }
 
 pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>) -> Handled<Subscription> {
-    let Call { context, at, body, .. } = call;
-    let order = order(body)?;
-    let found = RefCell::new(None);
-    let expected = |view: &SubscriptionView| {
-        let current = view.current.as_ref().map(etag);
-        let is_expected = context.if_match.allows(current.as_deref());
-        found.replace(current);
+    let Call { context, at: tenant, mut body, .. } = call;
+    let entry = Entry { at: at(body.effective_at.as_deref())?, reason: body.reason.take() };
+    let (order, now) = (order(body)?, context.admin.clock.now());
+    let found = RefCell::new((None, None));
+    let expected = |view: &TimelineView| {
+        let in_force = Timeline::new(&view.versions).in_force(now).map(|row| row.version);
+        let tag = etag(view.versions.last().map(|row| row.version), in_force);
+        let is_expected = context.if_match.allows(tag.as_deref());
+        found.replace((tag, in_force));
         is_expected
     };
-    match context.admin.replace_subscription(&at, &order, &expected) {
-        Ok(row) => Ok(versioned(&at, &row)),
-        Err(AdminError::Stale) => Err(context.if_match.refusal(found.into_inner())),
+    let keeping = Keeping { expected: &expected, is_kept: true };
+    match context.admin.replace_subscription(&tenant, &order, &entry, &keeping) {
+        Ok(recorded) => {
+            let etag = etag_after(&recorded, found.into_inner().1, now);
+            Ok(Reply { shown: Subscription::of(&tenant, &recorded.version, None), etag })
+        }
+        Err(AdminError::Stale) => Err(context.if_match.refusal(found.into_inner().0)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn order(body: NewSubscription) -> Result<SubscriptionOrder, Failure> {
+/// What a look at the subscription would give after these were recorded.
+fn etag_after(recorded: &Recorded, was_in_force: Option<u32>, now: UnixSeconds) -> Option<String> {
+    let all = || std::iter::once(&recorded.version).chain(&recorded.again);
+    let effective = all().filter(|row| row.effective_at <= now).map(|row| row.version).next_back();
+    etag(all().map(|row| row.version).next_back(), effective.or(was_in_force))
+}
+
+/// Packs as they come in a body.
+pub(super) fn packs(packs: Vec<Pack>) -> Result<Vec<(String, Option<Price>)>, Failure> {
     let pack = |Pack { pack, price }: Pack| {
-        let price = price.map(|price| price.parse::<crate::price::Price>()).transpose();
+        let price = price.map(|price| price.parse::<Price>()).transpose();
         let price = price.map_err(|error| Failure::invalid("PRICE", format!("price: {error}")))?;
         Ok((pack, price))
     };
+    packs.into_iter().map(pack).collect()
+}
+
+fn order(body: NewSubscription) -> Result<SubscriptionOrder, Failure> {
     Ok(SubscriptionOrder {
         cameras: body.cameras,
-        packs: body.packs.into_iter().map(pack).collect::<Result<_, Failure>>()?,
+        packs: packs(body.packs)?,
         trial: body.trial,
         enforce: body.enforce.into(),
         days: body.days,

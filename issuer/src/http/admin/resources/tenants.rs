@@ -99,7 +99,7 @@ pub(in crate::http::admin) fn list(call: Call<'_, (), Paging, ()>) -> Handled<Pa
     let storage = &call.context.admin.storage;
     let rows = match &call.context.credential.tenant {
         None => storage.tenants_page(asked.after.as_ref(), asked.limit())?,
-        Some(own) if asked.after.is_none() => vec![storage.tenant(own)?.tenant],
+        Some(own) if asked.after.is_none() => vec![storage.tenant_row(own)?],
         Some(_) => Vec::new(),
     };
     Ok(asked.page(rows, |row| row.id.clone(), |row| Tenant::from(&row))?.into())
@@ -129,7 +129,7 @@ fn plain(text: &str) -> Result<TenantId, Failure> {
 }
 
 pub(in crate::http::admin) fn show(call: Call<'_, TenantId, NoQuery, ()>) -> Handled<Tenant> {
-    let row = call.context.admin.storage.tenant(&call.at)?.tenant;
+    let row = call.context.admin.storage.tenant_row(&call.at)?;
     Ok(Reply::versioned(Tenant::from(&row)))
 }
 

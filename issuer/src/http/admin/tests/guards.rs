@@ -16,6 +16,11 @@ fn body(route: &Route, api: &Api) -> Option<String> {
         "createTenant" => json!({ "id": "fresh", "name": "Fresh" }),
         "changeTenant" => json!({ "name": "Acme 2" }),
         "setSubscription" => json!({ "cameras": 30 }),
+        "changeSubscription" => json!({ "cameras_by": 1 }),
+        "cancelChange" => {
+            let timeline = api.bench.admin.storage.timeline(&TENANT.parse().unwrap()).unwrap();
+            json!({ "version": timeline.versions.last().unwrap().version })
+        }
         "createCode" | "retireDevice" | "replaceDevice" | "reactivateDevice" | "suspendLicence"
         | "revokeLicence" | "resumeLicence" => json!({}),
         "assignCameras" | "removeCameras" => json!({ "cameras": ["cam-1"] }),
@@ -120,6 +125,11 @@ async fn every_route_with_its_own_scope_and_tenant_does_what_it_says() {
     for route in table() {
         let device = api.bench.activated().id().to_string();
         match route.id {
+            "cancelChange" => {
+                let path = format!("/tenants/{TENANT}/subscription/changes");
+                let change = json!({ "cameras_by": 1, "effective_at": "2026-12-01" });
+                api.post(&path, &change).await.done(201);
+            }
             "removeCameras" => api.bench.assign(&device.parse().unwrap(), &["cam-1".into()], &[]),
             "resumeLicence" | "listRevoked" => {
                 let path = format!("/devices/{device}/licence/revoke");

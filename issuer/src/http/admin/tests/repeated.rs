@@ -28,6 +28,7 @@ async fn the_same_request_is_done_once_and_answered_byte_for_byte() {
         (&*format!("/devices/{device}/licence/suspend"), json!({})),
         (&*format!("/devices/{device}/licence/resume"), json!({})),
         (&*format!("/devices/{device}/licence/extend"), json!({ "days": 2 })),
+        (&*format!("/tenants/{TENANT}/subscription/changes"), json!({ "cameras_by": 1 })),
         (&*format!("/devices/{device}/replace"), json!({})),
     ];
     let mut first = Vec::new();

@@ -1,6 +1,7 @@
 //! Changes by who has looked, and by who has not.
 
 use super::Api;
+use crate::clock::Clock;
 use crate::testkit::TENANT;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,4 +75,64 @@ async fn of_two_who_change_at_once_one_is_told_to_look_again() {
     }
     told.sort_unstable();
     assert_eq!(told, [200, 412, 412, 412, 412, 412]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_is_set_and_changed_from_an_instant_on() {
+    let api = Api::new().await;
+    let path = format!("/tenants/{}/subscription", super::OTHER);
+    let changes = format!("{path}/changes");
+    let at = |days: i64| {
+        let at = api.bench.clock.now().saturating_add(days * crate::testkit::DAY);
+        crate::calendar::rfc3339(at)
+    };
+    let post =
+        async |path: &str, body: serde_json::Value| api.ask("POST", path, &[], Some(&body.to_string())).await;
+    let body = serde_json::json!({ "cameras_by": 1 });
+    assert_eq!(post(&changes, body).await.code(409), "NO_SUBSCRIPTION");
+    api.ask("PUT", &path, &[], Some(r#"{"cameras":5}"#)).await.done(200);
+    let body = serde_json::json!({ "cameras_by": 3, "effective_at": at(10) });
+    let made = post(&changes, body).await.done(201);
+    assert_eq!((&made["version"]["cameras"], &made["version"]["made"]), (&8.into(), &"change".into()));
+    // What lies ahead is part of what somebody has looked at.
+    let seen = api.get(&path).await;
+    assert_eq!((&seen.done(200)["version"], &*seen.headers["etag"]), (&1.into(), "\"v2-1\""));
+    let put = async |tag: &str, body: serde_json::Value| {
+        api.ask("PUT", &path, &[("if-match", tag)], Some(&body.to_string())).await
+    };
+    assert_eq!(put("\"v1\"", serde_json::json!({ "cameras": 6 })).await.code(412), "STALE");
+    let set = put("\"v2-1\"", serde_json::json!({ "cameras": 6, "effective_at": at(5) })).await;
+    assert_eq!((&set.done(200)["effective_at"], &*set.headers["etag"]), (&at(5).into(), "\"v4-1\""));
+    assert_eq!(api.get(&path).await.headers["etag"], "\"v4-1\"");
+    let then = api.get(&format!("{path}?at={}", at(5))).await;
+    assert_eq!((&then.done(200)["cameras"], then.headers.get("etag")), (&6.into(), None));
+    let before = at(-1);
+    assert_eq!(api.get(&format!("{path}?at={before}")).await.code(404), "NO_SUBSCRIPTION");
+    assert_eq!(api.get(&format!("{path}?at=never")).await.code(422), "BAD_INSTANT");
+    let page = api.get(&format!("/tenants/{}/subscriptions?limit=3", super::OTHER)).await.done(200);
+    let superseded = |number: usize| page["items"][number]["superseded_by"].as_u64();
+    assert_eq!([superseded(0), superseded(1), superseded(2)], [None, None, Some(4)]);
+    assert_eq!((&page["items"][0]["made"], &page["items"][0]["of"]), (&"again".into(), &3.into()));
+    let cancel = format!("{changes}/cancel");
+    post(&cancel, serde_json::json!({ "version": 3, "reason": "not yet" })).await.done(201);
+    assert_eq!(post(&cancel, serde_json::json!({ "version": 3 })).await.code(409), "NOT_SCHEDULED");
+    for (body, status, code) in [
+        (serde_json::json!({}), 422, "NOTHING_TO_CHANGE"),
+        (serde_json::json!({ "cameras": 1, "cameras_by": 1 }), 422, "CAMERAS_TWICE"),
+        (serde_json::json!({ "cameras_by": 1, "effective_at": "tomorrow" }), 422, "BAD_INSTANT"),
+        (serde_json::json!({ "cameras_by": 1, "effective_at": at(-1), "reason": "r" }), 409, "NOT_BEGUN"),
+        (serde_json::json!({ "cameras_by": 1, "effective_at": at(401) }), 422, "OUT_OF_BOUNDS"),
+        (serde_json::json!({ "cameras_by": -9 }), 409, "BELOW_ZERO"),
+        (serde_json::json!({ "cameras": 5 }), 409, "UNCHANGED"),
+        (serde_json::json!({ "remove_packs": ["retail"] }), 409, "NOT_SUBSCRIBED"),
+        (serde_json::json!({ "cameras_by": 1.5 }), 400, "MALFORMED"),
+    ] {
+        assert_eq!(post(&changes, body.clone()).await.code(status), code, "{body}");
+    }
+    let begun = at(0);
+    api.bench.pass(crate::testkit::DAY);
+    let past = serde_json::json!({ "cameras_by": 1, "effective_at": begun });
+    assert_eq!(post(&changes, past).await.code(422), "REASON_MISSING");
+    let past = serde_json::json!({ "cameras_by": 1, "effective_at": begun, "reason": "as agreed" });
+    assert_eq!(post(&changes, past).await.done(201)["version"]["reason"], "as agreed");
 }

@@ -1,0 +1,99 @@
+//! `brink-issuer subscription`.
+
+mod change;
+mod history;
+mod set;
+mod shown;
+
+use super::EXIT_CODES;
+use super::error::CliError;
+use super::opening::Target;
+use super::output::Output;
+use crate::price::Price;
+use crate::timeline::{At, Entry};
+use brink_license::token::Enforce;
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Subscription {
+    /// Set what a customer has bought, from an instant on; replaces what was set before and what was to come behind it, a
+    /// running trial keeps its start
+    #[command(after_help = EXIT_CODES)]
+    Set(set::Set),
+    /// Change what a customer has bought, from an instant on; what is left out stays, and what was to come stays to come
+    #[command(after_help = EXIT_CODES)]
+    Change(change::Change),
+    /// List every version of what a customer has bought, and what is in force when
+    #[command(after_help = EXIT_CODES)]
+    History(history::History),
+}
+
+/// When something takes effect, why, and whether it does.
+#[derive(Debug, Args)]
+struct When {
+    /// When it takes effect: a day of the tenant, or an instant like 2026-03-01T00:15:00+01:00; at once unless said otherwise
+    #[arg(long, value_name = "T")]
+    at: Option<At>,
+    /// Why; needed for what takes effect in the past
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Say what would be recorded, and record nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl When {
+    fn entry(&self) -> Entry {
+        Entry { at: self.at.unwrap_or_default(), reason: self.reason.clone() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EnforceArg {
+    /// Follow the verdict
+    Deny,
+    /// Keep what runs, start nothing new
+    Degrade,
+    /// Allow, and flag
+    Warn,
+    /// Allow, and say nothing
+    Observe,
+}
+
+impl From<EnforceArg> for Enforce {
+    fn from(argument: EnforceArg) -> Self {
+        match argument {
+            EnforceArg::Deny => Enforce::Deny,
+            EnforceArg::Degrade => Enforce::Degrade,
+            EnforceArg::Warn => Enforce::Warn,
+            EnforceArg::Observe => Enforce::Observe,
+        }
+    }
+}
+
+fn parse_pack(text: &str) -> Result<(String, Option<Price>), String> {
+    match text.rsplit_once('=') {
+        Some((name, price)) => {
+            Ok((name.to_owned(), Some(price.parse::<Price>().map_err(|e| e.to_string())?)))
+        }
+        None => Ok((text.to_owned(), None)),
+    }
+}
+
+impl Subscription {
+    pub(super) const fn target(&self) -> &Target {
+        match self {
+            Subscription::Set(set) => &set.target,
+            Subscription::Change(change) => &change.target,
+            Subscription::History(history) => &history.target,
+        }
+    }
+
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        match self {
+            Subscription::Set(set) => set.run(output),
+            Subscription::Change(change) => change.run(output),
+            Subscription::History(history) => history.run(output),
+        }
+    }
+}

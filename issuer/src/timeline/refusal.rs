@@ -1,0 +1,163 @@
+//! Why nothing was recorded.
+
+use super::AtError;
+use super::plan::{AHEAD_DAYS_MAX, BACK_DAYS_MAX, VERSIONS_AT_ONCE_MAX};
+use crate::calendar::rfc3339;
+use crate::retirement::REASON_CHARS_MAX;
+use crate::subscription::SubscriptionError;
+use brink_license::{Slug, TenantId, UnixSeconds};
+
+/// Why nothing was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimelineError {
+    /// What is to be bought.
+    #[error(transparent)]
+    Terms(#[from] SubscriptionError),
+    /// No such instant.
+    #[error(transparent)]
+    At(#[from] AtError),
+    /// Nothing to change.
+    #[error("tenant {0} has no subscription")]
+    NoSubscription(TenantId),
+    /// Before there was anything.
+    #[error("the subscription has not begun by then{}", .begins.map_or_else(String::new, |at| format!(": it begins at {}", rfc3339(at))))]
+    NotBegun {
+        /// When it begins.
+        begins: Option<UnixSeconds>,
+    },
+    /// Too long ago.
+    #[error("{} lies more than {BACK_DAYS_MAX} days back", rfc3339(*.0))]
+    TooFarBack(UnixSeconds),
+    /// Too far ahead.
+    #[error("{} lies more than {AHEAD_DAYS_MAX} days ahead", rfc3339(*.0))]
+    TooFarAhead(UnixSeconds),
+    /// The past, without a word.
+    #[error("{} has passed, and what takes effect in the past wants a reason", rfc3339(*.0))]
+    ReasonMissing(UnixSeconds),
+    /// A reason that is no line.
+    #[error("a reason has 1 to {REASON_CHARS_MAX} characters, and no control characters")]
+    Reason,
+    /// A change of nothing.
+    #[error("nothing to change was given")]
+    NothingToChange,
+    /// It is so already.
+    #[error("that changes nothing: the subscription is so at {}", rfc3339(*.0))]
+    Unchanged(UnixSeconds),
+    /// To be added and removed.
+    #[error("pack {0} is to be there and to be removed")]
+    PackBoth(Slug),
+    /// A pack to remove that is not there.
+    #[error("pack {0} is not in the subscription")]
+    NotSubscribed(Slug),
+    /// Fewer cameras than none.
+    #[error("{fewer} fewer than {cameras} cameras are less than none")]
+    BelowZero {
+        /// There are so many.
+        cameras: u32,
+        /// So many are to go.
+        fewer: u32,
+    },
+    /// A later change does not go with it.
+    #[error("with that, the change of version {version} would not go at {}: {error}", rfc3339(*.at))]
+    Behind {
+        /// The version.
+        version: u32,
+        /// When it takes effect.
+        at: UnixSeconds,
+        /// Why.
+        error: Box<TimelineError>,
+    },
+    /// A subscription with too many steps.
+    #[error("{0} versions lie behind it, and at most {VERSIONS_AT_ONCE_MAX} are said again at once")]
+    TooMany(usize),
+    /// No change that is still to come.
+    #[error("version {0} is no change that is still to come")]
+    NotScheduled(u32),
+    /// The first of all.
+    #[error("the subscription begins with version {0}")]
+    First(u32),
+}
+
+impl TimelineError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Terms(error) => crate::codes::of_subscription(error),
+            Self::At(error) => error.code(),
+            Self::NoSubscription(_) => "NO_SUBSCRIPTION",
+            Self::NotBegun { .. } => "NOT_BEGUN",
+            Self::TooFarBack(_) | Self::TooFarAhead(_) => "OUT_OF_BOUNDS",
+            Self::ReasonMissing(_) => "REASON_MISSING",
+            Self::Reason => "REASON",
+            Self::NothingToChange => "NOTHING_TO_CHANGE",
+            Self::Unchanged(_) => "UNCHANGED",
+            Self::PackBoth(_) => "PACK_TWICE",
+            Self::NotSubscribed(_) => "NOT_SUBSCRIBED",
+            Self::BelowZero { .. } => "BELOW_ZERO",
+            Self::Behind { .. } => "CONFLICTS_LATER",
+            Self::TooMany(_) => "TOO_MANY",
+            Self::NotScheduled(_) => "NOT_SCHEDULED",
+            Self::First(_) => "BEGINS_WITH_IT",
+        }
+    }
+
+    /// Whether it contradicts what is stored, rather than being wrong in itself.
+    #[must_use]
+    pub const fn is_of_state(&self) -> bool {
+        match self {
+            Self::Terms(error) => error.is_of_state(),
+            Self::NoSubscription(_)
+            | Self::NotBegun { .. }
+            | Self::Unchanged(_)
+            | Self::NotSubscribed(_)
+            | Self::BelowZero { .. }
+            | Self::Behind { .. }
+            | Self::TooMany(_)
+            | Self::NotScheduled(_)
+            | Self::First(_) => true,
+            Self::At(_)
+            | Self::TooFarBack(_)
+            | Self::TooFarAhead(_)
+            | Self::ReasonMissing(_)
+            | Self::Reason
+            | Self::NothingToChange
+            | Self::PackBoth(_) => false,
+        }
+    }
+
+    /// What helps.
+    #[must_use]
+    pub fn mend(&self) -> String {
+        match self {
+            Self::Terms(error) => error.mend(),
+            Self::At(error) => error.mend().into(),
+            Self::NoSubscription(tenant) => {
+                format!("set one with `subscription set --tenant {tenant} --cameras N`")
+            }
+            Self::NotBegun { .. } => "choose an instant from then on".into(),
+            Self::TooFarBack(_) => {
+                "choose a later instant, and put right what lies before by an invoice".into()
+            }
+            Self::TooFarAhead(_) => "choose an earlier instant".into(),
+            Self::ReasonMissing(_) => "say why with --reason TEXT".into(),
+            Self::Reason => "give one line".into(),
+            Self::NothingToChange => "give what is to be different".into(),
+            Self::Unchanged(_) => "`subscription history` shows all that was recorded".into(),
+            Self::PackBoth(_) => "give it once".into(),
+            Self::NotSubscribed(_) => "`subscription history` shows which are there, and when".into(),
+            Self::BelowZero { cameras, .. } => format!("take off at most {cameras}"),
+            Self::Behind { version, .. } => {
+                format!(
+                    "take that one back first with --cancel-scheduled {version}, if it is still to come, or change less"
+                )
+            }
+            Self::TooMany(_) => "set everything anew with `subscription set`, from a later instant on".into(),
+            Self::NotScheduled(_) => {
+                "`subscription history` shows those that are; what is in force is changed by another change"
+                    .into()
+            }
+            Self::First(_) => "set another one in its place with `subscription set`".into(),
+        }
+    }
+}
