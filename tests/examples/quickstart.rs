@@ -18,7 +18,7 @@ use brink_license::UnixSeconds;
 use brink_license::keyset::TrustAnchor;
 use brink_license::usage::Quantity;
 use brink_store::Gate;
-use brink_tests::{Bins, Device, Issuer, Ran, World};
+use brink_tests::{Device, Issuer, Program, Ran, World};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -38,8 +38,7 @@ fn main() {
 fn story() {
     let started = Instant::now();
     step("building brink-issuer and brink-edge");
-    let bins = Bins::built();
-    println!("    {}\n    {}", bins.issuer.display(), bins.edge.display());
+    println!("    {}\n    {}", Program::Issuer.path().display(), Program::Edge.path().display());
     let built = Instant::now();
 
     let world = World::new();

@@ -4,70 +4,64 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Paths of the programs, built from the sources at hand.
-#[derive(Clone, Debug)]
-pub struct Bins {
+/// A program of this repository, built from the sources at hand.
+#[derive(Clone, Copy, Debug)]
+pub enum Program {
     /// `brink-issuer`
-    pub issuer: PathBuf,
+    Issuer,
     /// `brink-edge`
-    pub edge: PathBuf,
+    Edge,
     /// `brink-fleet`
-    pub fleet: PathBuf,
+    Fleet,
     /// A host process that holds a gate.
-    pub gate_host: PathBuf,
+    GateHost,
     /// A host process that records usage.
-    pub meter_host: PathBuf,
+    MeterHost,
     /// A host process that does nothing but ask.
-    pub hot_path: PathBuf,
+    HotPath,
 }
 
-impl Bins {
-    /// The binaries that `scripts/test` built just before, or else those that cargo builds now. Cargo takes its own
-    /// lock, so test processes that ask at once wait for one build.
-    pub fn built() -> &'static Bins {
-        static BINS: OnceLock<Bins> = OnceLock::new();
-        BINS.get_or_init(|| prebuilt().unwrap_or_else(build))
+impl Program {
+    /// Where it is: what `scripts/test` built just before, or else what cargo builds now. Cargo takes its own lock, so
+    /// test processes that ask at once wait for one build.
+    pub fn path(self) -> &'static Path {
+        static PATHS: [OnceLock<PathBuf>; 6] = [const { OnceLock::new() }; 6];
+        PATHS[self as usize].get_or_init(|| prebuilt(self.name()).unwrap_or_else(|| build(self.name())))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Program::Issuer => "brink-issuer",
+            Program::Edge => "brink-edge",
+            Program::Fleet => "brink-fleet",
+            Program::GateHost => "gate-host",
+            Program::MeterHost => "meter-host",
+            Program::HotPath => "hot-path",
+        }
     }
 }
 
 #[allow(clippy::disallowed_methods, reason = "scripts/test says where it built the binaries")]
-fn prebuilt() -> Option<Bins> {
-    let folder = PathBuf::from(std::env::var_os("BRINK_TEST_BIN_DIR")?);
-    let bins = Bins {
-        issuer: folder.join("brink-issuer"),
-        edge: folder.join("brink-edge"),
-        fleet: folder.join("brink-fleet"),
-        gate_host: folder.join("gate-host"),
-        meter_host: folder.join("meter-host"),
-        hot_path: folder.join("hot-path"),
-    };
-    let Bins { issuer, edge, fleet, gate_host, meter_host, hot_path } = &bins;
-    for path in [issuer, edge, fleet, gate_host, meter_host, hot_path] {
-        assert!(path.exists(), "BRINK_TEST_BIN_DIR is set, but there is no {}: unset it", path.display());
-    }
-    Some(bins)
+fn prebuilt(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(std::env::var_os("BRINK_TEST_BIN_DIR")?).join(name);
+    assert!(path.exists(), "BRINK_TEST_BIN_DIR is set, but there is no {}: unset it", path.display());
+    Some(path)
 }
 
-/// Builds the binaries of the whole workspace: of single packages cargo would unify other features and rebuild.
-fn build() -> Bins {
+/// Builds one program, and nothing that the build of whoever asks has built already: of a single package, or without the
+/// example's own dependencies, cargo would unify other features and build everything again.
+fn build(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository");
     // The same profile as the program that asks: the quickstart is run with --release, tests are not.
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--bins", "--workspace", "--message-format=json", "--profile", profile])
+        .args(["build", "--locked", "--workspace", "--example", "quickstart", "--bin", name])
+        .args(["--message-format=json", "--profile", profile])
         .current_dir(root)
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "cargo build --bins: {}", String::from_utf8_lossy(&output.stderr));
-    let messages = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
-    Bins {
-        issuer: executable(&messages, "brink-issuer"),
-        edge: executable(&messages, "brink-edge"),
-        fleet: executable(&messages, "brink-fleet"),
-        gate_host: executable(&messages, "gate-host"),
-        meter_host: executable(&messages, "meter-host"),
-        hot_path: executable(&messages, "hot-path"),
-    }
+    assert!(output.status.success(), "cargo build --bin {name}: {}", String::from_utf8_lossy(&output.stderr));
+    executable(&String::from_utf8(output.stdout).expect("cargo prints UTF-8"), name)
 }
 
 fn executable(messages: &str, name: &str) -> PathBuf {

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Bins, Ran, Running};
+use crate::{Program, Ran, Running};
 
 /// A device's data directory, and as whom it is used.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Device {
 
     /// A directory that exists already, for example a copy.
     pub fn at(data: PathBuf) -> Device {
-        Device { data, program: Bins::built().edge.clone(), user: None }
+        Device { data, program: Program::Edge.path().to_owned(), user: None }
     }
 
     /// The same device as another user uses it. Only root can be somebody else. `folder`, which that user has to be able

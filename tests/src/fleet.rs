@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Begun, Bins, Issuer, Ran, Running};
+use crate::{Begun, Issuer, Program, Ran, Running};
 
 /// Issuers of one database, each served at an address that stays its own.
 #[derive(Debug)]
@@ -73,21 +73,21 @@ impl Fleet {
     /// Starts it against all replicas, with further arguments; its sums are held against those of the last one.
     pub fn begin(&self, replicas: &Replicas, arguments: &[&str]) -> Begun {
         let issuer = replicas.issuers.last().expect("a replica");
-        let mut command = Command::new(&Bins::built().fleet);
+        let mut command = Command::new(Program::Fleet.path());
         command.args(["run", "--json"]).arg("--trust").arg(issuer.trust()).arg("--codes").arg(&self.codes);
         for url in replicas.urls() {
             command.args(["--url", url]);
         }
         command.arg("--ledger").arg(&self.ledger).arg("--verify").arg(issuer.data());
-        command.arg("--issuer").arg(&Bins::built().issuer).args(arguments);
+        command.arg("--issuer").arg(Program::Issuer.path()).args(arguments);
         Ran::begin(&mut command)
     }
 
     /// Holds the ledger against an issuer's sums.
     pub fn compare(&self, issuer: &Issuer) -> Ran {
-        let mut command = Command::new(&Bins::built().fleet);
+        let mut command = Command::new(Program::Fleet.path());
         command.args(["compare", "--ledger"]).arg(&self.ledger).arg("--data").arg(issuer.data());
-        command.arg("--issuer").arg(&Bins::built().issuer);
+        command.arg("--issuer").arg(Program::Issuer.path());
         Ran::to_end(&mut command)
     }
 }

@@ -2,7 +2,7 @@
 //! told is recorded, the chain is whole, and both ends have the same sums.
 
 use crate::settlement_sim::sums_at;
-use crate::{Bins, Device, Issuer, World};
+use crate::{Device, Issuer, Program, World};
 use brink_issuer::config::DataDir;
 use brink_license::usage::Quantity;
 use serde_json::Value;
@@ -40,7 +40,7 @@ struct Host {
 
 impl Host {
     fn start(device: &Device, issuer: &Issuer, meter: &str) -> Self {
-        let mut command = Command::new(&Bins::built().meter_host);
+        let mut command = Command::new(Program::MeterHost.path());
         command.arg(device.bundle()).arg(issuer.trust()).args([meter, "record"]);
         let mut process = command.stdout(Stdio::piped()).spawn().expect("a host");
         let lines = BufReader::new(process.stdout.take().expect("its words")).lines();

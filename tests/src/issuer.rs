@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Bins, Ran, Running};
+use crate::{Program, Ran, Running};
 
 /// An issuer's data directory.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Issuer {
 
     /// The command of one verb, to be run by somebody else.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&Bins::built().issuer);
+        let mut command = Command::new(Program::Issuer.path());
         command.args(arguments).arg("--data").arg(&self.data);
         command
     }

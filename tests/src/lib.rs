@@ -35,7 +35,7 @@ pub mod settlement_sim;
 mod wait;
 mod world;
 
-pub use bins::{Bins, python};
+pub use bins::{Program, python};
 pub use command::{Begun, Ran};
 pub use device::{Device, User};
 pub use issuer::{Issuer, Offer};

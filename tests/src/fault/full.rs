@@ -12,7 +12,7 @@ use super::bench::copy_tree;
 use super::disk::{Disk, Kind};
 use super::seen::{CAMERA, FEATURE, of_gate, unharmed};
 use super::{Bench, Job, Random, Tally};
-use crate::{Bins, Device, Ran, User};
+use crate::{Device, Program, Ran, User};
 
 /// Blocks of this size are what SQLite's pages need; with smaller ones a full disk may kill whoever maps a page.
 const WHOLE_PAGE: u32 = 4096;
@@ -92,7 +92,7 @@ struct TornPages {
 
 /// A host process that starts, asks, and ends.
 fn ask_as_host(bench: &Bench, directory: &Path) -> Ran {
-    let mut host = Command::new(&Bins::built().gate_host);
+    let mut host = Command::new(Program::GateHost.path());
     host.arg(directory.join("licence.bundle")).arg(bench.issuer.trust()).args([CAMERA, FEATURE]);
     Ran::to_end(&mut host)
 }

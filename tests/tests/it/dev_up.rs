@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use brink_tests::{Bins, Device, Issuer, Ran, World};
+use brink_tests::{Device, Issuer, Program, Ran, World};
 
 /// A site, which is stopped whatever becomes of the test.
 struct Site {
@@ -27,7 +27,7 @@ impl Site {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut command = Command::new(root.join("scripts/dev-up"));
         command.args(arguments).arg("--dir").arg(&self.dir);
-        command.env("BRINK_TEST_BIN_DIR", Bins::built().issuer.parent().unwrap());
+        command.env("BRINK_TEST_BIN_DIR", Program::Issuer.path().parent().unwrap());
         Ran::to_end(&mut command)
     }
 

@@ -1,7 +1,7 @@
 //! A check makes no system call and no allocation: shown by a thread that may make no call and by a counter. How many
 //! instructions it takes is what scripts/instructions counts.
 
-use brink_tests::Bins;
+use brink_tests::Program;
 use std::process::Command;
 
 /// Past every branch of a check, and many times over.
@@ -10,7 +10,7 @@ const COUNT: &str = "100000";
 const ALLOWED_MIN: u64 = 100_000;
 
 fn hot_path(arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(&Bins::built().hot_path).args(arguments).output().unwrap();
+    let output = Command::new(Program::HotPath.path()).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (
         output.status.success(),

@@ -6,7 +6,7 @@ use brink_license::token::{Enforce, LicenceClaims, LicenceStanding, Over, Period
 use brink_store::machine;
 use brink_tests::forge;
 use brink_tests::metered::{Metered, quota};
-use brink_tests::{Bins, Ran};
+use brink_tests::{Program, Ran};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -93,7 +93,7 @@ impl Folder {
         let arguments = ["trust", "header", "--trust"].map(std::ffi::OsStr::new);
         let arguments =
             arguments.into_iter().chain([trust.as_os_str(), "--out".as_ref(), header.as_os_str()]);
-        Ran::run(&Bins::built().edge, &arguments.collect::<Vec<_>>()).ok();
+        Ran::run(Program::Edge.path(), &arguments.collect::<Vec<_>>()).ok();
         folder
     }
 

@@ -1,7 +1,7 @@
 //! A host process beside the agent, with a gate of its own.
 
 use super::{NEAR_MISS, Scene};
-use brink_tests::Bins;
+use brink_tests::Program;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -19,7 +19,7 @@ impl Host {
 
     /// One that asks this, and is told so at first.
     pub(super) fn asking(scene: &Scene, (camera, feature): (&str, &str), told: &str) -> Host {
-        let mut child = Command::new(&Bins::built().gate_host)
+        let mut child = Command::new(Program::GateHost.path())
             .arg(scene.device.bundle())
             .arg(scene.issuer.trust())
             .args([camera, feature])

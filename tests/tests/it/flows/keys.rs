@@ -130,12 +130,12 @@ impl Ceremony {
     /// With the passphrase.
     fn at_issuer(&self, arguments: &[&str]) -> Ran {
         let data = ["--data", text(&self.issuer), "--passphrase-file", text(&self.passphrase)];
-        Ran::run(&brink_tests::Bins::built().issuer, &[arguments, &data].concat())
+        Ran::run(brink_tests::Program::Issuer.path(), &[arguments, &data].concat())
     }
 
     fn without_passphrase(&self, arguments: &[&str]) -> Ran {
         let data = ["--data", text(&self.issuer)];
-        Ran::run(&brink_tests::Bins::built().issuer, &[arguments, &data].concat())
+        Ran::run(brink_tests::Program::Issuer.path(), &[arguments, &data].concat())
     }
 
     /// On a machine that has one root key and no issuer.
@@ -145,7 +145,7 @@ impl Ceremony {
         let arguments =
             ["keys", "ceremony", "sign", "--manifest", text(&manifest), "--root-key", text(&root)];
         let rest = ["--out", text(&out), "--passphrase-file", text(&self.passphrase), "--json"];
-        Ran::run(&brink_tests::Bins::built().issuer, &[&arguments[..], &rest].concat())
+        Ran::run(brink_tests::Program::Issuer.path(), &[&arguments[..], &rest].concat())
     }
 
     fn assemble(&self, manifest: &str, signatures: &[&str], out: &str) -> Ran {
@@ -211,7 +211,7 @@ fn new_root_keys_are_signed_in_by_the_old_ones_and_by_themselves() {
         let key = machine.join(format!("root-{number}.key"));
         let new = ["keys", "ceremony", "new-root", "--out", text(&key)];
         let lock = ["--passphrase-file", text(&scene.passphrase)];
-        Ran::run(&brink_tests::Bins::built().issuer, &[&new[..], &lock].concat()).ok();
+        Ran::run(brink_tests::Program::Issuer.path(), &[&new[..], &lock].concat()).ok();
     }
     let root = |number: u32| scene.out(&format!("machine-{number}/root-{number}.pub"));
     let roots = [root(4), root(5), root(6)];

@@ -1,7 +1,7 @@
 //! The commands on the pages for newcomers and operators are commands of the programs.
 
 use crate::tidy::root;
-use brink_tests::{Bins, Ran};
+use brink_tests::{Program, Ran};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -48,9 +48,9 @@ fn every_command_of_the_pages_is_taken() {
                 other => other,
             });
             let program = match words.next() {
-                Some("brink-issuer") => &Bins::built().issuer,
-                Some("brink-fleet") => &Bins::built().fleet,
-                _ => &Bins::built().edge,
+                Some("brink-issuer") => Program::Issuer.path(),
+                Some("brink-fleet") => Program::Fleet.path(),
+                _ => Program::Edge.path(),
             };
             let mut command = Command::new(program);
             command.args(words).current_dir(folder.path()).stdin(Stdio::null());
@@ -68,7 +68,7 @@ fn every_command_of_the_pages_is_taken() {
 #[test]
 fn the_page_lists_every_check_of_doctor() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(&Bins::built().edge);
+    let mut command = Command::new(Program::Edge.path());
     let ran = Ran::to_end(command.args(["doctor", "--offline", "--json", "--data"]).arg(folder.path()));
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     let checks = document["checks"].as_array().unwrap();

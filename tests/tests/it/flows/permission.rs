@@ -3,7 +3,7 @@
 //! Only root can be somebody else. Without root nothing here is run, and `scripts/test` says so.
 
 use super::{COUNTING, Scene};
-use brink_tests::{Bins, Device, Ran, Running, User};
+use brink_tests::{Device, Program, Ran, Running, User};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -164,7 +164,7 @@ fn root_is_root_for_an_agent_in_another_pid_namespace() {
     }
     let scene = Scene::offered(10);
     let mut agent = apart();
-    agent.arg(&Bins::built().edge).args(["run", "--data"]).arg(scene.device.data());
+    agent.arg(Program::Edge.path()).args(["run", "--data"]).arg(scene.device.data());
     let mut running = Running::start(&mut agent, scene.world.path("agent.log"));
     running.announced("agent ready on ");
     scene.device.activate(&scene.url, &scene.offer.code).ok();

@@ -69,7 +69,7 @@ fn wrong_usage_is_told_from_failure() {
     let world = World::new();
     let init = |words: &[&str]| {
         let data = world.path("fresh");
-        let mut command = std::process::Command::new(&brink_tests::Bins::built().issuer);
+        let mut command = std::process::Command::new(brink_tests::Program::Issuer.path());
         let ran = Ran::to_end(command.arg("init").args(words).arg("--data").arg(&data));
         assert!(!data.exists() || ran.code == Some(0), "a refused init leaves nothing: {ran}");
         ran
@@ -101,7 +101,7 @@ fn an_issuer_in_production_wants_its_passphrase_and_keys_that_only_it_can_read()
     fs::write(&secret, "correct horse battery staple\n").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let run = |words: &[&str]| {
-        let mut command = std::process::Command::new(&brink_tests::Bins::built().issuer);
+        let mut command = std::process::Command::new(brink_tests::Program::Issuer.path());
         Ran::to_end(command.args(words).arg("--data").arg(&data))
     };
     let with = secret.to_str().unwrap();
@@ -153,7 +153,7 @@ fn a_refused_response_leaves_the_accepted_licence_in_force() {
 
 /// `brink-edge token inspect FILE` with these further words.
 fn inspect(file: &std::path::Path, words: &[&str]) -> Ran {
-    let mut command = std::process::Command::new(&brink_tests::Bins::built().edge);
+    let mut command = std::process::Command::new(brink_tests::Program::Edge.path());
     Ran::to_end(command.args(["token", "inspect"]).arg(file).args(words))
 }
 

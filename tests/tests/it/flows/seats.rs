@@ -116,7 +116,7 @@ fn the_document_is_shown_in_the_bundle_and_in_the_request_that_reports_it() {
     let bundle = scene.device.bundle();
     for file in [bundle.to_str().unwrap(), request] {
         let words = ["token", "inspect", file, "--trust", trust.to_str().unwrap(), "--json"];
-        let seen = Ran::run(&brink_tests::Bins::built().edge, &words).ok().json();
+        let seen = Ran::run(brink_tests::Program::Edge.path(), &words).ok().json();
         let parts = seen["parts"].as_array().unwrap();
         let seats = parts.iter().find(|part| part["what"] == "brink-seats+jwt").expect("the document");
         assert_eq!(seats["verified"], true, "{seats}");

@@ -2,13 +2,13 @@
 
 use super::firm;
 use brink_tests::metered::Metered;
-use brink_tests::{Bins, Ran};
+use brink_tests::{Program, Ran};
 
 fn usage(device: &Metered, arguments: &[&str]) -> Ran {
     let data = device.bundle().with_file_name("");
     let words = ["usage"].into_iter().chain(arguments.iter().copied()).map(std::ffi::OsStr::new);
     let words: Vec<_> = words.chain(["--data".as_ref(), data.as_os_str()]).collect();
-    Ran::run(&Bins::built().edge, &words)
+    Ran::run(Program::Edge.path(), &words)
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use super::{firm, recorded, standing, walk};
 use brink_license::usage::Quantity;
-use brink_tests::Bins;
+use brink_tests::Program;
 use brink_tests::metered::{Metered, units};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -21,7 +21,7 @@ struct Host {
 impl Host {
     fn start(device: &Metered, way: &str) -> Self {
         let trust = device.bundle().with_file_name("trust.json");
-        let mut command = Command::new(&Bins::built().meter_host);
+        let mut command = Command::new(Program::MeterHost.path());
         command.arg(device.bundle()).arg(trust).args(["sms", way]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap());
