@@ -30,7 +30,7 @@ use brink_license::token::{
     ReceiptUsage, RequestClaims, Seats, VerifiedLicence, VerifiedReceipt, verify,
 };
 use brink_license::usage::UsageSection;
-use brink_license::{CameraId, DeviceId, Typ, UnixSeconds};
+use brink_license::{CameraId, DeviceId, TenantId, Typ, UnixSeconds};
 use brink_signing::{DeviceKey, Signer, sign_document};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -139,6 +139,17 @@ impl Bench {
 
     pub(crate) fn pass(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Another customer, without a subscription yet.
+    pub(crate) fn another_tenant(&self, id: &str) -> TenantId {
+        let order = TenantOrder {
+            id: id.parse().unwrap(),
+            name: "Other".into(),
+            timezone: "UTC".into(),
+            currency: "EUR".into(),
+        };
+        self.admin.create_tenant(order).unwrap().id
     }
 
     pub(crate) fn subscribe(&self, cameras: u32, packs: &[&str]) -> SubscriptionRow {

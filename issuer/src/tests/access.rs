@@ -1,7 +1,7 @@
 //! API keys: who they are, for how long, and what their holders may give away.
 
 use crate::access::{AccessError, ApiKey, Credential, Denied, Grantor, KeyOrder, authenticate};
-use crate::admin::{Admin, CodeOrder, TenantOrder};
+use crate::admin::{Admin, CodeOrder};
 use crate::clock::Clock;
 use crate::code::CodeEnd;
 use crate::storage::{Actor, ApiKeyRow, Asked, NamedRequest, StorageError, Tier};
@@ -122,9 +122,7 @@ fn when_a_key_was_used_last_is_written_once_a_minute() {
 #[test]
 fn nobody_gives_away_more_than_they_have() {
     let bench = Bench::new();
-    let other: TenantId = "other".parse().unwrap();
-    let tenant = TenantOrder { id: other, name: "O".into(), timezone: "UTC".into(), currency: "EUR".into() };
-    bench.admin.create_tenant(tenant).unwrap();
+    bench.another_tenant("other");
     let some = shown(&bench, &key(&bench, "keys:write devices:read", None, None)).unwrap();
     assert_eq!(refused(&bench, &order("devices:write", None, None), &some), "BEYOND_SCOPES");
     assert_eq!(refused(&bench, &order("keys:write *", None, None), &some), "BEYOND_SCOPES");

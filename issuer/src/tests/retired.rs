@@ -189,16 +189,7 @@ fn a_device_that_is_there_already_takes_the_place_and_no_other_tenants_does() {
     again.exchange(&bench.issuer).unwrap();
     assert_eq!(again.seats(), (2, 0));
 
-    let other = "tenant-9".parse().unwrap();
-    bench
-        .admin
-        .create_tenant(crate::admin::TenantOrder {
-            id: "tenant-9".parse().unwrap(),
-            name: "Other".into(),
-            timezone: "UTC".into(),
-            currency: "EUR".into(),
-        })
-        .unwrap();
+    let other = bench.another_tenant("tenant-9");
     bench.admin.set_subscription(&other, &order(Some(1), &[])).unwrap();
     let tier = crate::storage::Tier::Basic;
     let foreign =

@@ -11,7 +11,6 @@ mod repeated;
 mod versions;
 
 use crate::access::{Grantor, KeyId, KeyOrder};
-use crate::admin::TenantOrder;
 use crate::config::AdminConfig;
 use crate::http::{Server, admin_router};
 use crate::testkit::Bench;
@@ -69,13 +68,7 @@ impl Api {
     }
 
     async fn with(bench: Bench, change: impl FnOnce(&mut AdminConfig)) -> Self {
-        let order = TenantOrder {
-            id: OTHER.parse().unwrap(),
-            name: "Other".into(),
-            timezone: "UTC".into(),
-            currency: "EUR".into(),
-        };
-        bench.admin.create_tenant(order).unwrap();
+        bench.another_tenant(OTHER);
         let address = serve(&bench, change).await;
         let root = key(&bench, "*", None);
         Self { bench, address, root }

@@ -4,11 +4,10 @@
 //! devices are read once for all of them.
 
 use super::StorageError;
-use super::columns::{own, uint};
+use super::columns::{own, parsed, uint};
 use super::connection::{Tx, Values};
 use super::past;
 use crate::calendar::month_start;
-use crate::storage::readers;
 use crate::storage::{Elsewhere, columns};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,9 +50,9 @@ pub(super) async fn of_rows(
     let mut asking = Asking::new();
     for (row, now) in rows {
         // What cannot be read is said where the rest of that row is read, and is not the others' trouble.
-        let (Ok(device), Ok(tenant)) = (readers::device(row), columns::tenant(row)) else { continue };
+        let (Ok(device), Ok(tenant)) = (parsed(row, "id"), columns::tenant(row)) else { continue };
         let month = month_start(now, tenant.zone);
-        asking.entry((device.tenant, now)).or_insert_with(|| (month, BTreeSet::new())).1.insert(device.id);
+        asking.entry((tenant.id, now)).or_insert_with(|| (month, BTreeSet::new())).1.insert(device);
     }
     let mut found = BTreeMap::new();
     for ((tenant, now), (month, devices)) in &asking {

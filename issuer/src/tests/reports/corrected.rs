@@ -91,14 +91,7 @@ fn what_cannot_be_meant_is_refused_with_its_reason() {
     ] {
         assert_eq!(bench.admin.correct_usage(&order).unwrap_err().code(), code);
     }
-    let other = crate::admin::TenantOrder {
-        id: "tenant-other".parse().unwrap(),
-        name: "Other".into(),
-        timezone: "UTC".into(),
-        currency: "EUR".into(),
-    };
-    bench.admin.create_tenant(other).unwrap();
-    let foreign = CorrectionOrder { tenant: "tenant-other".parse().unwrap(), ..good() };
+    let foreign = CorrectionOrder { tenant: bench.another_tenant("tenant-other"), ..good() };
     let refused = bench.admin.correct_usage(&foreign).unwrap_err();
     assert!(matches!(refused, BooksError::OtherTenant { .. }), "{refused}");
     // A meter of the catalogue that was never used may be added.

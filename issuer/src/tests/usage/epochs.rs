@@ -80,17 +80,8 @@ fn usage_belongs_to_the_customer_of_its_activation() {
     edge.journal().record("tea", "cam", 1000);
     let mut edge = anew(&bench, &mut edge);
     // What a transfer will do: the device is another customer's with its next activation.
-    let order = crate::admin::TenantOrder {
-        id: "tenant-456".parse().unwrap(),
-        name: "Other".into(),
-        timezone: "UTC".into(),
-        currency: "EUR".into(),
-    };
-    bench.admin.create_tenant(order).unwrap();
-    bench
-        .admin
-        .set_subscription(&"tenant-456".parse().unwrap(), &crate::testkit::order(Some(9), &[]))
-        .unwrap();
+    let other = bench.another_tenant("tenant-456");
+    bench.admin.set_subscription(&other, &crate::testkit::order(Some(9), &[])).unwrap();
     bench.sql("UPDATE devices SET tenant = 'tenant-456'", &[]);
     bench.meddle();
     edge.journal().record("tea", "cam", 1000);

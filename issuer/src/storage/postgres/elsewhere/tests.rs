@@ -2,7 +2,7 @@
 
 use super::super::devices;
 use super::*;
-use crate::testkit::{Bench, START};
+use crate::testkit::{Bench, START, TENANT};
 
 /// What one device asks of the others, as plainly as it can be said.
 fn plainly(bench: &Bench, device: &str, month: i64) -> Vec<u64> {
@@ -38,18 +38,10 @@ fn many_that_ask_at_once_are_told_what_each_is_told_alone() {
     ids.sort();
     let now = UnixSeconds::new(START);
     let month = month_start(now, bench.view(&ids[0]).tenant.zone).as_i64();
-    bench.sql(
-        "INSERT INTO tenants (id, name, timezone, currency, created_at)
-         SELECT 'other', name, timezone, currency, created_at FROM tenants",
-        &[],
-    );
+    bench.another_tenant("other");
     for (at, device) in ids.iter().enumerate() {
         // Every way of being counted, or not, beside every other.
-        let tenant = if at % 5 == 3 {
-            "other".to_owned()
-        } else {
-            bench.texts("SELECT min(id) FROM tenants")[0].clone()
-        };
+        let tenant = if at % 5 == 3 { "other".to_owned() } else { TENANT.to_owned() };
         let state = match at % 4 {
             0 => "status = 'active'".to_owned(),
             1 => "status = 'suspended'".to_owned(),
@@ -71,8 +63,10 @@ fn many_that_ask_at_once_are_told_what_each_is_told_alone() {
     let storage = bench.postgres();
     let (together, alone) = storage
         .write(async |tx| {
-            let refs: Vec<&DeviceId> = ids.iter().collect();
-            let rows = devices::locked_rows(tx, &refs).await?;
+            let mut rows = BTreeMap::new();
+            for device in &ids {
+                rows.extend(devices::locked_rows(tx, &[device]).await?);
+            }
             let together = of_rows(tx, rows.values().map(|row| (row, now))).await?;
             let mut alone = BTreeMap::new();
             for row in rows.values() {
@@ -85,6 +79,8 @@ fn many_that_ask_at_once_are_told_what_each_is_told_alone() {
     for device in &ids {
         let told = &together[device];
         let shares = u64::from(told.rank.is_some());
+        // Each tenant's month begins with its own midnight.
+        let month = month_start(now, bench.view(device).tenant.zone).as_i64();
         let plain = plainly(&bench, device.as_str(), month);
         let rank = told.rank.unwrap_or(plain[4]);
         assert_eq!(

@@ -82,11 +82,7 @@ fn who_waits_shares_one_transaction_and_each_plans_in_its_own_thread() {
 fn devices_of_two_tenants_share_no_transaction() {
     let (bench, edges, storage) = bench(6);
     bench.meddle();
-    bench.sql(
-        "INSERT INTO tenants (id, name, timezone, currency, created_at)
-         SELECT 'other', name, timezone, currency, created_at FROM tenants",
-        &[],
-    );
+    bench.another_tenant("other");
     for edge in &edges[..3] {
         bench.sql("UPDATE devices SET tenant = 'other' WHERE id = ?1", &[&edge.id().as_str()]);
     }
@@ -109,11 +105,7 @@ fn devices_of_two_tenants_share_no_transaction() {
 fn a_device_that_moved_after_its_key_was_looked_at_leaves_the_group() {
     let (bench, edges, storage) = bench(3);
     bench.meddle();
-    bench.sql(
-        "INSERT INTO tenants (id, name, timezone, currency, created_at)
-         SELECT 'other', name, timezone, currency, created_at FROM tenants",
-        &[],
-    );
+    bench.another_tenant("other");
     let held = Held::all_of(&storage);
     std::thread::scope(|scope| {
         for edge in &edges {
