@@ -1,5 +1,6 @@
 //! The binaries under test. Cargo builds none for another package's tests, so they are asked for here.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -50,18 +51,30 @@ fn prebuilt(name: &str) -> Option<PathBuf> {
 
 /// Builds one program, and nothing that the build of whoever asks has built already: of a single package, or without the
 /// example's own dependencies, cargo would unify other features and build everything again.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "what cargo has said of its caller is not for the cargo that is run"
+)]
 fn build(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository");
     // The same profile as the program that asks: the quickstart is run with --release, tests are not.
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--workspace", "--example", "quickstart", "--bin", name])
-        .args(["--message-format=json", "--profile", profile])
-        .current_dir(root)
-        .output()
-        .expect("cargo runs");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--workspace", "--example", "quickstart", "--bin", name]);
+    cargo.args(["--message-format=json", "--profile", profile]).current_dir(root);
+    // What cargo says to whoever it runs: a dependency whose build looks at that would be built once more.
+    for (variable, _) in std::env::vars_os().filter(|(variable, _)| is_of_cargo(variable)) {
+        cargo.env_remove(variable);
+    }
+    let output = cargo.output().expect("cargo runs");
     assert!(output.status.success(), "cargo build --bin {name}: {}", String::from_utf8_lossy(&output.stderr));
     executable(&String::from_utf8(output.stdout).expect("cargo prints UTF-8"), name)
+}
+
+/// Whether cargo sets it for the programs that it runs, of which package they are.
+fn is_of_cargo(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"].contains(&&*name)
 }
 
 fn executable(messages: &str, name: &str) -> PathBuf {
