@@ -139,19 +139,19 @@ impl AssignmentError {
             Self::PacksOfRemoved => "leave --pack out".into(),
             Self::PriceOfSubscription { pack, price } => {
                 format!(
-                    "give --pack {pack} alone; `subscription set --pack {pack}={price}` agrees on a price"
+                    "give --pack {pack} alone; `subscription change --tenant T --pack {pack}={price}` agrees on a price"
                 )
             }
             Self::Pack(error) => error.mend(),
             Self::TenantScoped { pack, tenant } => {
-                format!("enable it with `subscription set --tenant {tenant} --pack {pack}`")
+                format!("enable it with `subscription change --tenant {tenant} --pack {pack}`")
             }
             Self::OtherMode { .. } => "leave it out".into(),
             Self::NoSubscription(tenant) => {
                 format!("set one with `subscription set --tenant {tenant} --cameras N`")
             }
             Self::NotSubscribed { pack, tenant } => {
-                format!("add it with `subscription set --tenant {tenant} --pack {pack}` and the packs it has")
+                format!("add it with `subscription change --tenant {tenant} --pack {pack}`")
             }
             Self::OnOtherDevice { camera, device } => {
                 format!("take it off first with `camera assign --device {device} --camera {camera} --remove`")
@@ -160,8 +160,10 @@ impl AssignmentError {
             Self::NotThere { device, .. } => {
                 format!("`license show --device {device}` lists those that are")
             }
-            Self::BeyondSubscription { .. } => {
-                "take some off with --remove, or raise `subscription set --cameras`".into()
+            Self::BeyondSubscription { tenant, .. } => {
+                format!(
+                    "take some off with --remove, or add some with `subscription change --tenant {tenant} --cameras N`"
+                )
             }
         }
     }

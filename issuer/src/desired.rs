@@ -45,7 +45,8 @@ pub enum Unmintable {
     },
     /// The subscription names a pack that the catalogue does not have.
     #[error(
-        "the subscription of tenant {tenant} has pack {pack}, which the catalogue lacks; set the subscription again"
+        "the subscription of tenant {tenant} has pack {pack}, which the catalogue lacks; take it out with \
+         `subscription change --tenant {tenant} --remove-pack {pack}`"
     )]
     PackGone {
         /// The tenant.
@@ -55,7 +56,8 @@ pub enum Unmintable {
     },
     /// An industry or data pack without its price.
     #[error(
-        "pack {pack} of tenant {tenant} has no agreed price; set the subscription again with --pack {pack}=49.00"
+        "pack {pack} of tenant {tenant} has no agreed price; agree on one with \
+         `subscription change --tenant {tenant} --pack {pack}=49.00`"
     )]
     PriceMissing {
         /// The tenant.

@@ -152,12 +152,14 @@ impl TimelineError {
                     "take that one back first with --cancel-scheduled {version}, if it is still to come, or change less"
                 )
             }
-            Self::TooMany(_) => "set everything anew with `subscription set`, from a later instant on".into(),
+            Self::TooMany(_) => "choose a later instant, which leaves fewer behind it".into(),
             Self::NotScheduled(_) => {
                 "`subscription history` shows those that are; what is in force is changed by another change"
                     .into()
             }
-            Self::First(_) => "set another one in its place with `subscription set`".into(),
+            Self::First(_) => "change what it says with `subscription change --at` its instant; `subscription set` puts another in its place and in that \
+                 of all behind it"
+                    .into(),
         }
     }
 }
