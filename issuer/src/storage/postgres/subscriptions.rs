@@ -7,6 +7,7 @@ use crate::price::Price;
 use crate::storage::readers;
 use crate::storage::{Made, NewVersions, SubscriptionRow, SubscriptionView, TimelineView, VersionListed};
 use brink_license::{Slug, TenantId, UnixSeconds};
+use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -102,10 +103,14 @@ fn packs(row: &Row) -> Result<BTreeMap<Slug, Option<Price>>, StorageError> {
     packs.into_iter().zip(prices).map(priced).collect()
 }
 
+/// The tenant is locked meanwhile, so those behind the first travel together, each before its packs; the first has had the
+/// statements prepared.
 pub(super) async fn add(tx: &Tx<'_>, id: &TenantId, new: &NewVersions) -> Result<(), StorageError> {
-    for row in &new.rows {
-        add_version(tx, id, row).await?;
+    let mut rows = new.rows.iter();
+    if let Some(first) = rows.next() {
+        add_version(tx, id, first).await?;
     }
+    try_join_all(rows.map(|row| add_version(tx, id, row))).await?;
     note(tx, &new.note).await
 }
 
