@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 pub(super) const BACK_DAYS_MAX: i64 = 400;
 /// How far ahead: the next renewal of a contract by the year, and no further than anybody remembers.
 pub(super) const AHEAD_DAYS_MAX: i64 = 400;
-/// Versions that one event adds: a change a day over all that lies ahead.
+/// Versions that one event says again beside its own: a change a day over all that lies ahead.
 pub(super) const VERSIONS_AT_ONCE_MAX: usize = 400;
 
 const DAY: i64 = 86_400;
@@ -235,8 +235,9 @@ impl Drawn<'_> {
                 superseded.push(standing.version);
             }
         }
-        if rows.len() > VERSIONS_AT_ONCE_MAX {
-            return Err(TimelineError::TooMany(rows.len() - 1));
+        let again = rows.len() - 1;
+        if again > VERSIONS_AT_ONCE_MAX {
+            return Err(TimelineError::TooMany(again));
         }
         let below_assigned = below_assigned(view, &rows, now)?;
         let note = note(view, &rows, &superseded, (now, actor));
