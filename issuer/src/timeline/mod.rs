@@ -93,6 +93,13 @@ impl<'v> Timeline<'v> {
         self.versions.iter().map(|row| (row.effective_at, row)).collect()
     }
 
+    /// What counts just before an instant, and since when. It was bought by the rules of its day, and is not asked again by
+    /// those of another.
+    fn before(&self, at: UnixSeconds) -> Option<(UnixSeconds, &'v Terms)> {
+        let (from, row) = self.standing().into_iter().rfind(|(from, _)| *from < at)?;
+        Some((from, &row.terms))
+    }
+
     /// When the subscription begins.
     fn begins(&self) -> Option<UnixSeconds> {
         self.versions.iter().map(|row| row.effective_at).min()
@@ -118,13 +125,16 @@ impl<'v> Timeline<'v> {
     }
 }
 
-/// The terms from each instant on at which there is an event. The events come in the order in which they take effect.
+/// The terms from each instant on at which there is an event, on top of those `from` an instant before all of them. The events
+/// come in the order in which they take effect.
 fn terms_of(
+    from: Option<(UnixSeconds, &Terms)>,
     events: &[Event<'_>],
     trial_cameras: u32,
 ) -> Result<BTreeMap<UnixSeconds, Terms>, (u32, TimelineError)> {
-    let mut terms = BTreeMap::new();
-    let mut last: Option<Terms> = None;
+    let mut terms: BTreeMap<UnixSeconds, Terms> =
+        from.map(|(at, terms)| (at, terms.clone())).into_iter().collect();
+    let mut last = from.map(|(_, terms)| terms.clone());
     for event in events {
         let next = match (event.what, last) {
             (What::Set(terms), _) => terms.clone(),

@@ -201,7 +201,10 @@ impl Drawn<'_> {
         (catalog, now, actor): Desk<'_>,
     ) -> Result<Planned, TimelineError> {
         let next = self.timeline.next_version();
-        let terms = terms_of(&self.events, catalog.trial.cameras).map_err(|(version, error)| {
+        let before = self.timeline.before(self.at);
+        let from_here = self.events.partition_point(|event| event.at < self.at);
+        let events = &self.events[from_here..];
+        let terms = terms_of(before, events, catalog.trial.cameras).map_err(|(version, error)| {
             let meant = self.events.iter().find(|event| event.version == version);
             match meant {
                 Some(event) if version != next => {
