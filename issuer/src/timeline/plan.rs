@@ -67,6 +67,8 @@ pub struct Recorded {
     pub version: SubscriptionRow,
     /// Those that say again what lies behind it.
     pub again: Vec<SubscriptionRow>,
+    /// The version that is in force with them, now.
+    pub in_force: Option<u32>,
     /// The first instant from which on fewer cameras are subscribed than are assigned by name now, and how many.
     pub below_assigned: Option<(UnixSeconds, u32)>,
 }
@@ -242,10 +244,12 @@ impl Drawn<'_> {
         if again > VERSIONS_AT_ONCE_MAX {
             return Err(TimelineError::TooMany(again));
         }
-        let below_assigned = below_assigned(view, &rows, now)?;
+        let all: Vec<SubscriptionRow> = view.versions.iter().chain(&rows).cloned().collect();
+        let below_assigned = below_assigned(view, &all, now)?;
+        let in_force = Timeline::new(&all).in_force(now).map(|row| row.version);
         let note = note(view, &rows, &superseded, (now, actor));
         let mut again = rows.clone();
-        let recorded = Recorded { version: again.remove(0), again, below_assigned };
+        let recorded = Recorded { version: again.remove(0), again, in_force, below_assigned };
         Ok(Planned { new: NewVersions { rows, note }, recorded })
     }
 }
@@ -254,20 +258,19 @@ impl Drawn<'_> {
 /// cameras off, and is told.
 fn below_assigned(
     view: &TimelineView,
-    rows: &[SubscriptionRow],
+    all: &[SubscriptionRow],
     now: UnixSeconds,
 ) -> Result<Option<(UnixSeconds, u32)>, TimelineError> {
-    let all: Vec<SubscriptionRow> = view.versions.iter().chain(rows).cloned().collect();
     let cameras =
         |versions: &[SubscriptionRow]| Timeline::new(versions).in_force(now).map(|row| row.terms.cameras);
     let named = view.cameras_named;
-    let (was, to_be) = (cameras(&view.versions), cameras(&all));
+    let (was, to_be) = (cameras(&view.versions), cameras(all));
     if let Some(cameras) = to_be.filter(|cameras| u64::from(*cameras) < named)
         && was.is_none_or(|was| cameras < was)
     {
         return Err(SubscriptionError::BelowAssigned { named, cameras }.into());
     }
-    let segments = Timeline::new(&all).segments();
+    let segments = Timeline::new(all).segments();
     let below = segments.iter().find(|segment| {
         segment.until.is_none_or(|until| until > now) && u64::from(segment.terms.cameras) < named
     });
@@ -312,6 +315,14 @@ fn note(
         action,
         subject: view.tenant.id.to_string(),
         detail,
+    }
+}
+
+impl Recorded {
+    /// The highest version that there is with them.
+    #[must_use]
+    pub fn newest(&self) -> u32 {
+        self.again.last().map_or(self.version.version, |row| row.version)
     }
 }
 

@@ -11,9 +11,9 @@ use crate::http::admin::route::{Call, Handled, Reply};
 use crate::price::Price;
 use crate::storage::{Made, SubscriptionRow, TimelineView, VersionListed};
 use crate::subscription::SubscriptionOrder;
-use crate::timeline::{At, Entry, Recorded, Timeline, TimelineError};
+use crate::timeline::{At, Entry, Timeline, TimelineError};
+use brink_license::TenantId;
 use brink_license::token::Enforce;
-use brink_license::{TenantId, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use utoipa::{IntoParams, ToSchema};
@@ -280,30 +280,23 @@ pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>)
     let Call { context, at: tenant, mut body, .. } = call;
     let entry = Entry { at: at(body.effective_at.as_deref())?, reason: body.reason.take() };
     let (order, now) = (order(body)?, context.admin.clock.now());
-    let found = RefCell::new((None, None));
+    let found = RefCell::new(None);
     let expected = |view: &TimelineView| {
         let in_force = Timeline::new(&view.versions).in_force(now).map(|row| row.version);
         let tag = etag(view.versions.last().map(|row| row.version), in_force);
         let is_expected = context.if_match.allows(tag.as_deref());
-        found.replace((tag, in_force));
+        found.replace(tag);
         is_expected
     };
     let keeping = Keeping { expected: &expected, is_kept: true };
     match context.admin.replace_subscription(&tenant, &order, &entry, &keeping) {
         Ok(recorded) => {
-            let etag = etag_after(&recorded, found.into_inner().1, now);
+            let etag = etag(Some(recorded.newest()), recorded.in_force);
             Ok(Reply { shown: Subscription::of(&tenant, &recorded.version, None), etag })
         }
-        Err(AdminError::Stale) => Err(context.if_match.refusal(found.into_inner().0)),
+        Err(AdminError::Stale) => Err(context.if_match.refusal(found.into_inner())),
         Err(error) => Err(error.into()),
     }
-}
-
-/// What a look at the subscription would give after these were recorded.
-fn etag_after(recorded: &Recorded, was_in_force: Option<u32>, now: UnixSeconds) -> Option<String> {
-    let all = || std::iter::once(&recorded.version).chain(&recorded.again);
-    let effective = all().filter(|row| row.effective_at <= now).map(|row| row.version).next_back();
-    etag(all().map(|row| row.version).next_back(), effective.or(was_in_force))
 }
 
 /// Packs as they come in a body.
