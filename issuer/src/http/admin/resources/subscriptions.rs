@@ -1,6 +1,7 @@
 //! What tenants have bought, and from when on.
 
 use super::Paging;
+use super::changes::SetSubscription;
 use crate::admin::AdminError;
 use crate::calendar::rfc3339;
 use crate::editing::Keeping;
@@ -276,7 +277,7 @@ pub(in crate::http::admin) fn history(call: Call<'_, TenantId, Paging, ()>) -> H
     Ok(asked.page(listed, |listed| listed.row.version, shown)?.into())
 }
 
-pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>) -> Handled<Subscription> {
+pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>) -> Handled<SetSubscription> {
     let Call { context, at: tenant, mut body, .. } = call;
     let entry = Entry { at: at(body.effective_at.as_deref())?, reason: body.reason.take() };
     let (order, now) = (order(body)?, context.admin.clock.now());
@@ -292,7 +293,7 @@ pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>)
     match context.admin.replace_subscription(&tenant, &order, &entry, &keeping) {
         Ok(recorded) => {
             let etag = etag(Some(recorded.newest()), recorded.in_force);
-            Ok(Reply { shown: Subscription::of(&tenant, &recorded.version, None), etag })
+            Ok(Reply { shown: SetSubscription::of(&tenant, &recorded), etag })
         }
         Err(AdminError::Stale) => Err(context.if_match.refusal(found.into_inner())),
         Err(error) => Err(error.into()),

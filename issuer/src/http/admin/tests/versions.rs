@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::clock::Clock;
-use crate::testkit::{DAY, TENANT};
+use crate::testkit::{DAY, TENANT, names};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,6 +136,27 @@ async fn a_subscription_is_set_and_changed_from_an_instant_on() {
     assert_eq!(post(&changes, past).await.code(422), "REASON_MISSING");
     let past = json!({ "cameras_by": 1, "effective_at": begun, "reason": "as agreed" });
     assert_eq!(post(&changes, past).await.done(201)["version"]["reason"], "as agreed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_sets_a_subscription_is_told_all_that_was_recorded() {
+    let api = Api::new().await;
+    let path = format!("/tenants/{TENANT}/subscription");
+    api.bench.assign(&api.bench.activated().id(), &names("cam", 0..4), &[]);
+    let at = |days: i64| crate::calendar::rfc3339(api.bench.clock.now().saturating_add(days * DAY));
+    let later = json!({ "cameras_by": 5, "effective_at": at(10) });
+    api.post(&format!("{path}/changes"), &later).await.done(201);
+    let put = async |body: serde_json::Value| {
+        api.ask("PUT", &path, &[("if-match", "*")], Some(&body.to_string())).await.done(200)
+    };
+    let set = put(json!({ "cameras": 3, "effective_at": at(5) })).await;
+    assert_eq!((&set["version"], &set["cameras"], &set["made"]), (&3.into(), &3.into(), &"set".into()));
+    assert_eq!(set["below_assigned"], json!({ "from": at(5), "cameras": 3 }), "{set}");
+    let again = &set["again"].as_array().unwrap()[..];
+    assert_eq!((again.len(), &again[0]["version"], &again[0]["of"]), (1, &4.into(), &3.into()));
+    assert_eq!((&again[0]["effective_at"], &again[0]["cameras"]), (&at(10).into(), &3.into()));
+    let enough = put(json!({ "cameras": 4 })).await;
+    assert_eq!((&enough["below_assigned"], enough["again"].as_array().unwrap().len()), (&json!(null), 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
