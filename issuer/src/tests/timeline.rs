@@ -38,9 +38,7 @@ impl Bench {
         let listed = self.admin.storage.subscriptions_page(&tenant, None, u32::MAX).unwrap();
         assert_eq!(listed.len(), versions.len());
         for (listed, row) in listed.iter().rev().zip(&versions) {
-            let mut later = versions.iter().filter(|later| later.version > row.version);
-            let by = later.find(|later| later.effective_at == row.effective_at).map(|later| later.version);
-            assert_eq!((&listed.row, listed.superseded_by), (row, by));
+            assert_eq!((&listed.row, listed.superseded_by), (row, timeline.superseded_by(row)));
         }
     }
 }

@@ -72,6 +72,14 @@ impl<'v> Timeline<'v> {
         effective.max_by_key(|row| (row.effective_at, row.version))
     }
 
+    /// The first later version from the same instant on, which stands in its place.
+    #[must_use]
+    pub fn superseded_by(&self, row: &SubscriptionRow) -> Option<u32> {
+        let is_later =
+            |later: &&SubscriptionRow| later.version > row.version && later.effective_at == row.effective_at;
+        self.versions.iter().find(is_later).map(|later| later.version)
+    }
+
     /// The terms over time, without gaps from the beginning of the subscription on; neighbours differ.
     #[must_use]
     pub fn segments(&self) -> Vec<Segment<'v>> {
