@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, CatalogError, PACK_BASE, PACK_TRIAL, Pack, Scope};
 use crate::storage::{Actor, AssignmentView, AuditNote, CameraChange, CameraRow, SubscriptionRow};
+use crate::timeline::NoneInForce;
 use brink_license::{CameraId, DeviceId, Slug, TenantId, UnixSeconds};
 use std::collections::BTreeSet;
 
@@ -62,8 +63,8 @@ pub enum AssignmentError {
         implied: &'static str,
     },
     /// Nothing is subscribed.
-    #[error("tenant {0} has no subscription")]
-    NoSubscription(TenantId),
+    #[error(transparent)]
+    NoneInForce(#[from] NoneInForce),
     /// A pack that the subscription lacks.
     #[error("pack {pack} is not in the subscription of tenant {tenant}")]
     NotSubscribed {
@@ -110,7 +111,7 @@ impl AssignmentError {
     #[must_use]
     pub const fn is_of_state(&self) -> bool {
         match self {
-            Self::NoSubscription(_)
+            Self::NoneInForce(_)
             | Self::NotSubscribed { .. }
             | Self::OnOtherDevice { .. }
             | Self::Retired(_)
@@ -147,9 +148,7 @@ impl AssignmentError {
                 format!("enable it with `subscription change --tenant {tenant} --pack {pack}`")
             }
             Self::OtherMode { .. } => "leave it out".into(),
-            Self::NoSubscription(tenant) => {
-                format!("set one with `subscription set --tenant {tenant} --cameras N`")
-            }
+            Self::NoneInForce(error) => error.mend(),
             Self::NotSubscribed { pack, tenant } => {
                 format!("add it with `subscription change --tenant {tenant} --pack {pack}`")
             }
@@ -216,8 +215,7 @@ pub fn change(
         let note = note(serde_json::json!({ "cameras": order.cameras }));
         return Ok(CameraChange { upsert: Vec::new(), remove: order.cameras.clone(), note });
     }
-    let subscription = view.tenant.current.as_ref();
-    let subscription = subscription.ok_or_else(|| AssignmentError::NoSubscription(tenant.clone()))?;
+    let subscription = view.tenant.current.as_ref().map_err(Clone::clone)?;
     let packs = packs(catalog, tenant, subscription, &order.packs)?;
     check_free(view, order, subscription)?;
     let row =

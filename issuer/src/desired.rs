@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, PACK_BASE, PACK_TRIAL, Pack, Scope};
 use crate::seats::{self, Claim, QUOTA_PARTS, Split};
 use crate::secret::sha256;
 use crate::storage::{CameraRow, DeviceStatus, DeviceView, SubscriptionRow};
+use crate::timeline::NoneInForce;
 use brink_license::token::{
     AUDIENCE_EDGE, CLAIMS_VERSION, Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, Mode, Over,
     Period, Quota, Seats, Swap,
@@ -31,8 +32,8 @@ const DAY: u64 = 86_400;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unmintable {
     /// Nothing is subscribed.
-    #[error("tenant {0} has no subscription; set one with `subscription set --tenant {0} --cameras N`")]
-    NoSubscription(TenantId),
+    #[error("{0}; {}", .0.mend())]
+    NoneInForce(NoneInForce),
     /// The trial is over.
     #[error(
         "the trial of tenant {tenant} ended at {ended}; subscribe with `subscription set --tenant {tenant} --cameras N`"
@@ -150,8 +151,7 @@ pub fn desired(mint: &Mint<'_>, view: &DeviceView) -> Result<Desired, Unmintable
     if view.device.status == DeviceStatus::Retired {
         return Err(Unmintable::Retired(view.device.id.clone()));
     }
-    let subscription =
-        view.subscription.as_ref().ok_or_else(|| Unmintable::NoSubscription(tenant.clone()))?;
+    let subscription = view.subscription.as_ref().map_err(|none| Unmintable::NoneInForce(none.clone()))?;
     if let Some(trial) = subscription.terms.trial.filter(|trial| trial.ends_at <= mint.now) {
         return Err(Unmintable::TrialOver { tenant: tenant.clone(), ended: rfc3339(trial.ends_at) });
     }

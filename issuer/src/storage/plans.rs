@@ -7,7 +7,7 @@ use super::rows::{
     Reaction, TenantRow, Tier,
 };
 use super::seats::{NewSeatReport, SeatReport};
-use super::subscriptions::{SubscriptionRow, SubscriptionView};
+use super::subscriptions::{InForce, SubscriptionView};
 use super::usage::{NewUsage, UsageView};
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ pub struct DeviceView {
     /// The tenant.
     pub tenant: TenantRow,
     /// The subscription in force.
-    pub subscription: Option<SubscriptionRow>,
+    pub subscription: InForce,
     /// The device.
     pub device: DeviceRow,
     /// Its cameras, in the order they came.

@@ -1,12 +1,15 @@
 //! Subscriptions over time, from what is recorded to what is minted, on whichever database.
 
-use crate::admin::AdminError;
+use crate::admin::{AdminError, CodeOrder};
 use crate::clock::Clock;
+use crate::code::CodeEnd;
+use crate::codes;
+use crate::desired::{Mint, desired};
 use crate::editing::Keeping;
-use crate::storage::{Made, SubscriptionRow};
+use crate::storage::{Made, SubscriptionRow, Tier};
 use crate::testkit::{Bench, DAY, START, TENANT, names, order};
 use crate::timeline::{At, CamerasDelta, ChangeOrder, Entry, Recorded, Timeline};
-use brink_license::UnixSeconds;
+use brink_license::{IssuerName, TenantId, UnixSeconds};
 
 fn at(days: i64) -> Entry {
     let reason = (days < 0).then(|| "as agreed".to_owned());
@@ -32,7 +35,7 @@ impl Bench {
         let timeline = Timeline::new(&versions);
         for at in versions.iter().flat_map(|row| [-1, 0, 1].map(|by| row.effective_at.saturating_add(by))) {
             let view = self.admin.storage.tenant(&tenant, at).unwrap();
-            assert_eq!(view.current.as_ref(), timeline.in_force(at), "at {at:?}");
+            assert_eq!(view.current.as_ref().ok(), timeline.in_force(at), "at {at:?}");
             assert_eq!(view.newest, versions.last().map(|row| row.version));
         }
         let listed = self.admin.storage.subscriptions_page(&tenant, None, u32::MAX).unwrap();
@@ -66,6 +69,34 @@ fn what_is_scheduled_comes_into_the_first_licence_from_its_instant_on() {
     let packs: Vec<_> = edge.claims().grants.iter().flat_map(|grant| &grant.packs).collect();
     assert!(packs.iter().any(|pack| pack.as_str() == "advanced_analytics"), "{packs:?}");
     bench.is_as_modelled();
+}
+
+#[test]
+fn what_is_still_to_begin_is_told_with_its_instant_and_nobody_is_told_to_replace_it() {
+    let bench = Bench::with(10, &[]);
+    let edge = bench.activated();
+    let code = |tenant: &TenantId| {
+        let expires = CodeEnd::Hours(24);
+        let order = CodeOrder { tenant: tenant.clone(), tier: Tier::Basic, uses: 1, expires };
+        bench.admin.create_code(&order).unwrap_err()
+    };
+    bench.pass(-DAY);
+    let assigned = bench.try_assign(&edge.id(), &names("cam", 0..1), &[], false).unwrap_err();
+    let begins = "begins at 2026-03-01T00:00:00Z";
+    for error in [code(&TENANT.parse().unwrap()), assigned] {
+        let (said, mend) = (error.to_string(), error.mend().unwrap());
+        assert_eq!(codes::of_admin(&error), "NOT_BEGUN", "{said}");
+        assert!(said.contains(begins) && mend.contains("wait"), "{said}; {mend}");
+        assert!(!mend.contains("subscription set"), "{mend}");
+    }
+    let issuer: IssuerName = "dev-test".parse().unwrap();
+    let mint =
+        Mint { issuer: &issuer, catalog: &bench.admin.catalog, keyset_version: 1, now: bench.clock.now() };
+    let said = desired(&mint, &bench.view(&edge.id())).unwrap_err().to_string();
+    assert!(said.contains(begins) && said.contains("wait") && !said.contains("subscription set"), "{said}");
+    let never = code(&bench.another_tenant("other"));
+    assert_eq!(codes::of_admin(&never), "NO_SUBSCRIPTION");
+    assert!(never.mend().unwrap().contains("`subscription set --tenant other --cameras N`"), "{never}");
 }
 
 #[test]
@@ -208,7 +239,7 @@ fn whatever_is_recorded_in_whatever_order_the_database_finds_what_the_model_find
     for _ in 0..62 {
         bench.pass(DAY);
         let (now, view) = (bench.clock.now(), bench.view(&edge.id()));
-        assert_eq!(view.subscription.as_ref(), Timeline::new(&versions).in_force(now));
+        assert_eq!(view.subscription.as_ref().ok(), Timeline::new(&versions).in_force(now));
     }
 }
 

@@ -20,7 +20,7 @@ mod tests;
 pub use at::{At, AtError};
 pub use delta::{CamerasDelta, Delta};
 pub use plan::{ChangeOrder, Desk, Entry, Planned, Recorded, cancel, change, set};
-pub use refusal::TimelineError;
+pub use refusal::{NoneInForce, TimelineError};
 
 use crate::storage::{Made, SubscriptionRow, Terms};
 use brink_license::UnixSeconds;

@@ -1,6 +1,6 @@
 //! From what somebody asks to the versions that are recorded.
 
-use super::{At, Delta, Event, Timeline, TimelineError, What, at_instant, terms_of};
+use super::{At, Delta, Event, NoneInForce, Timeline, TimelineError, What, at_instant, terms_of};
 use crate::catalog::Catalog;
 use crate::retirement::check_reason;
 use crate::storage::{
@@ -107,7 +107,7 @@ pub fn change(
     let delta = delta(catalog, view, order)?;
     let at = instant(view, entry, now)?;
     if timeline.versions.is_empty() {
-        return Err(TimelineError::NoSubscription(view.tenant.id.clone()));
+        return Err(NoneInForce::Never(view.tenant.id.clone()).into());
     }
     if timeline.in_force(at).is_none() {
         return Err(TimelineError::NotBegun { begins: timeline.begins() });

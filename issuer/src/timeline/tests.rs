@@ -289,7 +289,7 @@ fn setting_everything_replaces_what_lies_behind_and_what_was_taken_back_counts_n
 #[test]
 fn a_subscription_that_is_to_begin_can_be_replaced_but_not_taken_back() {
     let mut book = Book::new(chrono_tz::Tz::UTC);
-    assert!(matches!(book.change(day(1), &by(1)), Err(TimelineError::NoSubscription(_))));
+    assert!(matches!(book.change(day(1), &by(1)), Err(TimelineError::NoneInForce(NoneInForce::Never(_)))));
     let first = book.set(day(10), &order(Some(5), &[])).unwrap().version.version;
     assert_eq!((book.cameras(START), book.cameras(START + 10 * DAY)), (None, Some(5)));
     assert!(matches!(book.change(day(9), &by(1)), Err(TimelineError::NotBegun { begins: Some(_) })));

@@ -254,17 +254,17 @@ pub(super) fn at(text: Option<&str>) -> Result<At, AdminError> {
 pub(in crate::http::admin) fn current(call: Call<'_, TenantId, AtInstant, ()>) -> Handled<Subscription> {
     let Call { context, at: tenant, query, .. } = call;
     let (storage, now) = (&context.admin.storage, context.admin.clock.now());
-    let none = || Failure::unknown("NO_SUBSCRIPTION", "this tenant has no subscription then");
+    let none = |_| Failure::unknown("NO_SUBSCRIPTION", "this tenant has no subscription then");
     let asked = at(query.at.as_deref())?;
     if asked == At::Now {
         let view = storage.tenant(&tenant, now)?;
-        let current = view.current.ok_or_else(none)?;
+        let current = view.current.map_err(none)?;
         let etag = etag(view.newest, Some(current.version));
         return Ok(Reply { shown: Subscription::of(&tenant, &current, None), etag });
     }
     let zone = storage.tenant_row(&tenant)?.zone;
     let instant = asked.instant(now, zone).map_err(|error| AdminError::from(TimelineError::At(error)))?;
-    let then = storage.tenant(&tenant, instant)?.current.ok_or_else(none)?;
+    let then = storage.tenant(&tenant, instant)?.current.map_err(none)?;
     Ok(Subscription::of(&tenant, &then, None).into())
 }
 
