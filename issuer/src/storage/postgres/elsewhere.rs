@@ -1,4 +1,4 @@
-//! What the other devices of a tenant have: one look at all of them, for any number that ask at once.
+//! What the other devices of a tenant have, and what it has bought: one look at all of it, for any number that ask at once.
 //!
 //! A tenant may have some thousand devices, and each exchange asks. Those of one group ask together, so that the tenant's
 //! devices are read once for all of them.
@@ -6,9 +6,9 @@
 use super::StorageError;
 use super::columns::{own, parsed, uint};
 use super::connection::{Tx, Values};
-use super::past;
+use super::{past, subscriptions};
 use crate::calendar::month_start;
-use crate::storage::{Elsewhere, columns};
+use crate::storage::{DeviceView, Elsewhere, InForce, columns};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
@@ -42,11 +42,27 @@ const PARTS: &str = "
 /// Devices of one tenant that ask at one second, in the order of their ids.
 type Asking = BTreeMap<(TenantId, UnixSeconds), (UnixSeconds, BTreeSet<DeviceId>)>;
 
+/// What a device's licence rests on beside its own rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Around {
+    /// The rest of the tenant.
+    elsewhere: Elsewhere,
+    /// The same for all that ask at one second.
+    subscription: InForce,
+}
+
+impl Around {
+    /// Completes what was read of the device alone.
+    pub(super) fn put(self, view: &mut DeviceView) {
+        (view.elsewhere, view.subscription) = (self.elsewhere, self.subscription);
+    }
+}
+
 /// For each device whose row is here, at its second.
 pub(super) async fn of_rows(
     tx: &Tx<'_>,
     rows: impl IntoIterator<Item = (&Row, UnixSeconds)>,
-) -> Result<BTreeMap<DeviceId, Elsewhere>, StorageError> {
+) -> Result<BTreeMap<DeviceId, Around>, StorageError> {
     let mut asking = Asking::new();
     for (row, now) in rows {
         // What cannot be read is said where the rest of that row is read, and is not the others' trouble.
@@ -65,12 +81,15 @@ async fn of_tenant(
     tx: &Tx<'_>,
     (tenant, devices): (&TenantId, &BTreeSet<DeviceId>),
     (now, month): (UnixSeconds, UnixSeconds),
-) -> Result<BTreeMap<DeviceId, Elsewhere>, StorageError> {
+) -> Result<BTreeMap<DeviceId, Around>, StorageError> {
     // Sorted by bytes, as the column is.
     let ids: Vec<&str> = devices.iter().map(DeviceId::as_str).collect();
     let values: Values<'_> = &[&tenant.as_str(), &ids, &now.as_i64(), &month.as_i64()];
-    let (parts, (past_seats, past_quota_ppm, overlapping)) =
-        tokio::try_join!(tx.rows(PARTS, values), past::held(tx, tenant, (now, month)))?;
+    let (parts, (past_seats, past_quota_ppm, overlapping), subscription) = tokio::try_join!(
+        tx.rows(PARTS, values),
+        past::held(tx, tenant, (now, month)),
+        subscriptions::in_force(tx, tenant, now)
+    )?;
     let (mut all, mut shares) = (Shares::default(), Vec::with_capacity(parts.len()));
     for part in &parts {
         // The part before the first that asks is number 0.
@@ -81,7 +100,7 @@ async fn of_tenant(
         all.add(&Shares::of(part)?);
     }
     let others = |all: u64, own: u64, past: u64| all.saturating_sub(own).saturating_add(past);
-    let elsewhere = shares.into_iter().map(|(device, own, before)| {
+    let around = shares.into_iter().map(|(device, own, before)| {
         let elsewhere = Elsewhere {
             named: others(all.named, own.named, 0),
             reserved: others(all.reserved, own.reserved, past_seats),
@@ -90,9 +109,9 @@ async fn of_tenant(
             sharers: all.sharers,
             rank: (own.sharers > 0).then_some(before),
         };
-        (device.clone(), elsewhere)
+        (device.clone(), Around { elsewhere, subscription: subscription.clone() })
     });
-    Ok(elsewhere.collect())
+    Ok(around.collect())
 }
 
 /// What some devices have together.

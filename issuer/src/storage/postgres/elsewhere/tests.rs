@@ -77,7 +77,9 @@ fn many_that_ask_at_once_are_told_what_each_is_told_alone() {
         .unwrap();
     assert_eq!((together.len(), &together), (ids.len(), &alone));
     for device in &ids {
-        let told = &together[device];
+        let around = &together[device];
+        assert_eq!(around.subscription, bench.view(device).subscription, "{device}");
+        let told = &around.elsewhere;
         let shares = u64::from(told.rank.is_some());
         // Each tenant's month begins with its own midnight.
         let month = month_start(now, bench.view(device).tenant.zone).as_i64();
