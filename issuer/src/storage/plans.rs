@@ -29,8 +29,9 @@ pub struct Founding {
 pub struct Elsewhere {
     /// Cameras assigned by name to other devices.
     pub named: u64,
-    /// Seats that other devices hold or are to hold: the larger of named and held, each. And those that the keys of
-    /// earlier epochs may still use, this device's too: whoever has such a key is somebody else now.
+    /// Seats that other devices hold or are to hold: the larger of named and held, each; of named its part, where more cameras
+    /// are named than are subscribed. And those that the keys of earlier epochs may still use, this device's too: whoever has
+    /// such a key is somebody else now.
     pub reserved: u64,
     /// Parts per million of the tenant's quotas that these hold, or held since the month began: what a device gives back of a
     /// month it may have used up before.

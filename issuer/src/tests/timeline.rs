@@ -7,7 +7,7 @@ use crate::codes;
 use crate::desired::{Mint, desired};
 use crate::editing::Keeping;
 use crate::storage::{Made, SubscriptionRow, Tier};
-use crate::testkit::{Bench, DAY, START, TENANT, names, order};
+use crate::testkit::{Bench, DAY, Edge, START, TENANT, names, order};
 use crate::timeline::{At, CamerasDelta, ChangeOrder, Entry, Recorded, Timeline};
 use brink_license::{IssuerName, TenantId, UnixSeconds};
 
@@ -178,7 +178,7 @@ fn fewer_cameras_than_are_assigned_by_name_leave_the_last_ones_without_a_seat() 
 }
 
 #[test]
-fn of_several_devices_none_gets_more_than_the_others_assigned_cameras_leave() {
+fn of_several_devices_each_gets_its_part_of_fewer_cameras_than_are_assigned() {
     let bench = Bench::with(10, &[]);
     let (mut one, mut two) = (bench.activated(), bench.activated());
     bench.assign(&one.id(), &names("a", 0..5), &[]);
@@ -194,9 +194,28 @@ fn of_several_devices_none_gets_more_than_the_others_assigned_cameras_leave() {
     };
     assert_eq!(settled(&bench), (5, 5));
     bench.pass(10 * DAY);
-    assert_eq!(settled(&bench), (1, 1), "6 are subscribed, and 5 are assigned to the other");
+    assert_eq!(settled(&bench), (3, 3), "6 are subscribed, and as many are assigned to the other");
     bench.try_assign(&devices[1], &names("b", 1..5), &[], true).unwrap();
     assert_eq!(settled(&bench), (5, 1), "whoever takes some off gives the rest back");
+}
+
+#[test]
+fn what_rounding_leaves_of_fewer_cameras_goes_to_one_of_them() {
+    let bench = Bench::with(15, &[]);
+    let mut edges = [bench.activated(), bench.activated(), bench.activated()];
+    for (edge, prefix) in edges.iter().zip(["a", "b", "c"]) {
+        bench.assign(&edge.id(), &names(prefix, 0..5), &[]);
+    }
+    bench.change(&at(10), &cameras(-5)).unwrap();
+    bench.pass(10 * DAY);
+    for _ in 0..4 {
+        for edge in &mut edges {
+            edge.exchange(&bench.issuer).unwrap();
+        }
+    }
+    let mut seats = edges.each_ref().map(Edge::seats);
+    seats.sort_unstable();
+    assert_eq!(seats, [(3, 0), (3, 0), (4, 0)]);
 }
 
 #[test]
