@@ -32,7 +32,7 @@ const DAY: u64 = 86_400;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unmintable {
     /// Nothing is subscribed.
-    #[error("{0}; {}", .0.mend())]
+    #[error("{}; {}", .0, .0.mend())]
     NoneInForce(NoneInForce),
     /// The trial is over.
     #[error(
