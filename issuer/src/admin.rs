@@ -78,9 +78,6 @@ pub enum AdminError {
     /// A device that was to be activated anew.
     #[error(transparent)]
     Reactivation(#[from] ReactivationError),
-    /// A code would activate devices that cannot be licensed.
-    #[error("tenant {0} has no subscription yet")]
-    NoSubscription(TenantId),
     /// A change of nothing.
     #[error("nothing to change was given; give a name or what to do about clones")]
     NothingToChange,
@@ -107,9 +104,6 @@ impl AdminError {
             Self::Assignment(error) => error.mend(),
             Self::CodeBounds { .. } => "choose a number within these bounds".into(),
             Self::CodeUntil { .. } => "choose a moment within these bounds".into(),
-            Self::NoSubscription(tenant) => {
-                format!("set one with `subscription set --tenant {tenant} --cameras N`")
-            }
             Self::NothingToChange
             | Self::Stale
             | Self::Retirement(_)
@@ -200,9 +194,8 @@ impl Admin {
         let now = self.clock.now();
         let view = self.storage.tenant(&order.tenant, now)?;
         let expires_at = code_end(order.expires, (now, view.tenant.zone))?;
-        if view.current.is_none() {
-            return Err(AdminError::NoSubscription(order.tenant.clone()));
-        }
+        // It would activate devices that cannot be licensed.
+        view.current.map_err(TimelineError::from)?;
         let (text, new) = fresh_code(order, (now, expires_at))?;
         self.storage.create_code(&new, &self.actor)?;
         Ok(made(text, new))

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, CatalogError, PACK_BASE, PACK_TRIAL, Pack, Scope};
 use crate::storage::{Actor, AssignmentView, AuditNote, CameraChange, CameraRow, SubscriptionRow};
+use crate::timeline::NoneInForce;
 use brink_license::{CameraId, DeviceId, Slug, TenantId, UnixSeconds};
 use std::collections::BTreeSet;
 
@@ -62,8 +63,8 @@ pub enum AssignmentError {
         implied: &'static str,
     },
     /// Nothing is subscribed.
-    #[error("tenant {0} has no subscription")]
-    NoSubscription(TenantId),
+    #[error(transparent)]
+    NoneInForce(#[from] NoneInForce),
     /// A pack that the subscription lacks.
     #[error("pack {pack} is not in the subscription of tenant {tenant}")]
     NotSubscribed {
@@ -110,7 +111,7 @@ impl AssignmentError {
     #[must_use]
     pub const fn is_of_state(&self) -> bool {
         match self {
-            Self::NoSubscription(_)
+            Self::NoneInForce(_)
             | Self::NotSubscribed { .. }
             | Self::OnOtherDevice { .. }
             | Self::Retired(_)
@@ -139,19 +140,17 @@ impl AssignmentError {
             Self::PacksOfRemoved => "leave --pack out".into(),
             Self::PriceOfSubscription { pack, price } => {
                 format!(
-                    "give --pack {pack} alone; `subscription set --pack {pack}={price}` agrees on a price"
+                    "give --pack {pack} alone; `subscription change --tenant T --pack {pack}={price}` agrees on a price"
                 )
             }
             Self::Pack(error) => error.mend(),
             Self::TenantScoped { pack, tenant } => {
-                format!("enable it with `subscription set --tenant {tenant} --pack {pack}`")
+                format!("enable it with `subscription change --tenant {tenant} --pack {pack}`")
             }
             Self::OtherMode { .. } => "leave it out".into(),
-            Self::NoSubscription(tenant) => {
-                format!("set one with `subscription set --tenant {tenant} --cameras N`")
-            }
+            Self::NoneInForce(error) => error.mend(),
             Self::NotSubscribed { pack, tenant } => {
-                format!("add it with `subscription set --tenant {tenant} --pack {pack}` and the packs it has")
+                format!("add it with `subscription change --tenant {tenant} --pack {pack}`")
             }
             Self::OnOtherDevice { camera, device } => {
                 format!("take it off first with `camera assign --device {device} --camera {camera} --remove`")
@@ -160,8 +159,10 @@ impl AssignmentError {
             Self::NotThere { device, .. } => {
                 format!("`license show --device {device}` lists those that are")
             }
-            Self::BeyondSubscription { .. } => {
-                "take some off with --remove, or raise `subscription set --cameras`".into()
+            Self::BeyondSubscription { tenant, .. } => {
+                format!(
+                    "take some off with --remove, or add some with `subscription change --tenant {tenant} --cameras N`"
+                )
             }
         }
     }
@@ -214,8 +215,7 @@ pub fn change(
         let note = note(serde_json::json!({ "cameras": order.cameras }));
         return Ok(CameraChange { upsert: Vec::new(), remove: order.cameras.clone(), note });
     }
-    let subscription = view.tenant.current.as_ref();
-    let subscription = subscription.ok_or_else(|| AssignmentError::NoSubscription(tenant.clone()))?;
+    let subscription = view.tenant.current.as_ref().map_err(Clone::clone)?;
     let packs = packs(catalog, tenant, subscription, &order.packs)?;
     check_free(view, order, subscription)?;
     let row =

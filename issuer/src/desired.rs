@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, PACK_BASE, PACK_TRIAL, Pack, Scope};
 use crate::seats::{self, Claim, QUOTA_PARTS, Split};
 use crate::secret::sha256;
 use crate::storage::{CameraRow, DeviceStatus, DeviceView, SubscriptionRow};
+use crate::timeline::NoneInForce;
 use brink_license::token::{
     AUDIENCE_EDGE, CLAIMS_VERSION, Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, Mode, Over,
     Period, Quota, Seats, Swap,
@@ -31,8 +32,8 @@ const DAY: u64 = 86_400;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unmintable {
     /// Nothing is subscribed.
-    #[error("tenant {0} has no subscription; set one with `subscription set --tenant {0} --cameras N`")]
-    NoSubscription(TenantId),
+    #[error("{}; {}", .0, .0.mend())]
+    NoneInForce(NoneInForce),
     /// The trial is over.
     #[error(
         "the trial of tenant {tenant} ended at {ended}; subscribe with `subscription set --tenant {tenant} --cameras N`"
@@ -45,7 +46,8 @@ pub enum Unmintable {
     },
     /// The subscription names a pack that the catalogue does not have.
     #[error(
-        "the subscription of tenant {tenant} has pack {pack}, which the catalogue lacks; set the subscription again"
+        "the subscription of tenant {tenant} has pack {pack}, which the catalogue lacks; take it out with \
+         `subscription change --tenant {tenant} --remove-pack {pack}`"
     )]
     PackGone {
         /// The tenant.
@@ -55,7 +57,8 @@ pub enum Unmintable {
     },
     /// An industry or data pack without its price.
     #[error(
-        "pack {pack} of tenant {tenant} has no agreed price; set the subscription again with --pack {pack}=49.00"
+        "pack {pack} of tenant {tenant} has no agreed price; agree on one with \
+         `subscription change --tenant {tenant} --pack {pack}=49.00`"
     )]
     PriceMissing {
         /// The tenant.
@@ -148,8 +151,7 @@ pub fn desired(mint: &Mint<'_>, view: &DeviceView) -> Result<Desired, Unmintable
     if view.device.status == DeviceStatus::Retired {
         return Err(Unmintable::Retired(view.device.id.clone()));
     }
-    let subscription =
-        view.subscription.as_ref().ok_or_else(|| Unmintable::NoSubscription(tenant.clone()))?;
+    let subscription = view.subscription.as_ref().map_err(|none| Unmintable::NoneInForce(none.clone()))?;
     if let Some(trial) = subscription.terms.trial.filter(|trial| trial.ends_at <= mint.now) {
         return Err(Unmintable::TrialOver { tenant: tenant.clone(), ended: rfc3339(trial.ends_at) });
     }

@@ -77,7 +77,8 @@ pub enum ExtensionError {
     /// What has ended has let its seats go.
     #[error(
         "device {device} would hold {seats} seats again, others hold {elsewhere} of {subscribed}; its licence ended and \
-         its seats went to others: take cameras off those, or raise `subscription set --cameras`"
+         its seats went to others: take cameras off those, or add some with \
+         `subscription change --tenant T --cameras N`"
     )]
     SeatsGone {
         /// The device.

@@ -54,7 +54,8 @@ pub enum ReactivationError {
     /// More would run twice than is subscribed.
     #[error(
         "with the {held} seats that the old key of device {device} holds until {until}, {overlapping} would overlap, but \
-         {subscribed} are subscribed; leave --accept-overlap out and wait, or raise `subscription set --cameras`"
+         {subscribed} are subscribed; leave --accept-overlap out and wait, or add some with \
+         `subscription change --tenant T --cameras N`"
     )]
     OverlapBeyond {
         /// The device.

@@ -76,8 +76,8 @@ pub enum RetirementError {
     /// More would run twice than is subscribed.
     #[error(
         "with the {held} seats that device {device} holds until {until}, {overlapping} would overlap, but {subscribed} are \
-         subscribed: licences never sum above twice that. Leave --accept-overlap out and wait, or raise \
-         `subscription set --cameras`"
+         subscribed, and licences never sum above twice that; leave --accept-overlap out and wait, or add some with \
+         `subscription change --tenant T --cameras N`"
     )]
     OverlapBeyond {
         /// The device.

@@ -8,7 +8,12 @@
 //! other device's next report, or when its lease has ended for good (`exp + grace`). What is assigned to nobody is
 //! shared evenly, the remainder going to the lowest device ids, and handed out as unnamed seats within the budget.
 //!
-//! A subscription that shrinks takes effect as devices renew; until then licences minted before may sum to more.
+//! Where more cameras are assigned than are subscribed, because a subscription has shrunk, a device reserves of its cameras no
+//! more than its part of the subscription, in proportion and rounded down: else each would keep from the others what it
+//! cannot have itself, and together they would get less than there is. What rounding leaves goes to whoever asks first.
+//!
+//! That this never gives away too much rests on the seats that are held alone, whatever is reserved beside them. A
+//! subscription that shrinks takes effect as devices renew; until then licences minted before may sum to more.
 
 /// What the tenant's quotas are divided into: a device's share is so many millionths of each.
 pub const QUOTA_PARTS: u64 = 1_000_000;
@@ -41,6 +46,15 @@ pub struct Split {
     pub any: u64,
 }
 
+/// All of them.
+pub const WHOLE: (u64, u64) = (1, 1);
+
+/// How many cameras of how many a device reserves by name, with so many assigned over all devices.
+#[must_use]
+pub const fn reserved_part(subscribed: u64, named: u64) -> (u64, u64) {
+    if named > subscribed { (subscribed, named) } else { WHOLE }
+}
+
 /// Applies the rule.
 #[must_use]
 pub fn split(claim: &Claim) -> Split {
@@ -68,6 +82,45 @@ fn fair_share(total: u64, sharers: u64, rank: Option<u64>) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Devices that exchange in turn, and what the issuer knows of them.
+    struct Fleet {
+        subscribed: u64,
+        named: Vec<u64>,
+        /// Seats of the newest licence of each, and of the one that it said last that it has.
+        licences: Vec<(u64, u64)>,
+    }
+
+    impl Fleet {
+        fn held(&self, device: usize) -> u64 {
+            let (newest, reported) = self.licences[device];
+            newest.max(reported)
+        }
+
+        /// As both databases add it up.
+        fn reserved(&self, device: usize) -> u64 {
+            let (part, of) = reserved_part(self.subscribed, self.named.iter().sum());
+            (self.named[device] * part / of).max(self.held(device))
+        }
+
+        fn exchange(&mut self, device: usize) {
+            self.licences[device].1 = self.licences[device].0;
+            let others = || (0..self.named.len()).filter(|other| *other != device);
+            let seats = split(&Claim {
+                subscribed: self.subscribed,
+                named: self.named[device],
+                named_elsewhere: others().map(|other| self.named[other]).sum(),
+                reserved_elsewhere: others().map(|other| self.reserved(other)).sum(),
+                sharers: self.named.len() as u64,
+                rank: Some(device as u64),
+            });
+            self.licences[device].0 = seats.named + seats.any;
+        }
+
+        fn in_force(&self) -> u64 {
+            (0..self.named.len()).map(|device| self.held(device)).sum()
+        }
+    }
 
     fn alone(subscribed: u64, named: u64) -> Claim {
         Claim { subscribed, named, named_elsewhere: 0, reserved_elsewhere: 0, sharers: 1, rank: Some(0) }
@@ -98,6 +151,36 @@ mod tests {
         fn even_shares_sum_to_the_whole(total in 0_u64..5_000, sharers in 1_u64..50) {
             let sum: u64 = (0..sharers).map(|rank| fair_share(total, sharers, Some(rank))).sum();
             prop_assert_eq!(sum, total);
+        }
+
+        #[test]
+        fn however_many_are_assigned_all_that_is_subscribed_is_out_and_never_more(
+            subscribed in 0_u64..60, named in prop::collection::vec(0_u64..30, 1..7),
+            turns in prop::collection::vec(0_usize..6, 0..40), before in prop::collection::vec(0_u64..30, 6),
+        ) {
+            let count = named.len();
+            let mut fleet = Fleet { subscribed, licences: vec![(0, 0); count], named };
+            for turn in &turns {
+                fleet.exchange(turn % count);
+                prop_assert!(fleet.in_force() <= subscribed, "{} of {subscribed}", fleet.in_force());
+            }
+            // Of a subscription that was larger, licences are in force at first; no exchange makes it worse.
+            fleet.licences = before.iter().take(count).map(|seats| (*seats, *seats)).collect();
+            for turn in turns {
+                let most = fleet.in_force().max(subscribed);
+                fleet.exchange(turn % count);
+                prop_assert!(fleet.in_force() <= most, "{} of {most}", fleet.in_force());
+            }
+            for _ in 0..count + 4 {
+                (0..count).for_each(|device| fleet.exchange(device));
+            }
+            prop_assert_eq!(fleet.in_force(), subscribed);
+            // Nobody has less than its part.
+            let all: u64 = fleet.named.iter().sum();
+            let (part, of) = reserved_part(subscribed, all);
+            for (named, (seats, _)) in fleet.named.iter().zip(&fleet.licences) {
+                prop_assert!(*seats >= named * part / of);
+            }
         }
 
         #[test]

@@ -231,7 +231,7 @@ fn admin_exit(error: &AdminError) -> Exit {
         AdminError::Retirement(error) => of_state(error.is_of_state()),
         AdminError::Reactivation(error) => of_state(error.is_of_state()),
         AdminError::Standing(error) => of_state(error.is_of_state()),
-        AdminError::NoSubscription(_) | AdminError::Stale => Exit::NotAllowed,
+        AdminError::Stale => Exit::NotAllowed,
         AdminError::TenantName
         | AdminError::NothingToChange
         | AdminError::Zone(_)

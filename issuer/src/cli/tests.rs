@@ -193,7 +193,8 @@ fn assignments_say_what_is_wrong_and_change_nothing_then() {
     assign(&one, "--camera c --pack intelligence").refused(Exit::Usage, &["intelligence", "tenant"]);
     assign(&one, "--camera c --pack trial").refused(Exit::Usage, &["base", "implied"]);
     assign(&one, "--camera c --pack nothing").refused(Exit::Usage, &["nothing", "mining"]);
-    assign(&one, "--camera c --pack mining").refused(Exit::NotAllowed, &["subscription set", "mining"]);
+    assign(&one, "--camera c --pack mining")
+        .refused(Exit::NotAllowed, &["subscription change --tenant tenant-123 --pack mining"]);
     assign(&one, "--camera c --camera d").refused(Exit::NotAllowed, &["4 cameras", "3 are subscribed"]);
     assign(&two, "--camera a").refused(Exit::NotAllowed, &[&one, "--remove"]);
     assign(&two, "--camera c --camera d").refused(Exit::NotAllowed, &["over all devices"]);
@@ -256,13 +257,13 @@ fn a_refusal_is_one_document_for_programs() {
             &assign("--camera a --pack mining"),
             Exit::NotAllowed,
             "NOT_SUBSCRIBED",
-            "subscription set --tenant tenant-123",
+            "add it with `subscription change --tenant tenant-123 --pack mining`",
         ),
         (
             &assign("--camera a --pack retail=3"),
             Exit::Usage,
             "PRICE_OF_SUBSCRIPTION",
-            "give --pack retail alone; `subscription set --pack retail=3`",
+            "give --pack retail alone; `subscription change --tenant T --pack retail=3`",
         ),
         ("license show --device nope", Exit::Failed, "UNKNOWN_DEVICE", "device code"),
         ("init --issuer acme --dev", Exit::Usage, "NOT_DEVELOPMENT", "leave --dev out"),
@@ -282,6 +283,50 @@ fn a_refusal_is_one_document_for_programs() {
         let helps = helps.unwrap_or_else(|| panic!("{line}: no mend beside {message:?}"));
         assert!(helps.contains(mend) && !message.is_empty() && !message.contains(helps), "{line}: {said}");
         assert_eq!(plain.err, format!("brink-issuer: {message}; {helps}\n"), "people read both in one line");
+    }
+}
+
+/// Setting everything takes away what is not said again, and all that is to come.
+#[test]
+fn whoever_is_told_to_buy_more_is_told_a_change_that_can_be_given() {
+    use crate::assignment::AssignmentError as Assignment;
+    use crate::desired::Unmintable;
+    let (tenant, pack) = (|| "tenant-123".parse().unwrap(), || "retail".parse().unwrap());
+    let (device, until) = (|| "dev-1".parse().unwrap(), || "2026-03-01T00:00:00Z".to_owned());
+    let (held, overlapping, subscribed) = (6, 11, 10);
+    let told = [
+        Assignment::PriceOfSubscription { pack: "retail".into(), price: "3".into() }.mend(),
+        Assignment::TenantScoped { pack: pack(), tenant: tenant() }.mend(),
+        Assignment::NotSubscribed { pack: pack(), tenant: tenant() }.mend(),
+        Assignment::BeyondSubscription { tenant: tenant(), wanted: 11, subscribed: 10 }.mend(),
+        crate::retirement::RetirementError::OverlapBeyond {
+            device: device(),
+            held,
+            until: until(),
+            overlapping,
+            subscribed,
+        }
+        .to_string(),
+        crate::reactivation::ReactivationError::OverlapBeyond {
+            device: device(),
+            held,
+            until: until(),
+            overlapping,
+            subscribed,
+        }
+        .to_string(),
+        crate::extension::ExtensionError::SeatsGone { device: device(), seats: 6, elsewhere: 5, subscribed }
+            .to_string(),
+        Unmintable::PackGone { tenant: tenant(), pack: "retail".into() }.to_string(),
+        Unmintable::PriceMissing { tenant: tenant(), pack: pack() }.to_string(),
+    ];
+    for told in told {
+        let commands: Vec<_> = told.split('`').skip(1).step_by(2).collect();
+        let line = commands.iter().find(|line| line.starts_with("subscription ")).expect(&told);
+        assert!(!told.contains("subscription set"), "{told}");
+        let words = line.split(' ').map(|word| if word == "N" { "11" } else { word });
+        let words = ["brink-issuer"].into_iter().chain(words).chain(["--data", "d"]);
+        assert!(Cli::try_parse_from(words).is_ok(), "{told}");
     }
 }
 

@@ -173,7 +173,7 @@ pub(super) fn tenant(row: &impl Columns) -> Result<TenantRow, StorageError> {
     })
 }
 
-pub(crate) const fn enforce_text(enforce: Enforce) -> &'static str {
+pub(super) const fn enforce_text(enforce: Enforce) -> &'static str {
     match enforce {
         Enforce::Observe => "observe",
         Enforce::Warn => "warn",
@@ -182,9 +182,15 @@ pub(crate) const fn enforce_text(enforce: Enforce) -> &'static str {
     }
 }
 
+const ALL_ENFORCEMENTS: [Enforce; 4] = [Enforce::Observe, Enforce::Warn, Enforce::Degrade, Enforce::Deny];
+
+/// The core only ever writes it into tokens of its own.
+pub(crate) fn enforce_of(text: &str) -> Option<Enforce> {
+    ALL_ENFORCEMENTS.into_iter().find(|enforce| enforce_text(*enforce) == text)
+}
+
 pub(super) fn enforce(row: &impl Columns) -> Result<Enforce, StorageError> {
-    let all = [Enforce::Observe, Enforce::Warn, Enforce::Degrade, Enforce::Deny];
-    named(row, "enforce", &all, enforce_text)
+    named(row, "enforce", &ALL_ENFORCEMENTS, enforce_text)
 }
 
 pub(super) const fn tier_text(tier: Tier) -> &'static str {

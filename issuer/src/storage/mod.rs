@@ -57,10 +57,10 @@ pub use rows::{
     IssuerRow, LicenceRow, PastEpoch, Reaction, TenantRow, Tier, TrialWindow, Withdrawn,
 };
 
-pub(crate) use columns::enforce_text;
+pub(crate) use columns::enforce_of;
 pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
 pub use subscriptions::{
-    Made, NewVersions, SubscriptionRow, SubscriptionView, Terms, TimelineView, VersionListed,
+    InForce, Made, NewVersions, SubscriptionRow, SubscriptionView, Terms, TimelineView, VersionListed,
 };
 pub use upkeep::{Dropped, Upkeep, UpkeepOrder, Upkept};
 pub use usage::{

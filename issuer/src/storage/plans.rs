@@ -7,7 +7,7 @@ use super::rows::{
     Reaction, TenantRow, Tier,
 };
 use super::seats::{NewSeatReport, SeatReport};
-use super::subscriptions::{SubscriptionRow, SubscriptionView};
+use super::subscriptions::{InForce, SubscriptionView};
 use super::usage::{NewUsage, UsageView};
 use brink_license::{CameraId, DeviceId, PublicKey, TenantId, TokenId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -29,8 +29,9 @@ pub struct Founding {
 pub struct Elsewhere {
     /// Cameras assigned by name to other devices.
     pub named: u64,
-    /// Seats that other devices hold or are to hold: the larger of named and held, each. And those that the keys of
-    /// earlier epochs may still use, this device's too: whoever has such a key is somebody else now.
+    /// Seats that other devices hold or are to hold: the larger of named and held, each; of named its part, where more cameras
+    /// are named than are subscribed. And those that the keys of earlier epochs may still use, this device's too: whoever has
+    /// such a key is somebody else now.
     pub reserved: u64,
     /// Parts per million of the tenant's quotas that these hold, or held since the month began: what a device gives back of a
     /// month it may have used up before.
@@ -62,7 +63,7 @@ pub struct DeviceView {
     /// The tenant.
     pub tenant: TenantRow,
     /// The subscription in force.
-    pub subscription: Option<SubscriptionRow>,
+    pub subscription: InForce,
     /// The device.
     pub device: DeviceRow,
     /// Its cameras, in the order they came.

@@ -3,7 +3,7 @@
 use super::plans::AuditNote;
 use super::rows::{Actor, TenantRow, TrialWindow};
 use crate::price::Price;
-use crate::timeline::Delta;
+use crate::timeline::{Delta, NoneInForce};
 use brink_license::token::Enforce;
 use brink_license::{Slug, UnixSeconds};
 use std::collections::BTreeMap;
@@ -89,6 +89,9 @@ pub struct SubscriptionRow {
     pub reason: Option<String>,
 }
 
+/// The version in force at an instant, or why there is none.
+pub type InForce = Result<SubscriptionRow, NoneInForce>;
+
 /// A version in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionListed {
@@ -104,7 +107,7 @@ pub struct SubscriptionView {
     /// The tenant.
     pub tenant: TenantRow,
     /// The version in force.
-    pub current: Option<SubscriptionRow>,
+    pub current: InForce,
     /// The highest version, in force or not.
     pub newest: Option<u32>,
     /// Cameras assigned by name, over all devices.

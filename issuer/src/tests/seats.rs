@@ -1,4 +1,5 @@
-use crate::testkit::{Bench, DAY, Edge, names};
+use crate::testkit::{Bench, DAY, Edge, START, TENANT, names};
+use brink_license::UnixSeconds;
 use brink_license::token::ExtensionClaims;
 use proptest::prelude::*;
 
@@ -192,6 +193,40 @@ proptest! {
         if activated > 0 && activated == site.codes.len() {
             prop_assert_eq!(site.in_force(), u64::from(SUBSCRIBED));
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn of_fewer_cameras_than_are_assigned_every_one_runs_and_none_beyond(
+        named in prop::collection::vec(0_usize..=4, 3), less in 0_u32..SUBSCRIBED, is_long_after in any::<bool>(),
+        turns in prop::collection::vec(0_usize..3, 0..8),
+    ) {
+        let mut site = Site::new();
+        for (device, count) in named.iter().enumerate() {
+            [Step::Code, Step::Activate(device)].iter().for_each(|step| site.take(step));
+            (0..*count).for_each(|camera| site.take(&Step::Assign { device, camera: device * 4 + camera }));
+        }
+        let everybody = |site: &mut Site| (0..3).for_each(|device| site.take(&Step::Exchange(device)));
+        (0..5).for_each(|_| everybody(&mut site));
+        prop_assert_eq!(site.in_force(), u64::from(SUBSCRIBED));
+        let at = crate::timeline::At::Instant(UnixSeconds::new(START + DAY));
+        let entry = crate::timeline::Entry { at, reason: None };
+        let order = crate::testkit::order(Some(less), &[]);
+        let keeping = crate::editing::Keeping::all();
+        site.bench.admin.replace_subscription(&TENANT.parse().unwrap(), &order, &entry, &keeping).unwrap();
+        // Either the licences of before are in force still, or they have all ended.
+        site.take(&Step::Pass(if is_long_after { 40 * DAY } else { DAY }));
+        let mut most = site.in_force().max(u64::from(less));
+        for turn in turns {
+            site.take(&Step::Exchange(turn));
+            prop_assert!(site.in_force() <= most, "{} in force of {most}", site.in_force());
+            most = site.in_force().max(u64::from(less));
+        }
+        (0..6).for_each(|_| everybody(&mut site));
+        prop_assert_eq!(site.in_force(), u64::from(less));
     }
 }
 

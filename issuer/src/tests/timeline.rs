@@ -1,12 +1,15 @@
 //! Subscriptions over time, from what is recorded to what is minted, on whichever database.
 
-use crate::admin::AdminError;
+use crate::admin::{AdminError, CodeOrder};
 use crate::clock::Clock;
+use crate::code::CodeEnd;
+use crate::codes;
+use crate::desired::{Mint, desired};
 use crate::editing::Keeping;
-use crate::storage::{Made, SubscriptionRow};
-use crate::testkit::{Bench, DAY, START, TENANT, names, order};
+use crate::storage::{Made, SubscriptionRow, Tier};
+use crate::testkit::{Bench, DAY, Edge, START, TENANT, names, order};
 use crate::timeline::{At, CamerasDelta, ChangeOrder, Entry, Recorded, Timeline};
-use brink_license::UnixSeconds;
+use brink_license::{IssuerName, TenantId, UnixSeconds};
 
 fn at(days: i64) -> Entry {
     let reason = (days < 0).then(|| "as agreed".to_owned());
@@ -32,15 +35,13 @@ impl Bench {
         let timeline = Timeline::new(&versions);
         for at in versions.iter().flat_map(|row| [-1, 0, 1].map(|by| row.effective_at.saturating_add(by))) {
             let view = self.admin.storage.tenant(&tenant, at).unwrap();
-            assert_eq!(view.current.as_ref(), timeline.in_force(at), "at {at:?}");
+            assert_eq!(view.current.as_ref().ok(), timeline.in_force(at), "at {at:?}");
             assert_eq!(view.newest, versions.last().map(|row| row.version));
         }
         let listed = self.admin.storage.subscriptions_page(&tenant, None, u32::MAX).unwrap();
         assert_eq!(listed.len(), versions.len());
         for (listed, row) in listed.iter().rev().zip(&versions) {
-            let mut later = versions.iter().filter(|later| later.version > row.version);
-            let by = later.find(|later| later.effective_at == row.effective_at).map(|later| later.version);
-            assert_eq!((&listed.row, listed.superseded_by), (row, by));
+            assert_eq!((&listed.row, listed.superseded_by), (row, timeline.superseded_by(row)));
         }
     }
 }
@@ -68,6 +69,34 @@ fn what_is_scheduled_comes_into_the_first_licence_from_its_instant_on() {
     let packs: Vec<_> = edge.claims().grants.iter().flat_map(|grant| &grant.packs).collect();
     assert!(packs.iter().any(|pack| pack.as_str() == "advanced_analytics"), "{packs:?}");
     bench.is_as_modelled();
+}
+
+#[test]
+fn what_is_still_to_begin_is_told_with_its_instant_and_nobody_is_told_to_replace_it() {
+    let bench = Bench::with(10, &[]);
+    let edge = bench.activated();
+    let code = |tenant: &TenantId| {
+        let expires = CodeEnd::Hours(24);
+        let order = CodeOrder { tenant: tenant.clone(), tier: Tier::Basic, uses: 1, expires };
+        bench.admin.create_code(&order).unwrap_err()
+    };
+    bench.pass(-DAY);
+    let assigned = bench.try_assign(&edge.id(), &names("cam", 0..1), &[], false).unwrap_err();
+    let begins = "begins at 2026-03-01T00:00:00Z";
+    for error in [code(&TENANT.parse().unwrap()), assigned] {
+        let (said, mend) = (error.to_string(), error.mend().unwrap());
+        assert_eq!(codes::of_admin(&error), "NOT_BEGUN", "{said}");
+        assert!(said.contains(begins) && mend.contains("wait"), "{said}; {mend}");
+        assert!(!mend.contains("subscription set"), "{mend}");
+    }
+    let issuer: IssuerName = "dev-test".parse().unwrap();
+    let mint =
+        Mint { issuer: &issuer, catalog: &bench.admin.catalog, keyset_version: 1, now: bench.clock.now() };
+    let said = desired(&mint, &bench.view(&edge.id())).unwrap_err().to_string();
+    assert!(said.contains(begins) && said.contains("wait") && !said.contains("subscription set"), "{said}");
+    let never = code(&bench.another_tenant("other"));
+    assert_eq!(codes::of_admin(&never), "NO_SUBSCRIPTION");
+    assert!(never.mend().unwrap().contains("`subscription set --tenant other --cameras N`"), "{never}");
 }
 
 #[test]
@@ -149,7 +178,7 @@ fn fewer_cameras_than_are_assigned_by_name_leave_the_last_ones_without_a_seat() 
 }
 
 #[test]
-fn of_several_devices_none_gets_more_than_the_others_assigned_cameras_leave() {
+fn of_several_devices_each_gets_its_part_of_fewer_cameras_than_are_assigned() {
     let bench = Bench::with(10, &[]);
     let (mut one, mut two) = (bench.activated(), bench.activated());
     bench.assign(&one.id(), &names("a", 0..5), &[]);
@@ -165,9 +194,28 @@ fn of_several_devices_none_gets_more_than_the_others_assigned_cameras_leave() {
     };
     assert_eq!(settled(&bench), (5, 5));
     bench.pass(10 * DAY);
-    assert_eq!(settled(&bench), (1, 1), "6 are subscribed, and 5 are assigned to the other");
+    assert_eq!(settled(&bench), (3, 3), "6 are subscribed, and as many are assigned to the other");
     bench.try_assign(&devices[1], &names("b", 1..5), &[], true).unwrap();
     assert_eq!(settled(&bench), (5, 1), "whoever takes some off gives the rest back");
+}
+
+#[test]
+fn what_rounding_leaves_of_fewer_cameras_goes_to_one_of_them() {
+    let bench = Bench::with(15, &[]);
+    let mut edges = [bench.activated(), bench.activated(), bench.activated()];
+    for (edge, prefix) in edges.iter().zip(["a", "b", "c"]) {
+        bench.assign(&edge.id(), &names(prefix, 0..5), &[]);
+    }
+    bench.change(&at(10), &cameras(-5)).unwrap();
+    bench.pass(10 * DAY);
+    for _ in 0..4 {
+        for edge in &mut edges {
+            edge.exchange(&bench.issuer).unwrap();
+        }
+    }
+    let mut seats = edges.each_ref().map(Edge::seats);
+    seats.sort_unstable();
+    assert_eq!(seats, [(3, 0), (3, 0), (4, 0)]);
 }
 
 #[test]
@@ -210,7 +258,7 @@ fn whatever_is_recorded_in_whatever_order_the_database_finds_what_the_model_find
     for _ in 0..62 {
         bench.pass(DAY);
         let (now, view) = (bench.clock.now(), bench.view(&edge.id()));
-        assert_eq!(view.subscription.as_ref(), Timeline::new(&versions).in_force(now));
+        assert_eq!(view.subscription.as_ref().ok(), Timeline::new(&versions).in_force(now));
     }
 }
 

@@ -46,11 +46,8 @@ pub enum CamerasDelta {
     By(i32),
 }
 
-/// The core only ever writes it into tokens of its own.
 fn enforce<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Enforce>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let all = [Enforce::Observe, Enforce::Warn, Enforce::Degrade, Enforce::Deny];
-    let found = all.into_iter().find(|enforce| crate::storage::enforce_text(*enforce) == text);
+    let found = crate::storage::enforce_of(&String::deserialize(deserializer)?);
     found.map(Some).ok_or_else(|| serde::de::Error::custom("no such enforcement"))
 }
 

@@ -20,7 +20,7 @@ mod tests;
 pub use at::{At, AtError};
 pub use delta::{CamerasDelta, Delta};
 pub use plan::{ChangeOrder, Desk, Entry, Planned, Recorded, cancel, change, set};
-pub use refusal::TimelineError;
+pub use refusal::{NoneInForce, TimelineError};
 
 use crate::storage::{Made, SubscriptionRow, Terms};
 use brink_license::UnixSeconds;
@@ -72,6 +72,14 @@ impl<'v> Timeline<'v> {
         effective.max_by_key(|row| (row.effective_at, row.version))
     }
 
+    /// The first later version from the same instant on, which stands in its place.
+    #[must_use]
+    pub fn superseded_by(&self, row: &SubscriptionRow) -> Option<u32> {
+        let is_later =
+            |later: &&SubscriptionRow| later.version > row.version && later.effective_at == row.effective_at;
+        self.versions.iter().find(is_later).map(|later| later.version)
+    }
+
     /// The terms over time, without gaps from the beginning of the subscription on; neighbours differ.
     #[must_use]
     pub fn segments(&self) -> Vec<Segment<'v>> {
@@ -91,6 +99,13 @@ impl<'v> Timeline<'v> {
     fn standing(&self) -> BTreeMap<UnixSeconds, &'v SubscriptionRow> {
         // Later versions take the place of earlier ones.
         self.versions.iter().map(|row| (row.effective_at, row)).collect()
+    }
+
+    /// What counts just before an instant, and since when. It was bought by the rules of its day, and is not asked again by
+    /// those of another.
+    fn before(&self, at: UnixSeconds) -> Option<(UnixSeconds, &'v Terms)> {
+        let (from, row) = self.standing().into_iter().rfind(|(from, _)| *from < at)?;
+        Some((from, &row.terms))
     }
 
     /// When the subscription begins.
@@ -118,13 +133,16 @@ impl<'v> Timeline<'v> {
     }
 }
 
-/// The terms from each instant on at which there is an event. The events come in the order in which they take effect.
+/// The terms from each instant on at which there is an event, on top of those `from` an instant before all of them. The events
+/// come in the order in which they take effect.
 fn terms_of(
+    from: Option<(UnixSeconds, &Terms)>,
     events: &[Event<'_>],
     trial_cameras: u32,
 ) -> Result<BTreeMap<UnixSeconds, Terms>, (u32, TimelineError)> {
-    let mut terms = BTreeMap::new();
-    let mut last: Option<Terms> = None;
+    let mut terms: BTreeMap<UnixSeconds, Terms> =
+        from.map(|(at, terms)| (at, terms.clone())).into_iter().collect();
+    let mut last = from.map(|(_, terms)| terms.clone());
     for event in events {
         let next = match (event.what, last) {
             (What::Set(terms), _) => terms.clone(),

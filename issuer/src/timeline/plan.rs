@@ -1,6 +1,6 @@
 //! From what somebody asks to the versions that are recorded.
 
-use super::{At, Delta, Event, Timeline, TimelineError, What, at_instant, terms_of};
+use super::{At, Delta, Event, NoneInForce, Timeline, TimelineError, What, at_instant, terms_of};
 use crate::catalog::Catalog;
 use crate::retirement::check_reason;
 use crate::storage::{
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 pub(super) const BACK_DAYS_MAX: i64 = 400;
 /// How far ahead: the next renewal of a contract by the year, and no further than anybody remembers.
 pub(super) const AHEAD_DAYS_MAX: i64 = 400;
-/// Versions that one event adds: a change a day over all that lies ahead.
+/// Versions that one event says again beside its own: a change a day over all that lies ahead.
 pub(super) const VERSIONS_AT_ONCE_MAX: usize = 400;
 
 const DAY: i64 = 86_400;
@@ -67,6 +67,8 @@ pub struct Recorded {
     pub version: SubscriptionRow,
     /// Those that say again what lies behind it.
     pub again: Vec<SubscriptionRow>,
+    /// The version that is in force with them, now.
+    pub in_force: Option<u32>,
     /// The first instant from which on fewer cameras are subscribed than are assigned by name now, and how many.
     pub below_assigned: Option<(UnixSeconds, u32)>,
 }
@@ -105,7 +107,7 @@ pub fn change(
     let delta = delta(catalog, view, order)?;
     let at = instant(view, entry, now)?;
     if timeline.versions.is_empty() {
-        return Err(TimelineError::NoSubscription(view.tenant.id.clone()));
+        return Err(NoneInForce::Never(view.tenant.id.clone()).into());
     }
     if timeline.in_force(at).is_none() {
         return Err(TimelineError::NotBegun { begins: timeline.begins() });
@@ -201,7 +203,10 @@ impl Drawn<'_> {
         (catalog, now, actor): Desk<'_>,
     ) -> Result<Planned, TimelineError> {
         let next = self.timeline.next_version();
-        let terms = terms_of(&self.events, catalog.trial.cameras).map_err(|(version, error)| {
+        let before = self.timeline.before(self.at);
+        let from_here = self.events.partition_point(|event| event.at < self.at);
+        let events = &self.events[from_here..];
+        let terms = terms_of(before, events, catalog.trial.cameras).map_err(|(version, error)| {
             let meant = self.events.iter().find(|event| event.version == version);
             match meant {
                 Some(event) if version != next => {
@@ -235,13 +240,16 @@ impl Drawn<'_> {
                 superseded.push(standing.version);
             }
         }
-        if rows.len() > VERSIONS_AT_ONCE_MAX {
-            return Err(TimelineError::TooMany(rows.len() - 1));
+        let again = rows.len() - 1;
+        if again > VERSIONS_AT_ONCE_MAX {
+            return Err(TimelineError::TooMany(again));
         }
-        let below_assigned = below_assigned(view, &rows, now)?;
+        let all: Vec<SubscriptionRow> = view.versions.iter().chain(&rows).cloned().collect();
+        let below_assigned = below_assigned(view, &all, now)?;
+        let in_force = Timeline::new(&all).in_force(now).map(|row| row.version);
         let note = note(view, &rows, &superseded, (now, actor));
         let mut again = rows.clone();
-        let recorded = Recorded { version: again.remove(0), again, below_assigned };
+        let recorded = Recorded { version: again.remove(0), again, in_force, below_assigned };
         Ok(Planned { new: NewVersions { rows, note }, recorded })
     }
 }
@@ -250,20 +258,19 @@ impl Drawn<'_> {
 /// cameras off, and is told.
 fn below_assigned(
     view: &TimelineView,
-    rows: &[SubscriptionRow],
+    all: &[SubscriptionRow],
     now: UnixSeconds,
 ) -> Result<Option<(UnixSeconds, u32)>, TimelineError> {
-    let all: Vec<SubscriptionRow> = view.versions.iter().chain(rows).cloned().collect();
     let cameras =
         |versions: &[SubscriptionRow]| Timeline::new(versions).in_force(now).map(|row| row.terms.cameras);
     let named = view.cameras_named;
-    let (was, to_be) = (cameras(&view.versions), cameras(&all));
+    let (was, to_be) = (cameras(&view.versions), cameras(all));
     if let Some(cameras) = to_be.filter(|cameras| u64::from(*cameras) < named)
         && was.is_none_or(|was| cameras < was)
     {
         return Err(SubscriptionError::BelowAssigned { named, cameras }.into());
     }
-    let segments = Timeline::new(&all).segments();
+    let segments = Timeline::new(all).segments();
     let below = segments.iter().find(|segment| {
         segment.until.is_none_or(|until| until > now) && u64::from(segment.terms.cameras) < named
     });
@@ -308,6 +315,14 @@ fn note(
         action,
         subject: view.tenant.id.to_string(),
         detail,
+    }
+}
+
+impl Recorded {
+    /// The highest version that there is with them.
+    #[must_use]
+    pub fn newest(&self) -> u32 {
+        self.again.last().map_or(self.version.version, |row| row.version)
     }
 }
 

@@ -7,6 +7,54 @@ use crate::retirement::REASON_CHARS_MAX;
 use crate::subscription::SubscriptionError;
 use brink_license::{Slug, TenantId, UnixSeconds};
 
+/// Why nothing is in force.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoneInForce {
+    /// Nothing was ever bought.
+    #[error("tenant {0} has no subscription")]
+    Never(TenantId),
+    /// What is bought is still to begin.
+    #[error("the subscription of tenant {tenant} begins at {}", rfc3339(*.begins))]
+    NotBegun {
+        /// The tenant.
+        tenant: TenantId,
+        /// When it begins.
+        begins: UnixSeconds,
+    },
+}
+
+impl NoneInForce {
+    /// Where the first of all begins then.
+    #[must_use]
+    pub fn of(tenant: &TenantId, begins: Option<UnixSeconds>) -> Self {
+        let tenant = tenant.clone();
+        match begins {
+            Some(begins) => Self::NotBegun { tenant, begins },
+            None => Self::Never(tenant),
+        }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Never(_) => "NO_SUBSCRIPTION",
+            Self::NotBegun { .. } => "NOT_BEGUN",
+        }
+    }
+
+    /// What helps. Setting one would take the place of what is to begin.
+    #[must_use]
+    pub fn mend(&self) -> String {
+        match self {
+            Self::Never(tenant) => format!("set one with `subscription set --tenant {tenant} --cameras N`"),
+            Self::NotBegun { tenant, .. } => {
+                format!("wait until then; `subscription history --tenant {tenant}` shows what is to come")
+            }
+        }
+    }
+}
+
 /// Why nothing was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimelineError {
@@ -16,9 +64,9 @@ pub enum TimelineError {
     /// No such instant.
     #[error(transparent)]
     At(#[from] AtError),
-    /// Nothing to change.
-    #[error("tenant {0} has no subscription")]
-    NoSubscription(TenantId),
+    /// Nothing to change, or to rest on.
+    #[error(transparent)]
+    NoneInForce(#[from] NoneInForce),
     /// Before there was anything.
     #[error("the subscription has not begun by then{}", .begins.map_or_else(String::new, |at| format!(": it begins at {}", rfc3339(at))))]
     NotBegun {
@@ -85,7 +133,7 @@ impl TimelineError {
         match self {
             Self::Terms(error) => crate::codes::of_subscription(error),
             Self::At(error) => error.code(),
-            Self::NoSubscription(_) => "NO_SUBSCRIPTION",
+            Self::NoneInForce(error) => error.code(),
             Self::NotBegun { .. } => "NOT_BEGUN",
             Self::TooFarBack(_) | Self::TooFarAhead(_) => "OUT_OF_BOUNDS",
             Self::ReasonMissing(_) => "REASON_MISSING",
@@ -107,7 +155,7 @@ impl TimelineError {
     pub const fn is_of_state(&self) -> bool {
         match self {
             Self::Terms(error) => error.is_of_state(),
-            Self::NoSubscription(_)
+            Self::NoneInForce(_)
             | Self::NotBegun { .. }
             | Self::Unchanged(_)
             | Self::NotSubscribed(_)
@@ -132,9 +180,7 @@ impl TimelineError {
         match self {
             Self::Terms(error) => error.mend(),
             Self::At(error) => error.mend().into(),
-            Self::NoSubscription(tenant) => {
-                format!("set one with `subscription set --tenant {tenant} --cameras N`")
-            }
+            Self::NoneInForce(error) => error.mend(),
             Self::NotBegun { .. } => "choose an instant from then on".into(),
             Self::TooFarBack(_) => {
                 "choose a later instant, and put right what lies before by an invoice".into()
@@ -152,12 +198,14 @@ impl TimelineError {
                     "take that one back first with --cancel-scheduled {version}, if it is still to come, or change less"
                 )
             }
-            Self::TooMany(_) => "set everything anew with `subscription set`, from a later instant on".into(),
+            Self::TooMany(_) => "choose a later instant, which leaves fewer behind it".into(),
             Self::NotScheduled(_) => {
                 "`subscription history` shows those that are; what is in force is changed by another change"
                     .into()
             }
-            Self::First(_) => "set another one in its place with `subscription set`".into(),
+            Self::First(_) => "change what it says with `subscription change --at` its instant; `subscription set` puts another in its place and in that \
+                 of all behind it"
+                    .into(),
         }
     }
 }

@@ -191,6 +191,11 @@ fn check(book: &Book, done: &[(i64, u32, Op)]) -> Result<(), TestCaseError> {
         prop_assert_eq!(segments.next().map(|segment| seen(segment.terms)), in_force);
         prop_assert!(segments.next().is_none(), "segments overlap");
     }
+    // What is kept is what all events come to, from the first one on.
+    let whole = terms_of(None, &timeline.events(), book.catalog.trial.cameras).unwrap();
+    for (at, row) in timeline.standing() {
+        prop_assert_eq!(at_instant(&whole, at), Some(&row.terms), "at {:?}", at);
+    }
     for pair in timeline.segments().windows(2) {
         prop_assert!(pair[0].until == Some(pair[1].from) && pair[0].terms != pair[1].terms);
     }
@@ -284,7 +289,7 @@ fn setting_everything_replaces_what_lies_behind_and_what_was_taken_back_counts_n
 #[test]
 fn a_subscription_that_is_to_begin_can_be_replaced_but_not_taken_back() {
     let mut book = Book::new(chrono_tz::Tz::UTC);
-    assert!(matches!(book.change(day(1), &by(1)), Err(TimelineError::NoSubscription(_))));
+    assert!(matches!(book.change(day(1), &by(1)), Err(TimelineError::NoneInForce(NoneInForce::Never(_)))));
     let first = book.set(day(10), &order(Some(5), &[])).unwrap().version.version;
     assert_eq!((book.cameras(START), book.cameras(START + 10 * DAY)), (None, Some(5)));
     assert!(matches!(book.change(day(9), &by(1)), Err(TimelineError::NotBegun { begins: Some(_) })));
@@ -344,8 +349,15 @@ fn at_most_so_many_versions_are_said_again_at_once() {
     for at in 0..400 {
         book.change(At::Instant(UnixSeconds::new(START + DAY + at)), &by(1)).unwrap();
     }
-    assert_eq!(book.change(day(0), &by(1)).unwrap_err(), TimelineError::TooMany(400));
-    assert_eq!(book.change(At::Instant(UnixSeconds::new(START + DAY)), &by(1)).unwrap().again.len(), 399);
+    let anew = order(Some(5), &[]);
+    let mut other = Book { view: book.view.clone(), catalog: book.catalog.clone() };
+    assert_eq!(other.change(day(0), &by(1)).unwrap().again.len(), 400, "as many as are said at once");
+    let mut other = Book { view: book.view.clone(), catalog: book.catalog.clone() };
+    assert_eq!(other.set(day(0), &anew).unwrap().again.len(), 400);
+    book.change(At::Instant(UnixSeconds::new(START + DAY + 400)), &by(1)).unwrap();
+    assert_eq!(book.change(day(0), &by(1)).unwrap_err(), TimelineError::TooMany(401));
+    assert_eq!(book.set(day(0), &anew).unwrap_err(), TimelineError::TooMany(401));
+    assert_eq!(book.change(At::Instant(UnixSeconds::new(START + DAY)), &by(1)).unwrap().again.len(), 400);
 }
 
 #[test]
@@ -362,6 +374,25 @@ fn there_is_one_trial_and_one_that_never_began_was_none() {
     assert_eq!(again, Some(now), "it keeps its start");
     let over = book.set(day(100), &trial()).unwrap_err();
     assert_eq!(over.code(), "TRIAL_OVER");
+}
+
+#[test]
+fn what_a_later_catalogue_would_not_sell_stays_as_it_was_bought() {
+    let mut book = Book::new(chrono_tz::Tz::UTC);
+    book.set(day(-20), &order(None, &[])).unwrap();
+    book.change(day(-15), &to(1)).unwrap();
+    book.change(day(-10), &to(2)).unwrap();
+    let to_come = book.change(day(10), &pack("retail", Some("49"))).unwrap();
+    book.catalog.trial.cameras = 1;
+    let shorter = ChangeOrder { days: Some(20), ..ChangeOrder::default() };
+    let changed = book.change(day(0), &shorter).unwrap();
+    assert_eq!((changed.version.terms.cameras, changed.version.terms.days), (2, 20));
+    assert_eq!(changed.again.iter().map(|row| row.terms.days).collect::<Vec<_>>(), [20]);
+    let back = book.cancel(to_come.version.version).unwrap().version;
+    assert_eq!((back.terms.cameras, back.terms.days, back.terms.packs.len()), (2, 20, 0));
+    // What is asked for now is bought by the rules of now, and so is what lies behind it.
+    assert_eq!(book.change(day(1), &to(2)).unwrap_err().code(), "TRIAL_CAMERAS");
+    assert_eq!(book.change(day(-12), &shorter).unwrap_err().code(), "CONFLICTS_LATER");
 }
 
 #[test]

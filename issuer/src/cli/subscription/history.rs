@@ -7,8 +7,8 @@ use crate::cli::error::CliError;
 use crate::cli::opening::Target;
 use crate::cli::output::Output;
 use crate::cli::table::Table;
-use crate::storage::VersionListed;
-use crate::timeline::{At, TimelineError};
+use crate::storage::SubscriptionRow;
+use crate::timeline::{At, Timeline, TimelineError};
 use brink_license::TenantId;
 use clap::Args;
 
@@ -27,37 +27,34 @@ pub(in crate::cli) struct History {
 impl History {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let (tenant, admin) = (&self.tenant, self.target.data.admin()?);
-        let zone = admin.storage.tenant_row(tenant)?.zone;
-        let at = self.at.unwrap_or_default().instant(admin.clock.now(), zone);
+        let view = admin.storage.timeline(tenant)?;
+        let at = self.at.unwrap_or_default().instant(admin.clock.now(), view.tenant.zone);
         let at = at.map_err(|error| AdminError::from(TimelineError::At(error)))?;
-        let mut versions = admin.storage.subscriptions_page(tenant, None, u32::MAX)?;
-        versions.reverse();
-        let in_force = admin.storage.tenant(tenant, at)?.current;
-        let said = match &in_force {
+        let timeline = Timeline::new(&view.versions);
+        let in_force = timeline.in_force(at);
+        let said = match in_force {
             Some(row) => format!("in force at {}: {}", rfc3339(at), shown::terms(row)),
             None => format!("nothing in force at {}", rfc3339(at)),
         };
-        let documents: Vec<_> = versions
-            .iter()
-            .map(|listed| {
-                let mut document = shown::document(tenant, &listed.row);
-                document["superseded_by"] = serde_json::json!(listed.superseded_by);
-                document
-            })
-            .collect();
+        let document = |row| {
+            let mut document = shown::document(tenant, row);
+            document["superseded_by"] = serde_json::json!(timeline.superseded_by(row));
+            document
+        };
+        let documents: Vec<_> = view.versions.iter().map(document).collect();
         let document = serde_json::json!({
             "tenant": tenant, "at": rfc3339(at),
-            "in_force": in_force.as_ref().map(|row| shown::document(tenant, row)), "versions": documents,
+            "in_force": in_force.map(|row| shown::document(tenant, row)), "versions": documents,
         });
-        let mut lines = table(&versions).lines();
+        let mut lines = table(timeline, &view.versions).lines();
         lines.push(said);
         Ok(output.result(self.target.json, &document, &lines.join("\n"))?)
     }
 }
 
-fn table(versions: &[VersionListed]) -> Table {
+fn table(timeline: Timeline<'_>, versions: &[SubscriptionRow]) -> Table {
     let heading = ["version", "effective", "recorded", "by", "what", "terms", "superseded by"];
-    let row = |VersionListed { row, superseded_by }: &VersionListed| {
+    let row = |row: &SubscriptionRow| {
         let what = match row.made.of() {
             Some(of) => format!("{} of {of}", row.made.as_str()),
             None => row.made.as_str().to_owned(),
@@ -69,7 +66,7 @@ fn table(versions: &[VersionListed]) -> Table {
             row.set_by.as_ref().map_or_else(|| "-".to_owned(), |actor| actor.0.clone()),
             what,
             shown::terms(row),
-            superseded_by.map_or_else(|| "-".to_owned(), |by| by.to_string()),
+            timeline.superseded_by(row).map_or_else(|| "-".to_owned(), |by| by.to_string()),
         ]
     };
     Table {

@@ -238,7 +238,6 @@ impl From<AdminError> for Failure {
             AdminError::Retirement(error) => error.is_of_state(),
             AdminError::Reactivation(error) => error.is_of_state(),
             AdminError::Standing(error) => error.is_of_state(),
-            AdminError::NoSubscription(_) => true,
             AdminError::Stale => return Self::stale(None),
             AdminError::TenantName
             | AdminError::Zone(_)

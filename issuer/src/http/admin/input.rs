@@ -139,15 +139,20 @@ pub(super) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Ok(Vec::<One<T>>::deserialize(deserializer)?.into_iter().map(|one| one.0).collect())
 }
 
-/// A whole number. JSON has one kind of number, so that 7.0 is one as well.
-pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let number = serde_json::Number::deserialize(deserializer)?;
-    let exact = number.as_u64().or_else(|| {
+/// The whole number that this is. JSON has one kind of number, so that 7.0 is one as well.
+fn exact(number: &serde_json::Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
         let float = number.as_f64()?;
         // Below 2^53 a float is the number that it shows.
-        ((0.0..=f64::from(u32::MAX)).contains(&float) && float.fract() == 0.0).then_some(float as u64)
-    });
-    exact.and_then(|exact| u32::try_from(exact).ok()).ok_or_else(|| {
+        let is_exact = (f64::from(i32::MIN)..=f64::from(u32::MAX)).contains(&float) && float.fract() == 0.0;
+        is_exact.then_some(float as i64)
+    })
+}
+
+/// A whole number.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    exact(&number).and_then(|exact| u32::try_from(exact).ok()).ok_or_else(|| {
         let found = serde::de::Unexpected::Other("another number");
         serde::de::Error::invalid_value(found, &"a whole number from 0 on")
     })
@@ -163,12 +168,7 @@ pub(super) fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 /// A whole number that may be below zero, where it may be left out.
 pub(super) fn signed_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
     let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
-    let exact = number.as_i64().or_else(|| {
-        let float = number.as_f64()?;
-        let is_exact = (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&float) && float.fract() == 0.0;
-        is_exact.then_some(float as i64)
-    });
-    exact.and_then(|exact| i32::try_from(exact).ok()).map(Some).ok_or_else(|| {
+    exact(&number).and_then(|exact| i32::try_from(exact).ok()).map(Some).ok_or_else(|| {
         let found = serde::de::Unexpected::Other("another number");
         serde::de::Error::invalid_value(found, &"a whole number")
     })
@@ -234,8 +234,14 @@ mod tests {
             "{\"_limit\":1.5}",
             "{\"_limit\":-1}",
             "{\"_limit\":99999999999}",
+            "{\"_limit\":-1.0}",
+            "{\"_limit\":4294967296.0}",
+            "{\"_limit\":18446744073709551615}",
+            "{\"_limit\":1e300}",
             "{\"_by\":1.5}",
             "{\"_by\":-99999999999}",
+            "{\"_by\":2147483648.0}",
+            "{\"_by\":-1e300}",
             "{\"_by\":\"1\"}",
             "\u{feff}{}",
         ] {
@@ -244,6 +250,7 @@ mod tests {
         assert!(json::<Sample>(b"{\"_name\":\"\xff\"}").is_err());
         assert!(json::<Sample>(b"{\"_name\":\"a\"}").is_ok());
         assert_eq!(json::<Sample>(b"{\"_limit\":7.0}").unwrap()._limit, Some(7));
+        assert_eq!(json::<Sample>(b"{\"_limit\":4294967295.0}").unwrap()._limit, Some(u32::MAX));
         assert_eq!(json::<Sample>(b"{\"_limit\":null}").unwrap()._limit, None);
         for (text, by) in
             [("-7", Some(-7)), ("-7.0", Some(-7)), ("2147483647", Some(i32::MAX)), ("null", None)]

@@ -2,15 +2,14 @@
 
 use super::columns::{self, column, damaged, int, parsed, seconds, uint};
 use super::connection::{Asks, Tx};
-use super::{
-    StorageError, cameras, elsewhere, extensions, past, postings, revocations, seats, subscriptions,
-};
+use super::{StorageError, cameras, elsewhere, extensions, past, postings, revocations, seats};
 use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
 use crate::storage::readers;
 use crate::storage::{
     Answer, AnswerKind, DeviceRow, DeviceView, Elsewhere, Holder, IssuedNotice, LicenceRow, Report, UsageView,
 };
+use crate::timeline::NoneInForce;
 use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
@@ -73,21 +72,21 @@ pub(super) async fn locked_rows(
 }
 
 async fn view_of(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
-    let (mut view, mut elsewhere) =
+    let (mut view, mut around) =
         tokio::try_join!(view_alone(tx, row, now), elsewhere::of_rows(tx, [(row, now)]))?;
-    view.elsewhere = elsewhere.remove(&view.device.id).unwrap_or_default();
+    let around = around.remove(&view.device.id);
+    around.ok_or_else(|| damaged("devices", "a tenant lacks one that it has"))?.put(&mut view);
     Ok(view)
 }
 
-/// The view without what is elsewhere. Everything beside the row travels together.
+/// The view without what is elsewhere, and without what was bought. Everything beside the row travels together.
 pub(super) async fn view_alone(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Result<DeviceView, StorageError> {
     let (device, tenant) = (readers::device(row)?, columns::tenant(row)?);
     let held_until = seconds(row, "held_until")?;
     let held = |name| if held_until > now { uint(row, name) } else { Ok(0) };
     let (quota_month, quota_month_ppm) = (seconds(row, "quota_month")?, uint(row, "quota_month_ppm")?);
     let (id, month) = (&device.id, month_start(now, tenant.zone));
-    let (subscription, cameras, latest, mints_began, past, answered, reactions, notices, seats) = tokio::try_join!(
-        subscriptions::in_force(tx, &device.tenant, now),
+    let (cameras, latest, mints_began, past, answered, reactions, notices, seats) = tokio::try_join!(
         cameras::of_device(tx, id),
         latest(tx, &device),
         mints_began(tx, &device),
@@ -98,8 +97,8 @@ pub(super) async fn view_alone(tx: &Tx<'_>, row: &Row, now: UnixSeconds) -> Resu
         seats::last(tx, id),
     )?;
     Ok(DeviceView {
+        subscription: Err(NoneInForce::Never(tenant.id.clone())),
         tenant,
-        subscription,
         cameras,
         elsewhere: Elsewhere::default(),
         latest,

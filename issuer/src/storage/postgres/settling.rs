@@ -188,19 +188,19 @@ async fn views(tx: &Tx<'_>, members: &[Arc<Member>]) -> Result<Vec<Option<Box<De
         }
     };
     let asking = members.iter().filter_map(|member| Some((rows.get(member.device.as_str())?, member.now)));
-    let (found, elsewhere) = tokio::join!(join_all(members.iter().map(view)), elsewhere::of_rows(tx, asking));
-    let mut elsewhere = elsewhere?;
+    let (found, around) = tokio::join!(join_all(members.iter().map(view)), elsewhere::of_rows(tx, asking));
+    let mut around = around?;
     let mut views = Vec::with_capacity(members.len());
     for view in found {
-        let mut view: Option<Box<DeviceView>> = match view {
+        let view: Option<Box<DeviceView>> = match view {
             // The others' rows are as good as before.
             Err(StorageError::Damaged { .. }) => None,
             view => view?,
         };
-        if let Some(view) = &mut view {
-            view.elsewhere = elsewhere.remove(&view.device.id).unwrap_or_default();
-        }
-        views.push(view);
+        views.push(view.and_then(|mut view| {
+            around.remove(&view.device.id)?.put(&mut view);
+            Some(view)
+        }));
     }
     let present = views.iter_mut().zip(members);
     let mut present: Vec<_> = present.filter_map(|(view, member)| Some((view.as_mut()?, member))).collect();

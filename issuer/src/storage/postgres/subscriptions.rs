@@ -1,12 +1,16 @@
 //! Subscriptions and their versions.
 
-use super::columns::{damaged, enforce_text, int, own, uint};
+use super::columns::{damaged, enforce_text, int, optional_seconds, own, uint};
 use super::connection::Tx;
 use super::{StorageError, note, tenants};
 use crate::price::Price;
 use crate::storage::readers;
-use crate::storage::{Made, NewVersions, SubscriptionRow, SubscriptionView, TimelineView, VersionListed};
+use crate::storage::{
+    InForce, Made, NewVersions, SubscriptionRow, SubscriptionView, TimelineView, VersionListed,
+};
+use crate::timeline::NoneInForce;
 use brink_license::{Slug, TenantId, UnixSeconds};
+use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -50,17 +54,17 @@ async fn cameras_named(tx: &Tx<'_>, id: &TenantId) -> Result<u64, StorageError> 
 }
 
 /// The version in force at an instant: one step in `subscriptions_in_force`.
-pub(super) async fn in_force(
-    tx: &Tx<'_>,
-    id: &TenantId,
-    at: UnixSeconds,
-) -> Result<Option<SubscriptionRow>, StorageError> {
+pub(super) async fn in_force(tx: &Tx<'_>, id: &TenantId, at: UnixSeconds) -> Result<InForce, StorageError> {
     let sql = format!(
         "SELECT {VERSION} FROM subscriptions s WHERE s.tenant = $1 AND s.effective_at <= $2
          ORDER BY s.effective_at DESC, s.version DESC LIMIT 1"
     );
-    let found = tx.optional(&sql, &[&id.as_str(), &at.as_i64()]).await?;
-    found.as_ref().map(version).transpose()
+    if let Some(found) = tx.optional(&sql, &[&id.as_str(), &at.as_i64()]).await? {
+        return version(&found).map(Ok);
+    }
+    let first = "SELECT min(effective_at) AS first FROM subscriptions WHERE tenant = $1";
+    let begins = optional_seconds(&tx.one(first, &[&id.as_str()]).await?, "first")?;
+    Ok(Err(NoneInForce::of(id, begins)))
 }
 
 /// Those below this version, the newest first.
@@ -102,10 +106,14 @@ fn packs(row: &Row) -> Result<BTreeMap<Slug, Option<Price>>, StorageError> {
     packs.into_iter().zip(prices).map(priced).collect()
 }
 
+/// The tenant is locked meanwhile, so those behind the first travel together, each before its packs; the first has had the
+/// statements prepared.
 pub(super) async fn add(tx: &Tx<'_>, id: &TenantId, new: &NewVersions) -> Result<(), StorageError> {
-    for row in &new.rows {
-        add_version(tx, id, row).await?;
+    let mut rows = new.rows.iter();
+    if let Some(first) = rows.next() {
+        add_version(tx, id, first).await?;
     }
+    try_join_all(rows.map(|row| add_version(tx, id, row))).await?;
     note(tx, &new.note).await
 }
 

@@ -4,9 +4,12 @@ use super::columns::{damaged, int, parsed, seconds, uint};
 use super::{StorageError, cameras, extensions, past, postings, revocations, seats, subscriptions, tenants};
 use crate::calendar::month_start;
 use crate::minting::MINTS_MAX;
+use crate::seats::{WHOLE, reserved_part};
 use crate::storage::readers;
-use crate::storage::{DeviceRow, DeviceView, Elsewhere, Holder, IssuedNotice, LicenceRow, UsageView};
-use brink_license::{DeviceId, PublicKey, TenantId, UnixSeconds};
+use crate::storage::{
+    DeviceRow, DeviceView, Elsewhere, Holder, InForce, IssuedNotice, LicenceRow, UsageView,
+};
+use brink_license::{DeviceId, PublicKey, UnixSeconds};
 use rusqlite::{Connection, params};
 
 const BY_ID: &str = "SELECT * FROM devices WHERE id = ?1";
@@ -28,11 +31,12 @@ pub(super) fn view(tx: &Connection, id: &DeviceId, now: UnixSeconds) -> Result<D
     let (quota_month, quota_month_ppm) = (seconds(row, "quota_month")?, uint(row, "quota_month_ppm")?);
     let tenant = tenants::row(tx, &device.tenant)?;
     let month = month_start(now, tenant.zone);
+    let subscription = subscriptions::in_force(tx, &device.tenant, now)?;
     Ok(DeviceView {
+        elsewhere: elsewhere(tx, (&device, &subscription), (now, month))?,
         tenant,
-        subscription: subscriptions::in_force(tx, &device.tenant, now)?,
+        subscription,
         cameras: cameras::of_device(tx, id)?,
-        elsewhere: elsewhere(tx, &device.tenant, id, (now, month))?,
         latest: latest(tx, &device)?,
         mints_began: mints_began(tx, &device)?,
         seats_held: held("seats_held")?,
@@ -65,18 +69,19 @@ pub(super) fn key(tx: &Connection, id: &DeviceId) -> Result<Option<PublicKey>, S
     readers::public_key(rows.next()?.ok_or_else(|| StorageError::UnknownDevice(id.clone()))?)
 }
 
-/// One scan of `devices_by_tenant`. A device reserves the larger of what is assigned to it and what it still holds; one
-/// that is retired has nothing assigned, shares nothing, and holds nothing where somebody accepted the overlap. Of the
-/// quotas, which count by the month, it reserves the most that it held since the month began.
+/// One scan of `devices_by_tenant`. A device reserves the larger of what is assigned to it and what it still holds; of what is
+/// assigned its part where that is more than is subscribed, which takes a second scan. One that is retired has nothing
+/// assigned, shares nothing, and holds nothing where somebody accepted the overlap. Of the quotas, which count by the month, it
+/// reserves the most that it held since the month began.
 fn elsewhere(
     tx: &Connection,
-    tenant: &TenantId,
-    device: &DeviceId,
+    (device, subscription): (&DeviceRow, &InForce),
     (now, month): (UnixSeconds, UnixSeconds),
 ) -> Result<Elsewhere, StorageError> {
     let sql = "
         SELECT coalesce(sum(iif(other, cameras_named, 0)), 0) AS named,
-               coalesce(sum(iif(other, max(cameras_named, iif(live, seats_held, 0)), 0)), 0) AS reserved,
+               coalesce(sum(cameras_named), 0) AS named_in_all,
+               coalesce(sum(iif(other, max(cameras_named * ?5 / ?6, iif(live, seats_held, 0)), 0)), 0) AS reserved,
                coalesce(sum(iif(other, quota_ppm, 0)), 0) AS quota_ppm,
                coalesce(sum(shares), 0) AS sharers,
                coalesce(sum(iif(id < ?2, shares, 0)), 0) AS rank,
@@ -89,18 +94,27 @@ fn elsewhere(
                        AND (status = 'active' OR (status = 'pending' AND code_expires_at > ?3)) AS shares
               FROM devices WHERE tenant = ?1)";
     let mut statement = tx.prepare_cached(sql)?;
-    let values = params![tenant.as_str(), device.as_str(), now.as_i64(), month.as_i64()];
-    let mut rows = statement.query(values)?;
-    let row = rows.next()?.ok_or_else(|| damaged("devices", "an aggregate gave no row"))?;
+    let (tenant, id) = (&device.tenant, &device.id);
     let (past_seats, past_quota_ppm, overlapping) = past::held(tx, tenant, (now, month))?;
-    Ok(Elsewhere {
-        named: uint(row, "named")?,
-        reserved: uint(row, "reserved")?.saturating_add(past_seats),
-        quota_ppm: uint(row, "quota_ppm")?.saturating_add(past_quota_ppm),
-        overlapping,
-        sharers: uint(row, "sharers")?,
-        rank: (uint(row, "shares_itself")? > 0).then_some(uint(row, "rank")?),
-    })
+    let mut found = |(part, of): (u64, u64)| {
+        let values = params![tenant.as_str(), id.as_str(), now.as_i64(), month.as_i64(), int(part), int(of)];
+        let mut rows = statement.query(values)?;
+        let row = rows.next()?.ok_or_else(|| damaged("devices", "an aggregate gave no row"))?;
+        let elsewhere = Elsewhere {
+            named: uint(row, "named")?,
+            reserved: uint(row, "reserved")?.saturating_add(past_seats),
+            quota_ppm: uint(row, "quota_ppm")?.saturating_add(past_quota_ppm),
+            overlapping,
+            sharers: uint(row, "sharers")?,
+            rank: (uint(row, "shares_itself")? > 0).then_some(uint(row, "rank")?),
+        };
+        Ok::<_, StorageError>((elsewhere, uint(row, "named_in_all")?))
+    };
+    let (elsewhere, named) = found(WHOLE)?;
+    match subscription.as_ref().map_or(WHOLE, |row| reserved_part(u64::from(row.terms.cameras), named)) {
+        WHOLE => Ok(elsewhere),
+        part => Ok(found(part)?.0),
+    }
 }
 
 pub(super) fn holders(

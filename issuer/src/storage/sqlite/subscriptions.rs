@@ -4,7 +4,10 @@ use super::columns::{column, damaged, enforce_text, int, parsed};
 use super::{StorageError, note, tenants};
 use crate::price::Price;
 use crate::storage::readers;
-use crate::storage::{Made, NewVersions, SubscriptionRow, SubscriptionView, TimelineView, VersionListed};
+use crate::storage::{
+    InForce, Made, NewVersions, SubscriptionRow, SubscriptionView, TimelineView, VersionListed,
+};
+use crate::timeline::NoneInForce;
 use brink_license::{Slug, TenantId, UnixSeconds};
 use rusqlite::{Connection, Row, params};
 use std::collections::BTreeMap;
@@ -42,16 +45,17 @@ fn cameras_named(tx: &Connection, id: &TenantId) -> Result<u64, StorageError> {
 }
 
 /// The version in force at an instant: one step in `subscriptions_in_force`.
-pub(super) fn in_force(
-    tx: &Connection,
-    id: &TenantId,
-    at: UnixSeconds,
-) -> Result<Option<SubscriptionRow>, StorageError> {
+pub(super) fn in_force(tx: &Connection, id: &TenantId, at: UnixSeconds) -> Result<InForce, StorageError> {
     let sql = "SELECT * FROM subscriptions WHERE tenant = ?1 AND effective_at <= ?2
                ORDER BY effective_at DESC, version DESC LIMIT 1";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(params![id.as_str(), at.as_i64()])?;
-    rows.next()?.map(|row| version(tx, id, row)).transpose()
+    if let Some(row) = rows.next()? {
+        return version(tx, id, row).map(Ok);
+    }
+    let first = "SELECT min(effective_at) FROM subscriptions WHERE tenant = ?1";
+    let begins = tx.prepare_cached(first)?.query_row([id.as_str()], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(Err(NoneInForce::of(id, begins.map(UnixSeconds::new))))
 }
 
 /// Those below this version, the newest first.

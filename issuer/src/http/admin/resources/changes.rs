@@ -77,6 +77,17 @@ pub(in crate::http::admin) struct Change {
     below_assigned: Option<BelowAssigned>,
 }
 
+/// What was set, and what was recorded with it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http::admin) struct SetSubscription {
+    #[serde(flatten)]
+    version: Subscription,
+    /// What is bought from later instants on, at which something else was to change.
+    again: Vec<Subscription>,
+    /// When fewer cameras will be subscribed than are assigned by name now.
+    below_assigned: Option<BelowAssigned>,
+}
+
 /// Fewer cameras than are assigned by name.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http::admin) struct BelowAssigned {
@@ -95,6 +106,13 @@ impl Change {
             again: recorded.again.iter().map(|row| Subscription::of(tenant, row, None)).collect(),
             below_assigned: below.map(|(from, cameras)| BelowAssigned { from: rfc3339(from), cameras }),
         }
+    }
+}
+
+impl SetSubscription {
+    pub(super) fn of(tenant: &TenantId, recorded: &Recorded) -> Self {
+        let Change { version, again, below_assigned } = Change::of(tenant, recorded);
+        Self { version, again, below_assigned }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What tenants have bought, and from when on.
 
 use super::Paging;
+use super::changes::SetSubscription;
 use crate::admin::AdminError;
 use crate::calendar::rfc3339;
 use crate::editing::Keeping;
@@ -11,9 +12,9 @@ use crate::http::admin::route::{Call, Handled, Reply};
 use crate::price::Price;
 use crate::storage::{Made, SubscriptionRow, TimelineView, VersionListed};
 use crate::subscription::SubscriptionOrder;
-use crate::timeline::{At, Entry, Recorded, Timeline, TimelineError};
+use crate::timeline::{At, Entry, Timeline, TimelineError};
+use brink_license::TenantId;
 use brink_license::token::Enforce;
-use brink_license::{TenantId, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use utoipa::{IntoParams, ToSchema};
@@ -253,17 +254,17 @@ pub(super) fn at(text: Option<&str>) -> Result<At, AdminError> {
 pub(in crate::http::admin) fn current(call: Call<'_, TenantId, AtInstant, ()>) -> Handled<Subscription> {
     let Call { context, at: tenant, query, .. } = call;
     let (storage, now) = (&context.admin.storage, context.admin.clock.now());
-    let none = || Failure::unknown("NO_SUBSCRIPTION", "this tenant has no subscription then");
+    let none = |_| Failure::unknown("NO_SUBSCRIPTION", "this tenant has no subscription then");
     let asked = at(query.at.as_deref())?;
     if asked == At::Now {
         let view = storage.tenant(&tenant, now)?;
-        let current = view.current.ok_or_else(none)?;
+        let current = view.current.map_err(none)?;
         let etag = etag(view.newest, Some(current.version));
         return Ok(Reply { shown: Subscription::of(&tenant, &current, None), etag });
     }
     let zone = storage.tenant_row(&tenant)?.zone;
     let instant = asked.instant(now, zone).map_err(|error| AdminError::from(TimelineError::At(error)))?;
-    let then = storage.tenant(&tenant, instant)?.current.ok_or_else(none)?;
+    let then = storage.tenant(&tenant, instant)?.current.map_err(none)?;
     Ok(Subscription::of(&tenant, &then, None).into())
 }
 
@@ -276,34 +277,27 @@ pub(in crate::http::admin) fn history(call: Call<'_, TenantId, Paging, ()>) -> H
     Ok(asked.page(listed, |listed| listed.row.version, shown)?.into())
 }
 
-pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>) -> Handled<Subscription> {
+pub(in crate::http::admin) fn set(call: Call<'_, TenantId, (), NewSubscription>) -> Handled<SetSubscription> {
     let Call { context, at: tenant, mut body, .. } = call;
     let entry = Entry { at: at(body.effective_at.as_deref())?, reason: body.reason.take() };
     let (order, now) = (order(body)?, context.admin.clock.now());
-    let found = RefCell::new((None, None));
+    let found = RefCell::new(None);
     let expected = |view: &TimelineView| {
         let in_force = Timeline::new(&view.versions).in_force(now).map(|row| row.version);
         let tag = etag(view.versions.last().map(|row| row.version), in_force);
         let is_expected = context.if_match.allows(tag.as_deref());
-        found.replace((tag, in_force));
+        found.replace(tag);
         is_expected
     };
     let keeping = Keeping { expected: &expected, is_kept: true };
     match context.admin.replace_subscription(&tenant, &order, &entry, &keeping) {
         Ok(recorded) => {
-            let etag = etag_after(&recorded, found.into_inner().1, now);
-            Ok(Reply { shown: Subscription::of(&tenant, &recorded.version, None), etag })
+            let etag = etag(Some(recorded.newest()), recorded.in_force);
+            Ok(Reply { shown: SetSubscription::of(&tenant, &recorded), etag })
         }
-        Err(AdminError::Stale) => Err(context.if_match.refusal(found.into_inner().0)),
+        Err(AdminError::Stale) => Err(context.if_match.refusal(found.into_inner())),
         Err(error) => Err(error.into()),
     }
-}
-
-/// What a look at the subscription would give after these were recorded.
-fn etag_after(recorded: &Recorded, was_in_force: Option<u32>, now: UnixSeconds) -> Option<String> {
-    let all = || std::iter::once(&recorded.version).chain(&recorded.again);
-    let effective = all().filter(|row| row.effective_at <= now).map(|row| row.version).next_back();
-    etag(all().map(|row| row.version).next_back(), effective.or(was_in_force))
 }
 
 /// Packs as they come in a body.

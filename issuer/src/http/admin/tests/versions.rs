@@ -2,7 +2,8 @@
 
 use super::Api;
 use crate::clock::Clock;
-use crate::testkit::TENANT;
+use crate::testkit::{DAY, TENANT, names};
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_is_changed_by_whoever_saw_how_it_is() {
@@ -83,15 +84,15 @@ async fn a_subscription_is_set_and_changed_from_an_instant_on() {
     let path = format!("/tenants/{}/subscription", super::OTHER);
     let changes = format!("{path}/changes");
     let at = |days: i64| {
-        let at = api.bench.clock.now().saturating_add(days * crate::testkit::DAY);
+        let at = api.bench.clock.now().saturating_add(days * DAY);
         crate::calendar::rfc3339(at)
     };
     let post =
         async |path: &str, body: serde_json::Value| api.ask("POST", path, &[], Some(&body.to_string())).await;
-    let body = serde_json::json!({ "cameras_by": 1 });
+    let body = json!({ "cameras_by": 1 });
     assert_eq!(post(&changes, body).await.code(409), "NO_SUBSCRIPTION");
     api.ask("PUT", &path, &[], Some(r#"{"cameras":5}"#)).await.done(200);
-    let body = serde_json::json!({ "cameras_by": 3, "effective_at": at(10) });
+    let body = json!({ "cameras_by": 3, "effective_at": at(10) });
     let made = post(&changes, body).await.done(201);
     assert_eq!((&made["version"]["cameras"], &made["version"]["made"]), (&8.into(), &"change".into()));
     // What lies ahead is part of what somebody has looked at.
@@ -100,8 +101,8 @@ async fn a_subscription_is_set_and_changed_from_an_instant_on() {
     let put = async |tag: &str, body: serde_json::Value| {
         api.ask("PUT", &path, &[("if-match", tag)], Some(&body.to_string())).await
     };
-    assert_eq!(put("\"v1\"", serde_json::json!({ "cameras": 6 })).await.code(412), "STALE");
-    let set = put("\"v2-1\"", serde_json::json!({ "cameras": 6, "effective_at": at(5) })).await;
+    assert_eq!(put("\"v1\"", json!({ "cameras": 6 })).await.code(412), "STALE");
+    let set = put("\"v2-1\"", json!({ "cameras": 6, "effective_at": at(5) })).await;
     assert_eq!((&set.done(200)["effective_at"], &*set.headers["etag"]), (&at(5).into(), "\"v4-1\""));
     assert_eq!(api.get(&path).await.headers["etag"], "\"v4-1\"");
     let then = api.get(&format!("{path}?at={}", at(5))).await;
@@ -114,25 +115,68 @@ async fn a_subscription_is_set_and_changed_from_an_instant_on() {
     assert_eq!([superseded(0), superseded(1), superseded(2)], [None, None, Some(4)]);
     assert_eq!((&page["items"][0]["made"], &page["items"][0]["of"]), (&"again".into(), &3.into()));
     let cancel = format!("{changes}/cancel");
-    post(&cancel, serde_json::json!({ "version": 3, "reason": "not yet" })).await.done(201);
-    assert_eq!(post(&cancel, serde_json::json!({ "version": 3 })).await.code(409), "NOT_SCHEDULED");
+    post(&cancel, json!({ "version": 3, "reason": "not yet" })).await.done(201);
+    assert_eq!(post(&cancel, json!({ "version": 3 })).await.code(409), "NOT_SCHEDULED");
     for (body, status, code) in [
-        (serde_json::json!({}), 422, "NOTHING_TO_CHANGE"),
-        (serde_json::json!({ "cameras": 1, "cameras_by": 1 }), 422, "CAMERAS_TWICE"),
-        (serde_json::json!({ "cameras_by": 1, "effective_at": "tomorrow" }), 422, "BAD_INSTANT"),
-        (serde_json::json!({ "cameras_by": 1, "effective_at": at(-1), "reason": "r" }), 409, "NOT_BEGUN"),
-        (serde_json::json!({ "cameras_by": 1, "effective_at": at(401) }), 422, "OUT_OF_BOUNDS"),
-        (serde_json::json!({ "cameras_by": -9 }), 409, "BELOW_ZERO"),
-        (serde_json::json!({ "cameras": 5 }), 409, "UNCHANGED"),
-        (serde_json::json!({ "remove_packs": ["retail"] }), 409, "NOT_SUBSCRIBED"),
-        (serde_json::json!({ "cameras_by": 1.5 }), 400, "MALFORMED"),
+        (json!({}), 422, "NOTHING_TO_CHANGE"),
+        (json!({ "cameras": 1, "cameras_by": 1 }), 422, "CAMERAS_TWICE"),
+        (json!({ "cameras_by": 1, "effective_at": "tomorrow" }), 422, "BAD_INSTANT"),
+        (json!({ "cameras_by": 1, "effective_at": at(-1), "reason": "r" }), 409, "NOT_BEGUN"),
+        (json!({ "cameras_by": 1, "effective_at": at(401) }), 422, "OUT_OF_BOUNDS"),
+        (json!({ "cameras_by": -9 }), 409, "BELOW_ZERO"),
+        (json!({ "cameras": 5 }), 409, "UNCHANGED"),
+        (json!({ "remove_packs": ["retail"] }), 409, "NOT_SUBSCRIBED"),
+        (json!({ "cameras_by": 1.5 }), 400, "MALFORMED"),
     ] {
         assert_eq!(post(&changes, body.clone()).await.code(status), code, "{body}");
     }
     let begun = at(0);
-    api.bench.pass(crate::testkit::DAY);
-    let past = serde_json::json!({ "cameras_by": 1, "effective_at": begun });
+    api.bench.pass(DAY);
+    let past = json!({ "cameras_by": 1, "effective_at": begun });
     assert_eq!(post(&changes, past).await.code(422), "REASON_MISSING");
-    let past = serde_json::json!({ "cameras_by": 1, "effective_at": begun, "reason": "as agreed" });
+    let past = json!({ "cameras_by": 1, "effective_at": begun, "reason": "as agreed" });
     assert_eq!(post(&changes, past).await.done(201)["version"]["reason"], "as agreed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_sets_a_subscription_is_told_all_that_was_recorded() {
+    let api = Api::new().await;
+    let path = format!("/tenants/{TENANT}/subscription");
+    api.bench.assign(&api.bench.activated().id(), &names("cam", 0..4), &[]);
+    let at = |days: i64| crate::calendar::rfc3339(api.bench.clock.now().saturating_add(days * DAY));
+    let later = json!({ "cameras_by": 5, "effective_at": at(10) });
+    api.post(&format!("{path}/changes"), &later).await.done(201);
+    let put = async |body: serde_json::Value| {
+        api.ask("PUT", &path, &[("if-match", "*")], Some(&body.to_string())).await.done(200)
+    };
+    let set = put(json!({ "cameras": 3, "effective_at": at(5) })).await;
+    assert_eq!((&set["version"], &set["cameras"], &set["made"]), (&3.into(), &3.into(), &"set".into()));
+    assert_eq!(set["below_assigned"], json!({ "from": at(5), "cameras": 3 }), "{set}");
+    let again = &set["again"].as_array().unwrap()[..];
+    assert_eq!((again.len(), &again[0]["version"], &again[0]["of"]), (1, &4.into(), &3.into()));
+    assert_eq!((&again[0]["effective_at"], &again[0]["cameras"]), (&at(10).into(), &3.into()));
+    let enough = put(json!({ "cameras": 4 })).await;
+    assert_eq!((&enough["below_assigned"], enough["again"].as_array().unwrap().len()), (&json!(null), 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_set_a_subscription_has_the_tag_that_whoever_looks_has() {
+    let api = Api::new().await;
+    let path = format!("/tenants/{}/subscription", super::OTHER);
+    let at = |days: i64| crate::calendar::rfc3339(api.bench.clock.now().saturating_add(days * DAY));
+    let put = async |tag: Option<&str>, body: serde_json::Value| {
+        let headers: Vec<_> = tag.map(|tag| ("if-match", tag)).into_iter().collect();
+        let put = api.ask("PUT", &path, &headers, Some(&body.to_string())).await;
+        put.done(200);
+        put.headers["etag"].clone()
+    };
+    assert_eq!(put(None, json!({ "cameras": 5 })).await, "\"v1\"");
+    let (early, late) = (at(5), json!({ "cameras_by": 3, "effective_at": at(10) }));
+    api.post(&format!("{path}/changes"), &late).await.done(201);
+    api.post(&format!("{path}/changes/cancel"), &json!({ "version": 2 })).await.done(201);
+    api.bench.pass(20 * DAY);
+    // What is in force says the same as what was set before it, and so is not said again.
+    let tag = put(Some("*"), json!({ "cameras": 5, "effective_at": early, "reason": "as agreed" })).await;
+    assert_eq!((&*tag, &tag), ("\"v4-3\"", &api.get(&path).await.headers["etag"]));
+    assert_eq!(put(Some(&tag), json!({ "cameras": 6 })).await, "\"v5\"");
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::testkit::{Bench, START, TENANT};
 
 /// What one device asks of the others, as plainly as it can be said.
-fn plainly(bench: &Bench, device: &str, month: i64) -> Vec<u64> {
+fn plainly(bench: &Bench, device: &str, (month, (part, of)): (i64, (i64, i64))) -> Vec<u64> {
     let live = format!("held_until > {START} AND overlap_from IS NULL");
     let shares = format!(
         "retired_at IS NULL AND (status = 'active' OR (status = 'pending' AND code_expires_at > {START}))"
@@ -20,7 +20,7 @@ fn plainly(bench: &Bench, device: &str, month: i64) -> Vec<u64> {
     let asked = [
         format!("SELECT coalesce(sum(cameras_named), 0)::bigint {others}"),
         format!(
-            "SELECT coalesce(sum(greatest(cameras_named, CASE WHEN {live} THEN seats_held ELSE 0 END)), 0)::bigint {others}"
+            "SELECT coalesce(sum(greatest(cameras_named * {part} / {of}, CASE WHEN {live} THEN seats_held ELSE 0 END)), 0)::bigint {others}"
         ),
         format!("SELECT coalesce(sum({quota}), 0)::bigint {others}"),
         format!("SELECT count(*) FROM devices WHERE {tenant} AND {shares}"),
@@ -77,11 +77,15 @@ fn many_that_ask_at_once_are_told_what_each_is_told_alone() {
         .unwrap();
     assert_eq!((together.len(), &together), (ids.len(), &alone));
     for device in &ids {
-        let told = &together[device];
+        let around = &together[device];
+        assert_eq!(around.subscription, bench.view(device).subscription, "{device}");
+        let told = &around.elsewhere;
         let shares = u64::from(told.rank.is_some());
         // Each tenant's month begins with its own midnight.
         let month = month_start(now, bench.view(device).tenant.zone).as_i64();
-        let plain = plainly(&bench, device.as_str(), month);
+        // One has more assigned than is subscribed, the other has nothing subscribed.
+        let part = if bench.view(device).tenant.id.as_str() == TENANT { (10, 15) } else { (1, 1) };
+        let plain = plainly(&bench, device.as_str(), (month, part));
         let rank = told.rank.unwrap_or(plain[4]);
         assert_eq!(
             [told.named, told.reserved, told.quota_ppm, told.sharers, rank, shares],
