@@ -128,9 +128,10 @@ class Quote:
             one, per = self.price_on(price, self.first)
             return [(self.first, one, per, range(len(self.days)))]
         runs = []
+        by_package = self.q["prices"][price].get("overage") == "package"
         for i, (day, _, _) in enumerate(self.days):
             one, per = self.price_on(price, day)
-            if runs and runs[-1][1] == one:
+            if runs and runs[-1][1] == one and (runs[-1][2] == per or not by_package):
                 runs[-1][3].append(i)
             else:
                 runs.append((day if i else self.first, one, per, [i]))

@@ -89,9 +89,16 @@ impl Making {
         }
     }
 
-    fn new_price(&mut self, price: &str) {
+    fn new_price(&mut self, price: &str, before: &Value) {
         let count = 1 + self.random.below(3);
         for at in self.instants(count, 20) {
+            // As dear a unit as before the period, in packages of another size.
+            if self.chance(10) {
+                let (amount, per) = (&before["amount"], before["per"].as_u64().unwrap_or(1));
+                self.changes
+                    .push(json!({ "at": at, "price": price, "amount": twice(amount), "per": 2 * per }));
+                continue;
+            }
             let mut change = json!({ "at": at, "price": price, "amount": self.decimal(90, 4) });
             if self.chance(20) {
                 change["per"] = json!(1 + self.random.below(12));
@@ -210,6 +217,16 @@ impl Making {
     }
 }
 
+/// Twice a decimal, exactly.
+fn twice(decimal: &Value) -> String {
+    let text = decimal.as_str().expect("a decimal");
+    let places = text.split_once('.').map_or(0, |(_, places)| places.len());
+    let doubled = 2 * text.replace('.', "").parse::<u64>().expect("digits");
+    let digits = format!("{doubled:0width$}", width = places + 1);
+    let (whole, part) = digits.split_at(digits.len() - places);
+    if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") }
+}
+
 /// The quote of a seed; every one is taken.
 pub fn random_quote(seed: u64) -> Value {
     let mut random = Random::seeded(seed);
@@ -240,12 +257,12 @@ pub fn random_quote(seed: u64) -> Value {
     }
     for price in ["base_camera", "device_managed", "retail", "support", "setup"] {
         if making.chance(15) {
-            making.new_price(price);
+            making.new_price(price, &prices[price]);
         }
     }
     let is_dated = making.chance(15);
     if is_dated {
-        making.new_price("api_call_overage");
+        making.new_price("api_call_overage", &prices["api_call_overage"]);
     }
     // In any order.
     for last in (1..making.changes.len()).rev() {

@@ -198,3 +198,21 @@ fn of_equal_remainders_the_first_line_is_given_to_whether_it_is_charged_or_given
     assert_eq!(shares, [("base_camera", "-0.01"), ("sms", "-0.01"), ("a", "0.01")]);
     assert_eq!(found["tax"], "-0.01");
 }
+
+#[test]
+fn r16_packages_of_another_size_are_a_part_and_exact_prices_of_one_unit_are_not_split() {
+    let of = |overage: &str, used: &str| {
+        lines(&march(&format!(
+            r#""prices":{{"api_call_overage":{{"amount":"0.05","per":1000,"overage":"{overage}"}}}},
+            "changes":[{{"at":"2026-03-10","price":"api_call_overage","amount":"0.5","per":10000}}],"usage":[{used}]"#
+        )))
+    };
+    let later = r#"{"meter":"api_call","quantity":"1500","date":"2026-03-20"}"#;
+    let part = "api_call_overage@2026-03-10";
+    assert_eq!(of("package", later), [(part.into(), None, 10_000, "0.50".into())]);
+    let both = format!(r#"{{"meter":"api_call","quantity":"1500","date":"2026-03-02"}},{later}"#);
+    let expected =
+        [("api_call_overage".into(), None, 2000, "0.10".into()), (part.into(), None, 8000, "0.40".into())];
+    assert_eq!(of("package", &both), expected, "packages are those of all parts together");
+    assert_eq!(of("exact", &both), [("api_call_overage".into(), None, 3000, "0.15".into())]);
+}
