@@ -72,14 +72,15 @@ fn refused(error: RatingError, file: &QuoteFile, reader: &Reader<'_>) -> QuoteEr
         Some(format!("usage[{}]", file.usage.iter().position(meant)?))
     };
     let place = |name: &str| {
+        // A discount may have an `@` in its name, a price has its day behind one.
+        if let Some(index) = file.discounts.iter().position(|one| one.name == name) {
+            return format!("discounts[{index}]");
+        }
         let name = name.split('@').next().unwrap_or(name);
         let is_of =
             |change: &file::ChangeFile| change.price.as_ref().is_some_and(|p| p.as_deref() == Some(name));
         of_meter(name)
             .or_else(|| Some(format!("changes[{}]", file.changes.iter().position(is_of)?)))
-            .or_else(|| {
-                Some(format!("discounts[{}]", file.discounts.iter().position(|one| one.name == name)?))
-            })
             .unwrap_or_else(|| ".".into())
     };
     let (path, code, mend) = match &error {

@@ -5,6 +5,7 @@ use super::file::{BilledFile, Decimal, DiscountFile, TaxFile};
 use super::read::{Reader, quantity};
 use crate::billing::difference::{Billed, Shares, spread};
 use crate::billing::{Discount, Exact, Line, LineKey, Off, TaxRule};
+use brink_license::Slug;
 use std::collections::BTreeMap;
 
 /// Longest name of a discount or a tax: what a line has room for.
@@ -18,10 +19,12 @@ impl Reader<'_> {
             name(&format!("{path}.name"), &entry.name, QuoteCode::Discount)?;
             let refused =
                 |problem: &str, mend: &str| QuoteError::new(&path, QuoteCode::Discount, problem, mend);
-            let is_price = self.tariff.charges().any(|(price, _)| price.as_str() == entry.name);
+            // Up to an `@` it is a price's too: keys of the parts of a price go on with the day.
+            let beginning = entry.name.split('@').next().unwrap_or_default();
+            let is_price = Slug::parse(beginning).is_ok_and(|price| self.tariff.charge(&price).is_some());
             if is_price || found.iter().any(|other| *other.name == *entry.name) {
                 return Err(refused(
-                    "has the name of a price or of another discount",
+                    "has the name of a price, of a part of one or of another discount",
                     "give it a name of its own",
                 ));
             }

@@ -113,6 +113,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("\"300.00\"", "\"92233720368547758.08\"", "billed[0].net", "AMOUNT_TOO_LARGE"),
     ("\"300.00\"", "\"-300.00\"", "billed[0].net", "BILLED"),
     ("\"price\":\"base_camera\",\"net\"", "\"price\":\"lunch\",\"net\"", "billed[0].price", "UNKNOWN_PRICE"),
+    ("\"name\":\"launch\"", "\"name\":\"base_camera@2026-03-16\"", "discounts[0]", "DISCOUNT"),
+    ("\"name\":\"launch\"", "\"name\":\"sms@home\"", "discounts[0]", "DISCOUNT"),
     ("} ] }", "} ] } x", ".", "QUOTE_MALFORMED"),
 ];
 
@@ -149,4 +151,14 @@ fn usage_of_a_price_that_changes_needs_its_days() {
     let document = rated(&dated).unwrap().document();
     let nets: Vec<_> = document["lines"].as_array().unwrap().iter().map(|line| &line["net"]).collect();
     assert_eq!(nets, ["25.00", "100.00"], "what is included is used up first: {document:#}");
+}
+
+#[test]
+fn a_discount_is_found_by_its_whole_name() {
+    let huge = r#"{"period":{"from":"2026-03-01","to":"2026-04-01"},
+      "prices":{"base_camera":{"amount":"900000000000"},"retail":{"amount":"900000000000"}},
+      "changes":[{"at":"2026-02-01","price":"base_camera","delta":90000},{"at":"2026-02-01","price":"retail","delta":90000}],
+      "discounts":[{"name":"launch@home","percent":"10","on":"all"}]}"#;
+    let error = rated(huge).map(|quote| quote.document()).unwrap_err();
+    assert_eq!((error.path.as_str(), error.code.as_str()), ("discounts[0]", "AMOUNT_TOO_LARGE"), "{error}");
 }
