@@ -57,25 +57,37 @@ impl Reader<'_> {
     }
 
     pub(super) fn taxes(&self, entries: &[TaxFile]) -> Result<Vec<TaxRule>, QuoteError> {
-        let rule = |(index, entry): (usize, &TaxFile)| {
+        let mut reasons: BTreeMap<Exact, (usize, Option<&str>)> = BTreeMap::new();
+        let mut rules = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
             let path = format!("tax[{index}]");
-            let rate = quantity(&format!("{path}.rate"), &entry.rate)?;
-            if rate > Exact::whole(1) {
-                let mend = "write the rate of one: 8.25 percent is \"0.0825\"";
-                return Err(QuoteError::new(
-                    format!("{path}.rate"),
-                    QuoteCode::Tax,
-                    "is more than everything",
-                    mend,
-                ));
+            let rule = self.tax(&path, entry)?;
+            let reason = entry.reason.as_deref();
+            let (other, stated) = *reasons.entry(rule.rate.clone()).or_insert((index, reason));
+            // Rules of one rate are one tax, which has one reason.
+            if stated != reason {
+                let problem = format!("has the rate of tax[{other}] and another reason");
+                let mend =
+                    "write one entry with the sum of both rates where both are owed, or one reason for both";
+                return Err(QuoteError::new(path, QuoteCode::Tax, problem, mend));
             }
-            if let Some(reason) = &entry.reason {
-                name(&format!("{path}.reason"), reason, QuoteCode::Tax)?;
-            }
-            let reason = entry.reason.as_deref().map(Into::into);
-            Ok(TaxRule { rate, reason, on: self.on(&format!("{path}.on"), &entry.on)? })
-        };
-        entries.iter().enumerate().map(rule).collect()
+            rules.push(rule);
+        }
+        Ok(rules)
+    }
+
+    fn tax(&self, path: &str, entry: &TaxFile) -> Result<TaxRule, QuoteError> {
+        let rate = quantity(&format!("{path}.rate"), &entry.rate)?;
+        if rate > Exact::whole(1) {
+            let mend = "write the rate of one: 8.25 percent is \"0.0825\"";
+            let path = format!("{path}.rate");
+            return Err(QuoteError::new(path, QuoteCode::Tax, "is more than everything", mend));
+        }
+        if let Some(reason) = &entry.reason {
+            name(&format!("{path}.reason"), reason, QuoteCode::Tax)?;
+        }
+        let reason = entry.reason.as_deref().map(Into::into);
+        Ok(TaxRule { rate, reason, on: self.on(&format!("{path}.on"), &entry.on)? })
     }
 
     pub(super) fn wallet(&self, stated: Option<&Decimal>) -> Result<i64, QuoteError> {

@@ -115,6 +115,18 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("\"price\":\"base_camera\",\"net\"", "\"price\":\"lunch\",\"net\"", "billed[0].price", "UNKNOWN_PRICE"),
     ("\"name\":\"launch\"", "\"name\":\"base_camera@2026-03-16\"", "discounts[0]", "DISCOUNT"),
     ("\"name\":\"launch\"", "\"name\":\"sms@home\"", "discounts[0]", "DISCOUNT"),
+    (
+        "\"rate\":\"0.0825\",\"on\":\"all\"",
+        "\"rate\":\"0.0825\",\"reason\":\"state\",\"on\":\"all\"},{\"rate\":\"0.08250\",\"reason\":\"city\",\"on\":\"all\"",
+        "tax[1]",
+        "TAX",
+    ),
+    (
+        "\"rate\":\"0.0825\",\"on\":\"all\"",
+        "\"rate\":\"0.0825\",\"on\":\"all\"},{\"rate\":\"0.0825\",\"reason\":\"city\",\"on\":\"all\"",
+        "tax[1]",
+        "TAX",
+    ),
     ("} ] }", "} ] } x", ".", "QUOTE_MALFORMED"),
 ];
 
