@@ -116,8 +116,11 @@ class Quote:
             entry = self.q["prices"][price]
             per = entry.get("per", 1)
             steps = [(date.min, F(entry["amount"]) / per, per)]
+            pers = [(None, per)]
             for t, new in self.news.get(price, []):
-                other = new.get("per", per)
+                # An amount alone is for as many units as the one before its instant.
+                other = new.get("per") or [units for when, units in pers if when is None or when < t][-1]
+                pers.append((t, other))
                 steps.append((date_at(self.zone, t), F(new["amount"]) / other, other))
             self.stated[price] = steps
         return [step for step in self.stated[price] if step[0] <= day][-1][1:]

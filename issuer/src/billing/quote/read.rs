@@ -3,7 +3,7 @@
 use super::error::{QuoteCode, QuoteError};
 use super::file::{ChangeFile, Decimal, OnFile, QuoteFile, TrialFile, UsageFile};
 use super::moments::{date, instant};
-use super::prices::{changed, tariff};
+use super::prices::{Packages, changed, tariff};
 use crate::billing::grants::Grant;
 use crate::billing::money::{self, MoneyError};
 use crate::billing::period::{Cycle, Period};
@@ -14,8 +14,8 @@ use crate::billing::{Exact, Usage};
 use crate::calendar::{ZoneError, parse_zone};
 use crate::catalog::{Catalog, Versions};
 use crate::currency::{Currency, CurrencyError};
-use brink_license::Slug;
 use brink_license::usage::Quantity;
+use brink_license::{Slug, UnixSeconds};
 use chrono_tz::Tz;
 
 /// Units that one change brings or takes at most: as many of them as a file holds are still an `i64`.
@@ -110,9 +110,24 @@ impl<'q> Reader<'q> {
     }
 
     pub(super) fn timeline(&self, changes: &[ChangeFile]) -> Result<Timeline, QuoteError> {
-        let change =
-            |(index, change): (usize, &ChangeFile)| self.change(&format!("changes[{index}]"), change);
-        let changes = changes.iter().enumerate().map(change).collect::<Result<Vec<_>, _>>()?;
+        let at = |(index, change): (usize, &ChangeFile)| {
+            Ok((instant(&format!("changes[{index}].at"), &change.at, self.period.zone)?, index))
+        };
+        let mut order = changes.iter().enumerate().map(at).collect::<Result<Vec<_>, QuoteError>>()?;
+        order.sort_unstable();
+        // What an amount alone is for is what was before it, wherever in the file that stands.
+        let mut packages = Packages::default();
+        let mut read: Vec<_> = order
+            .into_iter()
+            .map(|(at, index)| {
+                let path = format!("changes[{index}]");
+                let event = self.event((&path, at), &changes[index], &mut packages);
+                (index, event.map(|event| Change { at, event }))
+            })
+            .collect();
+        // In the order of the file again, so that the first that is wrong there is named, by its place.
+        read.sort_unstable_by_key(|(index, _)| *index);
+        let changes = read.into_iter().map(|(_, change)| change).collect::<Result<Vec<_>, _>>()?;
         Timeline::new(&changes).map_err(|error| {
             let path = format!("changes[{}]", error.index());
             let (code, mend) = match error {
@@ -129,8 +144,12 @@ impl<'q> Reader<'q> {
         })
     }
 
-    fn change(&self, path: &str, change: &ChangeFile) -> Result<Change, QuoteError> {
-        let at = instant(&format!("{path}.at"), &change.at, self.period.zone)?;
+    fn event(
+        &self,
+        (path, at): (&str, UnixSeconds),
+        change: &ChangeFile,
+        packages: &mut Packages,
+    ) -> Result<Event, QuoteError> {
         let unclear = || {
             let mend = "give price and delta, or price and amount, or resource and price";
             QuoteError::new(
@@ -144,24 +163,25 @@ impl<'q> Reader<'q> {
             let name = price.clone().flatten().ok_or_else(unclear)?;
             self.known(&format!("{path}.price"), &name)
         };
-        let event = match (&change.resource, change.delta, &change.amount) {
-            (Some(name), None, None) if change.per.is_none() => {
-                self.moved(path, name, change.price.as_ref())?
-            }
+        match (&change.resource, change.delta, &change.amount) {
+            (Some(name), None, None) if change.per.is_none() => self.moved(path, name, change.price.as_ref()),
             (None, Some(delta), None) if change.per.is_none() => {
                 let (price, charge) = of_price(&change.price)?;
-                self.quantity(path, price, charge, delta)?
+                self.quantity(path, price, charge, delta)
             }
             (None, None, Some(amount)) => {
                 let (price, charge) = of_price(&change.price)?;
-                let other =
-                    || other_charge(&format!("{path}.price"), &price, "is passed through and has no amount");
-                let rate = changed(path, charge, (amount, change.per))?.ok_or_else(other)?;
-                Event::Price { price, rate, takes: Takes::AtOnce }
+                let Some(first) = charge.rate() else {
+                    let problem = "is passed through and has no amount";
+                    return Err(other_charge(&format!("{path}.price"), &price, problem));
+                };
+                let before = packages.before(&price, at, first.per);
+                let rate = changed(path, (amount, change.per), before)?;
+                packages.put(&price, at, (before, rate.per));
+                Ok(Event::Price { price, rate, takes: Takes::AtOnce })
             }
-            (Some(_) | None, Some(_) | None, Some(_) | None) => return Err(unclear()),
-        };
-        Ok(Change { at, event })
+            (Some(_) | None, Some(_) | None, Some(_) | None) => Err(unclear()),
+        }
     }
 
     fn quantity(&self, path: &str, price: Slug, charge: &Charge, delta: i64) -> Result<Event, QuoteError> {

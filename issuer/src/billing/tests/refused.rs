@@ -174,3 +174,17 @@ fn a_discount_is_found_by_its_whole_name() {
     let error = rated(huge).map(|quote| quote.document()).unwrap_err();
     assert_eq!((error.path.as_str(), error.code.as_str()), ("discounts[0]", "AMOUNT_TOO_LARGE"), "{error}");
 }
+
+#[test]
+fn a_change_is_named_by_its_place_in_the_file_and_not_by_its_instant() {
+    let two = r#"{"period":{"from":"2026-03-01","to":"2026-04-01"},
+      "changes":[{"at":"2026-03-10","price":"api_call_overage","amount":"0.02","per":50},
+        {"at":"2026-03-10","price":"api_call_overage","amount":"0.02"},
+        {"at":"2026-03-02","price":"api_call_overage","amount":"0.01","per":100}]}"#;
+    let error = rated(two).map(|quote| quote.document()).unwrap_err();
+    assert_eq!((error.path.as_str(), error.code.as_str()), ("changes[1]", "CONTRADICTION"), "{error}");
+    assert!(error.problem.contains("changes[0]"), "{error}");
+    let bad = two.replacen("\"0.01\"", "\"-1\"", 1);
+    let error = rated(&bad).map(|quote| quote.document()).unwrap_err();
+    assert_eq!((error.path.as_str(), error.code.as_str()), ("changes[2].amount", "PRICE"), "{error}");
+}

@@ -216,3 +216,20 @@ fn r16_packages_of_another_size_are_a_part_and_exact_prices_of_one_unit_are_not_
     assert_eq!(of("package", &both), expected, "packages are those of all parts together");
     assert_eq!(of("exact", &both), [("api_call_overage".into(), None, 3000, "0.15".into())]);
 }
+
+#[test]
+fn an_amount_alone_is_for_as_many_units_as_before_whatever_the_order_in_the_file() {
+    let earlier = r#"{"at":"2026-03-02","price":"api_call_overage","amount":"0.01","per":100}"#;
+    let alone = r#"{"at":"2026-03-10","price":"api_call_overage","amount":"0.02"}"#;
+    let same = r#"{"at":"2026-03-10","price":"api_call_overage","amount":"0.02","per":100}"#;
+    let of = |changes: &[&str]| {
+        let usage = r#""usage":[{"meter":"api_call","quantity":"1000","date":"2026-03-20"}]"#;
+        lines(&march(&format!(r#""changes":[{}],{usage}"#, changes.join(","))))
+    };
+    let expected = [("api_call_overage@2026-03-10".into(), None, 1000, "0.20".into())];
+    for changes in
+        [&[earlier, alone][..], &[alone, earlier], &[same, alone, earlier], &[earlier, alone, same]]
+    {
+        assert_eq!(of(changes), expected, "{changes:?}");
+    }
+}
