@@ -439,7 +439,7 @@ fn a_quote_takes_the_catalogue_of_its_period() {
         assert_eq!((&document["catalogue"], &document["net"]), (&version.into(), &net.into()));
     }
     let ran = quoted(folder.path(), &march, &["--catalog", &second]);
-    ran.refused(Exit::Failed, &["version 2 supersedes 1, which is not there"]);
+    ran.refused(Exit::NotAllowed, &["version 2 supersedes 1, which is not there"]);
     let broken = write("3.toml", crate::catalog::DEFAULT.replacen("\"60\"", "\"-60\"", 1));
     let ran = quoted(folder.path(), &march, &["--catalog", &broken, "--json"]);
     ran.refused(Exit::NotAllowed, &["3.toml: the catalogue's prices.base_camera.amount (line 7)"]);
@@ -497,4 +497,16 @@ fn subscriptions_are_set_and_changed_from_an_instant_on_and_their_history_says_s
     let moved =
         desk.run(&format!("subscription set --tenant tenant-123 --cameras 30 --at {} --json", later(5)));
     assert_eq!(moved.json()["again"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_catalogue_that_is_too_large_is_refused_and_not_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.toml");
+    let filler = "#".repeat(crate::billing::quote::FILE_BYTES_MAX);
+    std::fs::write(&path, format!("{}{filler}\nno catalogue any more", crate::catalog::DEFAULT)).unwrap();
+    let file = r#"{"period":{"from":"2026-03-01","to":"2026-04-01"}}"#;
+    let ran = quoted(folder.path(), file, &["--catalog", path.to_str().unwrap(), "--json"]);
+    ran.refused(Exit::NotAllowed, &["large.toml", "bytes"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap()["error"]["code"], "BAD_CATALOGUE");
 }
