@@ -14,6 +14,7 @@ pub use error::{QuoteCode, QuoteError};
 
 use super::{RatingError, Terms, blank, desired, difference, settle};
 use crate::catalog::Versions;
+use crate::objects::Object;
 use file::QuoteFile;
 use read::Reader;
 
@@ -53,7 +54,7 @@ fn parse(text: &[u8]) -> Result<QuoteFile, QuoteError> {
     }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let mend = "write it as docs/OPERATING.md shows, every number with a point in quotes";
-    let file: QuoteFile = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let Object(file) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         QuoteError::new(error.path().to_string(), QuoteCode::Malformed, error.inner(), mend)
     })?;
     deserializer.end().map_err(|error| QuoteError::new(".", QuoteCode::Malformed, error, mend))?;

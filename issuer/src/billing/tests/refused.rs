@@ -188,3 +188,43 @@ fn a_change_is_named_by_its_place_in_the_file_and_not_by_its_instant() {
     let error = rated(&bad).map(|quote| quote.document()).unwrap_err();
     assert_eq!((error.path.as_str(), error.code.as_str()), ("changes[2].amount", "PRICE"), "{error}");
 }
+
+/// What is an object, and the list of its members that a derived reader would take in its place.
+const LISTS: &[(&str, &str, &str)] = &[
+    (r#"{"from":"2026-03-01","to":"2026-04-01"}"#, r#"["2026-03-01","2026-04-01"]"#, "period"),
+    (r#"{"amount":"49.50"}"#, r#"["49.50",null,null,null,null,null]"#, "prices.retail"),
+    (
+        r#"{"at":"2026-02-01T00:00:00Z","price":"base_camera","delta":8}"#,
+        r#"["2026-02-01T00:00:00Z","base_camera",8,null,null,null]"#,
+        "changes[0]",
+    ),
+    (
+        r#"{"price":"base_camera","quantity":2,"start":"2026-01-15"}"#,
+        r#"["base_camera",2,"2026-01-15"]"#,
+        "trials[0]",
+    ),
+    (
+        r#"{"meter":"sms_sent","quantity":"7","cost":"0.35"}"#,
+        r#"["sms_sent","7",null,"0.35",null]"#,
+        "usage[1]",
+    ),
+    (
+        r#"{"name":"launch","percent":"10","on":["base_camera"]}"#,
+        r#"["launch","10",null,["base_camera"]]"#,
+        "discounts[0]",
+    ),
+    (r#"{"rate":"0.0825","on":"all"}"#, r#"["0.0825",null,"all"]"#, "tax[0]"),
+    (r#"{"price":"base_camera","net":"300.00"}"#, r#"["base_camera","300.00"]"#, "billed[0]"),
+];
+
+#[test]
+fn a_list_in_place_of_an_object_is_refused() {
+    for (from, to, path) in LISTS {
+        assert!(WHOLE.contains(from), "{from}");
+        let error = rated(&WHOLE.replacen(from, to, 1)).map(|quote| quote.document()).expect_err(to);
+        assert_eq!((error.path.as_str(), error.code.as_str()), (*path, "QUOTE_MALFORMED"), "{to}: {error}");
+    }
+    let whole = r#"[null,null,{"from":"2026-03-01","to":"2026-04-01"},null,null,{},[],[],[],[],[],null,[]]"#;
+    let error = rated(whole).map(|quote| quote.document()).unwrap_err();
+    assert_eq!((error.path.as_str(), error.code.as_str()), (".", "QUOTE_MALFORMED"), "{error}");
+}
