@@ -5,12 +5,12 @@ use crate::clock::Clock;
 use crate::editing::Keeping;
 use crate::storage::{Made, SubscriptionRow};
 use crate::testkit::{Bench, DAY, START, TENANT, names, order};
-use crate::timeline::{At, CamerasDelta, ChangeOrder, Entry, Recorded, Timeline};
+use crate::timeline::{At, CamerasDelta, ChangeOrder, Entry, Recorded, Timeline, Written};
 use brink_license::UnixSeconds;
 
 fn at(days: i64) -> Entry {
     let reason = (days < 0).then(|| "as agreed".to_owned());
-    Entry { at: At::Instant(UnixSeconds::new(START + days * DAY)), reason }
+    Entry { at: At::Then(Written::Instant(UnixSeconds::new(START + days * DAY))), reason }
 }
 
 fn cameras(by: i32) -> ChangeOrder {

@@ -2,7 +2,7 @@
 
 use super::error::{QuoteCode, QuoteError};
 use super::file::{ChangeFile, Decimal, OnFile, QuoteFile, TrialFile, UsageFile};
-use super::moments::{date, instant};
+use super::moments::{date, day, instant};
 use super::prices::{Packages, changed, tariff};
 use crate::billing::grants::Grant;
 use crate::billing::money::{self, MoneyError};
@@ -233,7 +233,7 @@ impl<'q> Reader<'q> {
             if !matches!(charge, Charge::Monthly(_)) {
                 return Err(other_charge(&format!("{path}.price"), &price, "is not charged by days"));
             }
-            let start = date(&format!("{path}.start"), &trial.start)?;
+            let start = day(&format!("{path}.start"), &trial.start, self.period.zone)?;
             let months = self.catalog.trial.months;
             Grant::trial(price, trial.quantity, start, months).ok_or_else(|| {
                 QuoteError::new(
@@ -274,7 +274,8 @@ impl<'q> Reader<'q> {
             let problem = "what is passed through has a cost and includes nothing; what is rated has no cost";
             return Err(other_charge(path, price, problem));
         }
-        let on = entry.date.as_deref().map(|text| date(&format!("{path}.date"), text)).transpose()?;
+        let on = entry.date.as_deref().map(|text| day(&format!("{path}.date"), text, self.period.zone));
+        let on = on.transpose()?;
         if on.is_some_and(|on| on < self.period.from || self.period.to <= on) {
             let problem = "lies out of the period";
             return Err(QuoteError::new(
@@ -326,7 +327,7 @@ fn period(file: &QuoteFile, zone: Tz) -> Result<Period, QuoteError> {
         refused(format!("from {from} to {to} is not {of}"), mend)
     })?;
     let Some(start) = file.start.as_deref() else { return Ok(period) };
-    let start = date("start", start)?;
+    let start = day("start", start, zone)?;
     if start >= to {
         return Err(QuoteError::new(
             "start",

@@ -83,11 +83,11 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("\"delta\":8", "\"delta\":1.5", "changes[0].delta", "QUOTE_MALFORMED"),
     ("\"delta\":3", "\"delta\":-9", "changes[1]", "BELOW_ZERO"),
     ("\"delta\":3", "\"delta\":3,\"amount\":\"5\"", "changes[1]", "CHANGE"),
-    ("2026-03-10T09:00:00", "2026-03-08T02:30:00", "changes[1].at", "TIME_SKIPPED"),
+    ("2026-03-10T09:00:00", "2026-03-08T02:30:00", "changes[1].at", "TIME_GAP"),
     ("2026-03-10T09:00:00", "2026-11-01T01:30:00", "changes[1].at", "TIME_TWICE"),
-    ("2026-03-10T09:00:00", "2026-03-10T09:00:00.5Z", "changes[1].at", "INSTANT"),
-    ("2026-03-10T09:00:00", "2026-03-10T25:00:00Z", "changes[1].at", "INSTANT"),
-    ("2026-03-10T09:00:00", "1900-03-10T09:00:00Z", "changes[1].at", "INSTANT"),
+    ("2026-03-10T09:00:00", "2026-03-10T09:00:00.5Z", "changes[1].at", "BAD_INSTANT"),
+    ("2026-03-10T09:00:00", "2026-03-10T25:00:00Z", "changes[1].at", "BAD_INSTANT"),
+    ("2026-03-10T09:00:00", "1900-03-10T09:00:00Z", "changes[1].at", "BAD_INSTANT"),
     ("\"resource\":\"dev-1\",\"price\":\"device_managed\"", "\"resource\":\"dev-1\"", "changes[3]", "CHANGE"),
     (
         "\"resource\":\"dev-1\",\"price\":\"device_managed\"",
@@ -127,6 +127,10 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "tax[1]",
         "TAX",
     ),
+    ("2026-03-10T09:00:00", "2026-3-10", "changes[1].at", "BAD_INSTANT"),
+    ("2026-03-10T09:00:00", "2026-3-10T09:00:00", "changes[1].at", "BAD_INSTANT"),
+    ("2026-03-10T09:00:00", "now", "changes[1].at", "BAD_INSTANT"),
+    ("2026-03-10T09:00:00", "2200-02-01", "changes[1].at", "BAD_INSTANT"),
     ("} ] }", "} ] } x", ".", "QUOTE_MALFORMED"),
 ];
 
@@ -227,4 +231,19 @@ fn a_list_in_place_of_an_object_is_refused() {
     let whole = r#"[null,null,{"from":"2026-03-01","to":"2026-04-01"},null,null,{},[],[],[],[],[],null,[]]"#;
     let error = rated(whole).map(|quote| quote.document()).unwrap_err();
     assert_eq!((error.path.as_str(), error.code.as_str()), (".", "QUOTE_MALFORMED"), "{error}");
+}
+
+#[test]
+fn a_day_that_the_zone_left_out_is_none() {
+    let of = |more: &str| {
+        let file = format!(
+            r#"{{"timezone":"Pacific/Apia","period":{{"from":"2011-12-01","to":"2012-01-01"}},{more}}}"#
+        );
+        let error = rated(&file).map(|quote| quote.document()).unwrap_err();
+        (error.path, error.code.as_str())
+    };
+    let at = r#""changes":[{"at":"2011-12-30","price":"base_camera","delta":1}]"#;
+    assert_eq!(of(at), ("changes[0].at".into(), "TIME_GAP"));
+    let used = r#""usage":[{"meter":"api_call","quantity":"1","date":"2011-12-30"}]"#;
+    assert_eq!(of(used), ("usage[0].date".into(), "TIME_GAP"));
 }
