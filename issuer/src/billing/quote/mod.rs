@@ -63,14 +63,15 @@ fn parse(text: &[u8]) -> Result<QuoteFile, QuoteError> {
 
 /// Where in the file something stands that cannot be rated.
 fn refused(error: RatingError, file: &QuoteFile, reader: &Reader<'_>) -> QuoteError {
-    let of_meter = |name: &str| {
+    let of_meter = |name: &str, is_undated: bool| {
         let meter = reader.tariff.charges().find(|(price, _)| price.as_str() == name)?.1.meter()?;
         let meant = |entry: &file::UsageFile| {
             entry.meter == meter.as_str()
                 || brink_license::Slug::parse(&entry.meter)
                     .is_ok_and(|named| reader.catalog.meters.meant(&named) == meter)
         };
-        Some(format!("usage[{}]", file.usage.iter().position(meant)?))
+        let named = |entry: &file::UsageFile| meant(entry) && !(is_undated && entry.date.is_some());
+        Some(format!("usage[{}]", file.usage.iter().position(named)?))
     };
     let place = |name: &str| {
         // A discount may have an `@` in its name, a price has its day behind one.
@@ -80,7 +81,7 @@ fn refused(error: RatingError, file: &QuoteFile, reader: &Reader<'_>) -> QuoteEr
         let name = name.split('@').next().unwrap_or(name);
         let is_of =
             |change: &file::ChangeFile| change.price.as_ref().is_some_and(|p| p.as_deref() == Some(name));
-        of_meter(name)
+        of_meter(name, false)
             .or_else(|| Some(format!("changes[{}]", file.changes.iter().position(is_of)?)))
             .unwrap_or_else(|| ".".into())
     };
@@ -93,7 +94,7 @@ fn refused(error: RatingError, file: &QuoteFile, reader: &Reader<'_>) -> QuoteEr
             ("usage".into(), QuoteCode::UnknownMeter, "state its price with the meter under prices")
         }
         RatingError::Undated(name) => (
-            place(name.as_str()),
+            of_meter(name.as_str(), true).unwrap_or_else(|| ".".into()),
             QuoteCode::OtherCharge,
             "add a date to each usage of the meter, or change the price with a period",
         ),

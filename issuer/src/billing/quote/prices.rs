@@ -5,7 +5,7 @@ use super::file::{Decimal, PriceFile};
 use crate::billing::tariff::{Rate, Tariff, charge_of};
 use crate::catalog::{Catalog, CatalogPrice, Every};
 use crate::currency::Currency;
-use crate::price::Price;
+use crate::price::{Price, PriceError};
 use brink_license::{Slug, UnixSeconds};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -87,11 +87,9 @@ fn merged(
 }
 
 pub(super) fn price(path: &str, text: &Decimal) -> Result<Price, QuoteError> {
-    text.0.parse().map_err(|error: crate::price::PriceError| {
-        let text = error.to_string();
-        let (problem, mend) = text.split_once(": ").unwrap_or((&text, "write a decimal"));
-        QuoteError::new(path, QuoteCode::Price, problem, mend)
-    })
+    let refused =
+        |error: PriceError| QuoteError::new(path, QuoteCode::Price, error.problem(), PriceError::MEND);
+    text.0.parse().map_err(refused)
 }
 
 pub(super) fn per(path: &str, stated: Option<u64>) -> Result<Option<NonZeroU64>, QuoteError> {

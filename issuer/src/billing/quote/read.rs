@@ -87,7 +87,9 @@ impl<'q> Reader<'q> {
     pub(super) fn minor(&self, path: &str, text: &Decimal) -> Result<i64, QuoteError> {
         money::parse(&text.0, self.currency).map_err(|error| {
             let (code, mend) = match error {
-                MoneyError::NotDecimal(_) => (QuoteCode::Amount, "write it like \"49.00\""),
+                MoneyError::NotDecimal(_) => {
+                    (QuoteCode::Amount, "write a decimal in quotes, such as \"49.00\"")
+                }
                 MoneyError::Places { .. } => (QuoteCode::Amount, "round it to the currency's digits"),
                 MoneyError::TooLarge(_) => (QuoteCode::AmountTooLarge, "write a smaller amount"),
             };

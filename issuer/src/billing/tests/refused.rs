@@ -247,3 +247,24 @@ fn a_day_that_the_zone_left_out_is_none() {
     let used = r#""usage":[{"meter":"api_call","quantity":"1","date":"2011-12-30"}]"#;
     assert_eq!(of(used), ("usage[0].date".into(), "TIME_GAP"));
 }
+
+#[test]
+fn what_is_named_is_what_is_meant() {
+    let changed = r#"{"period":{"from":"2026-03-01","to":"2026-04-01"},
+      "changes":[{"at":"2026-03-11","price":"api_call_overage","amount":"0.10"}],
+      "usage":[{"meter":"api_call","quantity":"1","date":"2026-03-02"},{"meter":"sms","quantity":"1","cost":"1"},
+        {"meter":"api_call","quantity":"1"}]}"#;
+    let error = rated(changed).map(|quote| quote.document()).unwrap_err();
+    assert_eq!(
+        (error.path.as_str(), error.code.as_str()),
+        ("usage[2]", "OTHER_CHARGE"),
+        "the one without a date"
+    );
+    let of =
+        |from: &str, to: &str| rated(&WHOLE.replacen(from, to, 1)).map(|quote| quote.document()).unwrap_err();
+    let price = of("\"amount\":\"60\"", "\"amount\":\"4: 5\"");
+    assert_eq!(price.problem, "\"4: 5\" is not a price");
+    assert_eq!(price.mend, crate::price::PriceError::MEND);
+    let amount = of("\"300.00\"", "\"3,00\"");
+    assert!(!amount.problem.contains("write") && amount.mend.contains("49.00"), "{amount}; {}", amount.mend);
+}
