@@ -12,7 +12,7 @@ mod reductions;
 pub use answer::Quote;
 pub use error::{QuoteCode, QuoteError};
 
-use super::{RatingError, Terms, blank, desired, difference, settle};
+use super::{RatingError, Terms, desired, difference, settle};
 use crate::catalog::Versions;
 use crate::objects::Object;
 use file::QuoteFile;
@@ -35,8 +35,7 @@ pub fn quote(text: &[u8], catalogs: &Versions) -> Result<Quote, QuoteError> {
     let refused = |error| refused(error, &file, &reader);
     let lines = desired(terms, &usage, &reader.period).map_err(refused)?;
     let billed = reader.billed(&file.billed, &discounts, &lines)?;
-    let lines = difference(lines, &billed, |key, earlier| blank(terms, &reader.period, key, earlier))
-        .map_err(refused)?;
+    let lines = difference(terms, &reader.period, lines, &billed).map_err(refused)?;
     let settlement = settle(&lines, &taxes, wallet).map_err(refused)?;
     Ok(Quote {
         currency: reader.currency,

@@ -137,8 +137,8 @@ impl Reader<'_> {
                 ));
             }
             if let Some(discount) = discount {
-                let shares = Shares::Over(discount.on.clone());
-                found.insert(price.into(), Billed { price: price.into(), net_minor: net, lines, shares });
+                let discount = Some(Shares::Over(discount.on.clone()));
+                found.insert(price.into(), Billed { price: price.into(), net_minor: net, lines, discount });
             } else {
                 found.extend(spread(desired, price, (net, lines)));
             }

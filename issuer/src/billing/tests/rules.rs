@@ -1,7 +1,10 @@
 //! Single rules that the worked examples leave out.
 
 use super::document;
-use crate::billing::{Change, Cycle, Event, Period, Rate, Takes, Tariff, Terms, Timeline, desired};
+use crate::billing::{
+    Billed, Change, Cycle, Event, Kind, Period, Rate, Shares, Takes, Tariff, Terms, Timeline, desired,
+    difference,
+};
 use crate::catalog::Catalog;
 use brink_license::UnixSeconds;
 use serde_json::Value;
@@ -232,4 +235,44 @@ fn an_amount_alone_is_for_as_many_units_as_before_whatever_the_order_in_the_file
     {
         assert_eq!(of(changes), expected, "{changes:?}");
     }
+}
+
+#[test]
+fn a_discount_that_ended_is_given_back_as_a_discount_and_its_shares_are_undone() {
+    let catalog = Catalog::embedded().unwrap();
+    let tariff = Tariff::of(&catalog, catalog.currency);
+    let period = Period::around(Cycle::Calendar, "2026-03-01".parse().unwrap(), chrono_tz::UTC).unwrap();
+    let there = Event::Quantity { price: "base_camera".parse().unwrap(), delta: 1 };
+    let timeline = Timeline::new(&[Change { at: UnixSeconds::new(1_770_000_000), event: there }]).unwrap();
+    let terms = Terms { tariff: &tariff, timeline: &timeline, grants: &[], discounts: &[] };
+    let shares =
+        |shares: &[(&str, i64)]| shares.iter().map(|(key, minor)| (Box::from(*key), *minor)).collect();
+    let earlier =
+        |price: &str, net_minor, discount| Billed { price: price.into(), net_minor, lines: 1, discount };
+    let billed = [
+        ("base_camera".into(), earlier("base_camera", 6000, None)),
+        // A tenth of the camera, and of a pack that nobody has any more and that was never billed.
+        (
+            "launch".into(),
+            earlier(
+                "launch",
+                -800,
+                Some(Shares::Recorded(shares(&[("base_camera", -600), ("retail", -200)]))),
+            ),
+        ),
+    ];
+    let lines = desired(terms, &[], &period).unwrap();
+    let found = difference(terms, &period, lines, &billed.into()).unwrap();
+    let line = &found.lines[0];
+    assert_eq!(
+        (found.lines.len(), &*line.key, line.kind, line.net_minor),
+        (1, "launch", Kind::Discount, 800)
+    );
+    assert_eq!((line.revision, line.exact.rounded()), (1, Some(800)));
+    let bases: Vec<_> = found.bases.iter().map(|base| (&*base.key, base.minor)).collect();
+    assert_eq!(
+        bases,
+        [("base_camera", 600), ("launch", 200)],
+        "what no line bears stays with the discount's own"
+    );
 }
