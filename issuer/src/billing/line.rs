@@ -51,11 +51,11 @@ pub enum Detail {
         /// In whole years after the first day; zero for the first.
         year: u32,
     },
-    /// What was used.
+    /// What was used on the days of the line.
     Used {
         /// Of all devices together.
         quantity: Exact,
-        /// Of which so much was included, after proration.
+        /// Of which so much was included: what these days took of the pool, after proration.
         included: Exact,
         /// What is charged: what is beyond, in started packages where that is agreed.
         charged: Exact,

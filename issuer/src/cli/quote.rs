@@ -28,8 +28,7 @@ impl Quote {
         let text = read_bounded(&self.file, FILE_BYTES_MAX)?;
         let refused = |error| CliError::Quote { path: self.file.clone(), error };
         let quote = quote(&text, &catalogs).map_err(refused)?;
-        let heading = ["price", "kind", "quantity", "days", "at", "net"].map(str::to_owned).to_vec();
-        let rows = quote.rows().into_iter().map(|row| row.to_vec()).collect();
+        let (heading, rows) = quote.table();
         let period = &quote.period;
         let mut lines = vec![format!(
             "from {} to {} in {}, {} days of {}, catalogue {}",

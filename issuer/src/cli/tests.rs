@@ -510,3 +510,24 @@ fn a_catalogue_that_is_too_large_is_refused_and_not_cut() {
     ran.refused(Exit::NotAllowed, &["large.toml", "bytes"]);
     assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap()["error"]["code"], "BAD_CATALOGUE");
 }
+
+#[test]
+fn people_are_shown_unit_days_and_what_was_billed_where_anything_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = r#""period":{"from":"2026-08-01","to":"2026-09-01"},"changes":[{"at":"2026-07-01","price":"base_camera","delta":10},{"at":"2026-08-20","price":"base_camera","delta":4}]"#;
+    let table = |more: &str| {
+        let people = quoted(folder.path(), &format!("{{{head}{more}}}"), &[]);
+        let rows =
+            people.out.lines().filter(|line| line.starts_with("price") || line.starts_with("base_camera"));
+        rows.map(|row| {
+            row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+        })
+        .collect::<Vec<Vec<String>>>()
+    };
+    let first = table("");
+    assert_eq!(first[0], ["price", "kind", "quantity", "unit days", "at", "net"]);
+    assert_eq!(first[1], ["base_camera", "recurring", "14", "358", "60", "692.90"]);
+    let later = table(r#","billed":[{"price":"base_camera","net":"600.00"}]"#);
+    assert_eq!(later[0], ["price", "kind", "quantity", "unit days", "at", "billed", "net"]);
+    assert_eq!(later[1], ["base_camera", "adjustment", "14", "358", "60", "600.00", "92.90"]);
+}

@@ -24,6 +24,8 @@ struct Making {
     random: Random,
     from: NaiveDate,
     to: NaiveDate,
+    /// The first day that is billed.
+    begins: NaiveDate,
     changes: Vec<Value>,
 }
 
@@ -145,7 +147,7 @@ impl Making {
         for _ in 0..self.random.below(4) {
             let mut entry = json!({ "meter": "api_call", "quantity": self.decimal(90_000, 2), "included": self.decimal(50_000, 1) });
             if is_dated || self.chance(10) {
-                entry["date"] = json!(self.day().to_string());
+                entry["date"] = json!(self.day().max(self.begins).to_string());
             }
             usage.push(entry);
         }
@@ -241,7 +243,7 @@ pub fn random_quote(seed: u64) -> Value {
     let anchor = first - Days::new(1 + random.below(70) as u64);
     let cycle = if is_anniversary { Cycle::Anniversary(anchor) } else { Cycle::Calendar };
     let (from, to) = cycle.around(day).expect("a period");
-    let mut making = Making { random, from, to, changes: Vec::new() };
+    let mut making = Making { random, from, to, begins: from, changes: Vec::new() };
     let prices = making.prices();
     for price in MONTHLY.into_iter().chain(["analyst_seat"]) {
         if making.chance(45) {
@@ -278,7 +280,11 @@ pub fn random_quote(seed: u64) -> Value {
         trials
             .push(json!({ "price": price, "quantity": making.random.below(4), "start": start.to_string() }));
     }
-    let start = if making.chance(25) { json!(making.day().to_string()) } else { Value::Null };
+    let mut start = Value::Null;
+    if making.chance(25) {
+        making.begins = making.day();
+        start = json!(making.begins.to_string());
+    }
     let discounts = making.discounts();
     let mut quote = json!({
         "timezone": zone,

@@ -278,14 +278,12 @@ impl<'q> Reader<'q> {
         }
         let on = entry.date.as_deref().map(|text| day(&format!("{path}.date"), text, self.period.zone));
         let on = on.transpose()?;
-        if on.is_some_and(|on| on < self.period.from || self.period.to <= on) {
-            let problem = "lies out of the period";
-            return Err(QuoteError::new(
-                format!("{path}.date"),
-                QuoteCode::Date,
-                problem,
-                "write a day of the period",
-            ));
+        if let Some(on) = on.filter(|on| !self.period.bills(*on)) {
+            let is_of_period = (self.period.from..self.period.to).contains(&on);
+            let problem =
+                if is_of_period { "lies before the subscription began" } else { "lies out of the period" };
+            let mend = "write a day of the period, from its start on where it has one";
+            return Err(QuoteError::new(format!("{path}.date"), QuoteCode::Date, problem, mend));
         }
         let quantity = |member: &str, text: &Decimal| quantity(&format!("{path}.{member}"), text);
         let cost = entry.cost.as_ref().map(|cost| quantity("cost", cost)).transpose()?;

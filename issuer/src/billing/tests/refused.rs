@@ -131,6 +131,12 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("2026-03-10T09:00:00", "2026-3-10T09:00:00", "changes[1].at", "BAD_INSTANT"),
     ("2026-03-10T09:00:00", "now", "changes[1].at", "BAD_INSTANT"),
     ("2026-03-10T09:00:00", "2200-02-01", "changes[1].at", "BAD_INSTANT"),
+    (
+        "\"included\":\"1000000\"}",
+        "\"included\":\"1000000\",\"date\":\"2026-03-02\"}",
+        "usage[0].date",
+        "DATE",
+    ),
     ("} ] }", "} ] } x", ".", "QUOTE_MALFORMED"),
 ];
 

@@ -276,3 +276,16 @@ fn a_discount_that_ended_is_given_back_as_a_discount_and_its_shares_are_undone()
         "what no line bears stays with the discount's own"
     );
 }
+
+#[test]
+fn r10_each_part_says_what_it_took_of_the_pool() {
+    let found = march(
+        r#""changes":[{"at":"2026-03-10","price":"api_call_overage","amount":"0.1"},{"at":"2026-03-20","price":"api_call_overage","amount":"0.2"}],
+        "usage":[{"meter":"api_call","quantity":"1200","included":"1000","date":"2026-03-02"},{"meter":"api_call","quantity":"500","date":"2026-03-12"}]"#,
+    );
+    let details: Vec<_> =
+        found["lines"].as_array().unwrap().iter().map(|line| line["detail"][0].clone()).collect();
+    let expected = [(1200, 1000, 200), (500, 0, 500)];
+    let expected = expected.map(|(quantity, included, charged)| serde_json::json!({ "quantity": quantity, "included": included, "charged": charged }));
+    assert_eq!(details, expected);
+}
