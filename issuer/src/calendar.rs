@@ -38,15 +38,14 @@ fn instant(at: UnixSeconds) -> DateTime<Utc> {
 /// (R11 of the rating rules).
 #[must_use]
 pub fn months_later(start: UnixSeconds, months: u32, zone: Tz) -> UnixSeconds {
-    let first_day = instant(start).with_timezone(&zone).date_naive();
-    let end = first_day.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX);
+    let end = local_day(start, zone).checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX);
     local_midnight(end, zone)
 }
 
 /// The first instant of the local calendar month that an instant lies in.
 #[must_use]
 pub fn month_start(at: UnixSeconds, zone: Tz) -> UnixSeconds {
-    let day = instant(at).with_timezone(&zone).date_naive();
+    let day = local_day(at, zone);
     local_midnight(day.with_day(1).unwrap_or(day), zone)
 }
 
@@ -55,22 +54,16 @@ pub(crate) fn local_day(at: UnixSeconds, zone: Tz) -> NaiveDate {
     instant(at).with_timezone(&zone).date_naive()
 }
 
-/// Why a local time is not one instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoInstant {
-    /// The clocks were turned forward over it.
-    Skipped,
-    /// The clocks were turned back over it.
-    Twice,
+/// A date that is written in full, as 2026-03-01 is and 2026-3-1 is not.
+pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
+    const FORM: &str = "%Y-%m-%d";
+    NaiveDate::parse_from_str(text, FORM).ok().filter(|date| date.format(FORM).to_string() == text)
 }
 
-/// The instant at which the clocks of a zone show a time.
-pub(crate) fn local_instant(local: chrono::NaiveDateTime, zone: Tz) -> Result<UnixSeconds, NoInstant> {
-    match zone.from_local_datetime(&local) {
-        chrono::LocalResult::Single(found) => Ok(UnixSeconds::new(found.timestamp())),
-        chrono::LocalResult::Ambiguous(..) => Err(NoInstant::Twice),
-        chrono::LocalResult::None => Err(NoInstant::Skipped),
-    }
+/// The first instant of a local day; `None` for one that the zone left out, as Samoa did with 2011-12-30.
+pub(crate) fn day_begins(day: NaiveDate, zone: Tz) -> Option<UnixSeconds> {
+    let begins = local_midnight(day, zone);
+    (local_day(begins, zone) == day).then_some(begins)
 }
 
 /// The first instant of a local day. Where the clocks skip midnight, the day begins when they land.

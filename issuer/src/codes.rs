@@ -131,7 +131,10 @@ pub(crate) const fn of_retirement(error: &RetirementError) -> &'static str {
 
 pub(crate) const fn of_catalog(error: &CatalogError) -> &'static str {
     match error {
-        CatalogError::Toml(_) | CatalogError::Invalid { .. } | CatalogError::Versions(_) => "BAD_CATALOGUE",
+        CatalogError::TooLarge
+        | CatalogError::Toml(_)
+        | CatalogError::Invalid { .. }
+        | CatalogError::Versions(_) => "BAD_CATALOGUE",
         CatalogError::UnknownPack { .. } => "UNKNOWN_PACK",
     }
 }

@@ -38,6 +38,7 @@ pub mod keys;
 mod metrics;
 pub mod minting;
 pub mod notices;
+mod objects;
 pub mod place;
 pub mod price;
 mod reaction;

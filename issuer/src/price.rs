@@ -14,8 +14,23 @@ pub struct Price(Box<str>);
 
 /// Why a text is not a price.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a price: write a decimal such as 49.00, at most 12 digits on either side of the point")]
+#[error("{}: {}", told(.0), Self::MEND)]
 pub struct PriceError(String);
+
+impl PriceError {
+    /// What helps; its text ends with it.
+    pub const MEND: &str = "write a decimal such as 49.00, at most 12 digits on either side of the point";
+
+    /// What is wrong, without what helps.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        told(&self.0)
+    }
+}
+
+fn told(text: &str) -> String {
+    format!("{text:?} is not a price")
+}
 
 impl Price {
     /// The decimal, as it was agreed.

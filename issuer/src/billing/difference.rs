@@ -1,10 +1,12 @@
 //! What is still to be invoiced: what a period comes to, less what of it was invoiced (R12). Called by whoever makes an
 //! invoice or a quote.
 
-use super::RatingError;
 use super::allocation::allocate_by;
+use super::exact::Exact;
 use super::line::{Detail, Kind, Line, LineKey};
+use super::period::Period;
 use super::tax::On;
+use super::{RatingError, Scope, Terms};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What earlier invoices have of one key.
@@ -12,12 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Billed {
     /// The price or the discount.
     pub price: Box<str>,
-    /// The sum of all lines of the key, in minor units; at least zero, at most zero of a discount.
+    /// The sum of all lines of the key, in minor units; at least zero, and at most zero of a discount.
     pub net_minor: i64,
     /// How many lines there are.
     pub lines: u32,
-    /// What of it each line bears; of a discount alone.
-    pub shares: Shares,
+    /// What of it each line bears, where it was a discount.
+    pub discount: Option<Shares>,
 }
 
 /// Which lines bear what was billed of a discount.
@@ -49,17 +51,19 @@ pub struct Differences {
     pub bases: Vec<Base>,
 }
 
-/// `desired - billed` for every key of either. `blank` makes the line of a key that nothing is desired of any more.
-/// With what they come to among the billed ones there is no line.
+/// `desired - billed` for every key of either: what nothing is desired of any more is given back. Where both are the same
+/// there is no line.
 pub fn difference(
+    terms: Terms<'_>,
+    period: &Period,
     desired: Vec<Line>,
     billed: &BTreeMap<LineKey, Billed>,
-    blank: impl Fn(&LineKey, &Billed) -> Result<Line, RatingError>,
 ) -> Result<Differences, RatingError> {
+    let scope = Scope { terms, period };
     let mut all = desired;
     let known: BTreeSet<LineKey> = all.iter().map(|line| line.key.clone()).collect();
     for (key, earlier) in billed.iter().filter(|(key, _)| !known.contains(*key)) {
-        all.push(blank(key, earlier)?);
+        all.push(blank(scope, key, earlier)?);
     }
     // One order for all, because of equal remainders the first line is given to.
     all.sort_by(|one, other| place(one).cmp(&place(other)));
@@ -90,11 +94,21 @@ pub fn difference(
             };
             line.revision = earlier.lines;
             line.detail.push(Detail::Billed { desired: line.net_minor, before });
+            line.exact = line.exact.minus(&Exact::whole(before));
         }
         line.net_minor = minor;
         lines.push(line);
     }
-    Ok(Differences { lines, bases: bases.0 })
+    Ok(Differences { lines, bases: bases.all })
+}
+
+/// The line of a key that nothing is desired of any more. What was a discount is one, whatever is agreed today.
+fn blank(scope: Scope<'_>, key: &LineKey, billed: &Billed) -> Result<Line, RatingError> {
+    let kind = if billed.discount.is_some() { Kind::Discount } else { Kind::Credit };
+    let line = scope.line_of_period(&billed.price, kind, Exact::zero())?;
+    // A discount is called as it was agreed.
+    let description = if billed.discount.is_some() { billed.price.to_string() } else { line.description };
+    Ok(Line { key: key.clone(), description, ..line })
 }
 
 /// Charges by their prices, whether anything is desired of them or not; then discounts by their names.
@@ -102,21 +116,27 @@ fn place(line: &Line) -> (bool, &str, &str) {
     (line.kind == Kind::Discount, &line.price, &line.key)
 }
 
-struct Bases(Vec<Base>);
+struct Bases {
+    all: Vec<Base>,
+    places: BTreeMap<LineKey, usize>,
+}
 
 impl Bases {
     fn of(lines: &[Line]) -> Self {
         let base = |line: &Line| Base { key: line.key.clone(), price: line.price.clone(), minor: 0 };
-        Self(lines.iter().map(base).collect())
+        let places = lines.iter().enumerate().map(|(place, line)| (line.key.clone(), place)).collect();
+        Self { all: lines.iter().map(base).collect(), places }
     }
 
+    /// `None` beyond an `i64`, or for a line that is none of these.
     fn add(&mut self, key: &str, minor: i64) -> Option<()> {
-        let base = self.0.iter_mut().find(|base| &*base.key == key)?;
+        let base = self.all.get_mut(*self.places.get(key)?)?;
         base.minor = base.minor.checked_add(minor)?;
         Some(())
     }
 
-    /// What a discount takes from each line now, less what it took before. What no line bears stays with its own.
+    /// What a discount takes from each line now, less what it took before. What no line bears stays with its own: so does
+    /// what was taken from a line that is neither desired nor billed any more.
     fn discount(&mut self, line: &Line, all: &[Line], billed: &BTreeMap<LineKey, Billed>) -> Option<()> {
         let mut rest = line.net_minor;
         for detail in &line.detail {
@@ -127,6 +147,9 @@ impl Bases {
         }
         if let Some(earlier) = billed.get(&line.key) {
             for (key, minor) in before(earlier, all, billed)? {
+                if !self.places.contains_key(&key) {
+                    continue;
+                }
                 self.add(&key, minor.checked_neg()?)?;
                 rest = rest.checked_add(minor)?;
             }
@@ -138,11 +161,12 @@ impl Bases {
 
 /// What each line bore of a discount.
 fn before(earlier: &Billed, all: &[Line], billed: &BTreeMap<LineKey, Billed>) -> Option<Vec<(LineKey, i64)>> {
-    let on = match &earlier.shares {
-        Shares::Recorded(shares) => {
+    let on = match &earlier.discount {
+        None => return Some(Vec::new()),
+        Some(Shares::Recorded(shares)) => {
             return Some(shares.iter().map(|(key, minor)| (key.clone(), *minor)).collect());
         }
-        Shares::Over(on) => on,
+        Some(Shares::Over(on)) => on,
     };
     let charges: Vec<&Line> =
         all.iter().filter(|line| line.kind != Kind::Discount && on.covers(&line.price)).collect();
@@ -162,12 +186,7 @@ fn before(earlier: &Billed, all: &[Line], billed: &BTreeMap<LineKey, Billed>) ->
 /// last takes what is left. So what is missing is charged where it arose, and one line at most is below what was billed.
 pub fn spread(desired: &[Line], price: &str, (net_minor, lines): (i64, u32)) -> Vec<(LineKey, Billed)> {
     let of_price: Vec<&Line> = desired.iter().filter(|line| &*line.price == price).collect();
-    let billed = |net_minor| Billed {
-        price: price.into(),
-        net_minor,
-        lines,
-        shares: Shares::Recorded(BTreeMap::new()),
-    };
+    let billed = |net_minor| Billed { price: price.into(), net_minor, lines, discount: None };
     let Some((last, others)) = of_price.split_last() else {
         return vec![(price.into(), billed(net_minor))];
     };

@@ -22,7 +22,7 @@ pub enum Kind {
     Adjustment,
     /// Less, for a period that has a line of this key already.
     Credit,
-    /// What a discount takes off.
+    /// What a discount takes off; above zero where less is taken off than was before.
     Discount,
 }
 
@@ -51,11 +51,11 @@ pub enum Detail {
         /// In whole years after the first day; zero for the first.
         year: u32,
     },
-    /// What was used.
+    /// What was used on the days of the line.
     Used {
         /// Of all devices together.
         quantity: Exact,
-        /// Of which so much was included, after proration.
+        /// Of which so much was included: what these days took of the pool, after proration.
         included: Exact,
         /// What is charged: what is beyond, in started packages where that is agreed.
         charged: Exact,
@@ -101,7 +101,7 @@ pub struct Line {
     pub period_days: Option<NonZeroU64>,
     /// What one package costs, where that is stated beforehand.
     pub unit_price: Option<Rate>,
-    /// In minor units, before the one rounding.
+    /// In minor units, before the one rounding; less what was billed.
     pub exact: Exact,
     /// In minor units.
     pub net_minor: i64,

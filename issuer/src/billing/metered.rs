@@ -47,7 +47,9 @@ pub(super) fn metered(
         let is_of_part = |entry: &&&Usage| entry.on.is_none_or(|on| first <= on && on < last);
         let of_part: Vec<_> = usage.iter().filter(is_of_part).copied().collect();
         let quantity = sum(&of_part, |entry| &entry.quantity);
+        let taken_before = taken(&used, &included);
         used = used.plus(&quantity);
+        let of_pool = taken(&used, &included).minus(&taken_before);
         // What is included is used up in the order of the days, and packages are those of all parts together.
         let charged_so_far = charged(&used.minus(&included), part.rate, *overage);
         let units = charged_so_far.minus(&before);
@@ -57,7 +59,7 @@ pub(super) fn metered(
         before = charged_so_far;
         let line =
             scope.line((name, &part), Kind::Usage, scope.in_minor(&part.rate.of_one().times(&units)))?;
-        let detail = vec![Detail::Used { quantity, included: included.clone(), charged: units.clone() }];
+        let detail = vec![Detail::Used { quantity, included: of_pool, charged: units.clone() }];
         lines.push(Line { quantity: units, evidence: evidence(&of_part), detail, ..line });
     }
     Ok(lines)
@@ -78,6 +80,11 @@ pub(super) fn passed_through(
     let detail =
         vec![Detail::Used { quantity: quantity.clone(), included: Exact::zero(), charged: quantity.clone() }];
     Ok(vec![Line { quantity, evidence: evidence(usage), detail, ..line }])
+}
+
+/// What of the pool is used up by so much.
+fn taken(used: &Exact, included: &Exact) -> Exact {
+    used.min(included).max(&Exact::zero()).clone()
 }
 
 /// What is beyond, in whole packages where one that was started is paid whole.

@@ -185,14 +185,5 @@ impl Scope<'_> {
     }
 }
 
-/// The line of a key that nothing is desired of any more, so that what was billed of it is given back.
-pub fn blank(terms: Terms<'_>, period: &Period, key: &LineKey, billed: &Billed) -> Result<Line, RatingError> {
-    let scope = Scope { terms, period };
-    let is_discount = terms.discounts.iter().any(|discount| discount.name == billed.price);
-    let kind = if is_discount { Kind::Discount } else { Kind::Credit };
-    let line = scope.line_of_period(&billed.price, kind, Exact::zero())?;
-    Ok(Line { key: key.clone(), ..line })
-}
-
 #[cfg(test)]
 pub(crate) mod tests;

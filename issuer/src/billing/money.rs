@@ -9,7 +9,7 @@ use crate::currency::Currency;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not written as a decimal.
-    #[error("{0:?} is not an amount: write a decimal such as 49.00 in quotes")]
+    #[error("{0:?} is not an amount")]
     NotDecimal(String),
     /// More places than the currency has.
     #[error("{text:?} has more places than the {digits} of {currency}")]

@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 /// The catalogue that the program carries.
 pub(crate) const DEFAULT: &str = include_str!("../../catalog/default.toml");
 
+/// Largest text: hundreds of times the program's own.
+pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// The pack that every paid camera is granted.
 pub const PACK_BASE: &str = "base";
 /// The pack that a trial camera is granted instead.
@@ -29,6 +31,9 @@ pub const PACK_INTELLIGENCE: &str = "intelligence";
 /// Why a catalogue, or a name looked up in it, is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
+    /// More than is read.
+    #[error("the catalogue has more than {TEXT_BYTES_MAX} bytes")]
+    TooLarge,
     /// Not TOML of the expected shape; the text carries line and column.
     #[error("the catalogue does not parse: {0}")]
     Toml(String),
@@ -60,6 +65,7 @@ impl CatalogError {
     #[must_use]
     pub fn mend(&self) -> String {
         match self {
+            Self::TooLarge => "leave out what it does not need".into(),
             Self::Toml(_) | Self::Invalid { .. } => "correct the catalogue, or take the program's own".into(),
             Self::Versions(_) => {
                 "give each version a number and days of its own, and let each supersede the one before".into()
@@ -157,6 +163,14 @@ impl Catalog {
         Self::parse(DEFAULT)
     }
 
+    /// Reads and validates a file, which is whole or one byte longer than it may be.
+    pub fn read_bytes(bytes: &[u8]) -> Result<Self, CatalogError> {
+        if bytes.len() > TEXT_BYTES_MAX {
+            return Err(CatalogError::TooLarge);
+        }
+        Self::parse(std::str::from_utf8(bytes).map_err(|error| CatalogError::Toml(error.to_string()))?)
+    }
+
     /// Reads and validates TOML.
     pub fn parse(text: &str) -> Result<Self, CatalogError> {
         let file = toml::from_str(text).map_err(|e| CatalogError::Toml(e.to_string()))?;
@@ -164,7 +178,10 @@ impl Catalog {
             CatalogError::Invalid { place, problem, .. } => {
                 CatalogError::Invalid { line: lines::line_of(text, &place), place, problem }
             }
-            CatalogError::Toml(_) | CatalogError::Versions(_) | CatalogError::UnknownPack { .. } => error,
+            CatalogError::TooLarge
+            | CatalogError::Toml(_)
+            | CatalogError::Versions(_)
+            | CatalogError::UnknownPack { .. } => error,
         })
     }
 

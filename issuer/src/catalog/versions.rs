@@ -3,6 +3,7 @@
 
 use super::file::CatalogFile;
 use super::{Catalog, CatalogError, invalid};
+use crate::calendar::parse_date;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +19,8 @@ pub struct Validity {
 impl Validity {
     pub(super) fn read(file: &CatalogFile) -> Result<Self, CatalogError> {
         let day = |place: &str, text: &Option<String>| {
-            let read = text.as_deref().map(|text| NaiveDate::parse_from_str(text, "%Y-%m-%d"));
-            read.transpose().map_err(|_| invalid(place, "is no date; write it like \"2026-04-01\""))
+            let no_date = || invalid(place, "is no date; write it like \"2026-04-01\"");
+            text.as_deref().map(|text| parse_date(text).ok_or_else(no_date)).transpose()
         };
         let (from, until) = (day("from", &file.from)?, day("until", &file.until)?);
         if until.is_some_and(|until| from.is_some_and(|from| until <= from)) {
@@ -173,8 +174,10 @@ mod tests {
         let itself = DEFAULT.replacen("version = 1\n", "version = 1\nsupersedes = 1\n", 1);
         let message = Catalog::parse(&itself).map(drop).unwrap_err().to_string();
         assert!(message.contains("supersedes (line 4)"), "{message}");
-        let dates = DEFAULT.replacen("version = 1\n", "version = 1\nfrom = \"2026-02-30\"\n", 1);
-        let message = Catalog::parse(&dates).map(drop).unwrap_err().to_string();
-        assert!(message.contains("from (line 4)"), "{message}");
+        for date in ["2026-02-30", "2026-4-1"] {
+            let dates = DEFAULT.replacen("version = 1\n", &format!("version = 1\nfrom = \"{date}\"\n"), 1);
+            let message = Catalog::parse(&dates).map(drop).expect_err(date).to_string();
+            assert!(message.contains("from (line 4)"), "{message}");
+        }
     }
 }

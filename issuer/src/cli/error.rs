@@ -156,7 +156,8 @@ impl CliError {
             Self::Usage(_) => Exit::Usage,
             Self::Refused { refusal, .. } if refusal.is_failure() => Exit::Failed,
             Self::Refused { .. } | Self::Unsound(_) | Self::Quote { .. } => Exit::NotAllowed,
-            Self::CatalogFile { .. } => Exit::NotAllowed,
+            // One code, one exit: whether one catalogue is bad or several contradict each other.
+            Self::Catalog(_) | Self::CatalogFile { .. } => Exit::NotAllowed,
             Self::Books(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Books(error) if !error.is_failure() => Exit::Usage,
             Self::Founding(error) if error.is_usage() => Exit::Usage,
@@ -181,7 +182,6 @@ impl CliError {
             | Self::Open(_)
             | Self::Keys(_)
             | Self::Storage(_)
-            | Self::Catalog(_)
             | Self::Mint(_)
             | Self::Issue(_)
             | Self::Seal(_)

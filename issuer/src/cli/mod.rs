@@ -9,6 +9,7 @@ mod device;
 mod error;
 mod exchange;
 mod init;
+mod input;
 mod key;
 mod keys;
 mod license;

@@ -484,7 +484,7 @@ fn a_quote_takes_the_catalogue_of_its_period() {
         assert_eq!((&document["catalogue"], &document["net"]), (&version.into(), &net.into()));
     }
     let ran = quoted(folder.path(), &march, &["--catalog", &second]);
-    ran.refused(Exit::Failed, &["version 2 supersedes 1, which is not there"]);
+    ran.refused(Exit::NotAllowed, &["version 2 supersedes 1, which is not there"]);
     let broken = write("3.toml", crate::catalog::DEFAULT.replacen("\"60\"", "\"-60\"", 1));
     let ran = quoted(folder.path(), &march, &["--catalog", &broken, "--json"]);
     ran.refused(Exit::NotAllowed, &["3.toml: the catalogue's prices.base_camera.amount (line 7)"]);
@@ -542,4 +542,37 @@ fn subscriptions_are_set_and_changed_from_an_instant_on_and_their_history_says_s
     let moved =
         desk.run(&format!("subscription set --tenant tenant-123 --cameras 30 --at {} --json", later(5)));
     assert_eq!(moved.json()["again"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_catalogue_that_is_too_large_is_refused_and_not_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.toml");
+    let filler = "#".repeat(crate::billing::quote::FILE_BYTES_MAX);
+    std::fs::write(&path, format!("{}{filler}\nno catalogue any more", crate::catalog::DEFAULT)).unwrap();
+    let file = r#"{"period":{"from":"2026-03-01","to":"2026-04-01"}}"#;
+    let ran = quoted(folder.path(), file, &["--catalog", path.to_str().unwrap(), "--json"]);
+    ran.refused(Exit::NotAllowed, &["large.toml", "bytes"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap()["error"]["code"], "BAD_CATALOGUE");
+}
+
+#[test]
+fn people_are_shown_unit_days_and_what_was_billed_where_anything_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = r#""period":{"from":"2026-08-01","to":"2026-09-01"},"changes":[{"at":"2026-07-01","price":"base_camera","delta":10},{"at":"2026-08-20","price":"base_camera","delta":4}]"#;
+    let table = |more: &str| {
+        let people = quoted(folder.path(), &format!("{{{head}{more}}}"), &[]);
+        let rows =
+            people.out.lines().filter(|line| line.starts_with("price") || line.starts_with("base_camera"));
+        rows.map(|row| {
+            row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+        })
+        .collect::<Vec<Vec<String>>>()
+    };
+    let first = table("");
+    assert_eq!(first[0], ["price", "kind", "quantity", "unit days", "at", "net"]);
+    assert_eq!(first[1], ["base_camera", "recurring", "14", "358", "60", "692.90"]);
+    let later = table(r#","billed":[{"price":"base_camera","net":"600.00"}]"#);
+    assert_eq!(later[0], ["price", "kind", "quantity", "unit days", "at", "billed", "net"]);
+    assert_eq!(later[1], ["base_camera", "adjustment", "14", "358", "60", "600.00", "92.90"]);
 }

@@ -1,6 +1,6 @@
 //! Periods as people write them, and as the books count them: from inclusive, to exclusive, in quarters of an hour.
 
-use crate::calendar::{local_midnight, rfc3339};
+use crate::calendar::{day_begins, parse_date, rfc3339};
 use brink_license::UnixSeconds;
 use brink_license::usage::QUARTER_MS;
 use chrono::{DateTime, NaiveDate};
@@ -27,6 +27,9 @@ pub enum PeriodError {
     /// Within a quarter of an hour.
     #[error("{0} lies within a quarter of an hour; usage is added up by these, so give a multiple")]
     Within(String),
+    /// A day that the zone left out.
+    #[error("there is no {0} in {1}: the clocks are put forward over it; give the day before or behind it")]
+    Skipped(NaiveDate, Tz),
     /// Nothing lies in it.
     #[error("a period ends after it begins; give --to a later day, which is not part of it any more")]
     Empty,
@@ -39,6 +42,7 @@ impl PeriodError {
         match self {
             Self::Malformed(_) => "PERIOD_MALFORMED",
             Self::Within(_) => "PERIOD_WITHIN_QUARTER",
+            Self::Skipped(..) => "TIME_GAP",
             Self::Empty => "PERIOD_EMPTY",
         }
     }
@@ -47,7 +51,7 @@ impl PeriodError {
 impl std::str::FromStr for Bound {
     type Err = PeriodError;
     fn from_str(text: &str) -> Result<Self, PeriodError> {
-        if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        if let Some(day) = parse_date(text) {
             return Ok(Self::Day(day));
         }
         let shown = || text.chars().take(64).collect();
@@ -63,7 +67,7 @@ impl Bound {
     /// The quarter of an hour that begins there.
     pub fn quarter(self, zone: Tz) -> Result<i64, PeriodError> {
         let at = match self {
-            Self::Day(day) => local_midnight(day, zone),
+            Self::Day(day) => day_begins(day, zone).ok_or(PeriodError::Skipped(day, zone))?,
             Self::Instant(at) => at,
         };
         if at.as_i64().rem_euclid(QUARTER_SECONDS) != 0 {
@@ -107,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_is_no_period_says_so() {
-        for text in ["", "2026-3-x", "2026-02-30", "yesterday", "2026-03-01T00:00:00"] {
+        for text in ["", "2026-3-x", "2026-3-1", "2026-02-30", "yesterday", "2026-03-01T00:00:00"] {
             assert!(matches!(text.parse::<Bound>(), Err(PeriodError::Malformed(_))), "{text}");
         }
         let within = |text: &str| text.parse::<Bound>().and_then(|bound| bound.quarter(Tz::UTC));
@@ -116,5 +120,7 @@ mod tests {
         }
         let day = bound("2026-03-01");
         assert_eq!(quarters(day, day, Tz::UTC), Err(PeriodError::Empty));
+        let samoa = bound("2011-12-30").quarter(chrono_tz::Pacific::Apia).unwrap_err();
+        assert_eq!(samoa.code(), "TIME_GAP");
     }
 }

@@ -212,7 +212,7 @@ proptest! {
         let everybody = |site: &mut Site| (0..3).for_each(|device| site.take(&Step::Exchange(device)));
         (0..5).for_each(|_| everybody(&mut site));
         prop_assert_eq!(site.in_force(), u64::from(SUBSCRIBED));
-        let at = crate::timeline::At::Instant(UnixSeconds::new(START + DAY));
+        let at = crate::timeline::At::Then(crate::timeline::Written::Instant(UnixSeconds::new(START + DAY)));
         let entry = crate::timeline::Entry { at, reason: None };
         let order = crate::testkit::order(Some(less), &[]);
         let keeping = crate::editing::Keeping::all();

@@ -8,12 +8,12 @@ use crate::desired::{Mint, desired};
 use crate::editing::Keeping;
 use crate::storage::{Made, SubscriptionRow, Tier};
 use crate::testkit::{Bench, DAY, Edge, START, TENANT, names, order};
-use crate::timeline::{At, CamerasDelta, ChangeOrder, Entry, Recorded, Timeline};
+use crate::timeline::{At, CamerasDelta, ChangeOrder, Entry, Recorded, Timeline, Written};
 use brink_license::{IssuerName, TenantId, UnixSeconds};
 
 fn at(days: i64) -> Entry {
     let reason = (days < 0).then(|| "as agreed".to_owned());
-    Entry { at: At::Instant(UnixSeconds::new(START + days * DAY)), reason }
+    Entry { at: At::Then(Written::Instant(UnixSeconds::new(START + days * DAY))), reason }
 }
 
 fn cameras(by: i32) -> ChangeOrder {

@@ -1,6 +1,6 @@
 //! Instants as people write them.
 
-use crate::calendar::{local_midnight, rfc3339};
+use crate::calendar::{day_begins, parse_date, rfc3339};
 use brink_license::UnixSeconds;
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
@@ -8,18 +8,27 @@ use std::str::FromStr;
 
 /// Characters of a text that a refusal says back.
 const SHOWN_CHARS_MAX: usize = 64;
+/// How a local time is written.
+const LOCAL: [&str; 2] = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
 
-/// When something takes effect, as it was written.
+/// When something takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum At {
-    /// At once.
+    /// At once; no text says so.
     #[default]
     Now,
-    /// At a moment.
+    /// At a moment that was written.
+    Then(Written),
+}
+
+/// A moment, as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// With its offset from UTC.
     Instant(UnixSeconds),
-    /// With the beginning of a day of the tenant.
+    /// The beginning of a day of the tenant.
     Day(NaiveDate),
-    /// At what the tenant's clocks show.
+    /// What the tenant's clocks show.
     Local(NaiveDateTime),
 }
 
@@ -27,7 +36,9 @@ pub enum At {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AtError {
     /// None of the forms.
-    #[error("{0:?} is neither a day nor an instant in whole seconds")]
+    #[error(
+        "{0:?} is neither a day nor an instant in whole seconds: write it like 2026-03-01 or 2026-03-01T00:15:00+01:00"
+    )]
     Malformed(String),
     /// Between two times of a clock that is put forward.
     #[error("there is no {written} in {zone}: the clocks are put forward over it")]
@@ -62,12 +73,12 @@ impl AtError {
         }
     }
 
-    /// What helps.
+    /// What helps beside what it says itself.
     #[must_use]
     pub const fn mend(&self) -> &'static str {
         match self {
             Self::Malformed(_) => {
-                "write it like 2026-03-01, which is the beginning of that day of the tenant, or 2026-03-01T00:15:00+01:00"
+                "a day alone is its beginning, and a time without an offset is what the tenant's clocks show"
             }
             Self::Gap { .. } => "choose another time, or write one with its offset from UTC",
             Self::Twice { .. } => "write the one that is meant",
@@ -75,17 +86,14 @@ impl AtError {
     }
 }
 
-impl FromStr for At {
+impl FromStr for Written {
     type Err = AtError;
 
     fn from_str(text: &str) -> Result<Self, AtError> {
-        if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        if let Some(day) = parse_date(text) {
             return Ok(Self::Day(day));
         }
-        let local = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
-        if let Some(local) = local.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-            && local.and_utc().timestamp_subsec_nanos() == 0
-        {
+        if let Some(local) = LOCAL.iter().find_map(|form| parse_local(text, form)) {
             return Ok(Self::Local(local));
         }
         match DateTime::parse_from_rfc3339(text) {
@@ -95,21 +103,23 @@ impl FromStr for At {
     }
 }
 
-impl At {
+/// A local time of whole seconds that is written in full.
+fn parse_local(text: &str, form: &str) -> Option<NaiveDateTime> {
+    let local = NaiveDateTime::parse_from_str(text, form).ok()?;
+    let is_whole = local.and_utc().timestamp_subsec_nanos() == 0;
+    (is_whole && local.format(form).to_string() == text).then_some(local)
+}
+
+impl Written {
     /// The instant for a tenant whose clocks show the time of `zone`.
-    pub fn instant(self, now: UnixSeconds, zone: Tz) -> Result<UnixSeconds, AtError> {
+    pub fn instant(self, zone: Tz) -> Result<UnixSeconds, AtError> {
         match self {
-            Self::Now => Ok(now),
             Self::Instant(at) => Ok(at),
             Self::Day(day) => {
-                let begins = local_midnight(day, zone);
-                let is_there = DateTime::from_timestamp(begins.as_i64(), 0)
-                    .is_some_and(|begins| begins.with_timezone(&zone).date_naive() == day);
-                // Samoa had no 2011-12-30.
-                if is_there { Ok(begins) } else { Err(AtError::Gap { written: day.to_string(), zone }) }
+                day_begins(day, zone).ok_or_else(|| AtError::Gap { written: day.to_string(), zone })
             }
             Self::Local(local) => {
-                let written = local.format("%Y-%m-%dT%H:%M:%S").to_string();
+                let written = local.format(LOCAL[0]).to_string();
                 match zone.from_local_datetime(&local) {
                     LocalResult::Single(at) => Ok(UnixSeconds::new(at.timestamp())),
                     LocalResult::None => Err(AtError::Gap { written, zone }),
@@ -119,6 +129,24 @@ impl At {
                     }
                 }
             }
+        }
+    }
+}
+
+impl FromStr for At {
+    type Err = AtError;
+
+    fn from_str(text: &str) -> Result<Self, AtError> {
+        text.parse().map(Self::Then)
+    }
+}
+
+impl At {
+    /// The instant for a tenant whose clocks show the time of `zone`.
+    pub fn instant(self, now: UnixSeconds, zone: Tz) -> Result<UnixSeconds, AtError> {
+        match self {
+            Self::Now => Ok(now),
+            Self::Then(written) => written.instant(zone),
         }
     }
 }
@@ -170,6 +198,10 @@ mod tests {
             "",
             "now",
             "2026-2-30",
+            "2026-3-1",
+            "2026-03-1",
+            "2026-3-1T09:30",
+            "2026-03-01T9:30:00",
             "2026-02-30",
             "2026-03-01T",
             "2026-03-01T00:00:00.5Z",
@@ -177,7 +209,11 @@ mod tests {
             "2026-03-01T00:00:60Z",
             "2026-03-01T00:00:00.5",
         ] {
-            assert!(matches!(text.parse::<At>(), Err(AtError::Malformed(_))), "{text}");
+            let error = text.parse::<At>().unwrap_err();
+            assert!(matches!(error, AtError::Malformed(_)), "{text}");
+            let (said, mend) = (error.to_string(), error.mend());
+            assert!(said.contains("write it like 2026-03-01"), "where it is shown alone: {said}");
+            assert!(!mend.contains("write it like") && !mend.is_empty(), "and not twice: {mend}");
         }
     }
 }

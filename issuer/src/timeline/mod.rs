@@ -17,7 +17,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use at::{At, AtError};
+pub use at::{At, AtError, Written};
 pub use delta::{CamerasDelta, Delta};
 pub use plan::{ChangeOrder, Desk, Entry, Planned, Recorded, cancel, change, set};
 pub use refusal::{NoneInForce, TimelineError};

@@ -1,6 +1,6 @@
 //! From what somebody asks to the versions that are recorded.
 
-use super::{At, Delta, Event, NoneInForce, Timeline, TimelineError, What, at_instant, terms_of};
+use super::{At, Delta, Event, NoneInForce, Timeline, TimelineError, What, Written, at_instant, terms_of};
 use crate::catalog::Catalog;
 use crate::retirement::check_reason;
 use crate::storage::{
@@ -141,7 +141,7 @@ pub fn cancel(
     if events.first().is_none_or(|first| first.at > meant.at || matches!(first.what, What::Change(_))) {
         return Err(TimelineError::First(version));
     }
-    let entry = Entry { at: At::Instant(meant.at), reason };
+    let entry = Entry { at: At::Then(Written::Instant(meant.at)), reason };
     let (at, made) = (instant(view, &entry, now)?, Made::Cancel { of: version });
     let drawn = Drawn { timeline, events, gone: BTreeSet::new(), at, made };
     drawn.planned(view, &entry, (catalog, now, actor))

@@ -74,7 +74,7 @@ fn entry(at: At) -> Entry {
 }
 
 fn day(days: i64) -> At {
-    At::Instant(UnixSeconds::new(START + days * DAY))
+    At::Then(Written::Instant(UnixSeconds::new(START + days * DAY)))
 }
 
 fn by(cameras: i32) -> ChangeOrder {
@@ -347,17 +347,20 @@ fn every_refusal_has_its_code_and_its_mend() {
 fn at_most_so_many_versions_are_said_again_at_once() {
     let mut book = Book::begun(1_000);
     for at in 0..400 {
-        book.change(At::Instant(UnixSeconds::new(START + DAY + at)), &by(1)).unwrap();
+        book.change(At::Then(Written::Instant(UnixSeconds::new(START + DAY + at))), &by(1)).unwrap();
     }
     let anew = order(Some(5), &[]);
     let mut other = Book { view: book.view.clone(), catalog: book.catalog.clone() };
     assert_eq!(other.change(day(0), &by(1)).unwrap().again.len(), 400, "as many as are said at once");
     let mut other = Book { view: book.view.clone(), catalog: book.catalog.clone() };
     assert_eq!(other.set(day(0), &anew).unwrap().again.len(), 400);
-    book.change(At::Instant(UnixSeconds::new(START + DAY + 400)), &by(1)).unwrap();
+    book.change(At::Then(Written::Instant(UnixSeconds::new(START + DAY + 400))), &by(1)).unwrap();
     assert_eq!(book.change(day(0), &by(1)).unwrap_err(), TimelineError::TooMany(401));
     assert_eq!(book.set(day(0), &anew).unwrap_err(), TimelineError::TooMany(401));
-    assert_eq!(book.change(At::Instant(UnixSeconds::new(START + DAY)), &by(1)).unwrap().again.len(), 400);
+    assert_eq!(
+        book.change(At::Then(Written::Instant(UnixSeconds::new(START + DAY))), &by(1)).unwrap().again.len(),
+        400
+    );
 }
 
 #[test]

@@ -116,8 +116,11 @@ class Quote:
             entry = self.q["prices"][price]
             per = entry.get("per", 1)
             steps = [(date.min, F(entry["amount"]) / per, per)]
+            pers = [(None, per)]
             for t, new in self.news.get(price, []):
-                other = new.get("per", per)
+                # An amount alone is for as many units as the one before its instant.
+                other = new.get("per") or [units for when, units in pers if when is None or when < t][-1]
+                pers.append((t, other))
                 steps.append((date_at(self.zone, t), F(new["amount"]) / other, other))
             self.stated[price] = steps
         return [step for step in self.stated[price] if step[0] <= day][-1][1:]
@@ -128,9 +131,10 @@ class Quote:
             one, per = self.price_on(price, self.first)
             return [(self.first, one, per, range(len(self.days)))]
         runs = []
+        by_package = self.q["prices"][price].get("overage") == "package"
         for i, (day, _, _) in enumerate(self.days):
             one, per = self.price_on(price, day)
-            if runs and runs[-1][1] == one:
+            if runs and runs[-1][1] == one and (runs[-1][2] == per or not by_package):
                 runs[-1][3].append(i)
             else:
                 runs.append((day if i else self.first, one, per, [i]))

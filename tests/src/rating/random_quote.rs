@@ -24,6 +24,8 @@ struct Making {
     random: Random,
     from: NaiveDate,
     to: NaiveDate,
+    /// The first day that is billed.
+    begins: NaiveDate,
     changes: Vec<Value>,
 }
 
@@ -89,9 +91,16 @@ impl Making {
         }
     }
 
-    fn new_price(&mut self, price: &str) {
+    fn new_price(&mut self, price: &str, before: &Value) {
         let count = 1 + self.random.below(3);
         for at in self.instants(count, 20) {
+            // As dear a unit as before the period, in packages of another size.
+            if self.chance(10) {
+                let (amount, per) = (&before["amount"], before["per"].as_u64().unwrap_or(1));
+                self.changes
+                    .push(json!({ "at": at, "price": price, "amount": twice(amount), "per": 2 * per }));
+                continue;
+            }
             let mut change = json!({ "at": at, "price": price, "amount": self.decimal(90, 4) });
             if self.chance(20) {
                 change["per"] = json!(1 + self.random.below(12));
@@ -101,7 +110,9 @@ impl Making {
     }
 
     fn day(&mut self) -> NaiveDate {
-        self.from + Days::new(self.random.below((self.to - self.from).num_days() as usize) as u64)
+        let day = self.from + Days::new(self.random.below((self.to - self.from).num_days() as usize) as u64);
+        // Which Samoa had not.
+        if day.to_string() == "2011-12-30" { day + Days::new(1) } else { day }
     }
 
     /// Every price that is used, so that any currency will do.
@@ -136,7 +147,7 @@ impl Making {
         for _ in 0..self.random.below(4) {
             let mut entry = json!({ "meter": "api_call", "quantity": self.decimal(90_000, 2), "included": self.decimal(50_000, 1) });
             if is_dated || self.chance(10) {
-                entry["date"] = json!(self.day().to_string());
+                entry["date"] = json!(self.day().max(self.begins).to_string());
             }
             usage.push(entry);
         }
@@ -210,6 +221,16 @@ impl Making {
     }
 }
 
+/// Twice a decimal, exactly.
+fn twice(decimal: &Value) -> String {
+    let text = decimal.as_str().expect("a decimal");
+    let places = text.split_once('.').map_or(0, |(_, places)| places.len());
+    let doubled = 2 * text.replace('.', "").parse::<u64>().expect("digits");
+    let digits = format!("{doubled:0width$}", width = places + 1);
+    let (whole, part) = digits.split_at(digits.len() - places);
+    if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") }
+}
+
 /// The quote of a seed; every one is taken.
 pub fn random_quote(seed: u64) -> Value {
     let mut random = Random::seeded(seed);
@@ -222,7 +243,7 @@ pub fn random_quote(seed: u64) -> Value {
     let anchor = first - Days::new(1 + random.below(70) as u64);
     let cycle = if is_anniversary { Cycle::Anniversary(anchor) } else { Cycle::Calendar };
     let (from, to) = cycle.around(day).expect("a period");
-    let mut making = Making { random, from, to, changes: Vec::new() };
+    let mut making = Making { random, from, to, begins: from, changes: Vec::new() };
     let prices = making.prices();
     for price in MONTHLY.into_iter().chain(["analyst_seat"]) {
         if making.chance(45) {
@@ -240,12 +261,12 @@ pub fn random_quote(seed: u64) -> Value {
     }
     for price in ["base_camera", "device_managed", "retail", "support", "setup"] {
         if making.chance(15) {
-            making.new_price(price);
+            making.new_price(price, &prices[price]);
         }
     }
     let is_dated = making.chance(15);
     if is_dated {
-        making.new_price("api_call_overage");
+        making.new_price("api_call_overage", &prices["api_call_overage"]);
     }
     // In any order.
     for last in (1..making.changes.len()).rev() {
@@ -259,7 +280,11 @@ pub fn random_quote(seed: u64) -> Value {
         trials
             .push(json!({ "price": price, "quantity": making.random.below(4), "start": start.to_string() }));
     }
-    let start = if making.chance(25) { json!(making.day().to_string()) } else { Value::Null };
+    let mut start = Value::Null;
+    if making.chance(25) {
+        making.begins = making.day();
+        start = json!(making.begins.to_string());
+    }
     let discounts = making.discounts();
     let mut quote = json!({
         "timezone": zone,

@@ -103,28 +103,37 @@ impl Quote {
         })
     }
 
-    /// The rows of a table for people: price, kind, quantity, days, what it is for and net.
+    /// A table for people: its heading, and its rows. What was billed before has a column where anything was.
     #[must_use]
-    pub fn rows(&self) -> Vec<[String; 6]> {
+    pub fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let mut heading = ["price", "kind", "quantity", "unit days", "at", "net"].map(str::to_owned).to_vec();
+        let is_any_billed = self.lines.lines.iter().any(|line| billed(line).is_some());
+        let before_net = heading.len() - 1;
         let row = |line: &Line| {
-            let days = match (line.unit_days, line.period_days) {
-                (Some(days), Some(of)) => format!("{days} of {of}"),
-                (Some(_), None) | (None, Some(_)) | (None, None) => String::new(),
-            };
-            let rate = line.unit_price.as_ref().map(ToString::to_string).unwrap_or_default();
-            [
+            let mut row = vec![
                 line.key.to_string(),
                 kind(line.kind).into(),
                 line.quantity.shown(),
-                days,
-                rate,
+                line.unit_days.map(|days| days.to_string()).unwrap_or_default(),
+                line.unit_price.as_ref().map(ToString::to_string).unwrap_or_default(),
                 show(line.net_minor, self.currency),
-            ]
+            ];
+            if is_any_billed {
+                let before = billed(line).map(|minor| show(minor, self.currency));
+                row.insert(before_net, before.unwrap_or_default());
+            }
+            row
         };
         let mut rows: Vec<_> = self.lines.lines.iter().map(row).collect();
+        if is_any_billed {
+            heading.insert(before_net, "billed".into());
+        }
+        let columns = heading.len();
         let mut sum = |name: String, minor: i64| {
-            let empty = String::new;
-            rows.push([name, empty(), empty(), empty(), empty(), show(minor, self.currency)]);
+            let mut row = vec![String::new(); columns];
+            row[0] = name;
+            row[columns - 1] = show(minor, self.currency);
+            rows.push(row);
         };
         let settlement = &self.settlement;
         sum("net".into(), settlement.net_minor);
@@ -136,8 +145,16 @@ impl Quote {
             sum("wallet".into(), -settlement.from_wallet_minor);
         }
         sum("due".into(), settlement.due_minor);
-        rows
+        (heading, rows)
     }
+}
+
+/// What of a line was billed before, where anything was.
+fn billed(line: &Line) -> Option<i64> {
+    line.detail.iter().find_map(|detail| match detail {
+        Detail::Billed { before, .. } => Some(*before),
+        Detail::Days { .. } | Detail::Started { .. } | Detail::Used { .. } | Detail::Share { .. } => None,
+    })
 }
 
 const fn kind(kind: Kind) -> &'static str {

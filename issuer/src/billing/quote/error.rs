@@ -28,7 +28,7 @@ pub enum QuoteCode {
     /// No instant.
     Instant,
     /// A local time that the clocks skipped.
-    TimeSkipped,
+    TimeGap,
     /// A local time that the clocks showed twice.
     TimeTwice,
     /// No billing period.
@@ -72,8 +72,8 @@ impl QuoteCode {
             Self::TimeZone => "TIME_ZONE",
             Self::Currency => "CURRENCY",
             Self::Date => "DATE",
-            Self::Instant => "INSTANT",
-            Self::TimeSkipped => "TIME_SKIPPED",
+            Self::Instant => "BAD_INSTANT",
+            Self::TimeGap => "TIME_GAP",
             Self::TimeTwice => "TIME_TWICE",
             Self::Period => "BILLING_PERIOD",
             Self::UnknownPrice => "UNKNOWN_PRICE",

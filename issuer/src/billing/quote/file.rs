@@ -1,6 +1,7 @@
 //! A quote as it stands in JSON. Unknown members are refused: what is misspelt must not become what was left out.
 
 use crate::catalog::{Every, Overage};
+use crate::objects::{Object, object, objects};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,23 +12,24 @@ use std::fmt;
 pub(super) struct QuoteFile {
     pub(super) timezone: Option<String>,
     pub(super) currency: Option<String>,
+    #[serde(deserialize_with = "object")]
     pub(super) period: PeriodFile,
     pub(super) anchor: Option<String>,
     pub(super) start: Option<String>,
     #[serde(default, deserialize_with = "unique")]
     pub(super) prices: BTreeMap<String, PriceFile>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub(super) changes: Vec<ChangeFile>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub(super) trials: Vec<TrialFile>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub(super) usage: Vec<UsageFile>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub(super) discounts: Vec<DiscountFile>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub(super) tax: Vec<TaxFile>,
     pub(super) wallet: Option<Decimal>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub(super) billed: Vec<BilledFile>,
 }
 
@@ -177,7 +179,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = BTreeMap::new();
-        while let Some((name, price)) = map.next_entry::<String, PriceFile>()? {
+        while let Some((name, Object(price))) = map.next_entry::<String, Object<PriceFile>>()? {
             if found.insert(name.clone(), price).is_some() {
                 return Err(de::Error::custom(format_args!("the price {name:?} stands here twice")));
             }

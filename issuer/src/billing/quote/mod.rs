@@ -12,8 +12,9 @@ mod reductions;
 pub use answer::Quote;
 pub use error::{QuoteCode, QuoteError};
 
-use super::{RatingError, Terms, blank, desired, difference, settle};
+use super::{RatingError, Terms, desired, difference, settle};
 use crate::catalog::Versions;
+use crate::objects::Object;
 use file::QuoteFile;
 use read::Reader;
 
@@ -34,8 +35,7 @@ pub fn quote(text: &[u8], catalogs: &Versions) -> Result<Quote, QuoteError> {
     let refused = |error| refused(error, &file, &reader);
     let lines = desired(terms, &usage, &reader.period).map_err(refused)?;
     let billed = reader.billed(&file.billed, &discounts, &lines)?;
-    let lines = difference(lines, &billed, |key, earlier| blank(terms, &reader.period, key, earlier))
-        .map_err(refused)?;
+    let lines = difference(terms, &reader.period, lines, &billed).map_err(refused)?;
     let settlement = settle(&lines, &taxes, wallet).map_err(refused)?;
     Ok(Quote {
         currency: reader.currency,
@@ -53,7 +53,7 @@ fn parse(text: &[u8]) -> Result<QuoteFile, QuoteError> {
     }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let mend = "write it as docs/OPERATING.md shows, every number with a point in quotes";
-    let file: QuoteFile = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let Object(file) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         QuoteError::new(error.path().to_string(), QuoteCode::Malformed, error.inner(), mend)
     })?;
     deserializer.end().map_err(|error| QuoteError::new(".", QuoteCode::Malformed, error, mend))?;
@@ -62,24 +62,26 @@ fn parse(text: &[u8]) -> Result<QuoteFile, QuoteError> {
 
 /// Where in the file something stands that cannot be rated.
 fn refused(error: RatingError, file: &QuoteFile, reader: &Reader<'_>) -> QuoteError {
-    let of_meter = |name: &str| {
+    let of_meter = |name: &str, is_undated: bool| {
         let meter = reader.tariff.charges().find(|(price, _)| price.as_str() == name)?.1.meter()?;
         let meant = |entry: &file::UsageFile| {
             entry.meter == meter.as_str()
                 || brink_license::Slug::parse(&entry.meter)
                     .is_ok_and(|named| reader.catalog.meters.meant(&named) == meter)
         };
-        Some(format!("usage[{}]", file.usage.iter().position(meant)?))
+        let named = |entry: &file::UsageFile| meant(entry) && !(is_undated && entry.date.is_some());
+        Some(format!("usage[{}]", file.usage.iter().position(named)?))
     };
     let place = |name: &str| {
+        // A discount may have an `@` in its name, a price has its day behind one.
+        if let Some(index) = file.discounts.iter().position(|one| one.name == name) {
+            return format!("discounts[{index}]");
+        }
         let name = name.split('@').next().unwrap_or(name);
         let is_of =
             |change: &file::ChangeFile| change.price.as_ref().is_some_and(|p| p.as_deref() == Some(name));
-        of_meter(name)
+        of_meter(name, false)
             .or_else(|| Some(format!("changes[{}]", file.changes.iter().position(is_of)?)))
-            .or_else(|| {
-                Some(format!("discounts[{}]", file.discounts.iter().position(|one| one.name == name)?))
-            })
             .unwrap_or_else(|| ".".into())
     };
     let (path, code, mend) = match &error {
@@ -91,7 +93,7 @@ fn refused(error: RatingError, file: &QuoteFile, reader: &Reader<'_>) -> QuoteEr
             ("usage".into(), QuoteCode::UnknownMeter, "state its price with the meter under prices")
         }
         RatingError::Undated(name) => (
-            place(name.as_str()),
+            of_meter(name.as_str(), true).unwrap_or_else(|| ".".into()),
             QuoteCode::OtherCharge,
             "add a date to each usage of the meter, or change the price with a period",
         ),

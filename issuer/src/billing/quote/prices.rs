@@ -2,11 +2,11 @@
 
 use super::error::{QuoteCode, QuoteError};
 use super::file::{Decimal, PriceFile};
-use crate::billing::tariff::{Charge, Rate, Tariff, charge_of};
+use crate::billing::tariff::{Rate, Tariff, charge_of};
 use crate::catalog::{Catalog, CatalogPrice, Every};
 use crate::currency::Currency;
-use crate::price::Price;
-use brink_license::Slug;
+use crate::price::{Price, PriceError};
+use brink_license::{Slug, UnixSeconds};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
@@ -87,11 +87,9 @@ fn merged(
 }
 
 pub(super) fn price(path: &str, text: &Decimal) -> Result<Price, QuoteError> {
-    text.0.parse().map_err(|error: crate::price::PriceError| {
-        let text = error.to_string();
-        let (problem, mend) = text.split_once(": ").unwrap_or((&text, "write a decimal"));
-        QuoteError::new(path, QuoteCode::Price, problem, mend)
-    })
+    let refused =
+        |error: PriceError| QuoteError::new(path, QuoteCode::Price, error.problem(), PriceError::MEND);
+    text.0.parse().map_err(refused)
 }
 
 pub(super) fn per(path: &str, stated: Option<u64>) -> Result<Option<NonZeroU64>, QuoteError> {
@@ -100,13 +98,36 @@ pub(super) fn per(path: &str, stated: Option<u64>) -> Result<Option<NonZeroU64>,
     stated.map(|per| NonZeroU64::new(per).ok_or_else(nothing)).transpose()
 }
 
-/// What a price becomes where only its amount is stated: for as many units as before.
+/// What a price becomes: where only its amount is stated, for as many units as before.
 pub(super) fn changed(
     path: &str,
-    charge: &Charge,
     (amount, stated): (&Decimal, Option<u64>),
-) -> Result<Option<Rate>, QuoteError> {
+    before: NonZeroU64,
+) -> Result<Rate, QuoteError> {
     let amount = price(&format!("{path}.amount"), amount)?;
     let per = per(&format!("{path}.per"), stated)?;
-    Ok(charge.rate().map(|before| Rate { amount, per: per.unwrap_or(before.per) }))
+    Ok(Rate { amount, per: per.unwrap_or(before) })
+}
+
+/// For how many units the amounts of prices are, as the changes go by in the order of their instants.
+#[derive(Default)]
+pub(super) struct Packages(BTreeMap<Slug, Package>);
+
+/// What the last change of a price said, and what was in force before its instant.
+struct Package {
+    at: UnixSeconds,
+    before: NonZeroU64,
+    since: NonZeroU64,
+}
+
+impl Packages {
+    /// What is in force just before an instant: changes of the same instant say nothing of it.
+    pub(super) fn before(&self, price: &Slug, at: UnixSeconds, first: NonZeroU64) -> NonZeroU64 {
+        self.0.get(price).map_or(first, |last| if last.at < at { last.since } else { last.before })
+    }
+
+    /// What a change says; `at` is no earlier than that of any before it.
+    pub(super) fn put(&mut self, price: &Slug, at: UnixSeconds, (before, since): (NonZeroU64, NonZeroU64)) {
+        self.0.insert(price.clone(), Package { at, before, since });
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::error::{QuoteCode, QuoteError};
 use super::file::{ChangeFile, Decimal, OnFile, QuoteFile, TrialFile, UsageFile};
-use super::moments::{date, instant};
-use super::prices::{changed, tariff};
+use super::moments::{date, day, instant};
+use super::prices::{Packages, changed, tariff};
 use crate::billing::grants::Grant;
 use crate::billing::money::{self, MoneyError};
 use crate::billing::period::{Cycle, Period};
@@ -14,8 +14,8 @@ use crate::billing::{Exact, Usage};
 use crate::calendar::{ZoneError, parse_zone};
 use crate::catalog::{Catalog, Versions};
 use crate::currency::{Currency, CurrencyError};
-use brink_license::Slug;
 use brink_license::usage::Quantity;
+use brink_license::{Slug, UnixSeconds};
 use chrono_tz::Tz;
 
 /// Units that one change brings or takes at most: as many of them as a file holds are still an `i64`.
@@ -87,7 +87,9 @@ impl<'q> Reader<'q> {
     pub(super) fn minor(&self, path: &str, text: &Decimal) -> Result<i64, QuoteError> {
         money::parse(&text.0, self.currency).map_err(|error| {
             let (code, mend) = match error {
-                MoneyError::NotDecimal(_) => (QuoteCode::Amount, "write it like \"49.00\""),
+                MoneyError::NotDecimal(_) => {
+                    (QuoteCode::Amount, "write a decimal in quotes, such as \"49.00\"")
+                }
                 MoneyError::Places { .. } => (QuoteCode::Amount, "round it to the currency's digits"),
                 MoneyError::TooLarge(_) => (QuoteCode::AmountTooLarge, "write a smaller amount"),
             };
@@ -110,9 +112,24 @@ impl<'q> Reader<'q> {
     }
 
     pub(super) fn timeline(&self, changes: &[ChangeFile]) -> Result<Timeline, QuoteError> {
-        let change =
-            |(index, change): (usize, &ChangeFile)| self.change(&format!("changes[{index}]"), change);
-        let changes = changes.iter().enumerate().map(change).collect::<Result<Vec<_>, _>>()?;
+        let at = |(index, change): (usize, &ChangeFile)| {
+            Ok((instant(&format!("changes[{index}].at"), &change.at, self.period.zone)?, index))
+        };
+        let mut order = changes.iter().enumerate().map(at).collect::<Result<Vec<_>, QuoteError>>()?;
+        order.sort_unstable();
+        // What an amount alone is for is what was before it, wherever in the file that stands.
+        let mut packages = Packages::default();
+        let mut read: Vec<_> = order
+            .into_iter()
+            .map(|(at, index)| {
+                let path = format!("changes[{index}]");
+                let event = self.event((&path, at), &changes[index], &mut packages);
+                (index, event.map(|event| Change { at, event }))
+            })
+            .collect();
+        // In the order of the file again, so that the first that is wrong there is named, by its place.
+        read.sort_unstable_by_key(|(index, _)| *index);
+        let changes = read.into_iter().map(|(_, change)| change).collect::<Result<Vec<_>, _>>()?;
         Timeline::new(&changes).map_err(|error| {
             let path = format!("changes[{}]", error.index());
             let (code, mend) = match error {
@@ -129,8 +146,12 @@ impl<'q> Reader<'q> {
         })
     }
 
-    fn change(&self, path: &str, change: &ChangeFile) -> Result<Change, QuoteError> {
-        let at = instant(&format!("{path}.at"), &change.at, self.period.zone)?;
+    fn event(
+        &self,
+        (path, at): (&str, UnixSeconds),
+        change: &ChangeFile,
+        packages: &mut Packages,
+    ) -> Result<Event, QuoteError> {
         let unclear = || {
             let mend = "give price and delta, or price and amount, or resource and price";
             QuoteError::new(
@@ -144,24 +165,25 @@ impl<'q> Reader<'q> {
             let name = price.clone().flatten().ok_or_else(unclear)?;
             self.known(&format!("{path}.price"), &name)
         };
-        let event = match (&change.resource, change.delta, &change.amount) {
-            (Some(name), None, None) if change.per.is_none() => {
-                self.moved(path, name, change.price.as_ref())?
-            }
+        match (&change.resource, change.delta, &change.amount) {
+            (Some(name), None, None) if change.per.is_none() => self.moved(path, name, change.price.as_ref()),
             (None, Some(delta), None) if change.per.is_none() => {
                 let (price, charge) = of_price(&change.price)?;
-                self.quantity(path, price, charge, delta)?
+                self.quantity(path, price, charge, delta)
             }
             (None, None, Some(amount)) => {
                 let (price, charge) = of_price(&change.price)?;
-                let other =
-                    || other_charge(&format!("{path}.price"), &price, "is passed through and has no amount");
-                let rate = changed(path, charge, (amount, change.per))?.ok_or_else(other)?;
-                Event::Price { price, rate, takes: Takes::AtOnce }
+                let Some(first) = charge.rate() else {
+                    let problem = "is passed through and has no amount";
+                    return Err(other_charge(&format!("{path}.price"), &price, problem));
+                };
+                let before = packages.before(&price, at, first.per);
+                let rate = changed(path, (amount, change.per), before)?;
+                packages.put(&price, at, (before, rate.per));
+                Ok(Event::Price { price, rate, takes: Takes::AtOnce })
             }
-            (Some(_) | None, Some(_) | None, Some(_) | None) => return Err(unclear()),
-        };
-        Ok(Change { at, event })
+            (Some(_) | None, Some(_) | None, Some(_) | None) => Err(unclear()),
+        }
     }
 
     fn quantity(&self, path: &str, price: Slug, charge: &Charge, delta: i64) -> Result<Event, QuoteError> {
@@ -213,7 +235,7 @@ impl<'q> Reader<'q> {
             if !matches!(charge, Charge::Monthly(_)) {
                 return Err(other_charge(&format!("{path}.price"), &price, "is not charged by days"));
             }
-            let start = date(&format!("{path}.start"), &trial.start)?;
+            let start = day(&format!("{path}.start"), &trial.start, self.period.zone)?;
             let months = self.catalog.trial.months;
             Grant::trial(price, trial.quantity, start, months).ok_or_else(|| {
                 QuoteError::new(
@@ -254,15 +276,14 @@ impl<'q> Reader<'q> {
             let problem = "what is passed through has a cost and includes nothing; what is rated has no cost";
             return Err(other_charge(path, price, problem));
         }
-        let on = entry.date.as_deref().map(|text| date(&format!("{path}.date"), text)).transpose()?;
-        if on.is_some_and(|on| on < self.period.from || self.period.to <= on) {
-            let problem = "lies out of the period";
-            return Err(QuoteError::new(
-                format!("{path}.date"),
-                QuoteCode::Date,
-                problem,
-                "write a day of the period",
-            ));
+        let on = entry.date.as_deref().map(|text| day(&format!("{path}.date"), text, self.period.zone));
+        let on = on.transpose()?;
+        if let Some(on) = on.filter(|on| !self.period.bills(*on)) {
+            let is_of_period = (self.period.from..self.period.to).contains(&on);
+            let problem =
+                if is_of_period { "lies before the subscription began" } else { "lies out of the period" };
+            let mend = "write a day of the period, from its start on where it has one";
+            return Err(QuoteError::new(format!("{path}.date"), QuoteCode::Date, problem, mend));
         }
         let quantity = |member: &str, text: &Decimal| quantity(&format!("{path}.{member}"), text);
         let cost = entry.cost.as_ref().map(|cost| quantity("cost", cost)).transpose()?;
@@ -306,7 +327,7 @@ fn period(file: &QuoteFile, zone: Tz) -> Result<Period, QuoteError> {
         refused(format!("from {from} to {to} is not {of}"), mend)
     })?;
     let Some(start) = file.start.as_deref() else { return Ok(period) };
-    let start = date("start", start)?;
+    let start = day("start", start, zone)?;
     if start >= to {
         return Err(QuoteError::new(
             "start",

@@ -5,6 +5,7 @@ use super::file::{BilledFile, Decimal, DiscountFile, TaxFile};
 use super::read::{Reader, quantity};
 use crate::billing::difference::{Billed, Shares, spread};
 use crate::billing::{Discount, Exact, Line, LineKey, Off, TaxRule};
+use brink_license::Slug;
 use std::collections::BTreeMap;
 
 /// Longest name of a discount or a tax: what a line has room for.
@@ -18,10 +19,12 @@ impl Reader<'_> {
             name(&format!("{path}.name"), &entry.name, QuoteCode::Discount)?;
             let refused =
                 |problem: &str, mend: &str| QuoteError::new(&path, QuoteCode::Discount, problem, mend);
-            let is_price = self.tariff.charges().any(|(price, _)| price.as_str() == entry.name);
+            // Up to an `@` it is a price's too: keys of the parts of a price go on with the day.
+            let beginning = entry.name.split('@').next().unwrap_or_default();
+            let is_price = Slug::parse(beginning).is_ok_and(|price| self.tariff.charge(&price).is_some());
             if is_price || found.iter().any(|other| *other.name == *entry.name) {
                 return Err(refused(
-                    "has the name of a price or of another discount",
+                    "has the name of a price, of a part of one or of another discount",
                     "give it a name of its own",
                 ));
             }
@@ -54,25 +57,37 @@ impl Reader<'_> {
     }
 
     pub(super) fn taxes(&self, entries: &[TaxFile]) -> Result<Vec<TaxRule>, QuoteError> {
-        let rule = |(index, entry): (usize, &TaxFile)| {
+        let mut reasons: BTreeMap<Exact, (usize, Option<&str>)> = BTreeMap::new();
+        let mut rules = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
             let path = format!("tax[{index}]");
-            let rate = quantity(&format!("{path}.rate"), &entry.rate)?;
-            if rate > Exact::whole(1) {
-                let mend = "write the rate of one: 8.25 percent is \"0.0825\"";
-                return Err(QuoteError::new(
-                    format!("{path}.rate"),
-                    QuoteCode::Tax,
-                    "is more than everything",
-                    mend,
-                ));
+            let rule = self.tax(&path, entry)?;
+            let reason = entry.reason.as_deref();
+            let (other, stated) = *reasons.entry(rule.rate.clone()).or_insert((index, reason));
+            // Rules of one rate are one tax, which has one reason.
+            if stated != reason {
+                let problem = format!("has the rate of tax[{other}] and another reason");
+                let mend =
+                    "write one entry with the sum of both rates where both are owed, or one reason for both";
+                return Err(QuoteError::new(path, QuoteCode::Tax, problem, mend));
             }
-            if let Some(reason) = &entry.reason {
-                name(&format!("{path}.reason"), reason, QuoteCode::Tax)?;
-            }
-            let reason = entry.reason.as_deref().map(Into::into);
-            Ok(TaxRule { rate, reason, on: self.on(&format!("{path}.on"), &entry.on)? })
-        };
-        entries.iter().enumerate().map(rule).collect()
+            rules.push(rule);
+        }
+        Ok(rules)
+    }
+
+    fn tax(&self, path: &str, entry: &TaxFile) -> Result<TaxRule, QuoteError> {
+        let rate = quantity(&format!("{path}.rate"), &entry.rate)?;
+        if rate > Exact::whole(1) {
+            let mend = "write the rate of one: 8.25 percent is \"0.0825\"";
+            let path = format!("{path}.rate");
+            return Err(QuoteError::new(path, QuoteCode::Tax, "is more than everything", mend));
+        }
+        if let Some(reason) = &entry.reason {
+            name(&format!("{path}.reason"), reason, QuoteCode::Tax)?;
+        }
+        let reason = entry.reason.as_deref().map(Into::into);
+        Ok(TaxRule { rate, reason, on: self.on(&format!("{path}.on"), &entry.on)? })
     }
 
     pub(super) fn wallet(&self, stated: Option<&Decimal>) -> Result<i64, QuoteError> {
@@ -122,8 +137,8 @@ impl Reader<'_> {
                 ));
             }
             if let Some(discount) = discount {
-                let shares = Shares::Over(discount.on.clone());
-                found.insert(price.into(), Billed { price: price.into(), net_minor: net, lines, shares });
+                let discount = Some(Shares::Over(discount.on.clone()));
+                found.insert(price.into(), Billed { price: price.into(), net_minor: net, lines, discount });
             } else {
                 found.extend(spread(desired, price, (net, lines)));
             }

@@ -4,7 +4,7 @@ use super::rated;
 use crate::billing::quote::Quote;
 use crate::billing::{
     Change, Cycle, Discount, Event, Exact, Grant, Kind, Off, On, Period, Tariff, TaxRule, Terms, Timeline,
-    Usage, blank, desired, difference, settle,
+    Usage, desired, difference, settle,
 };
 use crate::catalog::Catalog;
 use brink_license::{Slug, UnixSeconds};
@@ -201,7 +201,7 @@ proptest! {
         let charges: i64 = lines.iter().filter(|line| line.kind != Kind::Discount).map(|line| line.net_minor).sum();
         let net: i64 = lines.iter().map(|line| line.net_minor).sum();
         prop_assert!(0 <= net && net <= charges);
-        let found = difference(lines, &BTreeMap::new(), |key, billed| blank(world.terms(&timeline), &period, key, billed)).unwrap();
+        let found = difference(world.terms(&timeline), &period, lines, &BTreeMap::new()).unwrap();
         prop_assert_eq!(found.bases.iter().map(|base| base.minor).sum::<i64>(), net);
         prop_assert!(found.bases.iter().all(|base| base.minor >= 0), "no line gives more than it comes to");
         let thousandth = std::num::NonZeroU64::new(1000).unwrap();

@@ -1,7 +1,10 @@
 //! Single rules that the worked examples leave out.
 
 use super::document;
-use crate::billing::{Change, Cycle, Event, Period, Rate, Takes, Tariff, Terms, Timeline, desired};
+use crate::billing::{
+    Billed, Change, Cycle, Event, Kind, Period, Rate, Shares, Takes, Tariff, Terms, Timeline, desired,
+    difference,
+};
 use crate::catalog::Catalog;
 use brink_license::UnixSeconds;
 use serde_json::Value;
@@ -197,4 +200,92 @@ fn of_equal_remainders_the_first_line_is_given_to_whether_it_is_charged_or_given
     // Half a cent each: two are given back, one is taken; in all half a cent, which is one, and the last bears the rest.
     assert_eq!(shares, [("base_camera", "-0.01"), ("sms", "-0.01"), ("a", "0.01")]);
     assert_eq!(found["tax"], "-0.01");
+}
+
+#[test]
+fn r16_packages_of_another_size_are_a_part_and_exact_prices_of_one_unit_are_not_split() {
+    let of = |overage: &str, used: &str| {
+        lines(&march(&format!(
+            r#""prices":{{"api_call_overage":{{"amount":"0.05","per":1000,"overage":"{overage}"}}}},
+            "changes":[{{"at":"2026-03-10","price":"api_call_overage","amount":"0.5","per":10000}}],"usage":[{used}]"#
+        )))
+    };
+    let later = r#"{"meter":"api_call","quantity":"1500","date":"2026-03-20"}"#;
+    let part = "api_call_overage@2026-03-10";
+    assert_eq!(of("package", later), [(part.into(), None, 10_000, "0.50".into())]);
+    let both = format!(r#"{{"meter":"api_call","quantity":"1500","date":"2026-03-02"}},{later}"#);
+    let expected =
+        [("api_call_overage".into(), None, 2000, "0.10".into()), (part.into(), None, 8000, "0.40".into())];
+    assert_eq!(of("package", &both), expected, "packages are those of all parts together");
+    assert_eq!(of("exact", &both), [("api_call_overage".into(), None, 3000, "0.15".into())]);
+}
+
+#[test]
+fn an_amount_alone_is_for_as_many_units_as_before_whatever_the_order_in_the_file() {
+    let earlier = r#"{"at":"2026-03-02","price":"api_call_overage","amount":"0.01","per":100}"#;
+    let alone = r#"{"at":"2026-03-10","price":"api_call_overage","amount":"0.02"}"#;
+    let same = r#"{"at":"2026-03-10","price":"api_call_overage","amount":"0.02","per":100}"#;
+    let of = |changes: &[&str]| {
+        let usage = r#""usage":[{"meter":"api_call","quantity":"1000","date":"2026-03-20"}]"#;
+        lines(&march(&format!(r#""changes":[{}],{usage}"#, changes.join(","))))
+    };
+    let expected = [("api_call_overage@2026-03-10".into(), None, 1000, "0.20".into())];
+    for changes in
+        [&[earlier, alone][..], &[alone, earlier], &[same, alone, earlier], &[earlier, alone, same]]
+    {
+        assert_eq!(of(changes), expected, "{changes:?}");
+    }
+}
+
+#[test]
+fn a_discount_that_ended_is_given_back_as_a_discount_and_its_shares_are_undone() {
+    let catalog = Catalog::embedded().unwrap();
+    let tariff = Tariff::of(&catalog, catalog.currency);
+    let period = Period::around(Cycle::Calendar, "2026-03-01".parse().unwrap(), chrono_tz::UTC).unwrap();
+    let there = Event::Quantity { price: "base_camera".parse().unwrap(), delta: 1 };
+    let timeline = Timeline::new(&[Change { at: UnixSeconds::new(1_770_000_000), event: there }]).unwrap();
+    let terms = Terms { tariff: &tariff, timeline: &timeline, grants: &[], discounts: &[] };
+    let shares =
+        |shares: &[(&str, i64)]| shares.iter().map(|(key, minor)| (Box::from(*key), *minor)).collect();
+    let earlier =
+        |price: &str, net_minor, discount| Billed { price: price.into(), net_minor, lines: 1, discount };
+    let billed = [
+        ("base_camera".into(), earlier("base_camera", 6000, None)),
+        // A tenth of the camera, and of a pack that nobody has any more and that was never billed.
+        (
+            "launch".into(),
+            earlier(
+                "launch",
+                -800,
+                Some(Shares::Recorded(shares(&[("base_camera", -600), ("retail", -200)]))),
+            ),
+        ),
+    ];
+    let lines = desired(terms, &[], &period).unwrap();
+    let found = difference(terms, &period, lines, &billed.into()).unwrap();
+    let line = &found.lines[0];
+    assert_eq!(
+        (found.lines.len(), &*line.key, line.kind, line.net_minor),
+        (1, "launch", Kind::Discount, 800)
+    );
+    assert_eq!((line.revision, line.exact.rounded()), (1, Some(800)));
+    let bases: Vec<_> = found.bases.iter().map(|base| (&*base.key, base.minor)).collect();
+    assert_eq!(
+        bases,
+        [("base_camera", 600), ("launch", 200)],
+        "what no line bears stays with the discount's own"
+    );
+}
+
+#[test]
+fn r10_each_part_says_what_it_took_of_the_pool() {
+    let found = march(
+        r#""changes":[{"at":"2026-03-10","price":"api_call_overage","amount":"0.1"},{"at":"2026-03-20","price":"api_call_overage","amount":"0.2"}],
+        "usage":[{"meter":"api_call","quantity":"1200","included":"1000","date":"2026-03-02"},{"meter":"api_call","quantity":"500","date":"2026-03-12"}]"#,
+    );
+    let details: Vec<_> =
+        found["lines"].as_array().unwrap().iter().map(|line| line["detail"][0].clone()).collect();
+    let expected = [(1200, 1000, 200), (500, 0, 500)];
+    let expected = expected.map(|(quantity, included, charged)| serde_json::json!({ "quantity": quantity, "included": included, "charged": charged }));
+    assert_eq!(details, expected);
 }

@@ -2,9 +2,10 @@
 
 use crate::calendar::rfc3339;
 use crate::cli::error::CliError;
-use crate::cli::exchange::read_bounded;
+use crate::cli::input::read_bounded;
 use crate::cli::opening::{PassphraseSource, Target};
 use crate::cli::output::{Output, write_whole};
+use brink_license::exchange::REQUEST_BYTES_MAX;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -27,13 +28,13 @@ pub(in crate::cli) struct ClockReset {
 
 impl ClockReset {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let failed = |path: &PathBuf, error| CliError::File { path: path.clone(), error };
-        let bytes = read_bounded(&self.challenge).map_err(|error| failed(&self.challenge, error))?;
+        let bytes = read_bounded(&self.challenge, REQUEST_BYTES_MAX)?;
         let actor = self.target.data.admin()?.actor;
         let issuer = self.target.data.issuer(&self.passphrase)?;
         let refused = |refusal| CliError::Refused { path: self.challenge.clone(), refusal };
         let answered = issuer.reset_clock(&bytes, self.reason.as_deref(), &actor).map_err(refused)?;
-        write_whole(&self.out, answered.reset.token.as_bytes()).map_err(|error| failed(&self.out, error))?;
+        let failed = |error| CliError::File { path: self.out.clone(), error };
+        write_whole(&self.out, answered.reset.token.as_bytes()).map_err(failed)?;
         let (challenge, server_time) = (&answered.challenge, rfc3339(answered.reset.iat));
         let (wall, now) = (rfc3339(challenge.wall), rfc3339(challenge.device_time));
         let document = serde_json::json!({

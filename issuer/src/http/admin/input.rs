@@ -5,14 +5,13 @@
 
 use super::failure::{Failure, echoed};
 use crate::http::room::{Held, Room};
+use crate::objects::object;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use std::marker::PhantomData;
 
 /// The one form in which bodies come.
 const JSON: &str = "application/json";
@@ -108,35 +107,6 @@ pub(super) fn instant(name: &str, text: &str) -> Result<brink_license::UnixSecon
         Failure::invalid("BAD_INSTANT", detail)
     })?;
     Ok(brink_license::UnixSeconds::new(at.timestamp()))
-}
-
-/// An object, and no list of its members: a derived reader takes both, and the document says one.
-pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    struct Members<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(members))
-        }
-    }
-
-    deserializer.deserialize_map(Members(PhantomData))
-}
-
-/// A list of objects.
-pub(super) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(bound(deserialize = "T: Deserialize<'de>"))]
-    struct One<T>(#[serde(deserialize_with = "object")] T);
-    Ok(Vec::<One<T>>::deserialize(deserializer)?.into_iter().map(|one| one.0).collect())
 }
 
 /// The whole number that this is. JSON has one kind of number, so that 7.0 is one as well.
