@@ -31,6 +31,7 @@ pub mod fleet;
 pub mod founding;
 pub mod http;
 mod in_force;
+pub mod invoicing;
 pub mod issuance;
 mod issuer;
 pub mod keyring;

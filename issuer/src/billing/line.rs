@@ -11,7 +11,7 @@ use std::num::NonZeroU64;
 pub type LineKey = Box<str>;
 
 /// What sort of line it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// For what was there.
