@@ -49,6 +49,21 @@ pub struct Differences {
     pub lines: Vec<Line>,
     /// By key; adds up to the lines.
     pub bases: Vec<Base>,
+    /// What discounts take from each line now, less what they took before; of each discount it adds up to its line.
+    pub moved: Vec<Moved>,
+    /// Lines of nothing: what they bear of discounts may be another all the same.
+    pub(super) level: Vec<Line>,
+}
+
+/// What a discount takes more from a line, or less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The key of the discount.
+    pub discount: LineKey,
+    /// From which line; its own where none bears it.
+    pub key: LineKey,
+    /// In minor units, negative where it takes more.
+    pub minor: i64,
 }
 
 /// `desired - billed` for every key of either: what nothing is desired of any more is given back. Where both are the same
@@ -68,7 +83,7 @@ pub fn difference(
     // One order for all, because of equal remainders the first line is given to.
     all.sort_by(|one, other| place(one).cmp(&place(other)));
     let mut bases = Bases::of(&all);
-    let mut lines = Vec::new();
+    let (mut lines, mut level) = (Vec::new(), Vec::new());
     for line in &all {
         let earlier = billed.get(&line.key);
         let before = earlier.map_or(0, |earlier| earlier.net_minor);
@@ -79,9 +94,6 @@ pub fn difference(
             Kind::Recurring | Kind::Usage | Kind::Adjustment | Kind::Credit => {
                 bases.add(&line.key, minor).ok_or_else(too_large)?;
             }
-        }
-        if minor == 0 {
-            continue;
         }
         let mut line = line.clone();
         if let Some(earlier) = earlier {
@@ -97,9 +109,11 @@ pub fn difference(
             line.exact = line.exact.minus(&Exact::whole(before));
         }
         line.net_minor = minor;
-        lines.push(line);
+        if minor == 0 { level.push(line) } else { lines.push(line) }
     }
-    Ok(Differences { lines, bases: bases.all })
+    let moved = bases.moved.into_iter().filter(|(_, minor)| *minor != 0);
+    let moved = moved.map(|((discount, key), minor)| Moved { discount, key, minor }).collect();
+    Ok(Differences { lines, bases: bases.all, moved, level })
 }
 
 /// The line of a key that nothing is desired of any more. What was a discount is one, whatever is agreed today.
@@ -119,13 +133,15 @@ fn place(line: &Line) -> (bool, &str, &str) {
 struct Bases {
     all: Vec<Base>,
     places: BTreeMap<LineKey, usize>,
+    /// By discount and line.
+    moved: BTreeMap<(LineKey, LineKey), i64>,
 }
 
 impl Bases {
     fn of(lines: &[Line]) -> Self {
         let base = |line: &Line| Base { key: line.key.clone(), price: line.price.clone(), minor: 0 };
         let places = lines.iter().enumerate().map(|(place, line)| (line.key.clone(), place)).collect();
-        Self { all: lines.iter().map(base).collect(), places }
+        Self { all: lines.iter().map(base).collect(), places, moved: BTreeMap::new() }
     }
 
     /// `None` beyond an `i64`, or for a line that is none of these.
@@ -135,13 +151,20 @@ impl Bases {
         Some(())
     }
 
+    /// The same of what a discount takes.
+    fn take(&mut self, discount: &LineKey, key: &LineKey, minor: i64) -> Option<()> {
+        let moved = self.moved.entry((discount.clone(), key.clone())).or_default();
+        *moved = moved.checked_add(minor)?;
+        self.add(key, minor)
+    }
+
     /// What a discount takes from each line now, less what it took before. What no line bears stays with its own: so does
     /// what was taken from a line that is neither desired nor billed any more.
     fn discount(&mut self, line: &Line, all: &[Line], billed: &BTreeMap<LineKey, Billed>) -> Option<()> {
         let mut rest = line.net_minor;
         for detail in &line.detail {
             if let Detail::Share { key, minor } = detail {
-                self.add(key, *minor)?;
+                self.take(&line.key, key, *minor)?;
                 rest = rest.checked_sub(*minor)?;
             }
         }
@@ -150,12 +173,12 @@ impl Bases {
                 if !self.places.contains_key(&key) {
                     continue;
                 }
-                self.add(&key, minor.checked_neg()?)?;
+                self.take(&line.key, &key, minor.checked_neg()?)?;
                 rest = rest.checked_add(minor)?;
             }
             rest = rest.checked_sub(earlier.net_minor)?;
         }
-        self.add(&line.key, rest)
+        self.take(&line.key, &line.key, rest)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod grants;
 pub mod line;
 mod metered;
 pub mod money;
+mod parts;
 pub mod period;
 pub mod quote;
 mod rates;
@@ -23,15 +24,16 @@ pub mod tariff;
 pub mod tax;
 pub mod timeline;
 
-pub use difference::{Billed, Differences, Shares, difference};
+pub use difference::{Base, Billed, Differences, Moved, Shares, difference};
 pub use discounts::{Discount, Off};
 pub use exact::Exact;
 pub use grants::Grant;
 pub use line::{Detail, Kind, Line, LineKey};
 pub use metered::Usage;
+pub use parts::parts;
 pub use period::{Cycle, Period};
 pub use tariff::{Charge, Rate, Tariff};
-pub use tax::{On, Settlement, TaxRule, settle};
+pub use tax::{On, Settlement, TaxRule, settle, settle_bases};
 pub use timeline::{Change, Event, Takes, Timeline, TimelineError};
 
 use crate::calendar::local_midnight;

@@ -2,7 +2,7 @@
 
 use super::RatingError;
 use super::allocation::allocate;
-use super::difference::Differences;
+use super::difference::{Base, Differences};
 use super::exact::Exact;
 use super::line::LineKey;
 use std::collections::BTreeSet;
@@ -72,15 +72,20 @@ pub struct Settlement {
 
 /// Taxes, and what the wallet pays of the whole. Rules of one rate are one, on all that any of them is on.
 pub fn settle(lines: &Differences, rules: &[TaxRule], wallet_minor: i64) -> Result<Settlement, RatingError> {
+    settle_bases(&lines.bases, rules, wallet_minor)
+}
+
+/// The same of bases, which add up to the lines.
+pub fn settle_bases(bases: &[Base], rules: &[TaxRule], wallet_minor: i64) -> Result<Settlement, RatingError> {
     let total = |name: &str| RatingError::TooLarge(name.into());
-    let mut nets = lines.lines.iter().map(|line| line.net_minor);
+    let mut nets = bases.iter().map(|base| base.minor);
     let net_minor = nets.try_fold(0_i64, i64::checked_add).ok_or_else(|| total("net"))?;
     let mut taxes = Vec::new();
     let mut rest: Vec<&TaxRule> = rules.iter().collect();
     while let Some(first) = rest.first().copied() {
         let (same, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|rule| rule.rate == first.rate);
         rest = others;
-        taxes.extend(tax(lines, &same).ok_or_else(|| total("tax"))?);
+        taxes.extend(tax(bases, &same).ok_or_else(|| total("tax"))?);
     }
     let mut sums = taxes.iter().map(|tax| tax.tax_minor);
     let tax_minor = sums.try_fold(0_i64, i64::checked_add).ok_or_else(|| total("tax"))?;
@@ -91,10 +96,10 @@ pub fn settle(lines: &Differences, rules: &[TaxRule], wallet_minor: i64) -> Resu
 }
 
 /// The tax of rules with one rate; an inner `None` where nothing bears it, an outer one beyond an `i64`.
-fn tax(lines: &Differences, rules: &[&TaxRule]) -> Option<Option<TaxLine>> {
+fn tax(bases: &[Base], rules: &[&TaxRule]) -> Option<Option<TaxLine>> {
     let Some(first) = rules.first() else { return Some(None) };
     let on_any = |price: &str| rules.iter().any(|rule| rule.on.covers(price));
-    let bases: Vec<_> = lines.bases.iter().filter(|base| base.minor != 0 && on_any(&base.price)).collect();
+    let bases: Vec<_> = bases.iter().filter(|base| base.minor != 0 && on_any(&base.price)).collect();
     if bases.is_empty() || first.rate.is_zero() {
         return Some(None);
     }

@@ -4,3 +4,8 @@
 //! hands on documents. Amounts come from [`crate::billing`] and from nowhere else.
 
 pub mod document;
+pub mod error;
+pub mod profile;
+mod usage;
+
+pub use error::InvoiceError;

@@ -114,6 +114,9 @@ pub enum StorageError {
     /// A device that is not there.
     #[error("unknown device {0}; `brink-issuer device code` names the device that a code will activate")]
     UnknownDevice(DeviceId),
+    /// An invoice or credit note that is not there.
+    #[error("no invoice or credit note has the id or number {0:?}; `brink-issuer invoice list` names them")]
+    UnknownDocument(String),
 }
 
 impl StorageError {
@@ -139,13 +142,20 @@ impl StorageError {
             Self::UnknownTenant(_) => "UNKNOWN_TENANT",
             Self::TenantExists(_) => "TENANT_EXISTS",
             Self::UnknownDevice(_) => "UNKNOWN_DEVICE",
+            Self::UnknownDocument(_) => "UNKNOWN_INVOICE",
         }
     }
 
     /// Whether the database could not do its work, rather than answering that it has no such row.
     #[must_use]
     pub const fn is_failure(&self) -> bool {
-        !matches!(self, Self::UnknownTenant(_) | Self::TenantExists(_) | Self::UnknownDevice(_))
+        !matches!(
+            self,
+            Self::UnknownTenant(_)
+                | Self::TenantExists(_)
+                | Self::UnknownDevice(_)
+                | Self::UnknownDocument(_)
+        )
     }
 
     /// Whether the same request may be sent again after a while: the database does not take it now.

@@ -14,6 +14,8 @@ mod credentials;
 mod directory;
 mod error;
 mod fleet;
+mod invoice_rows;
+mod invoices;
 mod notices;
 mod plans;
 pub mod postgres;
@@ -40,6 +42,10 @@ pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy,
 pub use credentials::{ApiKeyRow, Credentials, KeyPlace, NewApiKey};
 pub use directory::{CodeListed, DeviceQuery, Directory, Place, QuarantineQuery, TenantChange};
 pub use error::StorageError;
+pub use invoices::{
+    BillingEvidence, BillingView, ClosingRow, CostRow, DocumentChange, DocumentQuery, DocumentView, InvoiceBooks, NewClosing,
+    NewCost, NewDocumentChange, NewProfile, NewWalletEntry, ProfileOwner, ProfileRow, ProfileView, WalletRow, WalletView,
+};
 pub use fleet::{DeviceFacts, FleetBooks, NewestKeyset};
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
@@ -75,7 +81,7 @@ pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
 pub trait Storage:
-    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering + FleetBooks
+    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering + FleetBooks + InvoiceBooks
 {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;

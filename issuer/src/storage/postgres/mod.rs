@@ -21,6 +21,7 @@ mod elsewhere;
 mod extensions;
 mod failure;
 mod fleet;
+mod invoices;
 mod inside;
 mod locks;
 mod manifests;

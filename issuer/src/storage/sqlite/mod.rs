@@ -12,6 +12,7 @@ mod devices;
 mod directory;
 mod extensions;
 mod fleet;
+mod invoices;
 mod manifests;
 mod migrate;
 mod past;
