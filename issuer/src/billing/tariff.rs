@@ -140,3 +140,16 @@ pub fn charge_of(price: &crate::catalog::CatalogPrice) -> Option<Charge> {
         (None, Every::Once) => Charge::Once(rate),
     })
 }
+
+/// The same for another rate, as a contract states it; by the month where the catalogue has no price.
+#[must_use]
+pub fn charge_with(stated: Option<&Charge>, rate: Rate) -> Charge {
+    match stated {
+        Some(Charge::Yearly(_)) => Charge::Yearly(rate),
+        Some(Charge::Once(_)) => Charge::Once(rate),
+        Some(Charge::Metered { meter, overage, .. }) => {
+            Charge::Metered { meter: meter.clone(), rate, overage: *overage }
+        }
+        Some(Charge::Monthly(_) | Charge::PassThrough { .. }) | None => Charge::Monthly(rate),
+    }
+}

@@ -90,6 +90,11 @@ impl Versions {
         self.0.iter().find(|catalog| catalog.validity.contains(day))
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Catalog> {
+        self.0.iter()
+    }
+
     /// The version that a subscription is pinned to.
     #[must_use]
     pub fn pinned(&self, version: u64) -> Option<&Catalog> {

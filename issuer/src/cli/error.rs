@@ -9,6 +9,7 @@ use crate::billing::quote::QuoteError;
 use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
+use crate::invoicing::InvoiceError;
 use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
@@ -64,6 +65,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Books(#[from] BooksError),
     #[error(transparent)]
+    Invoice(#[from] InvoiceError),
+    #[error("{failed} of {of} tenants could not be closed, named above; mend what each names and run it again")]
+    SomeFailed { failed: usize, of: usize },
+    #[error(transparent)]
     Founding(#[from] FoundingError),
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -116,6 +121,10 @@ impl CliError {
                 Some(mend) => (error.to_string(), Some(mend)),
                 None => cut(&error.to_string()),
             },
+            Self::Invoice(error) => match error.mend() {
+                Some(mend) => (error.to_string(), Some(mend)),
+                None => cut(&error.to_string()),
+            },
             Self::Catalog(error) | Self::CatalogFile { error, .. } => typed(&error.mend()),
             Self::Quote { error, .. } => typed(&error.mend),
             Self::File { .. } => typed("check the path and its permissions"),
@@ -146,6 +155,7 @@ impl CliError {
             | Self::SigningKeys(_)
             | Self::Unsound(_)
             | Self::Backup(_)
+            | Self::SomeFailed { .. }
             | Self::Serve(_) => cut(&self.to_string()),
         }
     }
@@ -158,6 +168,10 @@ impl CliError {
             Self::Refused { .. } | Self::Unsound(_) | Self::Quote { .. } => Exit::NotAllowed,
             // One code, one exit: whether one catalogue is bad or several contradict each other.
             Self::Catalog(_) | Self::CatalogFile { .. } => Exit::NotAllowed,
+            Self::Invoice(error) if error.is_failure() => Exit::Failed,
+            Self::Invoice(error) if error.is_of_state() => Exit::NotAllowed,
+            Self::Invoice(InvoiceError::Profile { .. }) => Exit::NotAllowed,
+            Self::Invoice(_) => Exit::Usage,
             Self::Books(error) if error.is_of_state() => Exit::NotAllowed,
             Self::Books(error) if !error.is_failure() => Exit::Usage,
             Self::Founding(error) if error.is_usage() => Exit::Usage,
@@ -186,6 +200,7 @@ impl CliError {
             | Self::Issue(_)
             | Self::Seal(_)
             | Self::SigningKeys(_)
+            | Self::SomeFailed { .. }
             | Self::Backup(_)
             | Self::Serve(_) => Exit::Failed,
         }

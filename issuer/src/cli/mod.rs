@@ -10,12 +10,14 @@ mod error;
 mod exchange;
 mod init;
 mod input;
+mod invoice;
 mod key;
 mod keys;
 mod license;
 mod migrate;
 mod opening;
 mod output;
+mod progress;
 mod quote;
 mod serve;
 mod subscription;
@@ -87,6 +89,9 @@ enum Verb {
     /// Who did what: list, check, export and seal it; and every document that was ever signed
     #[command(subcommand, after_help = EXIT_CODES)]
     Audit(audit::Audit),
+    /// What customers owe: close periods, issue, explain, and what stands beside invoices
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Invoice(invoice::Invoice),
     /// Rate a file of prices, changes and usage: what-if pricing, without a database
     #[command(after_help = EXIT_CODES)]
     Quote(quote::Quote),
@@ -149,6 +154,7 @@ impl Verb {
             Verb::Keys(keys) => keys.wants_json(),
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
+            Verb::Invoice(invoice) => invoice.target().json,
             Verb::Quote(quote) => quote.json,
             Verb::Upkeep(upkeep) => upkeep.target.json,
             Verb::Backup(backup) => backup.target.json,
@@ -172,6 +178,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Keys(keys) => keys.run(output),
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),
+        Verb::Invoice(invoice) => invoice.run(output),
         Verb::Quote(quote) => quote.run(output),
         Verb::Upkeep(upkeep) => upkeep.run(output),
         Verb::Backup(backup) => backup.run(output),

@@ -2,9 +2,11 @@
 
 use super::error::CliError;
 use crate::admin::Admin;
-use crate::catalog::Catalog;
+use super::input::read_bounded;
+use crate::catalog::{Catalog, TEXT_BYTES_MAX, Versions};
 use crate::clock::{Clock, SystemClock};
 use crate::config::DataDir;
+use crate::invoicing::Invoicing;
 use crate::keyring::Keyring;
 use crate::keys::load_keyset;
 use crate::place::{DatabasePlace, PlaceError};
@@ -50,6 +52,27 @@ pub(super) struct PassphraseSource {
     passphrase_fd: Option<u32>,
 }
 
+/// Catalogues in place of the program's own.
+#[derive(Debug, Default, Args)]
+pub(super) struct Catalogs {
+    /// A catalogue in place of the program's own; several are versions, and the one that was sold counts
+    #[arg(long = "catalog", value_name = "C")]
+    catalogs: Vec<PathBuf>,
+}
+
+impl Catalogs {
+    pub(super) fn read(&self) -> Result<Versions, CliError> {
+        if self.catalogs.is_empty() {
+            return Ok(Versions::new(vec![Catalog::embedded()?])?);
+        }
+        let read = |path: &PathBuf| {
+            let bytes = read_bounded(path, TEXT_BYTES_MAX)?;
+            Catalog::read_bytes(&bytes).map_err(|error| CliError::CatalogFile { path: path.clone(), error })
+        };
+        Ok(Versions::new(self.catalogs.iter().map(read).collect::<Result<_, _>>()?)?)
+    }
+}
+
 impl PassphraseSource {
     pub(super) fn read(&self) -> Result<Option<Passphrase>, CliError> {
         Ok(match (&self.passphrase_file, self.passphrase_fd) {
@@ -82,6 +105,16 @@ impl Directory {
         Ok(Admin {
             storage: self.storage()?,
             catalog: Catalog::embedded()?,
+            clock: Arc::new(SystemClock),
+            actor: actor(),
+        })
+    }
+
+    pub(super) fn invoicing(&self, catalogs: &Catalogs) -> Result<Invoicing, CliError> {
+        Ok(Invoicing {
+            storage: self.storage()?,
+            catalogs: catalogs.read()?,
+            meters: Catalog::embedded()?.meters,
             clock: Arc::new(SystemClock),
             actor: actor(),
         })

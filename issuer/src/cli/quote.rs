@@ -2,10 +2,10 @@
 
 use super::error::CliError;
 use super::input::read_bounded;
+use super::opening::Catalogs;
 use super::output::Output;
 use super::table::Table;
 use crate::billing::quote::{FILE_BYTES_MAX, quote};
-use crate::catalog::{Catalog, TEXT_BYTES_MAX, Versions};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -14,9 +14,8 @@ pub(super) struct Quote {
     /// What to rate, as JSON
     #[arg(long, value_name = "F")]
     file: PathBuf,
-    /// A catalogue in place of the program's own; several are versions, and the one of the period counts
-    #[arg(long = "catalog", value_name = "C")]
-    catalogs: Vec<PathBuf>,
+    #[command(flatten)]
+    catalogs: Catalogs,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
@@ -24,7 +23,7 @@ pub(super) struct Quote {
 
 impl Quote {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let catalogs = self.versions()?;
+        let catalogs = self.catalogs.read()?;
         let text = read_bounded(&self.file, FILE_BYTES_MAX)?;
         let refused = |error| CliError::Quote { path: self.file.clone(), error };
         let quote = quote(&text, &catalogs).map_err(refused)?;
@@ -41,16 +40,5 @@ impl Quote {
         )];
         lines.extend(Table { heading, rows, numbers_from: 2 }.lines());
         Ok(output.result(self.json, &quote.document(), &lines.join("\n"))?)
-    }
-
-    fn versions(&self) -> Result<Versions, CliError> {
-        if self.catalogs.is_empty() {
-            return Ok(Versions::new(vec![Catalog::embedded()?])?);
-        }
-        let read = |path: &PathBuf| {
-            let bytes = read_bounded(path, TEXT_BYTES_MAX)?;
-            Catalog::read_bytes(&bytes).map_err(|error| CliError::CatalogFile { path: path.clone(), error })
-        };
-        Ok(Versions::new(self.catalogs.iter().map(read).collect::<Result<_, _>>()?)?)
     }
 }

@@ -1,11 +1,67 @@
 //! Invoices: from what is stored of a customer to documents that never change once they are issued.
 //!
 //! `document` is what an invoice is, for storage, exports and people alike; everything else in here makes, changes, shows or
-//! hands on documents. Amounts come from [`crate::billing`] and from nowhere else.
+//! hands on documents. Amounts come from [`crate::billing`] and from nowhere else. `contract` and `usage` make what is rated of
+//! what is stored, `closing` closes periods into `drafting`'s drafts, `standing` issues, pays, voids and discards, `account`
+//! keeps profiles, wallets and costs, `explain` answers why.
 
+mod account;
+mod closing;
+mod contract;
 pub mod document;
+mod drafting;
 pub mod error;
+mod explain;
 pub mod profile;
+mod standing;
 mod usage;
 
+pub use account::WalletOrder;
+pub use closing::{Closed, LATE_DAYS};
 pub use error::InvoiceError;
+pub use explain::Explained;
+
+use crate::catalog::{Meters, Versions};
+use crate::clock::Clock;
+use crate::reports::REASON_CHARS_MAX;
+use crate::storage::{Actor, AuditNote, Storage};
+use brink_license::{TenantId, UnixSeconds};
+use std::sync::Arc;
+
+/// The use cases of whoever invoices, over one database.
+pub struct Invoicing {
+    /// The database.
+    pub storage: Arc<dyn Storage>,
+    /// Every version of the catalogue that was sold.
+    pub catalogs: Versions,
+    /// What meters are called today.
+    pub meters: Meters,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Who acts.
+    pub actor: Actor,
+}
+
+/// What the audit says: whose, when and who; the action; what it is about; in detail.
+fn note(
+    (tenant, at, actor): (Option<&TenantId>, UnixSeconds, &Actor),
+    action: &'static str,
+    subject: String,
+    detail: serde_json::Value,
+) -> AuditNote {
+    AuditNote { tenant: tenant.cloned(), at, actor: actor.clone(), action, subject, detail }
+}
+
+fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn check_reason(reason: &str) -> Result<(), InvoiceError> {
+    let is_reason = !reason.trim().is_empty()
+        && reason.chars().count() <= REASON_CHARS_MAX
+        && !reason.chars().any(char::is_control);
+    if is_reason { Ok(()) } else { Err(InvoiceError::Reason) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -303,6 +303,15 @@ impl TenantProfile {
         (bare(of(self)) != bare(of(other))).then_some("discounts")
     }
 
+    /// The same where there was no profile: calendar months without discounts.
+    #[must_use]
+    pub fn differs_from_none(&self, period: Days) -> Option<&'static str> {
+        if self.anchor.is_some() {
+            return Some("anchor");
+        }
+        self.discounts.iter().any(|entry| entry.is_of(period)).then_some("discounts")
+    }
+
     fn check_taxes(&self, is_price: &impl Fn(&str) -> bool) -> Result<(), InvoiceError> {
         let mut reasons: BTreeMap<Exact, &str> = BTreeMap::new();
         check_count("tax", self.tax.len())?;

@@ -10,7 +10,7 @@ use crate::reports::period::begins;
 use crate::secret::sha256;
 use crate::storage::{BillingEvidence, CostRow, Lacks, Storage, SumScope};
 use brink_license::usage::QUARTER_MS;
-use brink_license::{DeviceId, Slug, TenantId, UnixSeconds};
+use brink_license::{DeviceId, Slug, TenantId};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
@@ -157,9 +157,4 @@ pub(super) fn lacks_in_words(lacks: &Lacks) -> Vec<String> {
         lacks.unheard.iter().map(|device| format!("device {device} has never said anything of usage")),
     );
     words
-}
-
-/// The first instant after these days.
-pub(super) fn ends(days: &Range<NaiveDate>, zone: Tz) -> UnixSeconds {
-    local_midnight(days.end, zone)
 }

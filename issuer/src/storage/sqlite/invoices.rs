@@ -74,7 +74,7 @@ impl InvoiceBooks for SqliteStorage {
             mark_anew(tx, tenant)?;
             let (from, to) = (new.period.from.to_string(), new.period.to.to_string());
             let sql =
-                "INSERT INTO closings (tenant, period_from, period_to, at, by) VALUES (?1, ?2, ?3, ?4, ?5)";
+                "INSERT INTO closings (tenant, period_from, period_to, at, by) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
             let (at, by) = (new.note.at.as_i64(), &new.note.actor.0);
             tx.prepare_cached(sql)?.execute(params![tenant.as_str(), from, to, at, by])?;
             let sql = "INSERT INTO billing_evidence (digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";

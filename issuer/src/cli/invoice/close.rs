@@ -1,0 +1,147 @@
+//! `brink-issuer invoice close-period`.
+
+use crate::cli::error::CliError;
+use crate::cli::opening::{Catalogs, Target};
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
+use crate::invoicing::document::Document;
+use crate::invoicing::{Closed, InvoiceError, Invoicing};
+use brink_license::TenantId;
+use chrono::NaiveDate;
+use clap::Args;
+use serde_json::{Value, json};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ClosePeriod {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Of this tenant
+    #[arg(long, value_name = "T", required_unless_present = "all")]
+    tenant: Option<TenantId>,
+    /// Of every tenant; one that fails holds up no other
+    #[arg(long, conflicts_with = "tenant")]
+    all: bool,
+    /// Up to the period that this day lies in; up to the last that is over unless said otherwise
+    #[arg(long, value_name = "DAY")]
+    through: Option<NaiveDate>,
+    /// Close the last closed period once more: what was discarded since, or came late, is drafted at once
+    #[arg(long, conflicts_with = "through")]
+    again: bool,
+    /// Issue the drafts at once
+    #[arg(long)]
+    issue: bool,
+    /// Say what the next period would come to, and record nothing
+    #[arg(long, conflicts_with_all = ["issue", "again"])]
+    dry_run: bool,
+    #[command(flatten)]
+    catalogs: Catalogs,
+}
+
+/// What came of one tenant.
+struct Outcome {
+    tenant: TenantId,
+    closed: Vec<Closed>,
+    issued: Vec<Document>,
+    failed: Option<InvoiceError>,
+}
+
+impl ClosePeriod {
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        let invoicing = self.target.data.invoicing(&self.catalogs)?;
+        if let Some(tenant) = &self.tenant {
+            let outcome = self.one(&invoicing, tenant);
+            self.say(output, std::slice::from_ref(&outcome))?;
+            return outcome.failed.map_or(Ok(()), |error| Err(error.into()));
+        }
+        let tenants = invoicing.storage.tenants()?;
+        let mut progress = Progress::begin(tenants.len() as u64);
+        let mut outcomes = Vec::with_capacity(tenants.len());
+        for tenant in tenants {
+            let outcome = self.one(&invoicing, &tenant.id);
+            progress.step();
+            // A customer that never bought anything owes nothing.
+            if !matches!(outcome.failed, Some(InvoiceError::NothingSold(_))) {
+                outcomes.push(outcome);
+            }
+        }
+        progress.end();
+        self.say(output, &outcomes)?;
+        let failed = outcomes.iter().filter(|outcome| outcome.failed.is_some()).count();
+        if failed == 0 { Ok(()) } else { Err(CliError::SomeFailed { failed, of: outcomes.len() }) }
+    }
+
+    fn one(&self, invoicing: &Invoicing, tenant: &TenantId) -> Outcome {
+        let mut outcome =
+            Outcome { tenant: tenant.clone(), closed: Vec::new(), issued: Vec::new(), failed: None };
+        let closed = if self.dry_run {
+            invoicing.preview(tenant, self.through).map(Vec::from_iter)
+        } else if self.again {
+            invoicing.close_again(tenant).map(Vec::from_iter)
+        } else {
+            invoicing.close(tenant, self.through)
+        };
+        match closed {
+            Ok(closed) => outcome.closed = closed,
+            Err(error) => outcome.failed = Some(error),
+        }
+        let drafts = outcome.closed.iter().flat_map(|closed| &closed.documents);
+        for draft in drafts.filter(|_| self.issue) {
+            match invoicing.issue(&draft.id) {
+                Ok(issued) => outcome.issued.push(issued),
+                Err(error) => {
+                    outcome.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        outcome
+    }
+
+    fn say(&self, output: &mut Output<'_>, outcomes: &[Outcome]) -> Result<(), CliError> {
+        let documents: Vec<Value> = outcomes.iter().map(|outcome| self.document(outcome)).collect();
+        let mut lines: Vec<String> = outcomes.iter().flat_map(|outcome| self.lines(outcome)).collect();
+        if lines.is_empty() {
+            lines.push("every period that is over is closed".to_owned());
+        }
+        Ok(output.result(self.target.json, &json!({ "tenants": documents }), &lines.join("\n"))?)
+    }
+
+    fn document(&self, outcome: &Outcome) -> Value {
+        let as_now = |document: &Document| {
+            let issued = outcome.issued.iter().find(|issued| issued.id == document.id);
+            super::show::summary(issued.unwrap_or(document))
+        };
+        let closed: Vec<Value> = outcome
+            .closed
+            .iter()
+            .map(|closed| {
+                let documents: Vec<Value> = closed.documents.iter().map(as_now).collect();
+                json!({ "period": closed.period, "documents": documents, "lacks": closed.lacks })
+            })
+            .collect();
+        let failed = outcome
+            .failed
+            .as_ref()
+            .map(|error| json!({ "code": error.code(), "message": error.to_string(), "mend": error.mend() }));
+        json!({ "tenant": outcome.tenant, "closed": closed, "error": failed, "dry_run": self.dry_run })
+    }
+
+    fn lines(&self, outcome: &Outcome) -> Vec<String> {
+        let mut lines = Vec::new();
+        for closed in &outcome.closed {
+            let verb = if self.dry_run { "would be closed" } else { "is closed" };
+            let (from, to) = (closed.period.from, closed.period.to);
+            lines.push(format!("tenant {}: {from} to {to} {verb}", outcome.tenant));
+            for document in &closed.documents {
+                let issued = outcome.issued.iter().find(|issued| issued.id == document.id);
+                lines.push(format!("  {}", super::show::line(issued.unwrap_or(document))));
+            }
+            lines.extend(closed.lacks.iter().map(|lack| format!("  lacks: {lack}")));
+        }
+        if let Some(error) = outcome.failed.as_ref().filter(|_| self.all) {
+            let mend = error.mend().map(|mend| format!("; {mend}")).unwrap_or_default();
+            lines.push(format!("tenant {}: {}: {error}{mend}", outcome.tenant, error.code()));
+        }
+        lines
+    }
+}

@@ -1,0 +1,136 @@
+//! `brink-issuer invoice issue`, `pay`, `void` and `discard`.
+
+use crate::cli::error::CliError;
+use crate::cli::opening::{Catalogs, Target};
+use crate::cli::output::Output;
+use crate::invoicing::document::{Document, DocumentKind, Status};
+use crate::storage::DocumentQuery;
+use brink_license::{TenantId, UnixSeconds};
+use clap::Args;
+use serde_json::{Value, json};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Issue {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The id of a draft
+    #[arg(value_name = "INVOICE", required_unless_present_any = ["all", "tenant"])]
+    invoice: Option<String>,
+    /// Every draft of this tenant
+    #[arg(long, value_name = "T", conflicts_with = "invoice")]
+    tenant: Option<TenantId>,
+    /// Every draft
+    #[arg(long, conflicts_with_all = ["invoice", "tenant"])]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Pay {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The number or the id
+    #[arg(value_name = "INVOICE")]
+    invoice: String,
+    /// When it was paid, for example 2026-03-01T12:30:00+01:00; now unless said otherwise
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    at: Option<UnixSeconds>,
+    /// What the bank calls the payment
+    #[arg(long, value_name = "TEXT")]
+    by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Void {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The number or the id
+    #[arg(value_name = "INVOICE")]
+    invoice: String,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Discard {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The id
+    #[arg(value_name = "INVOICE")]
+    invoice: String,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+fn instant(text: &str) -> Result<UnixSeconds, String> {
+    let at = chrono::DateTime::parse_from_rfc3339(text)
+        .map_err(|_| "write an instant like 2026-03-01T12:30:00+01:00".to_owned())?;
+    Ok(UnixSeconds::new(at.timestamp()))
+}
+
+impl Issue {
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        let invoicing = self.target.data.invoicing(&Catalogs::default())?;
+        let names = match &self.invoice {
+            Some(name) => vec![name.clone()],
+            None => {
+                let tenant = self.tenant.clone();
+                let query =
+                    DocumentQuery { tenant, status: Some(Status::Draft), ..DocumentQuery::default() };
+                let mut drafts = invoicing.storage.documents(&query)?;
+                // What a note credits is issued before it.
+                drafts.sort_by_key(|draft| draft.kind == DocumentKind::CreditNote);
+                drafts.into_iter().map(|draft| draft.id).collect()
+            }
+        };
+        let mut issued = Vec::new();
+        let mut failed = None;
+        for name in &names {
+            match invoicing.issue(name) {
+                Ok(document) => issued.push(document),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        let documents: Vec<Value> = issued.iter().map(super::show::summary).collect();
+        let mut lines: Vec<String> = issued.iter().map(super::show::line).collect();
+        if names.is_empty() {
+            lines.push("there are no drafts".to_owned());
+        }
+        if failed.is_none() || !issued.is_empty() && !self.target.json {
+            output.result(self.target.json, &json!({ "documents": documents }), &lines.join("\n"))?;
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+impl Pay {
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        let invoicing = self.target.data.invoicing(&Catalogs::default())?;
+        let paid = invoicing.pay(&self.invoice, self.at, self.by.as_deref())?;
+        said(output, self.target.json, &paid)
+    }
+}
+
+impl Void {
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        let invoicing = self.target.data.invoicing(&Catalogs::default())?;
+        said(output, self.target.json, &invoicing.void(&self.invoice, &self.reason)?)
+    }
+}
+
+impl Discard {
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        let invoicing = self.target.data.invoicing(&Catalogs::default())?;
+        let gone = invoicing.discard(&self.invoice, &self.reason)?;
+        let line = format!("the draft {} is discarded; `invoice close-period --again` drafts it anew", gone.id);
+        Ok(output.result(self.target.json, &json!({ "discarded": super::show::summary(&gone) }), &line)?)
+    }
+}
+
+fn said(output: &mut Output<'_>, json: bool, document: &Document) -> Result<(), CliError> {
+    Ok(output.result(json, &super::show::summary(document), &super::show::line(document))?)
+}

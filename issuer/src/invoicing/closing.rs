@@ -1,0 +1,261 @@
+//! Closing periods: what a period of a tenant comes to, and what of earlier ones came late, becomes drafts; the next period is
+//! billed in advance (R8). Computed outside of any transaction and recorded only if nobody else recorded something meanwhile,
+//! so that any number of workers may close the same period: one does, the others find it closed.
+
+use super::contract::{self, Contract, Sold};
+use super::document::{Days, Document};
+use super::drafting::{Drafting, OfPeriod, billed, draft};
+use super::error::InvoiceError;
+use super::profile::TenantProfile;
+use super::usage::{UsageDays, lacks_in_words};
+use super::{Invoicing, note};
+use crate::billing::{
+    Cycle, Discount, Exact, Period, RatingError, Terms, Usage, advance, desired, difference,
+};
+use crate::calendar::local_day;
+use crate::storage::{BillingEvidence, BillingView, CameraEvent, DeviceLife, NewClosing};
+use brink_license::TenantId;
+use chrono::{Days as Count, NaiveDate};
+
+/// Days after which nothing of a period is rated again: usage is taken for 400 days.
+pub const LATE_DAYS: u64 = 400;
+/// How often a closing is computed again because somebody else recorded something of the tenant's.
+const ATTEMPTS: u32 = 10;
+
+/// What came of closing.
+#[derive(Debug)]
+pub struct Closed {
+    /// The period.
+    pub period: Days,
+    /// Drafts; none where nothing was left to invoice.
+    pub documents: Vec<Document>,
+    /// What sums of usage may lack.
+    pub lacks: Vec<String>,
+}
+
+/// Everything that a closing is computed from.
+struct Books {
+    view: BillingView,
+    devices: Vec<DeviceLife>,
+    cameras: Vec<CameraEvent>,
+    profile: Option<TenantProfile>,
+}
+
+impl Books {
+    fn sold(&self) -> Sold<'_> {
+        Sold {
+            tenant: &self.view.tenant,
+            versions: &self.view.versions,
+            devices: &self.devices,
+            cameras: &self.cameras,
+        }
+    }
+
+    fn cycle(&self) -> Cycle {
+        self.profile.as_ref().map_or(Cycle::Calendar, TenantProfile::cycle)
+    }
+
+    fn discounts(&self, period: Days) -> Vec<Discount> {
+        self.profile.as_ref().map_or_else(Vec::new, |profile| profile.discounts(period, self.view.tenant.currency))
+    }
+
+    fn around(&self, day: NaiveDate) -> Result<Period, InvoiceError> {
+        let found = Period::around(self.cycle(), day, self.view.tenant.zone);
+        found.ok_or_else(|| InvoiceError::NoPeriod(day, self.view.tenant.id.clone()))
+    }
+}
+
+const fn days(period: &Period) -> Days {
+    Days { from: period.from, to: period.to }
+}
+
+impl Invoicing {
+    /// Closes every period of a tenant that is over and not closed, up to that of a day, or up to the last that is over. What
+    /// is closed already stays as it is, and is not answered.
+    pub fn close(&self, tenant: &TenantId, through: Option<NaiveDate>) -> Result<Vec<Closed>, InvoiceError> {
+        let mut closed = Vec::new();
+        let mut attempts = 0;
+        loop {
+            let books = self.books(tenant)?;
+            let Some(period) = self.next(&books, through)? else { return Ok(closed) };
+            let (made, new) = self.closing(&books, &period)?;
+            if self.storage.close_period(tenant, &new)? {
+                closed.push(made);
+                attempts = 0;
+                continue;
+            }
+            attempts += 1;
+            if attempts == ATTEMPTS {
+                return Err(InvoiceError::Contended(tenant.clone()));
+            }
+        }
+    }
+
+    /// Closes the period that was closed last once more: what was discarded since, and what came late. `None` where nothing
+    /// was closed yet, or nothing came of it.
+    pub fn close_again(&self, tenant: &TenantId) -> Result<Option<Closed>, InvoiceError> {
+        for _ in 0..ATTEMPTS {
+            let books = self.books(tenant)?;
+            let Some(last) = books.view.closings.last() else { return Ok(None) };
+            let (made, new) = self.closing(&books, &books.around(last.period.from)?)?;
+            if made.documents.is_empty() {
+                return Ok(None);
+            }
+            if self.storage.close_period(tenant, &new)? {
+                return Ok(Some(made));
+            }
+        }
+        Err(InvoiceError::Contended(tenant.clone()))
+    }
+
+    /// What closing the next period would come to; nothing is recorded. `None` where every period that is over is closed.
+    pub fn preview(
+        &self,
+        tenant: &TenantId,
+        through: Option<NaiveDate>,
+    ) -> Result<Option<Closed>, InvoiceError> {
+        let books = self.books(tenant)?;
+        let Some(period) = self.next(&books, through)? else { return Ok(None) };
+        Ok(Some(self.closing(&books, &period)?.0))
+    }
+
+    fn books(&self, tenant: &TenantId) -> Result<Books, InvoiceError> {
+        let zone = self.storage.tenant_row(tenant)?.zone;
+        // A period is a month at most, and one more may be closed late.
+        let since = self.closed_since(tenant, local_day(self.clock.now(), zone))?;
+        let view = self.storage.billing_view(tenant, since)?;
+        let is_price = |_: &str| true;
+        let profile = view.profile.as_ref();
+        let profile = profile
+            .map(|row| TenantProfile::read(row.body.as_bytes(), view.tenant.currency, is_price))
+            .transpose()?;
+        let (devices, cameras) = (self.storage.device_lives(tenant)?, self.storage.camera_history(tenant)?);
+        Ok(Books { view, devices, cameras, profile })
+    }
+
+    /// From when on documents count: what may be rated again when the oldest period that is still open is closed.
+    fn closed_since(&self, tenant: &TenantId, today: NaiveDate) -> Result<NaiveDate, InvoiceError> {
+        let closings = self.storage.billing_view(tenant, NaiveDate::MAX)?.closings;
+        let last = closings.last().map_or(today, |closing| closing.period.to.min(today));
+        Ok(last.checked_sub_days(Count::new(LATE_DAYS + 62)).unwrap_or(NaiveDate::MIN))
+    }
+
+    /// The period that is closed next.
+    fn next(&self, books: &Books, through: Option<NaiveDate>) -> Result<Option<Period>, InvoiceError> {
+        let tenant = &books.view.tenant;
+        let begins = contract::begins(books.sold());
+        let begins = begins.ok_or_else(|| InvoiceError::NothingSold(tenant.id.clone()))?;
+        let today = local_day(self.clock.now(), tenant.zone);
+        if let Some(through) = through {
+            let asked = books.around(through)?;
+            if asked.to > today {
+                return Err(InvoiceError::Running { tenant: tenant.id.clone(), period: days(&asked) });
+            }
+        }
+        let next = books.around(books.view.closings.last().map_or(begins, |closing| closing.period.to))?;
+        let is_due = next.to <= today && through.is_none_or(|through| next.from <= through);
+        Ok(is_due.then_some(next))
+    }
+
+    fn closing(&self, books: &Books, period: &Period) -> Result<(Closed, NewClosing), InvoiceError> {
+        let (view, now) = (&books.view, self.clock.now());
+        let oldest = period.from.checked_sub_days(Count::new(LATE_DAYS)).unwrap_or(NaiveDate::MIN);
+        let is_late = |from: &NaiveDate| *from >= oldest && *from < period.from;
+        let late = view.closings.iter().map(|closing| closing.period.from).filter(is_late);
+        let mut periods = late.map(|from| books.around(from)).collect::<Result<Vec<_>, _>>()?;
+        periods.push(period.clone());
+        let range = periods.first().map_or(period.from, |first| first.from)..period.to;
+        let whose = (&view.tenant.id, view.tenant.zone);
+        let used = UsageDays::load(&*self.storage, whose, range, &self.meters)?;
+        let (mut all, mut evidence) = (Vec::new(), Vec::new());
+        for period in &periods {
+            let (one, found) = self.rated(books, period, &used)?;
+            all.extend(one);
+            evidence.extend(found);
+        }
+        all.extend(self.in_advance(books, &books.around(period.to)?)?);
+        let lacks = lacks_in_words(&used.lacks);
+        let taxes = books.profile.as_ref().map_or_else(Vec::new, TenantProfile::taxes);
+        let drafting = Drafting {
+            tenant: &view.tenant,
+            period: days(period),
+            now,
+            documents: &view.documents,
+            taxes: &taxes,
+            lacks: &lacks,
+        };
+        let documents = draft(&drafting, &all)?;
+        let named = |document: &Document| document.lines.iter().flat_map(|line| line.evidence.clone()).collect::<Vec<_>>();
+        let names: Vec<String> = documents.iter().flat_map(named).collect();
+        evidence.retain(|one: &BillingEvidence| names.contains(&super::hex(&one.digest)));
+        let detail = serde_json::json!({
+            "from": period.from.to_string(), "to": period.to.to_string(),
+            "documents": documents.iter().map(|document| &document.id).collect::<Vec<_>>(), "lacks": lacks.len(),
+        });
+        let note = note((Some(&view.tenant.id), now, &self.actor), "period.close", period.from.to_string(), detail);
+        let new = NewClosing {
+            mark: view.mark,
+            period: days(period),
+            documents: documents.clone(),
+            evidence,
+            note,
+        };
+        Ok((Closed { period: days(period), documents, lacks }, new))
+    }
+
+    /// What a period still comes to.
+    fn rated(
+        &self,
+        books: &Books,
+        period: &Period,
+        used: &UsageDays,
+    ) -> Result<(Option<OfPeriod>, Vec<BillingEvidence>), InvoiceError> {
+        let Some(contract) = contract::contract(books.sold(), &self.catalogs, period)? else {
+            return Ok((None, Vec::new()));
+        };
+        let (mut usage, evidence) = used.of_period(&contract.tariff, &contract.period, &books.view.costs);
+        usage.extend(included(&contract));
+        let discounts = books.discounts(days(period));
+        let terms = terms(&contract, &discounts);
+        let failed = |error| rating_failed(books, period, error);
+        let lines = desired(terms, &usage, &contract.period).map_err(failed)?;
+        let before = billed(&books.view.documents, days(period));
+        let differences = difference(terms, &contract.period, lines, &before).map_err(failed)?;
+        Ok((Some(OfPeriod { period: days(period), differences }), evidence))
+    }
+
+    /// What the next period comes to, as it begins.
+    fn in_advance(&self, books: &Books, period: &Period) -> Result<Option<OfPeriod>, InvoiceError> {
+        let Some(contract) = contract::contract(books.sold(), &self.catalogs, period)? else { return Ok(None) };
+        let discounts = books.discounts(days(period));
+        let terms = terms(&contract, &discounts);
+        let failed = |error| rating_failed(books, period, error);
+        let lines = advance(terms, &contract.period).map_err(failed)?;
+        let before = billed(&books.view.documents, days(period));
+        let differences = difference(terms, &contract.period, lines, &before).map_err(failed)?;
+        Ok(Some(OfPeriod { period: days(period), differences }))
+    }
+}
+
+fn terms<'c>(contract: &'c Contract, discounts: &'c [Discount]) -> Terms<'c> {
+    let Contract { tariff, timeline, grants, .. } = contract;
+    Terms { tariff, timeline, grants, discounts }
+}
+
+fn rating_failed(books: &Books, period: &Period, error: RatingError) -> InvoiceError {
+    InvoiceError::Rating { tenant: books.view.tenant.id.clone(), period: days(period), error }
+}
+
+/// What is included of each meter that has a price.
+fn included(contract: &Contract) -> Vec<Usage> {
+    let has_price = |(meter, _): &(&brink_license::Slug, &Exact)| contract.tariff.of_meter(meter).is_some();
+    let entry = |(meter, units): (&brink_license::Slug, &Exact)| Usage {
+        meter: meter.clone(),
+        on: Some(contract.period.billed().start),
+        quantity: Exact::zero(),
+        included: units.clone(),
+        cost: Exact::zero(),
+        evidence: None,
+    };
+    contract.included.iter().filter(has_price).map(entry).collect()
+}

@@ -1,0 +1,308 @@
+//! From what was sold to what is rated: a subscription over time, cameras with their packs and devices become a tariff, a timeline
+//! and grants. Pure; called where periods are closed.
+//!
+//! What is rated: cameras as they are subscribed; packs of cameras by the cameras that have them and are named; packs of the
+//! tenant, and items, as they are subscribed; devices from activation until they are retired. While the terms are those of a
+//! trial, its cameras and devices are not sold; cameras that are subscribed after it began are free as the trial's own until it
+//! ends (R11).
+
+use super::error::InvoiceError;
+use crate::billing::tariff::{charge_of, charge_with};
+use crate::billing::{Change, Event, Grant, Period, Rate, Takes, Tariff, Timeline};
+use crate::calendar::{local_day, local_midnight};
+use crate::catalog::{Catalog, PRICE_CAMERA, Scope, Versions};
+use crate::quotas;
+use crate::storage::{CameraEvent, DeviceLife, SubscriptionRow, TenantRow, Terms, Tier, TrialWindow};
+use crate::timeline::{self, Segment};
+use brink_license::{CameraId, Slug, UnixSeconds};
+use chrono::NaiveDate;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
+
+/// What was sold to a tenant, and what it did with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sold<'s> {
+    pub(super) tenant: &'s TenantRow,
+    /// Every version of the subscription, the oldest first.
+    pub(super) versions: &'s [SubscriptionRow],
+    pub(super) devices: &'s [DeviceLife],
+    /// By moment.
+    pub(super) cameras: &'s [CameraEvent],
+}
+
+/// What a period is rated by.
+#[derive(Debug)]
+pub(super) struct Contract {
+    pub(super) tariff: Tariff,
+    pub(super) timeline: Timeline,
+    pub(super) grants: Vec<Grant>,
+    /// Of which days are billed: those from the first of the subscription on.
+    pub(super) period: Period,
+    /// What is included of each meter, on average of the days that are billed.
+    pub(super) included: BTreeMap<Slug, crate::billing::Exact>,
+}
+
+/// What is in force for a stretch of time, a trial cut off at its end.
+struct Stretch<'s> {
+    from: UnixSeconds,
+    terms: Option<&'s Terms>,
+}
+
+impl Stretch<'_> {
+    fn is_trial(&self) -> bool {
+        self.terms.is_some_and(|terms| terms.trial.is_some())
+    }
+}
+
+/// The day on which the subscription begins.
+pub(super) fn begins(sold: Sold<'_>) -> Option<NaiveDate> {
+    let first = timeline::Timeline::new(sold.versions).segments().first().map(|segment| segment.from);
+    first.map(|at| local_day(at, sold.tenant.zone))
+}
+
+/// What a period is rated by; `None` before the subscription begins.
+pub(super) fn contract(
+    sold: Sold<'_>,
+    catalogs: &Versions,
+    period: &Period,
+) -> Result<Option<Contract>, InvoiceError> {
+    let segments = timeline::Timeline::new(sold.versions).segments();
+    let Some(begins) = begins(sold).filter(|begins| *begins < period.to) else { return Ok(None) };
+    let period = period.only(begins..period.to);
+    let first = local_midnight(period.billed().start, period.zone).max(segments[0].from);
+    let pinned = segments.iter().rfind(|segment| segment.from <= first).unwrap_or(&segments[0]);
+    let version = pinned.terms.catalog_version;
+    let missing = || InvoiceError::Catalogue { tenant: sold.tenant.id.clone(), version };
+    let catalog = catalogs.pinned(version).ok_or_else(missing)?;
+    let stretches = stretches(&segments);
+    let mut making = Making {
+        catalog,
+        tariff: Tariff::of(catalog, sold.tenant.currency),
+        changes: Vec::new(),
+        rates: BTreeMap::new(),
+    };
+    making.sell(&stretches);
+    making.pack_cameras(&stretches, sold.cameras);
+    making.run_devices(&stretches, sold.devices);
+    let timeline = Timeline::new(&making.changes).unwrap_or_default();
+    let grants = segments.iter().find_map(|segment| segment.terms.trial).and_then(|trial| grant(catalog, trial, &period));
+    let included = included(catalog, &segments, &period);
+    let tariff = making.tariff;
+    Ok(Some(Contract { tariff, timeline, grants: grants.into_iter().collect(), period, included }))
+}
+
+/// The trial's cameras are free from its first day until its end, exclusive (R11).
+fn grant(catalog: &Catalog, trial: TrialWindow, period: &Period) -> Option<Grant> {
+    Some(Grant {
+        price: PRICE_CAMERA.parse().ok()?,
+        quantity: catalog.trial.cameras,
+        from: local_day(trial.started_at, period.zone),
+        until: local_day(trial.ends_at, period.zone),
+    })
+}
+
+fn stretches<'s>(segments: &[Segment<'s>]) -> Vec<Stretch<'s>> {
+    let mut found = Vec::new();
+    for segment in segments {
+        found.push(Stretch { from: segment.from, terms: Some(segment.terms) });
+        let ends = segment.terms.trial.map(|trial| trial.ends_at);
+        let is_within = |ends: &UnixSeconds| segment.until.is_none_or(|until| *ends < until);
+        found.extend(ends.filter(is_within).map(|from| Stretch { from: from.max(segment.from), terms: None }));
+    }
+    found
+}
+
+/// What the terms of each billed day include, on average: of the terms of a day those that include most.
+fn included(
+    catalog: &Catalog,
+    segments: &[Segment<'_>],
+    period: &Period,
+) -> BTreeMap<Slug, crate::billing::Exact> {
+    let of_segment: Vec<_> = segments.iter().map(|segment| quotas::included(catalog, segment.terms)).collect();
+    let mut sums: BTreeMap<Slug, u128> = BTreeMap::new();
+    for day in period.days().iter().filter(|day| period.bills(day.date)) {
+        let is_there = |segment: &Segment<'_>| {
+            segment.from < day.ends && segment.until.is_none_or(|until| day.starts < until)
+        };
+        let mut most: BTreeMap<&Slug, u64> = BTreeMap::new();
+        for (_, terms) in segments.iter().zip(&of_segment).filter(|(segment, _)| is_there(segment)) {
+            for (meter, (units, _)) in terms {
+                let of_day = most.entry(meter).or_default();
+                *of_day = (*of_day).max(*units);
+            }
+        }
+        for (meter, units) in most {
+            *sums.entry(meter.clone()).or_default() += u128::from(units);
+        }
+    }
+    let days = NonZeroU64::new(period.billed_days()).unwrap_or(NonZeroU64::MIN);
+    let average = |sum: u128| {
+        let all = crate::billing::Exact::whole(i128::try_from(sum).unwrap_or(i128::MAX)).over(days);
+        // Of a whole period nothing is rounded up by whoever rates it; a part of a unit is the customer's.
+        if days == period.length() { all.ceiled() } else { all }
+    };
+    sums.into_iter().map(|(meter, sum)| (meter, average(sum))).collect()
+}
+
+struct Making<'c> {
+    catalog: &'c Catalog,
+    tariff: Tariff,
+    changes: Vec<Change>,
+    /// What was agreed last of each price.
+    rates: BTreeMap<Slug, Rate>,
+}
+
+impl Making<'_> {
+    /// Cameras, packs of the tenant and items, and what all of them cost.
+    fn sell(&mut self, stretches: &[Stretch<'_>]) {
+        let mut there: BTreeMap<Slug, i64> = BTreeMap::new();
+        let mut packs: BTreeSet<Slug> = BTreeSet::new();
+        for (index, stretch) in stretches.iter().enumerate() {
+            if let Some(terms) = stretch.terms {
+                self.price_packs(stretch.from, terms, &packs);
+                self.price(stretch.from, terms, index == 0);
+                packs = terms.packs.keys().cloned().collect();
+            } else {
+                packs.clear();
+            }
+            let mut next = self.quantities(stretch);
+            next.retain(|price, _| self.tariff.charge(price).is_some());
+            for price in there.keys().chain(next.keys()).cloned().collect::<BTreeSet<_>>() {
+                let of = |all: &BTreeMap<Slug, i64>| all.get(&price).copied().unwrap_or(0);
+                let delta = of(&next) - of(&there);
+                if delta != 0 {
+                    self.changes.push(Change { at: stretch.from, event: Event::Quantity { price, delta } });
+                }
+            }
+            there = next;
+        }
+    }
+
+    /// How much of each price is subscribed.
+    fn quantities(&self, stretch: &Stretch<'_>) -> BTreeMap<Slug, i64> {
+        let mut found = BTreeMap::new();
+        let Some(terms) = stretch.terms else { return found };
+        if let (Ok(price), false) = (PRICE_CAMERA.parse::<Slug>(), stretch.is_trial()) {
+            found.insert(price, i64::from(terms.cameras));
+        }
+        let of_tenant = |pack: &&Slug| self.catalog.by_slug(pack).is_some_and(|pack| pack.scope == Scope::Tenant);
+        found.extend(terms.packs.keys().filter(of_tenant).map(|pack| (pack.clone(), 1)));
+        found.extend(terms.items.iter().map(|(item, count)| (item.clone(), i64::from(*count))));
+        found
+    }
+
+    /// What packs cost: at once where they come, from the next period on where they were there.
+    fn price_packs(&mut self, at: UnixSeconds, terms: &Terms, before: &BTreeSet<Slug>) {
+        for (pack, price) in &terms.packs {
+            let agreed = price.as_ref().map(|amount| Rate { amount: amount.clone(), per: NonZeroU64::MIN });
+            let takes = if before.contains(pack) { Takes::NextPeriod } else { Takes::AtOnce };
+            match agreed {
+                Some(rate) => self.agree(at, pack, rate, takes),
+                None => self.agree_on_catalogue(at, pack, takes),
+            }
+        }
+    }
+
+    /// What the contract says of other prices, and of those of which it says nothing any more.
+    fn price(&mut self, at: UnixSeconds, terms: &Terms, is_first: bool) {
+        for (price, agreed) in &terms.prices {
+            let per = agreed.per.or_else(|| NonZeroU64::new(self.catalog.price(price.as_str())?.per));
+            let rate = Rate { amount: agreed.amount.clone(), per: per.unwrap_or(NonZeroU64::MIN) };
+            let takes = if is_first || agreed.at_once { Takes::AtOnce } else { Takes::NextPeriod };
+            self.agree(at, price, rate, takes);
+        }
+        let gone: Vec<Slug> = self.rates.keys().filter(|price| !terms.prices.contains_key(*price)).cloned().collect();
+        for price in gone.iter().filter(|price| !terms.packs.contains_key(*price)) {
+            self.agree_on_catalogue(at, price, Takes::NextPeriod);
+        }
+    }
+
+    fn agree(&mut self, at: UnixSeconds, price: &Slug, rate: Rate, takes: Takes) {
+        if self.rates.get(price) == Some(&rate) {
+            return;
+        }
+        let stated = self.catalog.price(price.as_str()).and_then(charge_of);
+        if self.tariff.charge(price).is_none() {
+            self.tariff.state(price.clone(), charge_with(stated.as_ref(), rate.clone()));
+        }
+        self.rates.insert(price.clone(), rate.clone());
+        self.changes.push(Change { at, event: Event::Price { price: price.clone(), rate, takes } });
+    }
+
+    fn agree_on_catalogue(&mut self, at: UnixSeconds, price: &Slug, takes: Takes) {
+        if self.rates.remove(price).is_none() {
+            return;
+        }
+        let stated = self.catalog.price(price.as_str()).and_then(charge_of);
+        let rate = stated.as_ref().and_then(|charge| charge.rate());
+        if let Some(rate) = rate.cloned() {
+            self.changes.push(Change { at, event: Event::Price { price: price.clone(), rate, takes } });
+        }
+    }
+
+    /// Packs of cameras: each camera that has one is a thing of that price, for as long as the pack is subscribed.
+    fn pack_cameras(&mut self, stretches: &[Stretch<'_>], events: &[CameraEvent]) {
+        let mut by_camera: BTreeMap<&CameraId, Vec<&CameraEvent>> = BTreeMap::new();
+        for event in events {
+            by_camera.entry(&event.camera).or_default().push(event);
+        }
+        for (camera, events) in by_camera {
+            let mut moments: BTreeSet<UnixSeconds> = events.iter().map(|event| event.at).collect();
+            moments.extend(stretches.iter().map(|stretch| stretch.from));
+            let mut there: BTreeSet<Slug> = BTreeSet::new();
+            for at in moments {
+                let next = self.packs_of(at, stretches, &events);
+                for pack in there.symmetric_difference(&next).cloned().collect::<Vec<_>>() {
+                    let resource = format!("{camera}:{pack}").into();
+                    let price = next.contains(&pack).then_some(pack);
+                    self.changes.push(Change { at, event: Event::Resource { resource, price } });
+                }
+                there = next;
+            }
+        }
+    }
+
+    /// Packs with a price that a camera has at an instant and that are subscribed then.
+    fn packs_of(&self, at: UnixSeconds, stretches: &[Stretch<'_>], events: &[&CameraEvent]) -> BTreeSet<Slug> {
+        let terms = stretches.iter().rfind(|stretch| stretch.from <= at).and_then(|stretch| stretch.terms);
+        let event = events.iter().rfind(|event| event.at <= at);
+        let (Some(terms), Some(event)) = (terms, event) else { return BTreeSet::new() };
+        let is_sold = |pack: &&Slug| {
+            terms.packs.contains_key(*pack)
+                && self.catalog.by_slug(pack).is_some_and(|pack| pack.scope == Scope::Camera)
+                && self.tariff.charge(pack).is_some()
+        };
+        event.packs.iter().filter(is_sold).filter(|_| event.device.is_some()).cloned().collect()
+    }
+
+    /// Devices, for as long as they are in service and the terms are not those of a trial.
+    fn run_devices(&mut self, stretches: &[Stretch<'_>], devices: &[DeviceLife]) {
+        for device in devices {
+            let name = match device.tier {
+                Tier::Basic => "device_basic",
+                Tier::Managed => "device_managed",
+            };
+            let Ok(price) = name.parse::<Slug>() else { continue };
+            if self.tariff.charge(&price).is_none() {
+                continue;
+            }
+            let mut moments: BTreeSet<UnixSeconds> = stretches.iter().map(|stretch| stretch.from).collect();
+            moments.extend([Some(device.activated_at), device.retired_at].into_iter().flatten());
+            let mut is_there = false;
+            for at in moments {
+                let stretch = stretches.iter().rfind(|stretch| stretch.from <= at);
+                let is_sold = stretch.is_some_and(|stretch| stretch.terms.is_some() && !stretch.is_trial());
+                let in_service = device.activated_at <= at && device.retired_at.is_none_or(|end| at < end);
+                let next = is_sold && in_service;
+                if next != is_there {
+                    let event = Event::Resource {
+                        resource: device.id.as_str().into(),
+                        price: next.then(|| price.clone()),
+                    };
+                    self.changes.push(Change { at, event });
+                }
+                is_there = next;
+            }
+        }
+    }
+}
