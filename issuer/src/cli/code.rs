@@ -16,6 +16,8 @@ impl CliError {
             Self::Access(error) => codes::of_access(error),
             Self::Admin(error) => codes::of_admin(error),
             Self::Books(error) => error.code(),
+            Self::Invoice(error) => error.code(),
+            Self::SomeFailed { .. } => "SOME_NOT_CLOSED",
             Self::Founding(error) => codes::of_founding(error),
             Self::Place(error) => error.code(),
             Self::Open(OpenError::Storage(error)) | Self::Storage(error) => error.code(),

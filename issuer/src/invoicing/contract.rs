@@ -296,7 +296,7 @@ impl Making<'_> {
                 let next = is_sold && in_service;
                 if next != is_there {
                     let event = Event::Resource {
-                        resource: device.id.as_str().into(),
+                        resource: device.device.as_str().into(),
                         price: next.then(|| price.clone()),
                     };
                     self.changes.push(Change { at, event });

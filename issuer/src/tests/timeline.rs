@@ -8,7 +8,7 @@ use crate::desired::{Mint, desired};
 use crate::editing::Keeping;
 use crate::storage::{Made, SubscriptionRow, Tier};
 use crate::testkit::{Bench, DAY, Edge, START, TENANT, names, order};
-use crate::timeline::{At, CamerasDelta, ChangeOrder, Entry, Recorded, Timeline, Written};
+use crate::timeline::{At, ChangeOrder, Entry, QuantityDelta, Recorded, Timeline, Written};
 use brink_license::{IssuerName, TenantId, UnixSeconds};
 
 fn at(days: i64) -> Entry {
@@ -17,7 +17,7 @@ fn at(days: i64) -> Entry {
 }
 
 fn cameras(by: i32) -> ChangeOrder {
-    ChangeOrder { cameras: Some(CamerasDelta::By(by)), ..ChangeOrder::default() }
+    ChangeOrder { cameras: Some(QuantityDelta::By(by)), ..ChangeOrder::default() }
 }
 
 impl Bench {
@@ -230,7 +230,7 @@ fn whatever_is_recorded_in_whatever_order_the_database_finds_what_the_model_find
             0 => drop(bench.change(&when, &cameras(i32::try_from(step % 7).unwrap() + 1))),
             1 => drop(bench.change(&when, &cameras(-2))),
             2 => {
-                let to = Some(CamerasDelta::To(u32::try_from(step).unwrap() + 50));
+                let to = Some(QuantityDelta::To(u32::try_from(step).unwrap() + 50));
                 drop(bench.change(&when, &ChangeOrder { cameras: to, ..ChangeOrder::default() }));
             }
             3 => {

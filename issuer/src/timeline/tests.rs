@@ -78,11 +78,11 @@ fn day(days: i64) -> At {
 }
 
 fn by(cameras: i32) -> ChangeOrder {
-    ChangeOrder { cameras: Some(CamerasDelta::By(cameras)), ..ChangeOrder::default() }
+    ChangeOrder { cameras: Some(QuantityDelta::By(cameras)), ..ChangeOrder::default() }
 }
 
 fn to(cameras: u32) -> ChangeOrder {
-    ChangeOrder { cameras: Some(CamerasDelta::To(cameras)), ..ChangeOrder::default() }
+    ChangeOrder { cameras: Some(QuantityDelta::To(cameras)), ..ChangeOrder::default() }
 }
 
 fn pack(name: &str, price: Option<&str>) -> ChangeOrder {
@@ -419,7 +419,7 @@ fn what_is_in_force_now_does_not_fall_below_what_is_assigned_and_what_is_to_come
 #[test]
 fn deltas_are_kept_as_text() {
     let delta = Delta {
-        cameras: Some(CamerasDelta::By(-3)),
+        cameras: Some(QuantityDelta::By(-3)),
         packs: BTreeMap::from([("retail".parse::<Slug>().unwrap(), Some("49.00".parse().unwrap()))]),
         remove_packs: ["intelligence".parse().unwrap()].into(),
         enforce: Some(brink_license::token::Enforce::Warn),
@@ -434,13 +434,13 @@ fn deltas_are_kept_as_text() {
         assert!(Delta::from_text(bad).is_err(), "{bad}");
     }
     for (text, read) in [
-        ("12", Some(CamerasDelta::To(12))),
-        ("+3", Some(CamerasDelta::By(3))),
-        ("-3", Some(CamerasDelta::By(-3))),
+        ("12", Some(QuantityDelta::To(12))),
+        ("+3", Some(QuantityDelta::By(3))),
+        ("-3", Some(QuantityDelta::By(-3))),
     ] {
         assert_eq!(text.parse().ok(), read);
     }
     for bad in ["", "+", "-", "x", "1.5", "+-3", "99999999999", " 3"] {
-        assert!(bad.parse::<CamerasDelta>().is_err(), "{bad:?}");
+        assert!(bad.parse::<QuantityDelta>().is_err(), "{bad:?}");
     }
 }

@@ -36,6 +36,7 @@ mod revocations;
 mod seats;
 mod session;
 mod settling;
+mod sold;
 mod standing;
 mod subscriptions;
 mod tenants;

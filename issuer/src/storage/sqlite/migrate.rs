@@ -25,7 +25,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V12__api_keys", include_str!("../../../../migrations/issuer/sqlite/V12__api_keys.sql")),
     ("V13__agent_version", include_str!("../../../../migrations/issuer/sqlite/V13__agent_version.sql")),
     ("V14__timeline", include_str!("../../../../migrations/issuer/sqlite/V14__timeline.sql")),
-    ("V15__invoices", include_str!("../../../../migrations/issuer/sqlite/V15__invoices.sql")),
+    ("V15__sold", include_str!("../../../../migrations/issuer/sqlite/V15__sold.sql")),
+    ("V16__invoices", include_str!("../../../../migrations/issuer/sqlite/V16__invoices.sql")),
 ];
 
 /// What a refused or failed migration says.

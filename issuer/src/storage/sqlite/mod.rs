@@ -22,6 +22,7 @@ mod remembered;
 mod retirement;
 mod revocations;
 mod seats;
+mod sold;
 mod standing;
 mod subscriptions;
 mod tenants;
