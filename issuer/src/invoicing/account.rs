@@ -7,6 +7,7 @@ use super::{Invoicing, check_reason, note};
 use crate::admin::ran;
 use crate::amount::Amount;
 use crate::billing::{Charge, Tariff, money};
+use crate::currency::Currency;
 use crate::storage::{
     CostRow, NewCost, NewProfile, NewWalletEntry, ProfileOwner, ProfileRow, ProfileView, WalletRow,
 };
@@ -36,13 +37,17 @@ impl Invoicing {
 
     /// Sets a profile; the same again is no new one. What is said of periods that are closed stays as it is.
     pub fn set_profile(&self, owner: &ProfileOwner, text: &[u8]) -> Result<(), InvoiceError> {
-        let body = match owner {
-            ProfileOwner::Seller => kept(&SellerProfile::read(text)?),
-            ProfileOwner::Tenant(tenant) => kept(&self.read_tenants(tenant, text)?),
+        let (body, new) = match owner {
+            ProfileOwner::Seller => (kept(&SellerProfile::read(text)?), None),
+            ProfileOwner::Tenant(tenant) => {
+                let currency = self.storage.tenant_row(tenant)?.currency;
+                let profile = self.read_tenants(text, currency)?;
+                (kept(&profile), Some(profile))
+            }
         };
         let mut outcome = None;
         self.storage.set_profile(owner, &mut |view| {
-            let checked = self.check_closed(owner, view, &body);
+            let checked = new.as_ref().map_or(Ok(()), |new| check_closed(view, new));
             let is_new = checked.is_ok() && view.current.as_ref().is_none_or(|row| row.body != body);
             outcome = Some(checked);
             is_new.then(|| {
@@ -59,8 +64,7 @@ impl Invoicing {
         ran(outcome)?
     }
 
-    fn read_tenants(&self, tenant: &TenantId, text: &[u8]) -> Result<TenantProfile, InvoiceError> {
-        let currency = self.storage.tenant_row(tenant)?.currency;
+    fn read_tenants(&self, text: &[u8], currency: Currency) -> Result<TenantProfile, InvoiceError> {
         let is_price = |name: &str| {
             self.catalogs.all().any(|catalog| {
                 catalog.price(name).is_some()
@@ -68,23 +72,6 @@ impl Invoicing {
             })
         };
         TenantProfile::read(text, currency, is_price)
-    }
-
-    fn check_closed(&self, owner: &ProfileOwner, view: &ProfileView, body: &str) -> Result<(), InvoiceError> {
-        let ProfileOwner::Tenant(tenant) = owner else { return Ok(()) };
-        if view.closings.is_empty() {
-            return Ok(());
-        }
-        let currency = self.storage.tenant_row(tenant)?.currency;
-        let read = |body: &str| TenantProfile::read(body.as_bytes(), currency, |_| true);
-        let new = read(body)?;
-        let old = view.current.as_ref().map(|row| read(&row.body)).transpose()?;
-        let differs = |period: Days| match &old {
-            Some(old) => new.differs_for(old, period),
-            None => new.differs_from_none(period),
-        };
-        let found = view.closings.iter().find_map(|closing| Some((differs(closing.period)?, closing.period)));
-        found.map_or(Ok(()), |(member, period)| Err(InvoiceError::ProfileClosed { member, period }))
     }
 
     /// Every entry of a wallet, and what is in it in minor units.
@@ -161,6 +148,17 @@ impl Invoicing {
         let (actor, reason) = (self.actor.0.clone(), reason.to_owned());
         Ok(CostRow { on, meter, amount, reason, actor, at: now })
     }
+}
+
+/// What is said of periods that are closed is what was said.
+fn check_closed(view: &ProfileView, new: &TenantProfile) -> Result<(), InvoiceError> {
+    let old = view.current.as_ref().map(|row| TenantProfile::kept(&row.body)).transpose()?;
+    let differs = |period: Days| match &old {
+        Some(old) => new.differs_for(old, period),
+        None => new.differs_from_none(period),
+    };
+    let found = view.closings.iter().find_map(|closing| Some((differs(closing.period)?, closing.period)));
+    found.map_or(Ok(()), |(member, period)| Err(InvoiceError::ProfileClosed { member, period }))
 }
 
 /// As it is kept: one text for one meaning.

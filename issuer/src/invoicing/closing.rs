@@ -124,11 +124,7 @@ impl Invoicing {
         // A period is a month at most, and one more may be closed late.
         let since = self.closed_since(tenant, local_day(self.clock.now(), zone))?;
         let view = self.storage.billing_view(tenant, since)?;
-        let is_price = |_: &str| true;
-        let profile = view.profile.as_ref();
-        let profile = profile
-            .map(|row| TenantProfile::read(row.body.as_bytes(), view.tenant.currency, is_price))
-            .transpose()?;
+        let profile = view.profile.as_ref().map(|row| TenantProfile::kept(&row.body)).transpose()?;
         let (devices, cameras) = (self.storage.device_lives(tenant)?, self.storage.camera_history(tenant)?);
         Ok(Books { view, devices, cameras, profile })
     }

@@ -107,14 +107,17 @@ struct DiscountEntry {
     until: Option<NaiveDate>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum OnEntry {
-    #[default]
-    #[serde(skip)]
-    Missing,
     Word(All),
     Prices(BTreeSet<Box<str>>),
+}
+
+impl Default for OnEntry {
+    fn default() -> Self {
+        Self::Word(All::All)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +129,7 @@ enum All {
 impl OnEntry {
     fn on(&self) -> On {
         match self {
-            Self::Missing | Self::Word(All::All) => On::All,
+            Self::Word(All::All) => On::All,
             Self::Prices(prices) => On::Prices(prices.clone()),
         }
     }
@@ -241,6 +244,11 @@ impl TenantProfile {
         profile.check_taxes(&is_price)?;
         profile.check_discounts(currency, &is_price)?;
         Ok(profile)
+    }
+
+    /// From how it is kept, which was checked when it was set.
+    pub fn kept(body: &str) -> Result<Self, InvoiceError> {
+        read(body.as_bytes())
     }
 
     /// As it stands on documents.

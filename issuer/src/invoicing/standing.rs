@@ -127,7 +127,7 @@ impl Invoicing {
         let seller = SellerProfile::read(seller.body.as_bytes())?;
         let whose = || InvoiceError::NoProfile(Some(draft.tenant.clone()));
         let buyer = view.buyer.as_ref().ok_or_else(whose)?;
-        let buyer = TenantProfile::read(buyer.body.as_bytes(), draft.currency, |_| true)?;
+        let buyer = TenantProfile::kept(&buyer.body)?;
         let (prefix, rules) = match (draft.kind, &view.credited) {
             (DocumentKind::Invoice, _) | (DocumentKind::CreditNote, None) => {
                 (&seller.invoice_prefix, buyer.taxes())
