@@ -213,7 +213,7 @@ pub fn change(
     if order.remove {
         check_there(view, order)?;
         let note = note(serde_json::json!({ "cameras": order.cameras }));
-        return Ok(CameraChange { upsert: Vec::new(), remove: order.cameras.clone(), note });
+        return Ok(CameraChange { at: now, upsert: Vec::new(), remove: order.cameras.clone(), note });
     }
     let subscription = view.tenant.current.as_ref().map_err(Clone::clone)?;
     let packs = packs(catalog, tenant, subscription, &order.packs)?;
@@ -221,7 +221,7 @@ pub fn change(
     let row =
         |camera: &CameraId| CameraRow { camera: camera.clone(), packs: packs.clone(), assigned_at: now };
     let note = note(serde_json::json!({ "cameras": order.cameras, "packs": packs }));
-    Ok(CameraChange { upsert: order.cameras.iter().map(row).collect(), remove: Vec::new(), note })
+    Ok(CameraChange { at: now, upsert: order.cameras.iter().map(row).collect(), remove: Vec::new(), note })
 }
 
 fn check_there(view: &AssignmentView, order: &AssignmentOrder) -> Result<(), AssignmentError> {

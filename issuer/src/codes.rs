@@ -95,6 +95,7 @@ pub(crate) const fn of_subscription(error: &SubscriptionError) -> &'static str {
         SubscriptionError::PackTwice(_) => "PACK_TWICE",
         SubscriptionError::PriceMissing(_) => "PRICE_MISSING",
         SubscriptionError::PriceDigits { .. } => "PRICE_DIGITS",
+        SubscriptionError::Sold(error) => error.code(),
         SubscriptionError::BelowAssigned { .. } => "BELOW_ASSIGNED",
     }
 }

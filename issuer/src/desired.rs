@@ -7,11 +7,11 @@ use crate::calendar::{offsets, rfc3339};
 use crate::catalog::{Catalog, PACK_BASE, PACK_TRIAL, Pack, Scope};
 use crate::seats::{self, Claim, QUOTA_PARTS, Split};
 use crate::secret::sha256;
-use crate::storage::{CameraRow, DeviceStatus, DeviceView, SubscriptionRow};
+use crate::storage::{CameraRow, DeviceStatus, DeviceView, SubscriptionRow, Terms};
 use crate::timeline::NoneInForce;
 use brink_license::token::{
-    AUDIENCE_EDGE, CLAIMS_VERSION, Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, Mode, Over,
-    Period, Quota, Seats, Swap,
+    AUDIENCE_EDGE, CLAIMS_VERSION, Confirmation, DeviceGrant, Enforce, Grant, LicenceClaims, Mode, Period,
+    Quota, Seats, Swap,
 };
 use brink_license::{
     CameraId, DeviceId, Feature, IdList, IssuerName, Kid, Slug, TenantId, TokenId, UnixSeconds,
@@ -183,7 +183,7 @@ pub fn desired(mint: &Mint<'_>, view: &DeviceView) -> Result<Desired, Unmintable
         packs: resolved,
         grants,
         device_packs,
-        quotas: quotas(mint.catalog, &subscribed, &implied.slug, quota_ppm),
+        quotas: quotas(mint.catalog, &subscription.terms, quota_ppm),
         quota_ppm,
         catalog: mint.catalog.version,
         ks: mint.keyset_version,
@@ -275,35 +275,13 @@ fn packs_withheld(view: &DeviceView, subscribed: &BTreeSet<&Slug>) -> Vec<Slug> 
 
 /// The device's share of the tenant's monthly quotas. Shares are handed out like seats, and so never sum above the
 /// whole: a device that comes later gets its part when the others have reported a licence with less. Limits are
-/// rounded down. Where two packs bring the same meter they add up, and the more generous answer to overage holds.
-fn quotas(catalog: &Catalog, subscribed: &[&Pack], implied: &Slug, parts: u64) -> Vec<Quota> {
-    let mut by_meter: BTreeMap<&Slug, (u64, Over)> = BTreeMap::new();
-    for pack in subscribed.iter().map(|pack| &pack.slug).chain([implied]) {
-        let seats = catalog.price(pack.as_str()).map_or(0, |price| u64::from(price.included_seats));
-        for term in catalog.quotas(pack.as_str()) {
-            let units = if term.per_seat { term.included.saturating_mul(seats) } else { term.included };
-            let entry = by_meter.entry(&term.meter).or_insert((0, term.over));
-            *entry = (entry.0.saturating_add(units), more_generous(entry.1, term.over));
-        }
-    }
+/// rounded down.
+fn quotas(catalog: &Catalog, terms: &Terms, parts: u64) -> Vec<Quota> {
     let share = |whole: u64| {
         u64::try_from(u128::from(whole) * u128::from(parts) / u128::from(QUOTA_PARTS)).unwrap_or(0)
     };
-    let quota = |(meter, (whole, over)): (&Slug, (u64, Over))| Quota {
-        meter: meter.clone(),
-        limit: share(whole),
-        period: Period::Month,
-        over,
-    };
-    by_meter.into_iter().map(quota).collect()
-}
-
-const fn more_generous(a: Over, b: Over) -> Over {
-    match (a, b) {
-        (Over::Allow, _) | (_, Over::Allow) => Over::Allow,
-        (Over::Warn, _) | (_, Over::Warn) => Over::Warn,
-        (Over::Deny, Over::Deny) => Over::Deny,
-    }
+    let quota = |(meter, (whole, over))| Quota { meter, limit: share(whole), period: Period::Month, over };
+    crate::quotas::included(catalog, terms).into_iter().map(quota).collect()
 }
 
 impl Draft {

@@ -5,7 +5,8 @@ use crate::calendar::{months_later, rfc3339};
 use crate::catalog::{Catalog, CatalogError, PACK_BASE, PACK_TRIAL};
 use crate::currency::Currency;
 use crate::price::Price;
-use crate::storage::{TenantRow, Terms, TrialWindow};
+use crate::sold::{self, SoldError};
+use crate::storage::{Agreed, TenantRow, Terms, TrialWindow};
 use brink_license::token::Enforce;
 use brink_license::{Slug, UnixSeconds};
 use std::collections::BTreeMap;
@@ -27,6 +28,10 @@ pub struct SubscriptionOrder {
     pub cameras: Option<u32>,
     /// Packs by slug or display name, with agreed prices.
     pub packs: Vec<(String, Option<Price>)>,
+    /// How many of other catalogue prices.
+    pub items: Vec<(String, u32)>,
+    /// Prices that the contract says in place of the catalogue's.
+    pub prices: Vec<(String, Agreed)>,
     /// Whether this is a trial.
     pub trial: bool,
     /// What hosts do with "no".
@@ -85,11 +90,11 @@ pub enum SubscriptionError {
     PriceMissing(Slug),
     /// A price that no invoice in this currency could carry.
     #[error(
-        "the price {price} of pack {pack} has more digits after the point than {currency} has, which is {digits}"
+        "the price {price} of {of} has more digits after the point than {currency} has, which is {digits}"
     )]
     PriceDigits {
-        /// The pack.
-        pack: Slug,
+        /// The pack, or what else it is the price of.
+        of: Slug,
         /// As written.
         price: Price,
         /// The tenant's.
@@ -97,6 +102,9 @@ pub enum SubscriptionError {
         /// What it has.
         digits: u8,
     },
+    /// An item or a contract's price.
+    #[error(transparent)]
+    Sold(#[from] SoldError),
     /// Fewer cameras than are in use by name.
     #[error("{named} cameras are assigned by name, more than {cameras}")]
     BelowAssigned {
@@ -132,6 +140,7 @@ impl SubscriptionError {
             Self::PriceDigits { currency, .. } => {
                 format!("agree on an amount in {currency} and write no more digits than that")
             }
+            Self::Sold(error) => error.mend(),
             Self::BelowAssigned { .. } => "take some off with `camera assign --remove`".into(),
         }
     }
@@ -153,7 +162,7 @@ pub fn terms(
     if let Some(over) = trial.filter(|trial| trial.ends_at <= at) {
         return Err(SubscriptionError::TrialOver(rfc3339(over.ends_at)));
     }
-    Ok(Terms {
+    let terms = Terms {
         cameras,
         trial,
         enforce: order.enforce,
@@ -161,8 +170,12 @@ pub fn terms(
         grace_days: order.grace_days,
         offline_max_days: order.offline_max_days,
         packs: packs(catalog, &order.packs, tenant.currency)?,
+        items: sold::items(catalog, &order.items)?,
+        prices: sold::prices(catalog, &order.prices, tenant.currency)?,
         catalog_version: catalog.version,
-    })
+    };
+    sold::check_whole(&terms)?;
+    Ok(terms)
 }
 
 /// Days, grace days, and the most days without a receipt, as far as they are given.
@@ -202,8 +215,17 @@ fn cameras(catalog: &Catalog, order: &SubscriptionOrder) -> Result<u32, Subscrip
     }
 }
 
-/// A price on a pack that has a catalogue price is the contract's price for it, and is taken. It is an amount of money and
-/// not a rate, so it ends where the tenant's currency does; a third digit is more likely a slip, or means thousands.
+/// An agreed price is an amount of money and not a rate, so it ends where the tenant's currency does; a third digit is more
+/// likely a slip, or means thousands.
+pub(crate) fn check_digits(of: &Slug, price: &Price, currency: Currency) -> Result<(), SubscriptionError> {
+    let digits = currency.minor_digits();
+    if price.decimals() <= usize::from(digits) {
+        return Ok(());
+    }
+    Err(SubscriptionError::PriceDigits { of: of.clone(), price: price.clone(), currency, digits })
+}
+
+/// A price on a pack that has a catalogue price is the contract's price for it, and is taken.
 pub(crate) fn packs(
     catalog: &Catalog,
     asked: &[(String, Option<Price>)],
@@ -219,14 +241,8 @@ pub(crate) fn packs(
         if pack.is_priced_by_contract() && price.is_none() {
             return Err(SubscriptionError::PriceMissing(slug));
         }
-        let digits = currency.minor_digits();
-        if let Some(price) = price.as_ref().filter(|price| price.decimals() > usize::from(digits)) {
-            return Err(SubscriptionError::PriceDigits {
-                pack: slug,
-                price: price.clone(),
-                currency,
-                digits,
-            });
+        if let Some(price) = price {
+            check_digits(&slug, price, currency)?;
         }
         if packs.insert(slug.clone(), price.clone()).is_some() {
             return Err(SubscriptionError::PackTwice(slug));
@@ -261,6 +277,8 @@ mod tests {
         SubscriptionOrder {
             cameras,
             packs,
+            items: Vec::new(),
+            prices: Vec::new(),
             trial: false,
             enforce,
             days: 30,

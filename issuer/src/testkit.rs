@@ -270,6 +270,8 @@ pub(crate) fn order(cameras: Option<u32>, packs: &[&str]) -> SubscriptionOrder {
     SubscriptionOrder {
         cameras,
         packs: packs.iter().map(pack).collect(),
+        items: Vec::new(),
+        prices: Vec::new(),
         trial: cameras.is_none(),
         enforce: Enforce::Deny,
         days: 30,

@@ -173,6 +173,8 @@ impl Life {
         let order = SubscriptionOrder {
             cameras: Some(5),
             packs: Vec::new(),
+            items: Vec::new(),
+            prices: Vec::new(),
             trial: false,
             enforce: Enforce::Deny,
             days: 30,

@@ -75,6 +75,8 @@ impl Site {
         let order = SubscriptionOrder {
             cameras: Some(1000),
             packs: Vec::new(),
+            items: Vec::new(),
+            prices: Vec::new(),
             trial: false,
             enforce: Enforce::Deny,
             days: 30,

@@ -25,8 +25,14 @@ pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
 pub const PACK_BASE: &str = "base";
 /// The pack that a trial camera is granted instead.
 pub const PACK_TRIAL: &str = "trial";
-/// The pack whose quota counts by the seats that its price includes.
+/// The pack whose quota counts by seats: those that its price includes, and those beyond.
 pub const PACK_INTELLIGENCE: &str = "intelligence";
+/// The price of a camera with the base pack.
+pub const PRICE_CAMERA: &str = "base_camera";
+/// The price of a seat beyond those that the pack includes.
+pub const PRICE_SEAT: &str = "analyst_seat";
+/// The prices of a device, by its tier.
+pub const PRICES_OF_TIERS: [&str; 2] = ["device_basic", "device_managed"];
 
 /// Why a catalogue, or a name looked up in it, is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -228,6 +234,13 @@ impl Catalog {
     #[must_use]
     pub fn price(&self, slug: &str) -> Option<&CatalogPrice> {
         self.prices.iter().find(|(known, _)| known.as_str() == slug).map(|(_, price)| price)
+    }
+
+    /// The catalogue price of a name; letter case and the choice of space or underscore do not matter.
+    #[must_use]
+    pub fn price_named(&self, name: &str) -> Option<(&Slug, &CatalogPrice)> {
+        let wanted = folded(name);
+        self.prices.iter().find(|(known, _)| known.as_str() == wanted)
     }
 
     /// All prices, by name.

@@ -1,13 +1,10 @@
 //! The prices of a catalogue: each of them whole, and none missing that a pack needs. Called where a catalogue is read.
 
 use super::file::{CatalogFile, Every, Overage, PackKind, PriceFile};
-use super::{CatalogError, PACK_BASE, Pack, invalid, slug};
+use super::{CatalogError, PACK_BASE, PRICE_CAMERA, Pack, invalid, slug};
 use crate::price::Price;
 use brink_license::Slug;
 use std::collections::BTreeMap;
-
-/// The price of a camera with the base pack.
-const BASE_CAMERA: &str = "base_camera";
 
 /// A catalogue price, or that the usage entry carries the cost.
 #[derive(Clone, Debug)]
@@ -41,7 +38,7 @@ pub(super) fn read(
     }
     for pack in packs.values() {
         let needed = match pack.kind {
-            PackKind::Base => BASE_CAMERA,
+            PackKind::Base => PRICE_CAMERA,
             PackKind::AdvancedAnalytics | PackKind::Intelligence => pack.slug.as_str(),
             // What it connects is priced one by one.
             PackKind::Integration => continue,

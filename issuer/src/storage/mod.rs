@@ -22,6 +22,7 @@ mod readers;
 mod remembered;
 mod rows;
 mod seats;
+mod sold;
 pub mod sqlite;
 mod subscriptions;
 mod upkeep;
@@ -59,8 +60,9 @@ pub use rows::{
 
 pub(crate) use columns::enforce_of;
 pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnown};
+pub use sold::{CameraEvent, DeviceLife, SoldBooks};
 pub use subscriptions::{
-    InForce, Made, NewVersions, SubscriptionRow, SubscriptionView, Terms, TimelineView, VersionListed,
+    Agreed, InForce, Made, NewVersions, SubscriptionRow, SubscriptionView, Terms, TimelineView, VersionListed,
 };
 pub use upkeep::{Dropped, Upkeep, UpkeepOrder, Upkept};
 pub use usage::{
@@ -75,7 +77,7 @@ pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
 pub trait Storage:
-    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering + FleetBooks
+    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering + FleetBooks + SoldBooks
 {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;

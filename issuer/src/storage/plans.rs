@@ -219,6 +219,8 @@ pub struct DeviceListed {
 /// A change to make: all of it or nothing.
 #[derive(Clone, Debug)]
 pub struct CameraChange {
+    /// From when on.
+    pub at: UnixSeconds,
     /// Cameras to add, or whose packs to replace.
     pub upsert: Vec<CameraRow>,
     /// Cameras to take off the device.

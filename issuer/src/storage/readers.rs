@@ -246,8 +246,11 @@ pub(super) fn version(row: &impl Columns) -> Result<SubscriptionRow, StorageErro
             grace_days: uint32(row, "grace_days")?,
             offline_max_days: uint32(row, "offline_max_days")?,
             packs: BTreeMap::new(),
+            items: BTreeMap::new(),
+            prices: BTreeMap::new(),
             catalog_version: uint(row, "catalog_version")?,
-        },
+        }
+        .with_sold(column(row, "sold")?)?,
         made: made(row)?,
         effective_at: seconds(row, "effective_at")?,
         set_at: seconds(row, "set_at")?,

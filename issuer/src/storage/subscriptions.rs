@@ -1,12 +1,17 @@
 //! Subscriptions as they are kept: versions that are never changed, each from an instant of its own on.
 
+use super::StorageError;
+use super::columns::damaged;
 use super::plans::AuditNote;
 use super::rows::{Actor, TenantRow, TrialWindow};
 use crate::price::Price;
+use crate::sold::ITEM_MAX;
 use crate::timeline::{Delta, NoneInForce};
 use brink_license::token::Enforce;
 use brink_license::{Slug, UnixSeconds};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 /// What a tenant has bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +30,62 @@ pub struct Terms {
     pub offline_max_days: u32,
     /// Packs beyond the implied one, with their agreed prices.
     pub packs: BTreeMap<Slug, Option<Price>>,
+    /// How many of other catalogue prices; none of them is zero.
+    pub items: BTreeMap<Slug, u32>,
+    /// Prices that the contract says in place of the catalogue's.
+    pub prices: BTreeMap<Slug, Agreed>,
     /// The catalogue that was in force when everything was set.
     pub catalog_version: u64,
+}
+
+/// A price that the contract says in place of the catalogue's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agreed {
+    /// In the tenant's currency.
+    pub amount: Price,
+    /// Units that the amount pays for; `None` for as many as the catalogue says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub per: Option<NonZeroU64>,
+    /// It applies from the local day on that it takes effect on, and not from the next period on.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub at_once: bool,
+}
+
+/// What is sold beside cameras and packs, as it is kept: the members of [`Terms`].
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sold {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    items: BTreeMap<Slug, u32>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    prices: BTreeMap<Slug, Agreed>,
+}
+
+impl Sold {
+    fn text(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+}
+
+impl Terms {
+    /// Items and prices as they are kept.
+    pub(super) fn sold_text(&self) -> String {
+        Sold { items: self.items.clone(), prices: self.prices.clone() }.text()
+    }
+
+    /// The terms with items and prices as they were kept. A text that none was kept as is damage, also one that says
+    /// something twice.
+    pub(super) fn with_sold(self, text: &str) -> Result<Self, StorageError> {
+        let sold: Sold = serde_json::from_str(text).map_err(|e| damaged("subscriptions.sold", e))?;
+        if sold.items.values().any(|count| !(1..=ITEM_MAX).contains(count)) {
+            return Err(damaged("subscriptions.sold", "an item without a number within its bounds"));
+        }
+        if sold.text() != text {
+            return Err(damaged("subscriptions.sold", "it is not written as it is kept"));
+        }
+        Ok(Self { items: sold.items, prices: sold.prices, ..self })
+    }
 }
 
 /// What made a version.

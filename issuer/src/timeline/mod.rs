@@ -11,6 +11,7 @@
 
 mod at;
 mod delta;
+mod order;
 mod plan;
 mod refusal;
 
@@ -18,8 +19,9 @@ mod refusal;
 mod tests;
 
 pub use at::{At, AtError, Written};
-pub use delta::{CamerasDelta, Delta};
-pub use plan::{ChangeOrder, Desk, Entry, Planned, Recorded, cancel, change, set};
+pub use delta::{Delta, QuantityDelta};
+pub use order::ChangeOrder;
+pub use plan::{Desk, Entry, Planned, Recorded, cancel, change, set};
 pub use refusal::{NoneInForce, TimelineError};
 
 use crate::storage::{Made, SubscriptionRow, Terms};

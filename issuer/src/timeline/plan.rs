@@ -1,14 +1,14 @@
 //! From what somebody asks to the versions that are recorded.
 
-use super::{At, Delta, Event, NoneInForce, Timeline, TimelineError, What, Written, at_instant, terms_of};
+use super::order::{ChangeOrder, delta};
+use super::{At, Event, NoneInForce, Timeline, TimelineError, What, Written, at_instant, terms_of};
 use crate::catalog::Catalog;
 use crate::retirement::check_reason;
 use crate::storage::{
     Actor, AuditNote, Made, NewVersions, SubscriptionRow, Terms, TimelineView, TrialWindow,
 };
 use crate::subscription::{self, SubscriptionError, SubscriptionOrder};
-use brink_license::token::Enforce;
-use brink_license::{Slug, UnixSeconds};
+use brink_license::UnixSeconds;
 use std::collections::BTreeSet;
 
 /// How far back something may take effect: as long as the longest token lasts, and a year with what was found at its end.
@@ -27,25 +27,6 @@ pub struct Entry {
     pub at: At,
     /// Why: needed for the past.
     pub reason: Option<String>,
-}
-
-/// What is to be changed, as a person says it.
-#[derive(Clone, Debug, Default)]
-pub struct ChangeOrder {
-    /// How many cameras.
-    pub cameras: Option<super::CamerasDelta>,
-    /// Packs to add by slug or display name, or whose prices to change.
-    pub packs: Vec<(String, Option<crate::price::Price>)>,
-    /// Packs to remove.
-    pub remove_packs: Vec<String>,
-    /// What hosts do with "no".
-    pub enforce: Option<Enforce>,
-    /// Life of a token.
-    pub days: Option<u32>,
-    /// Flagged work after it.
-    pub grace_days: Option<u32>,
-    /// Longest time without a receipt.
-    pub offline_max_days: Option<u32>,
 }
 
 /// Where an order comes from: the catalogue in force, now, and who asks.
@@ -162,28 +143,6 @@ fn instant(view: &TimelineView, entry: &Entry, now: UnixSeconds) -> Result<UnixS
     }
 }
 
-fn delta(catalog: &Catalog, view: &TimelineView, order: &ChangeOrder) -> Result<Delta, TimelineError> {
-    subscription::check_spans((order.days, order.grace_days, order.offline_max_days))?;
-    let packs = subscription::packs(catalog, &order.packs, view.tenant.currency)?;
-    let mut remove_packs = BTreeSet::new();
-    for name in &order.remove_packs {
-        // One that a later catalogue lacks can be removed all the same.
-        let slug = match catalog.pack(name) {
-            Ok(pack) => pack.slug.clone(),
-            Err(error) => name.parse::<Slug>().map_err(|_| SubscriptionError::Pack(error))?,
-        };
-        if packs.contains_key(&slug) {
-            return Err(TimelineError::PackBoth(slug));
-        }
-        if let Some(twice) = remove_packs.replace(slug) {
-            return Err(SubscriptionError::PackTwice(twice).into());
-        }
-    }
-    let &ChangeOrder { cameras, enforce, days, grace_days, offline_max_days, .. } = order;
-    let delta = Delta { cameras, packs, remove_packs, enforce, days, grace_days, offline_max_days };
-    if delta == Delta::default() { Err(TimelineError::NothingToChange) } else { Ok(delta) }
-}
-
 /// An event among those that count.
 struct Drawn<'v> {
     timeline: Timeline<'v>,
@@ -287,7 +246,7 @@ fn note(
     let terms = first.map(|row| {
         let terms = &row.terms;
         serde_json::json!({
-            "cameras": terms.cameras, "packs": terms.packs, "enforce": terms.enforce, "days": terms.days,
+            "cameras": terms.cameras, "packs": terms.packs, "items": terms.items, "prices": terms.prices, "enforce": terms.enforce, "days": terms.days,
             "grace_days": terms.grace_days, "offline_max_days": terms.offline_max_days,
             "trial_ends_at": terms.trial.map(|trial| trial.ends_at),
         })

@@ -97,11 +97,16 @@ pub enum TimelineError {
     /// A pack to remove that is not there.
     #[error("pack {0} is not in the subscription")]
     NotSubscribed(Slug),
-    /// Fewer cameras than none.
-    #[error("{fewer} fewer than {cameras} cameras are less than none")]
+    /// A price to leave to the catalogue that it says already.
+    #[error("the price {0} is the catalogue's")]
+    NotAgreed(Slug),
+    /// Fewer than none.
+    #[error("{fewer} fewer than {there} {} are less than none", .item.as_ref().map_or("cameras", Slug::as_str))]
     BelowZero {
+        /// The item; `None` is cameras.
+        item: Option<Slug>,
         /// There are so many.
-        cameras: u32,
+        there: u32,
         /// So many are to go.
         fewer: u32,
     },
@@ -142,6 +147,7 @@ impl TimelineError {
             Self::Unchanged(_) => "UNCHANGED",
             Self::PackBoth(_) => "PACK_TWICE",
             Self::NotSubscribed(_) => "NOT_SUBSCRIBED",
+            Self::NotAgreed(_) => "NOT_AGREED",
             Self::BelowZero { .. } => "BELOW_ZERO",
             Self::Behind { .. } => "CONFLICTS_LATER",
             Self::TooMany(_) => "TOO_MANY",
@@ -159,6 +165,7 @@ impl TimelineError {
             | Self::NotBegun { .. }
             | Self::Unchanged(_)
             | Self::NotSubscribed(_)
+            | Self::NotAgreed(_)
             | Self::BelowZero { .. }
             | Self::Behind { .. }
             | Self::TooMany(_)
@@ -192,7 +199,8 @@ impl TimelineError {
             Self::Unchanged(_) => "`subscription history` shows all that was recorded".into(),
             Self::PackBoth(_) => "give it once".into(),
             Self::NotSubscribed(_) => "`subscription history` shows which are there, and when".into(),
-            Self::BelowZero { cameras, .. } => format!("take off at most {cameras}"),
+            Self::NotAgreed(_) => "`subscription history` shows which are agreed, and when".into(),
+            Self::BelowZero { there, .. } => format!("take off at most {there}"),
             Self::Behind { version, .. } => {
                 format!(
                     "take that one back first with --cancel-scheduled {version}, if it is still to come, or change less"

@@ -9,10 +9,13 @@ use super::EXIT_CODES;
 use super::error::CliError;
 use super::opening::Target;
 use super::output::Output;
-use crate::price::Price;
+use crate::price::{Price, PriceError};
+use crate::storage::Agreed;
 use crate::timeline::{At, Entry};
 use brink_license::token::Enforce;
 use clap::{Args, Subcommand, ValueEnum};
+use std::fmt::Display;
+use std::str::FromStr;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Subscription {
@@ -78,6 +81,30 @@ fn parse_pack(text: &str) -> Result<(String, Option<Price>), String> {
         }
         None => Ok((text.to_owned(), None)),
     }
+}
+
+/// `analyst_seat=2`, and what of a change `+2` and `-2` are.
+fn parse_item<N: FromStr<Err: Display>>(text: &str) -> Result<(String, N), String> {
+    let (name, count) = text.split_once('=').ok_or("write how many there are, like analyst_seat=2")?;
+    Ok((name.to_owned(), count.parse().map_err(|e: N::Err| e.to_string())?))
+}
+
+/// `base_camera=55.00`, `api_call_overage=0.04/1000`.
+fn parse_price(text: &str) -> Result<(String, Agreed), String> {
+    let (name, price) = text.split_once('=').ok_or("write the amount, like base_camera=55.00")?;
+    let (amount, per) = price.split_once('/').map_or((price, None), |(amount, per)| (amount, Some(per)));
+    let per = per.map(|per| {
+        per.parse().map_err(|_| {
+            format!("{per:?} is no number of units: write a whole one behind the stroke, like 0.04/1000")
+        })
+    });
+    let amount = amount.parse().map_err(|e: PriceError| e.to_string())?;
+    Ok((name.to_owned(), Agreed { amount, per: per.transpose()?, at_once: false }))
+}
+
+/// The prices as they were given, from the day on that they take effect on.
+fn at_once(prices: Vec<(String, Agreed)>, at_once: bool) -> impl Iterator<Item = (String, Agreed)> {
+    prices.into_iter().map(move |(name, agreed)| (name, Agreed { at_once, ..agreed }))
 }
 
 impl Subscription {

@@ -1,12 +1,13 @@
 //! `brink-issuer subscription set`.
 
 use super::shown;
-use super::{EnforceArg, When, parse_pack};
+use super::{EnforceArg, When, at_once, parse_item, parse_pack, parse_price};
 use crate::cli::error::CliError;
 use crate::cli::opening::Target;
 use crate::cli::output::Output;
 use crate::editing::Keeping;
 use crate::price::Price;
+use crate::storage::Agreed;
 use crate::subscription::SubscriptionOrder;
 use brink_license::TenantId;
 use clap::Args;
@@ -24,6 +25,15 @@ pub(in crate::cli) struct Set {
     /// A pack, with its agreed price per camera and month where it has one: retail=49.00
     #[arg(long = "pack", value_name = "PACK[=PRICE]", value_parser = parse_pack)]
     packs: Vec<(String, Option<Price>)>,
+    /// How many of another catalogue price: analyst_seat=2 beyond the included ones, cloud_export=1
+    #[arg(long = "item", value_name = "NAME=N", value_parser = parse_item::<u32>)]
+    items: Vec<(String, u32)>,
+    /// A price of the contract in place of the catalogue's, for one or for as many as are said: api_call_overage=0.04/1000
+    #[arg(long = "price", value_name = "NAME=AMOUNT[/PER]", value_parser = parse_price)]
+    prices: Vec<(String, Agreed)>,
+    /// These prices apply from the day on that they take effect on, and not from the next period on
+    #[arg(long, requires = "prices")]
+    prices_at_once: bool,
     /// Two cameras for three calendar months
     #[arg(long)]
     trial: bool,
@@ -48,6 +58,8 @@ impl Set {
         let order = SubscriptionOrder {
             cameras: self.cameras,
             packs: self.packs,
+            items: self.items,
+            prices: at_once(self.prices, self.prices_at_once).collect(),
             trial: self.trial,
             enforce: self.enforce.into(),
             days: self.days,

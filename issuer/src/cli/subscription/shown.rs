@@ -3,9 +3,9 @@
 use crate::calendar::rfc3339;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::storage::SubscriptionRow;
+use crate::storage::{Agreed, SubscriptionRow};
 use crate::timeline::Recorded;
-use brink_license::TenantId;
+use brink_license::{Slug, TenantId};
 
 pub(super) fn recorded(
     output: &mut Output<'_>,
@@ -41,8 +41,17 @@ pub(super) fn document(tenant: &TenantId, row: &SubscriptionRow) -> serde_json::
     let trial = terms.trial.map(|trial| {
         serde_json::json!({ "started_at": rfc3339(trial.started_at), "ends_at": rfc3339(trial.ends_at) })
     });
+    let item = |(item, quantity)| serde_json::json!({ "item": item, "quantity": quantity });
+    let items: Vec<_> = terms.items.iter().map(item).collect();
+    let price = |(name, agreed): (&Slug, &Agreed)| {
+        serde_json::json!({
+            "price": name, "amount": agreed.amount, "per": agreed.per, "at_once": agreed.at_once,
+        })
+    };
+    let prices: Vec<_> = terms.prices.iter().map(price).collect();
     serde_json::json!({
-        "tenant": tenant, "version": row.version, "cameras": terms.cameras, "packs": packs, "trial": trial,
+        "tenant": tenant, "version": row.version, "cameras": terms.cameras, "packs": packs, "items": items,
+        "prices": prices, "trial": trial,
         "enforce": terms.enforce, "days": terms.days, "grace": terms.grace_days,
         "offline_max": terms.offline_max_days, "catalog": terms.catalog_version,
         "effective_at": rfc3339(row.effective_at), "set_at": rfc3339(row.set_at),
@@ -58,7 +67,7 @@ fn line(tenant: &TenantId, row: &SubscriptionRow) -> String {
 
 pub(super) fn terms(row: &SubscriptionRow) -> String {
     let terms = &row.terms;
-    let pack = |(pack, price): (&brink_license::Slug, &Option<crate::price::Price>)| match price {
+    let pack = |(pack, price): (&Slug, &Option<crate::price::Price>)| match price {
         Some(price) => format!("{pack}={price}"),
         None => pack.to_string(),
     };
@@ -66,5 +75,12 @@ pub(super) fn terms(row: &SubscriptionRow) -> String {
     let packs = if packs.is_empty() { "no further packs".to_owned() } else { packs.join(", ") };
     let trial =
         terms.trial.map(|trial| format!(", trial until {}", rfc3339(trial.ends_at))).unwrap_or_default();
-    format!("{} cameras, {packs}{trial}", terms.cameras)
+    let items: String = terms.items.iter().map(|(item, count)| format!(", {count} {item}")).collect();
+    let price = |(name, agreed): (&Slug, &Agreed)| {
+        let per = agreed.per.map(|per| format!("/{per}")).unwrap_or_default();
+        let from = if agreed.at_once { " at once" } else { "" };
+        format!(", {name} at {}{per}{from}", agreed.amount)
+    };
+    let prices: String = terms.prices.iter().map(price).collect();
+    format!("{} cameras, {packs}{items}{prices}{trial}", terms.cameras)
 }

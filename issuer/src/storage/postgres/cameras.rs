@@ -2,7 +2,7 @@
 
 use super::columns::{column, damaged, parsed, seconds};
 use super::connection::Tx;
-use super::{StorageError, note, retirement, subscriptions};
+use super::{StorageError, note, retirement, sold, subscriptions};
 use crate::storage::{AssignmentView, CameraChange, CameraRow};
 use brink_license::{CameraId, DeviceId, TenantId, UnixSeconds};
 use std::collections::BTreeMap;
@@ -55,16 +55,28 @@ pub(super) async fn change(
     let packs = change.upsert.iter().map(|row| serde_json::to_string(&row.packs));
     let packs = packs.collect::<Result<Vec<_>, _>>().map_err(|e| damaged("cameras.packs", e))?;
     let since: Vec<i64> = change.upsert.iter().map(|row| row.assigned_at.as_i64()).collect();
-    // A camera that is there already keeps its place in the order.
-    let sql = "INSERT INTO cameras (tenant, camera, device, packs, assigned_at)
-               SELECT $1, c.camera, $2, c.packs, c.since
-               FROM unnest($3::text[], $4::text[], $5::bigint[]) AS c (camera, packs, since)
-               ON CONFLICT (tenant, camera) DO UPDATE SET packs = excluded.packs
-                 WHERE cameras.device = excluded.device";
-    tx.execute(sql, &[&tenant, &device, &names, &packs, &since]).await?;
+    let (at, from) = (change.at.as_i64(), sold::FROM);
+    // A camera that is there already keeps its place in the order, and one that has these packs already is left alone.
+    let sql = format!(
+        "WITH changed AS (
+           INSERT INTO cameras (tenant, camera, device, packs, assigned_at)
+           SELECT $1, g.camera, $2, g.packs, g.since
+           FROM unnest($3::text[], $4::text[], $5::bigint[]) AS g (camera, packs, since)
+           ON CONFLICT (tenant, camera) DO UPDATE SET packs = excluded.packs
+             WHERE cameras.device = excluded.device AND cameras.packs <> excluded.packs
+           RETURNING tenant, camera, device, packs)
+         INSERT INTO camera_history (tenant, camera, at, device, packs)
+         SELECT c.tenant, c.camera, {from} $6), c.device, c.packs FROM changed c ORDER BY c.camera"
+    );
+    tx.execute(&sql, &[&tenant, &device, &names, &packs, &since, &at]).await?;
     let gone: Vec<&str> = change.remove.iter().map(CameraId::as_str).collect();
-    let sql = "DELETE FROM cameras WHERE tenant = $1 AND device = $2 AND camera = ANY($3)";
-    tx.execute(sql, &[&tenant, &device, &gone]).await?;
+    let sql = format!(
+        "WITH gone AS (
+           DELETE FROM cameras WHERE tenant = $1 AND device = $2 AND camera = ANY($3) RETURNING tenant, camera)
+         INSERT INTO camera_history (tenant, camera, at, device, packs)
+         SELECT c.tenant, c.camera, {from} $4), NULL, '[]' FROM gone c ORDER BY c.camera"
+    );
+    tx.execute(&sql, &[&tenant, &device, &gone, &at]).await?;
     count(tx, &[device]).await?;
     note(tx, &change.note).await
 }

@@ -35,6 +35,7 @@ mod revocations;
 mod seats;
 mod session;
 mod settling;
+mod sold;
 mod standing;
 mod subscriptions;
 mod tenants;

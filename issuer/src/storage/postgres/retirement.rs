@@ -2,7 +2,7 @@
 
 use super::columns::{self, parsed};
 use super::connection::{Tx, Values};
-use super::{StorageError, cameras, codes, devices, note, past, tenants};
+use super::{StorageError, cameras, codes, devices, note, past, sold, tenants};
 use crate::storage::readers;
 use crate::storage::{DeviceListed, DeviceQuery, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
@@ -30,11 +30,8 @@ pub(super) async fn record(
         codes::create(tx, code, &retirement.note.actor).await?;
     }
     let (device, by) = (device.as_str(), retirement.successor.as_ref().map(DeviceId::as_str));
-    match by {
-        Some(by) => tx.execute("UPDATE cameras SET device = $2 WHERE device = $1", &[&device, &by]).await?,
-        None => tx.execute("DELETE FROM cameras WHERE device = $1", &[&device]).await?,
-    };
     let at = retirement.at.as_i64();
+    free_cameras(tx, (device, by), at).await?;
     let overlap = retirement.overlap.then_some(at);
     let sql = "UPDATE devices SET retired_at = $2, replaced_by = $3, overlap_from = $4 WHERE id = $1";
     tx.execute(sql, &[&device, &at, &by, &overlap]).await?;
@@ -46,6 +43,21 @@ pub(super) async fn record(
     let changed: Vec<&str> = [Some(device), by].into_iter().flatten().collect();
     cameras::count(tx, &changed).await?;
     note(tx, &retirement.note).await
+}
+
+/// Moves all cameras of a device to its successor, or takes them off.
+async fn free_cameras(tx: &Tx<'_>, (device, by): (&str, Option<&str>), at: i64) -> Result<(), StorageError> {
+    let freed = match by {
+        Some(_) => "UPDATE cameras SET device = $3 WHERE device = $1 RETURNING tenant, camera, packs",
+        None => "DELETE FROM cameras WHERE device = $1 RETURNING tenant, camera, '[]' AS packs",
+    };
+    let sql = format!(
+        "WITH freed AS ({freed})
+         INSERT INTO camera_history (tenant, camera, at, device, packs)
+         SELECT c.tenant, c.camera, {from} $2), $3::text, c.packs FROM freed c ORDER BY c.camera",
+        from = sold::FROM
+    );
+    tx.execute(&sql, &[&device, &at, &by]).await.map(drop)
 }
 
 pub(super) async fn list(

@@ -19,6 +19,7 @@ use tokio_postgres::types::ToSql;
 const VERSION: &str =
     "s.version, s.cameras, s.trial_started_at, s.trial_ends_at, s.enforce, s.days, s.grace_days,
     s.offline_max_days, s.catalog_version, s.set_at, s.effective_at, s.made, s.of_version, s.delta, s.set_by, s.reason,
+    s.sold,
     ARRAY(SELECT p.pack FROM subscription_packs p
           WHERE p.tenant = s.tenant AND p.version = s.version ORDER BY p.pack) AS packs,
     ARRAY(SELECT p.price FROM subscription_packs p
@@ -121,11 +122,11 @@ async fn add_version(tx: &Tx<'_>, id: &TenantId, row: &SubscriptionRow) -> Resul
     let sql =
         "INSERT INTO subscriptions (tenant, version, cameras, trial_started_at, trial_ends_at, enforce, days,
                  grace_days, offline_max_days, catalog_version, set_at, effective_at, made, of_version, delta,
-                 set_by, reason)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+                 set_by, reason, sold)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     let (id, terms) = (id.as_str(), &row.terms);
     let delta = if let Made::Change(delta) = &row.made { Some(delta.text()) } else { None };
-    let values: [&(dyn ToSql + Sync); 17] = [
+    let values: [&(dyn ToSql + Sync); 18] = [
         &id,
         &i64::from(row.version),
         &i64::from(terms.cameras),
@@ -143,6 +144,7 @@ async fn add_version(tx: &Tx<'_>, id: &TenantId, row: &SubscriptionRow) -> Resul
         &delta,
         &row.set_by.as_ref().map(|actor| actor.0.as_str()),
         &row.reason,
+        &terms.sold_text(),
     ];
     tx.execute(sql, &values).await?;
     let packs: Vec<&str> = terms.packs.keys().map(Slug::as_str).collect();

@@ -1,11 +1,14 @@
 //! Which camera sits on which device.
 
 use super::columns::{column, damaged, parsed, seconds};
-use super::{StorageError, note, retirement, subscriptions};
+use super::{StorageError, note, retirement, sold, subscriptions};
 use crate::storage::{AssignmentView, CameraChange, CameraRow};
 use brink_license::{CameraId, DeviceId, Slug, TenantId, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
+
+/// The packs of a camera that is on no device.
+const NO_PACKS: &str = "[]";
 
 pub(super) fn view(
     tx: &Connection,
@@ -60,18 +63,24 @@ pub(super) fn change(
     change: &CameraChange,
 ) -> Result<(), StorageError> {
     let (tenant, device) = (view.tenant.tenant.id.as_str(), view.device.as_str());
-    // A camera that is there already keeps its place in the order.
+    // A camera that is there already keeps its place in the order, and one that has these packs already is left alone.
     let sql = "INSERT INTO cameras (tenant, camera, device, packs, assigned_at) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT (tenant, camera) DO UPDATE SET packs = excluded.packs WHERE device = excluded.device";
+               ON CONFLICT (tenant, camera) DO UPDATE SET packs = excluded.packs
+                 WHERE device = excluded.device AND packs <> excluded.packs";
     let mut upsert = tx.prepare_cached(sql)?;
     for row in &change.upsert {
         let packs = serde_json::to_string(&row.packs).map_err(|e| damaged("cameras.packs", e))?;
-        upsert.execute(params![tenant, row.camera.as_str(), device, packs, row.assigned_at.as_i64()])?;
+        let camera = row.camera.as_str();
+        if upsert.execute(params![tenant, camera, device, packs, row.assigned_at.as_i64()])? > 0 {
+            sold::note_camera(tx, (tenant, camera), change.at, (Some(device), &packs))?;
+        }
     }
     let mut remove =
         tx.prepare_cached("DELETE FROM cameras WHERE tenant = ?1 AND camera = ?2 AND device = ?3")?;
     for camera in &change.remove {
-        remove.execute([tenant, camera.as_str(), device])?;
+        if remove.execute([tenant, camera.as_str(), device])? > 0 {
+            sold::note_camera(tx, (tenant, camera.as_str()), change.at, (None, NO_PACKS))?;
+        }
     }
     let count =
         "UPDATE devices SET cameras_named = (SELECT count(*) FROM cameras WHERE device = ?1) WHERE id = ?1";

@@ -25,6 +25,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V12__api_keys", include_str!("../../../../migrations/issuer/sqlite/V12__api_keys.sql")),
     ("V13__agent_version", include_str!("../../../../migrations/issuer/sqlite/V13__agent_version.sql")),
     ("V14__timeline", include_str!("../../../../migrations/issuer/sqlite/V14__timeline.sql")),
+    ("V15__sold", include_str!("../../../../migrations/issuer/sqlite/V15__sold.sql")),
 ];
 
 /// What a refused or failed migration says.
@@ -184,6 +185,26 @@ mod tests {
         let edit =
             connection.execute("UPDATE subscriptions SET effective_at = 0", []).unwrap_err().to_string();
         assert!(edit.contains("insert-only"), "{edit}");
+    }
+
+    #[test]
+    fn the_history_of_cameras_begins_with_what_is_assigned_when_it_is_made() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let known = MIGRATIONS[..14].iter().map(|(name, sql)| Migration::unapplied(name, sql).unwrap());
+        let known: Vec<_> = known.collect();
+        Runner::new(&known).set_grouped(true).run(&mut Migratable(&mut connection)).unwrap();
+        let rows = "INSERT INTO tenants VALUES ('t', 'T', 'UTC', 'EUR', 0, 'alert');
+                    INSERT INTO activation_codes VALUES (zeroblob(32), 't', 'basic', 1, 9, 0);
+                    INSERT INTO devices (id, tenant, tier, licence_id, code_sha256, code_ordinal, code_expires_at, status, created_at)
+                    VALUES ('d', 't', 'basic', 'l', zeroblob(32), 0, 9, 'pending', 0);
+                    INSERT INTO cameras VALUES ('t', 'a', 'd', '[\"retail\"]', 200), ('t', 'b', 'd', '[]', 100);";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let sql = "SELECT camera || at || device || packs FROM camera_history ORDER BY seq";
+        let mut statement = connection.prepare(sql).unwrap();
+        let begun: Vec<String> =
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(begun, ["b100d[]", "a200d[\"retail\"]"]);
     }
 
     /// What a program of `version` would have written of a database: the columns that it had.

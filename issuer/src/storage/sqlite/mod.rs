@@ -21,6 +21,7 @@ mod remembered;
 mod retirement;
 mod revocations;
 mod seats;
+mod sold;
 mod standing;
 mod subscriptions;
 mod tenants;

@@ -1,7 +1,7 @@
 //! Devices that go, and the list of all.
 
 use super::columns::{self, parsed};
-use super::{StorageError, codes, devices, note, past, tenants};
+use super::{StorageError, codes, devices, note, past, sold, tenants};
 use crate::storage::readers;
 use crate::storage::{DeviceListed, DeviceQuery, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
@@ -28,6 +28,7 @@ pub(super) fn record(
         codes::create(tx, code, &retirement.note.actor)?;
     }
     let by = retirement.successor.as_ref().map(DeviceId::as_str);
+    sold::note_all(tx, device, (by, retirement.at))?;
     match by {
         Some(by) => tx.execute("UPDATE cameras SET device = ?2 WHERE device = ?1", [device.as_str(), by])?,
         None => tx.execute("DELETE FROM cameras WHERE device = ?1", [device.as_str()])?,

@@ -113,8 +113,8 @@ fn add_version(tx: &Connection, id: &TenantId, row: &SubscriptionRow) -> Result<
     let sql =
         "INSERT INTO subscriptions (tenant, version, cameras, trial_started_at, trial_ends_at, enforce, days,
                  grace_days, offline_max_days, catalog_version, set_at, effective_at, made, of_version, delta,
-                 set_by, reason)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+                 set_by, reason, sold)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
     let terms = &row.terms;
     let delta = if let Made::Change(delta) = &row.made { Some(delta.text()) } else { None };
     let values = params![
@@ -135,6 +135,7 @@ fn add_version(tx: &Connection, id: &TenantId, row: &SubscriptionRow) -> Result<
         delta,
         row.set_by.as_ref().map(|actor| &actor.0),
         row.reason,
+        terms.sold_text(),
     ];
     tx.prepare_cached(sql)?.execute(values)?;
     let sql = "INSERT INTO subscription_packs (tenant, version, pack, price) VALUES (?1, ?2, ?3, ?4)";

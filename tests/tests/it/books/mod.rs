@@ -76,6 +76,8 @@ impl Office {
         let order = SubscriptionOrder {
             cameras: Some(10),
             packs: Vec::new(),
+            items: Vec::new(),
+            prices: Vec::new(),
             trial: false,
             enforce: Enforce::Deny,
             days: 30,

@@ -130,6 +130,8 @@ impl Replica {
         let order = SubscriptionOrder {
             cameras: Some(cameras),
             packs: Vec::new(),
+            items: Vec::new(),
+            prices: Vec::new(),
             trial: false,
             enforce: Enforce::Deny,
             days: 30,

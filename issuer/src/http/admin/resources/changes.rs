@@ -1,5 +1,6 @@
 //! Changes of what tenants have bought.
 
+use super::sold::{ContractPrice, ItemChange, item_changes, prices};
 use super::subscriptions::{Enforcement, Pack, Subscription, at, packs};
 use crate::calendar::rfc3339;
 use crate::editing::Keeping;
@@ -7,7 +8,7 @@ use crate::http::admin::failure::Failure;
 use crate::http::admin::input::{signed_or_none, whole, whole_or_none};
 use crate::http::admin::route::{Call, Handled};
 use crate::objects::objects;
-use crate::timeline::{CamerasDelta, ChangeOrder, Entry, Recorded};
+use crate::timeline::{ChangeOrder, Entry, QuantityDelta, Recorded};
 use brink_license::TenantId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -32,6 +33,18 @@ pub(in crate::http::admin) struct NewChange {
     #[serde(default)]
     #[schema(max_items = 64)]
     remove_packs: Vec<String>,
+    /// How many of other catalogue prices.
+    #[serde(default, deserialize_with = "objects")]
+    #[schema(max_items = 64)]
+    items: Vec<ItemChange>,
+    /// Prices that the contract says in place of the catalogue's.
+    #[serde(default, deserialize_with = "objects")]
+    #[schema(max_items = 64)]
+    prices: Vec<ContractPrice>,
+    /// Names of prices that the catalogue says again, from the next period on.
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    catalog_prices: Vec<String>,
     /// What hosts do with "no".
     enforce: Option<Enforcement>,
     /// Days that one token lasts.
@@ -131,13 +144,16 @@ fn order(body: NewChange) -> Result<ChangeOrder, Failure> {
             let detail = "give cameras or cameras_by, and not both";
             return Err(Failure::invalid("CAMERAS_TWICE", detail));
         }
-        (Some(to), None) => Some(CamerasDelta::To(to)),
-        (None, by) => by.map(CamerasDelta::By),
+        (Some(to), None) => Some(QuantityDelta::To(to)),
+        (None, by) => by.map(QuantityDelta::By),
     };
+    let agreed = prices(body.prices)?.into_iter().map(|(name, agreed)| (name, Some(agreed)));
     Ok(ChangeOrder {
         cameras,
         packs: packs(body.packs)?,
         remove_packs: body.remove_packs,
+        items: item_changes(body.items)?,
+        prices: agreed.chain(body.catalog_prices.into_iter().map(|name| (name, None))).collect(),
         enforce: body.enforce.map(Into::into),
         days: body.days,
         grace_days: body.grace,

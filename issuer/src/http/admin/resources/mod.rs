@@ -12,6 +12,7 @@ pub(super) mod licences;
 pub(super) mod oneself;
 pub(super) mod quarantine;
 pub(super) mod retirement;
+pub(super) mod sold;
 pub(super) mod subscriptions;
 pub(super) mod tenants;
 pub(super) mod usage;

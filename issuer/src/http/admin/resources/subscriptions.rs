@@ -2,6 +2,7 @@
 
 use super::Paging;
 use super::changes::SetSubscription;
+use super::sold::{self, ContractPrice, Item};
 use crate::admin::AdminError;
 use crate::calendar::rfc3339;
 use crate::editing::Keeping;
@@ -33,6 +34,10 @@ pub(in crate::http::admin) struct Subscription {
     cameras: u32,
     /// Packs beyond the implied one.
     packs: Vec<Pack>,
+    /// How many of other catalogue prices.
+    items: Vec<Item>,
+    /// Prices that the contract says in place of the catalogue's.
+    prices: Vec<ContractPrice>,
     /// The trial that it grants.
     trial: Option<Trial>,
     /// What hosts do with "no".
@@ -159,6 +164,14 @@ pub(in crate::http::admin) struct NewSubscription {
     #[serde(default, deserialize_with = "objects")]
     #[schema(max_items = 64)]
     packs: Vec<Pack>,
+    /// How many of other catalogue prices.
+    #[serde(default, deserialize_with = "objects")]
+    #[schema(max_items = 64)]
+    items: Vec<Item>,
+    /// Prices that the contract says in place of the catalogue's.
+    #[serde(default, deserialize_with = "objects")]
+    #[schema(max_items = 64)]
+    prices: Vec<ContractPrice>,
     /// Two cameras for three calendar months.
     #[serde(default)]
     trial: bool,
@@ -209,6 +222,8 @@ impl Subscription {
             version: row.version,
             cameras: terms.cameras,
             packs: terms.packs.iter().map(pack).collect(),
+            items: sold::items_of(terms),
+            prices: sold::prices_of(terms),
             trial: terms.trial.map(|trial| Trial {
                 started_at: rfc3339(trial.started_at),
                 ends_at: rfc3339(trial.ends_at),
@@ -315,6 +330,8 @@ fn order(body: NewSubscription) -> Result<SubscriptionOrder, Failure> {
     Ok(SubscriptionOrder {
         cameras: body.cameras,
         packs: packs(body.packs)?,
+        items: sold::items(body.items),
+        prices: sold::prices(body.prices)?,
         trial: body.trial,
         enforce: body.enforce.into(),
         days: body.days,
