@@ -259,3 +259,130 @@ pub(crate) fn check_whole(terms: &Terms) -> Result<(), SoldError> {
     let twice = terms.packs.iter().find(|(pack, price)| price.is_some() && terms.prices.contains_key(*pack));
     twice.map_or(Ok(()), |(pack, _)| Err(SoldError::PricedTwice(pack.clone())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::DEFAULT;
+    use crate::storage::{ClonePolicy, TenantRow};
+    use crate::subscription;
+    use crate::testkit::order;
+    use brink_license::UnixSeconds;
+
+    fn price(amount: &str, per: Option<u64>) -> Agreed {
+        Agreed { amount: amount.parse().unwrap(), per: per.and_then(NonZeroU64::new), at_once: false }
+    }
+
+    fn sold(
+        packs: &[&str],
+        items: &[(&str, u32)],
+        prices: &[(&str, Agreed)],
+    ) -> Result<Terms, SubscriptionError> {
+        let tenant = TenantRow {
+            id: "acme".parse().unwrap(),
+            name: "Acme".into(),
+            zone: chrono_tz::Tz::UTC,
+            currency: "JPY".parse().unwrap(),
+            clones: ClonePolicy::Alert,
+            created_at: UnixSeconds::new(0),
+        };
+        let mut order = order(Some(1), packs);
+        order.items = items.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        order.prices = prices.iter().map(|(name, price)| ((*name).to_owned(), price.clone())).collect();
+        let catalog = Catalog::embedded().unwrap();
+        subscription::terms(&catalog, &tenant, &order, (UnixSeconds::new(0), None))
+    }
+
+    #[test]
+    fn every_price_of_the_catalogue_is_sold_in_one_way() {
+        let catalog = Catalog::embedded().unwrap();
+        let items = ["analyst_seat", "cloud_export", "vms_connector", "vms_connector_setup"];
+        for (name, _) in catalog.prices() {
+            assert_eq!(item(&catalog, name.as_str()).is_ok(), items.contains(&name.as_str()), "{name}");
+        }
+        let all = items.map(|name| (name, 3));
+        let terms = sold(&["intelligence"], &all, &[]).unwrap();
+        assert_eq!(terms.items.keys().map(Slug::as_str).collect::<Vec<_>>(), items);
+        let one = sold(&[], &[("Cloud Export", 1), ("vms-connector", 0), ("analyst_seat", 0)], &[]).unwrap();
+        assert_eq!(one.items, BTreeMap::from([("cloud_export".parse().unwrap(), 1)]), "none is zero");
+    }
+
+    #[test]
+    fn what_is_no_item_says_what_it_is_and_how_it_is_sold() {
+        for (items, code, word, mend) in [
+            ([("base_camera", 1)].as_slice(), "NO_ITEM", "each camera", "--cameras N"),
+            (&[("advanced_analytics", 1)], "NO_ITEM", "pack", "--pack advanced_analytics"),
+            (&[("retail", 1)], "NO_ITEM", "pack", "--pack retail"),
+            (&[("base", 1)], "NO_ITEM", "implied", "leave it out"),
+            (&[("device_managed", 1)], "NO_ITEM", "activation", "device code --tier"),
+            (&[("api_call_overage", 1)], "NO_ITEM", "use", "--price api_call_overage"),
+            (&[("sms", 1)], "NO_ITEM", "use", "leave it out"),
+            (&[("tea", 1)], "UNKNOWN_PRICE", "\"tea\"", "analyst_seat, cloud_export, vms_connector, "),
+            (&[("cloud_export", 1), ("Cloud Export", 0)], "ITEM_TWICE", "cloud_export", "once"),
+            (&[("cloud_export", 1_000_001)], "OUT_OF_BOUNDS", "1000000", "tenants"),
+            (&[("analyst_seat", 2)], "SEATS_WITHOUT_PACK", "intelligence", "--pack intelligence"),
+        ] {
+            let error = sold(&[], items, &[]).unwrap_err();
+            let said = (error.to_string(), error.mend());
+            assert_eq!(crate::codes::of_subscription(&error), code, "{said:?}");
+            assert!(said.0.contains(word) && said.1.contains(mend), "{said:?}");
+            assert!(!said.0.contains("--") && !error.is_of_state(), "{said:?}");
+        }
+        let intelligent = sold(&[], &[("intelligence", 1)], &[]).unwrap_err().mend();
+        assert_eq!(intelligent, "add it with --pack intelligence");
+        let known = sold(&[], &[("tea", 1)], &[]).unwrap_err().mend();
+        assert!(!known.contains("base_camera") && !known.contains("intelligence"), "{known}");
+    }
+
+    #[test]
+    fn a_contract_says_any_price_that_has_an_amount_and_what_it_may_not_say_has_its_mend() {
+        let one = price("55", None);
+        let some = ["base_camera", "advanced_analytics", "device_basic", "analyst_seat", "api_call_overage"];
+        let terms = sold(&["advanced_analytics"], &[], &some.map(|name| (name, one.clone()))).unwrap();
+        assert_eq!(terms.prices.len(), some.len());
+        let beyond = price("1", Some(1_000_000_001));
+        for (prices, code, mend) in [
+            ([("retail", one.clone())].as_slice(), "PRICE_OF_PACK", "--pack retail=49.00"),
+            (&[("sms", one.clone())], "PASSED_ON", "leave it out"),
+            (&[("integration", one.clone())], "UNKNOWN_PRICE", "base_camera"),
+            (&[("tea", one.clone())], "UNKNOWN_PRICE", "base_camera"),
+            (&[("base_camera", one.clone()), ("Base Camera", one.clone())], "PRICE_TWICE", "once"),
+            (&[("intelligence", one.clone())], "PRICE_TWICE", "--pack intelligence alone"),
+            (&[("base_camera", beyond)], "OUT_OF_BOUNDS", "fewer"),
+        ] {
+            let error = sold(&["intelligence=350"], &[], prices).unwrap_err();
+            let said = (error.to_string(), error.mend());
+            assert_eq!(crate::codes::of_subscription(&error), code, "{said:?}");
+            assert!(said.1.contains(mend) && !said.0.contains("--") && !error.is_of_state(), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn money_for_one_of_something_ends_where_the_currency_does_and_a_rate_may_be_finer() {
+        for (name, agreed, good) in [
+            ("base_camera", price("4900", None), true),
+            ("base_camera", price("4900.0", None), false),
+            ("base_camera", price("4900.0", Some(1)), false),
+            ("base_camera", price("4900.055", Some(1000)), true),
+            ("cloud_export", price("0.5", None), false),
+            ("api_call_overage", price("0.0375", None), true),
+            ("api_call_overage", price("0.0000375", Some(1)), true),
+        ] {
+            let set = sold(&[], &[], &[(name, agreed.clone())]);
+            assert_eq!(set.is_ok(), good, "{name} {agreed:?}");
+            let Err(error) = set else { continue };
+            assert_eq!(crate::codes::of_subscription(&error), "PRICE_DIGITS");
+            let said = error.to_string();
+            assert!(said.contains(name) && said.contains(agreed.amount.as_str()), "{said}");
+        }
+    }
+
+    #[test]
+    fn prices_that_a_catalogue_adds_are_items_unless_they_rate_usage() {
+        let added = "[trial]";
+        let more = "onboarding = { amount = \"9\", unit = \"tenant\", every = \"once\" }\nllm = { amount = \"9\", unit = \"token\", meter = \"llm_token\" }\n[trial]";
+        let catalog = Catalog::parse(&DEFAULT.replacen(added, more, 1)).unwrap();
+        assert_eq!(item(&catalog, "onboarding").unwrap().as_str(), "onboarding");
+        assert!(matches!(item(&catalog, "llm"), Err(SoldError::NoItem { why: NoItem::Meter, .. })));
+    }
+}

@@ -24,6 +24,7 @@ mod rotation;
 mod seams;
 mod seat_reports;
 mod seats;
+mod sold;
 mod standing;
 mod suspended;
 mod timeline;

@@ -492,6 +492,57 @@ fn a_quote_takes_the_catalogue_of_its_period() {
 }
 
 #[test]
+fn items_and_prices_of_a_contract_are_set_changed_and_shown() {
+    let desk = Desk::stocked("--cameras 10");
+    let subscription = |rest: &str| desk.run(&format!("subscription {rest}"));
+    let set = "set --tenant tenant-123 --cameras 10 --pack intelligence --item analyst_seat=2 --item Cloud+Export=1 \
+               --price base_camera=55.00 --price api_call_overage=0.04/2000 --prices-at-once --json";
+    let set = subscription(set).json();
+    let item = |name: &str, quantity| serde_json::json!({ "item": name, "quantity": quantity });
+    assert_eq!(set["items"], serde_json::json!([item("analyst_seat", 2), item("cloud_export", 1)]));
+    let price = |name: &str, amount: &str, per, at_once| serde_json::json!({ "price": name, "amount": amount, "per": per, "at_once": at_once });
+    let overage = price("api_call_overage", "0.04", Some(2000), true);
+    assert_eq!(set["prices"], serde_json::json!([overage, price("base_camera", "55.00", None, true)]));
+    let change = |rest: &str| subscription(&format!("change --tenant tenant-123 {rest} --json"));
+    let changed = change(
+        "--item analyst_seat=~3 --item cloud_export=-1 --catalog-price api_call_overage --price base_camera=54",
+    )
+    .json();
+    assert_eq!(changed["items"], serde_json::json!([item("analyst_seat", 5)]));
+    assert_eq!(changed["prices"], serde_json::json!([price("base_camera", "54", None, false)]));
+    let history = subscription("history --tenant tenant-123");
+    let first = "10 cameras, intelligence, 2 analyst_seat, 1 cloud_export, api_call_overage at 0.04/2000 at once, \
+                 base_camera at 55.00 at once";
+    for said in [first, "in force", "10 cameras, intelligence, 5 analyst_seat, base_camera at 54\n"] {
+        assert!(history.out.contains(said), "{said}: {}", history.out);
+    }
+    let listed = subscription("history --tenant tenant-123 --json").json();
+    assert_eq!(listed["in_force"]["items"], changed["items"]);
+    for (rest, exit, words) in [
+        ("--item analyst_seat", Exit::Usage, ["how many", "analyst_seat=2"]),
+        ("--item analyst_seat=2.5", Exit::Usage, ["2.5", "+3"]),
+        ("--item base_camera=3", Exit::Usage, ["NO_ITEM", "--cameras N"]),
+        ("--item tea=3", Exit::Usage, ["UNKNOWN_PRICE", "cloud_export"]),
+        ("--item analyst_seat=-6", Exit::NotAllowed, ["BELOW_ZERO", "6 fewer than 5 analyst_seat"]),
+        ("--remove-pack intelligence", Exit::Usage, ["SEATS_WITHOUT_PACK", "--item analyst_seat=0"]),
+        ("--price base_camera", Exit::Usage, ["the amount", "base_camera=55.00"]),
+        ("--price base_camera=4,9", Exit::Usage, ["4,9", "decimal"]),
+        ("--price base_camera=4/0", Exit::Usage, ["no number of units", "0.04/1000"]),
+        ("--price base_camera=4.999", Exit::Usage, ["PRICE_DIGITS", "USD"]),
+        ("--price retail=49", Exit::Usage, ["PRICE_OF_PACK", "--pack retail=49.00"]),
+        ("--price base_camera=1 --catalog-price base_camera", Exit::Usage, ["PRICE_TWICE", "once"]),
+        ("--catalog-price device_basic", Exit::NotAllowed, ["NOT_AGREED", "history"]),
+        ("--prices-at-once --cameras 3", Exit::Usage, ["--price", "required"]),
+        ("--cancel-scheduled 2 --item cloud_export=1", Exit::Usage, ["cannot be used with", "--item"]),
+    ] {
+        let ran = change(rest);
+        ran.refused(exit, &[]);
+        let said = format!("{}{}", ran.out, ran.err);
+        words.iter().for_each(|word| assert!(said.contains(word), "{rest}: {word}: {said}"));
+    }
+}
+
+#[test]
 fn subscriptions_are_set_and_changed_from_an_instant_on_and_their_history_says_so() {
     let desk = Desk::stocked("--cameras 10");
     let today = crate::clock::Clock::now(&crate::clock::SystemClock);
@@ -526,7 +577,7 @@ fn subscriptions_are_set_and_changed_from_an_instant_on_and_their_history_says_s
         ("", Exit::Usage, ["nothing to change", "different"]),
         ("--cameras 5 --at 2026-02-30", Exit::Usage, ["2026-02-30", "neither a day"]),
         ("--cameras ~0", Exit::NotAllowed, ["changes nothing", "history"]),
-        ("--cameras ~~1", Exit::Usage, ["no number of cameras", "+3"]),
+        ("--cameras ~~1", Exit::Usage, ["is no number", "+3"]),
         ("--remove-pack retail", Exit::NotAllowed, ["retail", "not in the subscription"]),
         ("--pack retail", Exit::Usage, ["no catalogue price", "retail=49.00"]),
         ("--cameras 5 --at 2020-01-01", Exit::Usage, ["400 days", "later instant"]),

@@ -6,7 +6,7 @@ use crate::code::CodeEnd;
 use crate::codes;
 use crate::desired::{Mint, desired};
 use crate::editing::Keeping;
-use crate::storage::{Made, SubscriptionRow, Tier};
+use crate::storage::{Agreed, Made, StorageError, SubscriptionRow, Tier};
 use crate::testkit::{Bench, DAY, Edge, START, TENANT, names, order};
 use crate::timeline::{At, ChangeOrder, Entry, QuantityDelta, Recorded, Timeline, Written};
 use brink_license::{IssuerName, TenantId, UnixSeconds};
@@ -251,15 +251,81 @@ fn whatever_is_recorded_in_whatever_order_the_database_finds_what_the_model_find
                 drop(bench.change(&when, &order));
             }
         }
+        let items = vec![("cloud_export".to_owned(), QuantityDelta::To(u32::try_from(step % 4).unwrap()))];
+        let per = std::num::NonZeroU64::new(u64::try_from(step % 3).unwrap());
+        let amount = format!("{step}").parse().unwrap();
+        let agreed = (step % 2 == 0).then_some(Agreed { amount, per, at_once: step % 4 == 0 });
+        let prices = vec![("base_camera".to_owned(), agreed)];
+        if let Ok(made) = bench.change(&when, &ChangeOrder { items, prices, ..ChangeOrder::default() }) {
+            let kept = bench.versions();
+            let said = usize::try_from(made.version.version).unwrap() - 1;
+            assert_eq!((&kept[said], &kept[said + 1..]), (&made.version, &made.again[..]));
+        }
         bench.is_as_modelled();
     }
     let versions = bench.versions();
+    assert!(versions.iter().any(|row| row.terms.items.len() == 1 && row.terms.prices.len() == 1));
     assert!(versions.len() > 60, "{} versions", versions.len());
     for _ in 0..62 {
         bench.pass(DAY);
         let (now, view) = (bench.clock.now(), bench.view(&edge.id()));
         assert_eq!(view.subscription.as_ref().ok(), Timeline::new(&versions).in_force(now));
     }
+}
+
+#[test]
+fn items_and_prices_that_this_program_would_not_have_written_are_damage() {
+    let bench = Bench::with(10, &["intelligence"]);
+    let tenant: TenantId = TENANT.parse().unwrap();
+    bench.unguard(&["subscriptions"]);
+    let good =
+        r#"{"items":{"analyst_seat":2},"prices":{"base_camera":{"amount":"55.00","at_once":true,"per":10}}}"#;
+    bench.sql("UPDATE subscriptions SET sold = ?1", &[&good]);
+    let kept = bench.versions().remove(0).terms;
+    assert_eq!(kept.items.values().sum::<u32>(), 2);
+    let price = &kept.prices[&"base_camera".parse().unwrap()];
+    assert_eq!((price.amount.as_str(), price.per.unwrap().get(), price.at_once), ("55.00", 10, true));
+    for bad in [
+        "",
+        "[]",
+        "null",
+        "{} ",
+        r#"{"items":{}}"#,
+        r#"{"items":{"analyst_seat":0}}"#,
+        r#"{"items":{"analyst_seat":1000001}}"#,
+        r#"{"items":{"analyst_seat":-1}}"#,
+        r#"{"items":{"analyst_seat":1,"analyst_seat":2}}"#,
+        r#"{"items":{"Analyst Seat":1}}"#,
+        r#"{"item":{"analyst_seat":1}}"#,
+        r#"{"prices":{"base_camera":{"amount":"-1"}}}"#,
+        r#"{"prices":{"base_camera":{"amount":"1","per":0}}}"#,
+        r#"{"prices":{"base_camera":{"amount":"1","at_once":false}}}"#,
+        r#"{"prices":{"base_camera":{"amount":"1","from":"now"}}}"#,
+        r#"{"prices":{"base_camera":null}}"#,
+    ] {
+        bench.sql("UPDATE subscriptions SET sold = ?1", &[&bad]);
+        let found = bench.admin.storage.timeline(&tenant).unwrap_err();
+        let StorageError::Damaged { what } = &found else { panic!("{bad}: {found}") };
+        assert!(what.contains("subscriptions.sold"), "{bad}: {what}");
+        assert!(bench.admin.storage.tenant(&tenant, bench.clock.now()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn seats_beyond_the_included_ones_come_into_the_quota_of_the_next_licence() {
+    let bench = Bench::with(10, &["intelligence"]);
+    let mut edge = bench.activated();
+    edge.exchange(&bench.issuer).unwrap();
+    let tokens = |edge: &Edge| {
+        let quotas = &edge.claims().quotas;
+        quotas.iter().find(|quota| quota.meter.as_str() == "llm_token").unwrap().limit
+    };
+    assert_eq!(tokens(&edge), 250_000 * 6);
+    let items = vec![("analyst_seat".to_owned(), QuantityDelta::By(2))];
+    bench.change(&at(1), &ChangeOrder { items, ..ChangeOrder::default() }).unwrap();
+    bench.pass(DAY);
+    edge.exchange(&bench.issuer).unwrap();
+    assert_eq!(tokens(&edge), 250_000 * 8);
 }
 
 #[test]

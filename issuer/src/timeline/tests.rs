@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::Catalog;
-use crate::storage::{Actor, ClonePolicy, TenantRow, TimelineView};
+use crate::storage::{Actor, Agreed, ClonePolicy, TenantRow, TimelineView};
 use crate::subscription::{SubscriptionError, SubscriptionOrder};
 use crate::testkit::{DAY, START, order};
 use brink_license::Slug;
@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 const PACKS: [&str; 3] = ["advanced_analytics", "intelligence", "retail"];
+const ITEMS: [&str; 2] = ["analyst_seat", "cloud_export"];
+const PRICES: [&str; 3] = ["base_camera", "advanced_analytics", "api_call_overage"];
 
 /// A subscription as it is recorded, at a time that does not pass.
 struct Book {
@@ -94,6 +96,18 @@ fn without(name: &str) -> ChangeOrder {
     ChangeOrder { remove_packs: vec![name.into()], ..ChangeOrder::default() }
 }
 
+fn item(name: &str, delta: QuantityDelta) -> ChangeOrder {
+    ChangeOrder { items: vec![(name.into(), delta)], ..ChangeOrder::default() }
+}
+
+fn price(name: &str, agreed: Option<Agreed>) -> ChangeOrder {
+    ChangeOrder { prices: vec![(name.into(), agreed)], ..ChangeOrder::default() }
+}
+
+fn agreed(amount: u32, at_once: bool) -> Agreed {
+    Agreed { amount: amount.to_string().parse().unwrap(), per: None, at_once }
+}
+
 /// What people do, in words of the test's own.
 #[derive(Clone, Debug)]
 enum Op {
@@ -103,6 +117,9 @@ enum Op {
     Pack(usize, u32),
     Without(usize),
     Days(u32),
+    Item(usize, QuantityDelta),
+    Price(usize, u32, bool),
+    CatalogPrice(usize),
     /// Of what was done before, this one.
     Cancel(usize),
 }
@@ -114,13 +131,24 @@ fn ops(with_sets: bool) -> impl Strategy<Value = Op> {
         2 => (0_usize..3, 1_u32..90).prop_map(|(pack, price)| Op::Pack(pack, price)),
         2 => (0_usize..3).prop_map(Op::Without),
         1 => (1_u32..=400).prop_map(Op::Days),
+        3 => (0_usize..2, -2_i32..=3).prop_map(|(item, by)| Op::Item(item, QuantityDelta::By(by))),
+        2 => (0_usize..2, 0_u32..5).prop_map(|(item, to)| Op::Item(item, QuantityDelta::To(to))),
+        2 => (0_usize..3, 1_u32..90, any::<bool>()).prop_map(|(name, price, once)| Op::Price(name, price, once)),
+        2 => (0_usize..3).prop_map(Op::CatalogPrice),
     ];
     let others = prop_oneof![(0_u32..40).prop_map(Op::Set), (0_usize..12).prop_map(Op::Cancel)];
     prop_oneof![4 => changes, u32::from(with_sets) => others]
 }
 
-/// What of the terms the model follows: cameras, days, and the packs with their prices.
-type Modelled = (u32, u32, BTreeMap<String, Option<String>>);
+/// What of the terms the model follows.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Modelled {
+    cameras: u32,
+    days: u32,
+    packs: BTreeMap<String, Option<String>>,
+    items: BTreeMap<String, u32>,
+    prices: BTreeMap<String, (String, bool)>,
+}
 
 /// The terms at an instant: what was done up to it, in the order of the instants.
 fn modelled(done: &[(i64, u32, Op)], at: i64) -> Option<Modelled> {
@@ -129,25 +157,50 @@ fn modelled(done: &[(i64, u32, Op)], at: i64) -> Option<Modelled> {
     let mut terms: Option<Modelled> = None;
     for (_, _, op) in done {
         if let Op::Set(cameras) = op {
-            terms = Some((*cameras, 30, BTreeMap::from([(PACKS[0].to_owned(), None)])));
+            let packs = BTreeMap::from([(PACKS[0].to_owned(), None)]);
+            terms = Some(Modelled { cameras: *cameras, days: 30, packs, ..Modelled::default() });
             continue;
         }
-        let (cameras, days, packs) = terms.as_mut()?;
+        let Modelled { cameras, days, packs, items, prices } = terms.as_mut()?;
         match op {
             Op::By(by) => *cameras = cameras.checked_add_signed(*by).unwrap(),
             Op::To(to) => *cameras = *to,
             Op::Pack(pack, price) => drop(packs.insert(PACKS[*pack].to_owned(), Some(price.to_string()))),
             Op::Without(pack) => assert!(packs.remove(PACKS[*pack]).is_some()),
             Op::Days(asked) => *days = *asked,
+            Op::Item(item, delta) => {
+                let count = items.entry(ITEMS[*item].to_owned()).or_default();
+                *count = match delta {
+                    QuantityDelta::To(to) => *to,
+                    QuantityDelta::By(by) => count.checked_add_signed(*by).unwrap(),
+                };
+                items.retain(|_, count| *count > 0);
+            }
+            Op::Price(name, price, at_once) => {
+                prices.insert(PRICES[*name].to_owned(), (price.to_string(), *at_once));
+            }
+            Op::CatalogPrice(name) => assert!(prices.remove(PRICES[*name]).is_some()),
             Op::Set(_) | Op::Cancel(_) => {}
         }
+        assert!(!items.contains_key(ITEMS[0]) || packs.contains_key(PACKS[1]), "seats without their pack");
+        assert!(
+            packs.iter().all(|(pack, price)| price.is_none() || !prices.contains_key(pack)),
+            "two prices"
+        );
     }
     terms
 }
 
 fn seen(terms: &Terms) -> Modelled {
     let packs = terms.packs.iter().map(|(pack, price)| (pack.to_string(), price.clone().map(String::from)));
-    (terms.cameras, terms.days, packs.collect())
+    let price = |agreed: &Agreed| (agreed.amount.to_string(), agreed.at_once);
+    Modelled {
+        cameras: terms.cameras,
+        days: terms.days,
+        packs: packs.collect(),
+        items: terms.items.iter().map(|(item, count)| (item.to_string(), *count)).collect(),
+        prices: terms.prices.iter().map(|(name, agreed)| (name.to_string(), price(agreed))).collect(),
+    }
 }
 
 /// Does one thing; keeps it in mind where it was recorded.
@@ -160,6 +213,9 @@ fn act(book: &mut Book, done: &mut Vec<(i64, u32, Op)>, (days, op): &(i64, Op)) 
         Op::Pack(name, price) => book.change(at, &pack(PACKS[*name], Some(&price.to_string()))),
         Op::Without(name) => book.change(at, &without(PACKS[*name])),
         Op::Days(days) => book.change(at, &ChangeOrder { days: Some(*days), ..ChangeOrder::default() }),
+        Op::Item(name, delta) => book.change(at, &item(ITEMS[*name], *delta)),
+        Op::Price(name, amount, once) => book.change(at, &price(PRICES[*name], Some(agreed(*amount, *once)))),
+        Op::CatalogPrice(name) => book.change(at, &price(PRICES[*name], None)),
         Op::Cancel(which) => {
             let Some(version) = done.get(*which).map(|(_, version, _)| *version) else { return false };
             book.cancel(version)
@@ -172,7 +228,14 @@ fn act(book: &mut Book, done: &mut Vec<(i64, u32, Op)>, (days, op): &(i64, Op)) 
             done.retain(|(there, ..)| *there < effective);
             done.push((effective, recorded.version.version, op.clone()));
         }
-        Op::By(_) | Op::To(_) | Op::Pack(..) | Op::Without(_) | Op::Days(_) => {
+        Op::By(_)
+        | Op::To(_)
+        | Op::Pack(..)
+        | Op::Without(_)
+        | Op::Days(_)
+        | Op::Item(..)
+        | Op::Price(..)
+        | Op::CatalogPrice(_) => {
             done.push((effective, recorded.version.version, op.clone()));
         }
     }
@@ -307,6 +370,10 @@ fn every_refusal_has_its_code_and_its_mend() {
     let local = |text: &str| text.parse::<At>().unwrap();
     let spans = ChangeOrder { days: Some(401), ..ChangeOrder::default() };
     let both = ChangeOrder { remove_packs: vec!["retail".into()], ..pack("retail", Some("49")) };
+    let twice = ChangeOrder {
+        prices: vec![("base_camera".into(), Some(agreed(1, false))), ("Base Camera".into(), None)],
+        ..ChangeOrder::default()
+    };
     let refusals = [
         (at(&mut book, day(0), &ChangeOrder::default()), "NOTHING_TO_CHANGE", false),
         (at(&mut book, day(0), &to(10)), "UNCHANGED", true),
@@ -318,6 +385,15 @@ fn every_refusal_has_its_code_and_its_mend() {
         (at(&mut book, day(0), &spans), "OUT_OF_BOUNDS", false),
         (at(&mut book, day(0), &both), "PACK_TWICE", false),
         (at(&mut book, day(0), &pack("retail", None)), "PRICE_MISSING", false),
+        (at(&mut book, day(0), &item("cloud_export", QuantityDelta::By(-1))), "BELOW_ZERO", true),
+        (at(&mut book, day(0), &item("cloud_export", QuantityDelta::By(i32::MAX))), "OUT_OF_BOUNDS", false),
+        (at(&mut book, day(0), &item("cloud_export", QuantityDelta::To(0))), "UNCHANGED", true),
+        (at(&mut book, day(0), &item("tea", QuantityDelta::To(0))), "UNKNOWN_PRICE", false),
+        (at(&mut book, day(0), &item("analyst_seat", QuantityDelta::To(1))), "SEATS_WITHOUT_PACK", false),
+        (at(&mut book, day(0), &price("base_camera", None)), "NOT_AGREED", true),
+        (at(&mut book, day(0), &price("tea", None)), "UNKNOWN_PRICE", false),
+        (at(&mut book, day(0), &price("retail", Some(agreed(1, false)))), "PRICE_OF_PACK", false),
+        (at(&mut book, day(0), &twice), "PRICE_TWICE", false),
         (at(&mut book, day(-401), &by(1)), "OUT_OF_BOUNDS", false),
         (at(&mut book, day(401), &by(1)), "OUT_OF_BOUNDS", false),
         (at(&mut book, day(-381), &by(1)), "NOT_BEGUN", true),
@@ -399,6 +475,30 @@ fn what_a_later_catalogue_would_not_sell_stays_as_it_was_bought() {
 }
 
 #[test]
+fn what_a_later_catalogue_lacks_can_be_taken_back_and_the_pack_stays_while_its_seats_are_there() {
+    let mut book = Book::begun(10);
+    book.change(day(-5), &item("cloud_export", QuantityDelta::To(3))).unwrap();
+    book.change(day(-5), &price("cloud_export", Some(agreed(99, false)))).unwrap();
+    let text = crate::catalog::DEFAULT.replacen("\ncloud_export       =", "\ncloud_import =", 1);
+    book.catalog = Catalog::parse(&text).unwrap();
+    let more = book.change(day(0), &item("cloud_export", QuantityDelta::By(1))).unwrap_err();
+    assert_eq!(more.code(), "UNKNOWN_PRICE");
+    let less = book.change(day(0), &item("cloud_export", QuantityDelta::By(-1))).unwrap();
+    assert_eq!(less.version.terms.items.values().collect::<Vec<_>>(), [&2]);
+    let none = book.change(day(1), &item("cloud_export", QuantityDelta::To(0))).unwrap();
+    assert!(none.version.terms.items.is_empty() && !none.version.terms.prices.is_empty());
+    let back = book.change(day(2), &price("cloud_export", None)).unwrap();
+    assert!(back.version.terms.prices.is_empty());
+    book.change(day(3), &pack("intelligence", None)).unwrap();
+    book.change(day(4), &item("analyst_seat", QuantityDelta::By(2))).unwrap();
+    assert_eq!(book.change(day(5), &without("intelligence")).unwrap_err().code(), "SEATS_WITHOUT_PACK");
+    assert_eq!(book.change(day(3), &without("intelligence")).unwrap_err().code(), "CONFLICTS_LATER");
+    let both =
+        ChangeOrder { items: vec![("analyst_seat".into(), QuantityDelta::To(0))], ..without("intelligence") };
+    book.change(day(5), &both).unwrap();
+}
+
+#[test]
 fn what_is_in_force_now_does_not_fall_below_what_is_assigned_and_what_is_to_come_is_told() {
     let mut book = Book::begun(10);
     book.view.cameras_named = 8;
@@ -422,15 +522,26 @@ fn deltas_are_kept_as_text() {
         cameras: Some(QuantityDelta::By(-3)),
         packs: BTreeMap::from([("retail".parse::<Slug>().unwrap(), Some("49.00".parse().unwrap()))]),
         remove_packs: ["intelligence".parse().unwrap()].into(),
+        items: BTreeMap::from([("cloud_export".parse().unwrap(), QuantityDelta::To(0))]),
+        prices: BTreeMap::from([
+            ("base_camera".parse().unwrap(), None),
+            ("device_basic".parse().unwrap(), Some(Agreed { per: 10.try_into().ok(), ..agreed(45, true) })),
+        ]),
         enforce: Some(brink_license::token::Enforce::Warn),
         days: Some(3),
         ..Delta::default()
     };
-    let text = r#"{"cameras":{"by":-3},"days":3,"enforce":"warn","packs":{"retail":"49.00"},"remove_packs":["intelligence"]}"#;
+    let text = r#"{"cameras":{"by":-3},"days":3,"enforce":"warn","items":{"cloud_export":{"to":0}},"packs":{"retail":"49.00"},"prices":{"base_camera":null,"device_basic":{"amount":"45","at_once":true,"per":10}},"remove_packs":["intelligence"]}"#;
     assert_eq!(delta.text(), text);
     assert_eq!(Delta::from_text(text).unwrap(), delta);
     assert_eq!(Delta::from_text("{}").unwrap(), Delta::default());
-    for bad in ["", "{\"x\":1}", r#"{"enforce":"off"}"#, r#"{"packs":{"retail":"-1"}}"#] {
+    for bad in [
+        "",
+        "{\"x\":1}",
+        r#"{"enforce":"off"}"#,
+        r#"{"packs":{"retail":"-1"}}"#,
+        r#"{"prices":{"retail":{"amount":"1","per":0}}}"#,
+    ] {
         assert!(Delta::from_text(bad).is_err(), "{bad}");
     }
     for (text, read) in [

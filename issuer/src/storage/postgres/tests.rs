@@ -86,6 +86,32 @@ fn versions_of_earlier_programs_take_effect_when_they_were_set_and_the_highest_s
 }
 
 #[test]
+fn the_history_of_cameras_begins_with_what_is_assigned_when_it_is_made() {
+    let database = Database::empty();
+    let run = |sql: &str| brink_databases::run(&database.url(), sql);
+    for earlier in [
+        include_str!("../../../../migrations/issuer/postgres/V1__issuer.sql"),
+        include_str!("../../../../migrations/issuer/postgres/V2__usage.sql"),
+        include_str!("../../../../migrations/issuer/postgres/V3__api_keys.sql"),
+        include_str!("../../../../migrations/issuer/postgres/V4__timeline.sql"),
+    ] {
+        run(&format!("BEGIN; {earlier} COMMIT"));
+    }
+    run("INSERT INTO tenants (id, name, timezone, currency, created_at) VALUES ('t', 'T', 'UTC', 'EUR', 0);
+         INSERT INTO activation_codes (code_sha256, tenant, tier, uses, expires_at, created_at)
+         VALUES (decode(repeat('00', 32), 'hex'), 't', 'basic', 1, 9, 0);
+         INSERT INTO devices (id, tenant, tier, licence_id, code_sha256, code_ordinal, code_expires_at, status, created_at)
+         VALUES ('d', 't', 'basic', 'l', decode(repeat('00', 32), 'hex'), 0, 9, 'pending', 0);
+         INSERT INTO cameras (tenant, camera, device, packs, assigned_at)
+         VALUES ('t', 'a', 'd', '[\"retail\"]', 200), ('t', 'b', 'd', '[]', 100)");
+    run(&format!("BEGIN; {} COMMIT", include_str!("../../../../migrations/issuer/postgres/V5__sold.sql")));
+    run("DO $$ BEGIN
+           ASSERT (SELECT array_agg(camera || at || device || packs ORDER BY seq) FROM camera_history)
+             = ARRAY['b100d[]', 'a200d[\"retail\"]'];
+         END $$");
+}
+
+#[test]
 fn every_state_of_the_server_that_matters_has_its_own_word() {
     let database = Database::empty();
     let storage = PostgresStorage::create(&address(&database)).unwrap();

@@ -139,6 +139,64 @@ async fn a_subscription_is_set_and_changed_from_an_instant_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_and_prices_of_a_contract_are_set_changed_and_shown() {
+    let api = Api::new().await;
+    let path = format!("/tenants/{}/subscription", super::OTHER);
+    let price = |name: &str, amount: &str, per: Option<u32>, at_once| json!({ "price": name, "amount": amount, "per": per, "at_once": at_once });
+    let body = json!({
+        "cameras": 5, "packs": [{ "pack": "intelligence" }],
+        "items": [{ "item": "analyst_seat", "quantity": 2.0 }, { "item": "cloud_export", "quantity": 0 }],
+        "prices": [price("base_camera", "55.00", None, true), { "price": "api_call_overage", "amount": "0.04", "per": 1000 }],
+    });
+    let put = api.ask("PUT", &path, &[], Some(&body.to_string())).await.done(200);
+    assert_eq!(put["items"], json!([{ "item": "analyst_seat", "quantity": 2 }]));
+    let overage = price("api_call_overage", "0.04", Some(1000), false);
+    assert_eq!(put["prices"], json!([overage, price("base_camera", "55.00", None, true)]));
+    let seen = api.get(&path).await.done(200);
+    assert_eq!((&seen["items"], &seen["prices"]), (&put["items"], &put["prices"]));
+    let changes = format!("{path}/changes");
+    let post = async |body: serde_json::Value| api.ask("POST", &changes, &[], Some(&body.to_string())).await;
+    let change = json!({
+        "items": [{ "item": "analyst_seat", "by": -1 }, { "item": "vms_connector", "quantity": 1 }],
+        "prices": [price("device_basic", "45", None, false)], "catalog_prices": ["base_camera"],
+    });
+    let changed = post(change).await.done(201)["version"].take();
+    assert_eq!(
+        changed["items"],
+        json!([{ "item": "analyst_seat", "quantity": 1 }, { "item": "vms_connector", "quantity": 1 }])
+    );
+    assert_eq!(changed["prices"], json!([overage, price("device_basic", "45", None, false)]));
+    let item = |item: serde_json::Value| json!({ "items": [item] });
+    let agreed = |price: serde_json::Value| json!({ "prices": [price] });
+    for (body, status, code) in [
+        (item(json!({ "item": "analyst_seat" })), 422, "ITEM_QUANTITY"),
+        (item(json!({ "item": "analyst_seat", "quantity": 1, "by": 1 })), 422, "ITEM_QUANTITY"),
+        (item(json!({ "item": "analyst_seat", "by": -9 })), 409, "BELOW_ZERO"),
+        (item(json!({ "item": "analyst_seat", "quantity": 1_000_001 })), 422, "OUT_OF_BOUNDS"),
+        (item(json!({ "item": "base_camera", "quantity": 1 })), 422, "NO_ITEM"),
+        (item(json!({ "item": "tea", "quantity": 1 })), 422, "UNKNOWN_PRICE"),
+        (item(json!({ "item": "cloud_export", "count": 1 })), 400, "MALFORMED"),
+        (item(json!(["cloud_export", 1])), 400, "MALFORMED"),
+        (json!({ "remove_packs": ["intelligence"] }), 422, "SEATS_WITHOUT_PACK"),
+        (agreed(json!({ "price": "retail", "amount": "1" })), 422, "PRICE_OF_PACK"),
+        (agreed(json!({ "price": "sms", "amount": "1" })), 422, "PASSED_ON"),
+        (agreed(json!({ "price": "base_camera", "amount": "x" })), 422, "PRICE"),
+        (agreed(json!({ "price": "base_camera", "amount": "1.005" })), 422, "PRICE_DIGITS"),
+        (agreed(json!({ "price": "base_camera", "amount": "1", "per": 0 })), 422, "OUT_OF_BOUNDS"),
+        (agreed(json!({ "price": "base_camera", "amount": 1 })), 400, "MALFORMED"),
+        (json!({ "catalog_prices": ["base_camera"] }), 409, "NOT_AGREED"),
+    ] {
+        let got = post(body.clone()).await;
+        assert_eq!(got.code(status), code, "{body}");
+        assert!(!got.text.contains("--"), "{}", got.text);
+    }
+    assert_eq!(api.get(&path).await.done(200)["items"], changed["items"]);
+    // What is set stands in the place of all of it.
+    let set = api.ask("PUT", &path, &[("if-match", "*")], Some(r#"{"cameras":5}"#)).await.done(200);
+    assert_eq!((&set["items"], &set["prices"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_sets_a_subscription_is_told_all_that_was_recorded() {
     let api = Api::new().await;
     let path = format!("/tenants/{TENANT}/subscription");
