@@ -1,0 +1,6 @@
+mod csv;
+mod journal;
+mod json;
+mod programs;
+mod random;
+mod samples;
