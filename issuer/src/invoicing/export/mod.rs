@@ -4,12 +4,14 @@
 pub mod csv;
 pub mod journal;
 pub mod json;
+pub mod pdf;
 
 #[cfg(test)]
 mod tests;
 
-use super::document::{Document, DocumentKind, Status};
+use super::document::{Days, Document, DocumentKind, Status};
 use crate::calendar::ZoneError;
+use chrono::NaiveDate;
 
 /// Why a document cannot be written. Every one but the last says that what is stored is damaged, for no document is made so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +55,9 @@ pub enum ExportError {
         /// Why.
         error: String,
     },
+    /// The program was built with a font that it cannot read.
+    #[error("the font {0} cannot be read; build the program again from its sources")]
+    Font(&'static str),
 }
 
 /// What people call it.
@@ -79,6 +84,11 @@ const fn status_word(status: Status) -> &'static str {
         Status::Paid => "paid",
         Status::Void => "void",
     }
+}
+
+/// The last day; people count it in, where programs name the one after it.
+fn last_day(days: Days) -> NaiveDate {
+    days.to.pred_opt().map_or(days.from, |day| day.max(days.from))
 }
 
 /// What a person or another program wrote, as one line: whatever is no printable character is a space, and there are no two

@@ -5,7 +5,7 @@ use super::samples;
 use crate::billing::money;
 use crate::invoicing::document::Document;
 use crate::invoicing::export::journal::{WalletEntry, write};
-use crate::invoicing::export::{csv, json};
+use crate::invoicing::export::{csv, json, pdf};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::io::Write;
@@ -76,7 +76,7 @@ fn hledger_finds_every_transaction_balanced_and_the_same_balances() {
 fn hledger_refuses_a_journal_that_does_not_balance() {
     let text = write([&samples::with_discount()], &[]).unwrap().replace("-588.00 EUR", "-588.01 EUR");
     let refused = asked("hledger", &["-f", "-", "check"], text.as_bytes()).unwrap_err();
-    assert!(refused.contains("unbalanced"), "{refused}");
+    assert!(refused.contains("could not balance this transaction"), "{refused}");
 }
 
 /// Sums by document, and the texts, as Python's reader of CSV has them.
@@ -136,4 +136,87 @@ fn python_reads_the_json_back() {
     let told = said("python3", &["-c", program], json::lines(&documents).unwrap().as_bytes());
     let wanted: Vec<String> = documents.iter().map(|one| one.money(one.totals.due_minor)).collect();
     assert_eq!(told.lines().collect::<Vec<_>>(), wanted);
+}
+
+/// A PDF in a file, for programs that want to go back and forth in it.
+fn kept(document: &Document) -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(".pdf").tempfile().unwrap();
+    file.write_all(&pdf::write(document).unwrap()).unwrap();
+    file
+}
+
+#[test]
+#[ignore = "needs poppler-utils: scripts/test installs it and runs this"]
+fn poppler_reads_every_amount_and_every_name() {
+    for document in samples::all() {
+        let file = kept(&document);
+        let path = file.path().to_str().unwrap();
+        let text = said("pdftotext", &["-layout", path, "-"], &[]);
+        let totals = [document.totals.net_minor, document.totals.total_minor, document.totals.due_minor];
+        let minors = document.lines.iter().map(|line| line.net_minor).chain(totals);
+        for minor in minors.chain(document.taxes.iter().flat_map(|tax| [tax.base_minor, tax.tax_minor])) {
+            let amount = document.money(minor);
+            let amount =
+                if minor == document.totals.due_minor { amount.trim_start_matches('-') } else { &amount };
+            assert!(
+                text.split_whitespace().any(|word| word.trim_end_matches(',') == amount),
+                "{amount}: {text}"
+            );
+        }
+        let parties = [&document.seller, &document.buyer].into_iter().flatten();
+        let names = parties.flat_map(|party| party.address.iter().chain([&party.legal_name, &party.tax_id]));
+        for name in names.map(String::as_str).chain([document.name(), document.tenant.as_str()]) {
+            assert!(text.contains(name), "{name}: {text}");
+        }
+        for day in [document.issued_on, document.due_on].into_iter().flatten() {
+            assert!(text.contains(&day.to_string()), "{day}: {text}");
+        }
+        let pages = text.matches('\u{c}').count();
+        assert!(text.contains(&format!("Page {pages} of {pages}")), "{text}");
+        assert_eq!(pages > 10, document.lines.len() == 400);
+    }
+    // Shown as a box, and copied as what it is.
+    let draft = kept(&samples::draft());
+    let text = said("pdftotext", &["-raw", draft.path().to_str().unwrap(), "-"], &[]);
+    assert!(text.contains("Cameras 監視 \u{1F4F7}"), "{text}");
+    // Poppler takes letters that stand askew for lines of their own.
+    assert!(text.replace('\n', "").starts_with("DRAFT"), "{text}");
+    let void = kept(&samples::cyrillic_in_dinars());
+    let text = said("pdftotext", &["-raw", void.path().to_str().unwrap(), "-"], &[]);
+    assert!(text.replace('\n', "").starts_with("VOID"), "{text}");
+}
+
+#[test]
+#[ignore = "needs poppler-utils: scripts/test installs it and runs this"]
+fn poppler_finds_all_fonts_embedded_and_cut_down() {
+    for document in samples::all() {
+        let file = kept(&document);
+        let path = file.path().to_str().unwrap();
+        let fonts = said("pdffonts", &[path], &[]);
+        let rows: Vec<Vec<&str>> =
+            fonts.lines().skip(2).map(|row| row.split_whitespace().collect()).collect();
+        assert_eq!(rows.len(), 2, "{fonts}");
+        for row in rows {
+            assert!(row[0].contains("+LiberationSans"), "{fonts}");
+            // Embedded, a subset, and with a map to Unicode.
+            assert_eq!(row[4..7], ["yes", "yes", "yes"], "{fonts}");
+        }
+        let told = said("pdfinfo", &["-isodates", path], &[]);
+        let made = document.issued_on.map_or("2026-02-02".to_owned(), |day| day.to_string());
+        assert!(told.contains(&format!("CreationDate:    {made}T12:00:00Z")), "{told}");
+        assert!(told.contains(&document.name().to_owned()), "{told}");
+        assert!(said("pdfinfo", &["-meta", path], &[]).contains("<pdfaid:part>2</pdfaid:part>"));
+    }
+}
+
+#[test]
+#[ignore = "needs qpdf: scripts/test installs it and runs this"]
+fn qpdf_finds_no_fault() {
+    let mut runner = TestRunner::deterministic();
+    let random = (0..20).map(|_| super::random::document().new_tree(&mut runner).unwrap().current());
+    for document in samples::all().into_iter().chain(random) {
+        let file = kept(&document);
+        let told = said("qpdf", &["--check", file.path().to_str().unwrap()], &[]);
+        assert!(told.contains("No syntax or stream encoding errors found"), "{told}");
+    }
 }
