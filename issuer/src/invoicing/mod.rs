@@ -12,6 +12,7 @@ pub mod document;
 mod drafting;
 pub mod error;
 mod explain;
+pub mod export;
 pub mod profile;
 mod standing;
 mod usage;

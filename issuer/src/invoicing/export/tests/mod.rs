@@ -1,0 +1,7 @@
+mod csv;
+mod journal;
+mod json;
+mod pdf;
+mod programs;
+mod random;
+mod samples;
