@@ -60,6 +60,7 @@ pub mod storage;
 pub mod subscription;
 mod suspicion;
 pub mod timeline;
+pub mod trials;
 pub mod upkeep;
 pub mod usage;
 

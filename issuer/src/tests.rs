@@ -28,4 +28,5 @@ mod standing;
 mod suspended;
 mod timeline;
 mod tls;
+mod trials;
 mod usage;

@@ -24,6 +24,7 @@ mod rows;
 mod seats;
 pub mod sqlite;
 mod subscriptions;
+mod trials;
 mod upkeep;
 mod usage;
 
@@ -62,6 +63,7 @@ pub use seats::{NewSeatReport, SeatConflict, SeatReport, SeatedCamera, SeatsKnow
 pub use subscriptions::{
     InForce, Made, NewVersions, SubscriptionRow, SubscriptionView, Terms, TimelineView, VersionListed,
 };
+pub use trials::{NewReminders, TrialBooks, TrialReminder, TrialView};
 pub use upkeep::{Dropped, Upkeep, UpkeepOrder, Upkept};
 pub use usage::{
     BatchAsked, ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage,
@@ -75,7 +77,7 @@ pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
 pub trait Storage:
-    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering + FleetBooks
+    UsageBooks + AuditBooks + Upkeep + TrialBooks + Probes + Credentials + Directory + Remembering + FleetBooks
 {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;

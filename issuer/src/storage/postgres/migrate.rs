@@ -11,6 +11,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V2__usage", include_str!("../../../../migrations/issuer/postgres/V2__usage.sql")),
     ("V3__api_keys", include_str!("../../../../migrations/issuer/postgres/V3__api_keys.sql")),
     ("V4__timeline", include_str!("../../../../migrations/issuer/postgres/V4__timeline.sql")),
+    ("V6__trial_reminders", include_str!("../../../../migrations/issuer/postgres/V6__trial_reminders.sql")),
 ];
 
 /// The advisory lock of those who migrate: "brink" in ASCII.

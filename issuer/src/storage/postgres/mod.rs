@@ -38,6 +38,7 @@ mod settling;
 mod standing;
 mod subscriptions;
 mod tenants;
+mod trials;
 mod upkeep;
 mod url;
 mod usage;

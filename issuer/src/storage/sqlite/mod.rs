@@ -24,6 +24,7 @@ mod seats;
 mod standing;
 mod subscriptions;
 mod tenants;
+mod trials;
 mod upkeep;
 mod usage;
 
