@@ -41,6 +41,7 @@ pub mod minting;
 pub mod notices;
 mod objects;
 pub mod place;
+pub mod plot;
 pub mod price;
 mod reaction;
 pub mod reactivation;

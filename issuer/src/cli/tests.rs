@@ -443,6 +443,31 @@ fn upkeep_says_whose_trial_ends_and_the_audit_shows_it() {
     assert_eq!(desk.run("tenant show --tenant tenant-123 --json").json()["trial_ends_at"], Value::Null);
 }
 
+#[test]
+fn a_report_is_drawn_whole_or_not_at_all_and_says_where() {
+    let desk = Desk::stocked("--cameras 10");
+    let report = "usage report --tenant tenant-123 --from 2026-03-01 --to 2026-04-01";
+    let (plain, file) = (desk.run(report).out, desk.path().join("u.svg"));
+    let draw = |more: &str| desk.run(&format!("{report} --plot {} {more}", file.display()));
+    assert_eq!(
+        draw("").out,
+        format!("{plain}drawn in {}\n", file.display()),
+        "and the report is what it was"
+    );
+    let svg = std::fs::read_to_string(&file).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains("Usage of tenant tenant-123"), "{svg}");
+    assert!(svg.contains("nothing was used in this period") && svg.contains("complete: "), "{svg}");
+    assert_eq!(draw("--json").json()["plot"], file.to_str().unwrap());
+    assert!(draw("--csv").out.starts_with("meter,recorded,"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), svg, "the same bytes");
+    desk.run(&format!("{report} --plot /nonexistent/u.svg")).refused(Exit::Failed, &["/nonexistent/u.svg"]);
+    desk.run("usage report --tenant nobody --from 2026-03-01 --to 2026-04-01 --plot u.svg")
+        .refused(Exit::Failed, &["unknown tenant"]);
+    let left: Vec<_> =
+        std::fs::read_dir(desk.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "the directory and the plot: {left:?}");
+}
+
 /// A quote needs no issuer: the command line alone, and a file.
 fn quoted(folder: &Path, file: &str, more: &[&str]) -> Ran {
     let path = folder.join("quote.json");
