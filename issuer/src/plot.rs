@@ -144,7 +144,8 @@ impl Panel {
         }
         let y = up.place(Amount::ZERO);
         let _ = writeln!(body, "<path d=\"M{LEFT} {y:.1}H{RIGHT}\" stroke=\"black\"/>");
-        names(body, &points, bottom);
+        let firsts = self.points.iter().step_by(together).map(|first| first.label.as_str());
+        names(body, &firsts.collect::<Vec<_>>(), bottom);
         self.foot(body, bottom, (together, points.len()));
         HEADING_HEIGHT + PLOT_HEIGHT + FOOT_HEIGHT
     }
@@ -279,14 +280,14 @@ fn said(point: &Point) -> String {
     format!("{}: {}{shaded}", escaped(&point.label), point.value)
 }
 
-/// As many names as have room beside each other.
-fn names(body: &mut String, points: &[Point], bottom: f64) {
-    let short: Vec<_> = points.iter().map(|point| shortened(&point.label, LABEL_CHARS_MAX)).collect();
+/// As many of these names as have room beside each other.
+fn names(body: &mut String, names: &[&str], bottom: f64) {
+    let short: Vec<_> = names.iter().map(|name| shortened(name, LABEL_CHARS_MAX)).collect();
     let letters = short.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(LABEL_CHARS_MAX);
     let room = (RIGHT - LEFT) / (letters as f64 * LETTER_WIDTH + 14.0);
-    let every = points.len().div_ceil((room as usize).max(1)).max(1);
+    let every = short.len().div_ceil((room as usize).max(1)).max(1);
     for (nth, name) in short.iter().enumerate().step_by(every) {
-        let (from, to) = span(nth, points.len());
+        let (from, to) = span(nth, short.len());
         let x = f64::midpoint(from, to);
         let _ = writeln!(body, "<path d=\"M{x:.1} {bottom:.1}v4\" stroke=\"black\"/>");
         write(body, (x, bottom + 17.0), " text-anchor=\"middle\"", name);

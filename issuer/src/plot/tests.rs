@@ -191,6 +191,7 @@ fn of_ten_thousand_points_neighbours_are_one_and_the_panel_says_so() {
         let said = lines.iter().find(|line| line.contains("10000 of them drawn as 400")).unwrap();
         assert!(said.contains(how) && said.ends_with("25 each"), "{said}");
         assert!(lines.len() < 40, "as many names as have room");
+        assert!(lines.contains(&"p00000".to_owned()), "the first of those that are one: {lines:?}");
     }
 }
 
