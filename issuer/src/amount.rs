@@ -19,6 +19,8 @@ pub struct TooLarge;
 impl Amount {
     /// Nothing.
     pub const ZERO: Amount = Amount(0);
+    /// How many units one is.
+    pub const ONE_UNITS: i128 = 10i128.pow(PLACES_MAX as u32);
 
     /// Reads a decimal with an optional sign, as people write it: `+12`, `-0.25`.
     pub fn parse(text: &str) -> Result<Self, QuantityError> {

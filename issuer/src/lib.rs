@@ -41,6 +41,7 @@ pub mod minting;
 pub mod notices;
 mod objects;
 pub mod place;
+pub mod plot;
 pub mod price;
 pub mod quotas;
 mod reaction;
@@ -62,6 +63,7 @@ pub mod storage;
 pub mod subscription;
 mod suspicion;
 pub mod timeline;
+pub mod trials;
 pub mod upkeep;
 pub mod usage;
 

@@ -147,7 +147,7 @@ impl SubscriptionError {
 }
 
 /// The terms that an order comes to from an instant on, or why there are none. A tenant has one trial, counted from its first
-/// start: setting it again neither restarts nor lengthens it.
+/// start: setting it again neither restarts nor lengthens it, and setting it from before that start on moves its end as well.
 pub fn terms(
     catalog: &Catalog,
     tenant: &TenantRow,
@@ -157,6 +157,7 @@ pub fn terms(
     check_spans((Some(order.days), Some(order.grace_days), Some(order.offline_max_days)))?;
     let fresh =
         || TrialWindow { started_at: at, ends_at: months_later(at, catalog.trial.months, tenant.zone) };
+    let first_trial = first_trial.filter(|first| first.started_at <= at);
     let trial = order.trial.then(|| first_trial.unwrap_or_else(fresh));
     let cameras = cameras(catalog, order)?;
     if let Some(over) = trial.filter(|trial| trial.ends_at <= at) {

@@ -29,4 +29,5 @@ mod standing;
 mod suspended;
 mod timeline;
 mod tls;
+mod trials;
 mod usage;

@@ -1,8 +1,10 @@
 //! What an issuer does by itself from day to day: nothing grows for ever. Any number of processes may run it; one at a time
 //! does it.
 
+use crate::calendar::rfc3339;
 use crate::clock::Clock;
 use crate::storage::{Storage, StorageError, UpkeepOrder, Upkept};
+use crate::trials::Reminded;
 use std::str::FromStr;
 
 /// Fewest days that a record is kept: late usage is taken for 400, and a device has what was acknowledged for 35 more and may
@@ -48,6 +50,17 @@ pub fn keep_up(
     retention: RawRetention,
 ) -> Result<Option<Upkept>, StorageError> {
     storage.keep_up(&UpkeepOrder { now: clock.now(), raw_days: Some(retention.0) })
+}
+
+/// What was said of the end of a trial, for the log.
+pub(crate) fn log_reminded(reminded: &Reminded) {
+    let (tenant, days) = (&reminded.tenant, reminded.reminder.days);
+    let ends_at = rfc3339(reminded.reminder.trial.ends_at);
+    if days == 0 {
+        tracing::info!(%tenant, %ends_at, "a trial has ended, and nothing took its place");
+    } else {
+        tracing::info!(%tenant, days, %ends_at, "a trial ends soon");
+    }
 }
 
 /// What was done, for the log.

@@ -28,7 +28,7 @@ pub(super) struct CatalogFile {
 #[serde(untagged)]
 pub(super) enum MeterFile {
     /// What it counts.
-    Unit(#[allow(dead_code, reason = "it has to be there, and nobody shows it yet")] String),
+    Unit(String),
     /// The same, and more.
     Terms(MeterTermsFile),
 }
@@ -36,8 +36,7 @@ pub(super) enum MeterFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MeterTermsFile {
-    #[serde(rename = "unit")]
-    _unit: String,
+    pub(super) unit: String,
     pub(super) cap: String,
 }
 

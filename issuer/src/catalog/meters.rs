@@ -3,12 +3,13 @@
 use super::{CatalogError, file, invalid, slug};
 use brink_license::Slug;
 use brink_license::usage::Quantity;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Other names of meters, and what one use of them can be at most.
 #[derive(Clone, Debug, Default)]
 pub struct Meters {
-    names: BTreeSet<Slug>,
+    /// With what they count.
+    units: BTreeMap<Slug, String>,
     aliases: BTreeMap<Slug, Slug>,
     caps: BTreeMap<Slug, Quantity>,
 }
@@ -18,11 +19,16 @@ impl Meters {
         let mut meters = Self::default();
         for (name, entry) in &file.meters {
             let meter = slug("meters", name)?;
-            meters.names.insert(meter.clone());
-            if let file::MeterFile::Terms(terms) = entry {
-                let cap = Quantity::parse(&terms.cap);
-                meters.caps.insert(meter, cap.map_err(|e| invalid(format!("meters.{name}.cap"), e))?);
-            }
+            let unit = match entry {
+                file::MeterFile::Unit(unit) => unit,
+                file::MeterFile::Terms(terms) => {
+                    let cap = Quantity::parse(&terms.cap);
+                    let cap = cap.map_err(|e| invalid(format!("meters.{name}.cap"), e))?;
+                    meters.caps.insert(meter.clone(), cap);
+                    &terms.unit
+                }
+            };
+            meters.units.insert(meter, unit.clone());
         }
         for (alias, meter) in &file.meter_aliases {
             let place = format!("meter_aliases.{alias}");
@@ -43,7 +49,13 @@ impl Meters {
     /// Whether the catalogue has it, by this name.
     #[must_use]
     pub fn is_named(&self, name: &Slug) -> bool {
-        self.names.contains(name)
+        self.units.contains_key(name)
+    }
+
+    /// What it counts, in words, by any name of the meter; `None` for one that the catalogue does not have.
+    #[must_use]
+    pub fn unit(&self, name: &Slug) -> Option<&str> {
+        self.units.get(self.meant(name)).map(String::as_str)
     }
 
     /// The most that one use can be, by any name of the meter; `None` for no such bound.

@@ -66,7 +66,9 @@ pub(crate) enum CliError {
     Books(#[from] BooksError),
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
-    #[error("{failed} of {of} tenants could not be closed, named above; mend what each names and run it again")]
+    #[error(
+        "{failed} of {of} tenants could not be closed, named above; mend what each names and run it again"
+    )]
     SomeFailed { failed: usize, of: usize },
     #[error(transparent)]
     Founding(#[from] FoundingError),

@@ -95,7 +95,8 @@ enum Verb {
     /// Rate a file of prices, changes and usage: what-if pricing, without a database
     #[command(after_help = EXIT_CODES)]
     Quote(quote::Quote),
-    /// Look after the database: partitions of usage ahead of their days, and none kept for ever. `serve` does it every hour
+    /// Say whose trials end, and look after the database: partitions of usage ahead of their days, and none kept for ever. `serve`
+    /// does it every hour
     #[command(after_help = EXIT_CODES)]
     Upkeep(upkeep::Upkeep),
     /// Write the database as it is now into one file, while others go on with it; keys are not in it

@@ -1,8 +1,8 @@
 //! Options that several verbs share, and what they open.
 
 use super::error::CliError;
-use crate::admin::Admin;
 use super::input::read_bounded;
+use crate::admin::Admin;
 use crate::catalog::{Catalog, TEXT_BYTES_MAX, Versions};
 use crate::clock::{Clock, SystemClock};
 use crate::config::DataDir;

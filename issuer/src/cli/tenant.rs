@@ -6,6 +6,7 @@ use super::opening::Target;
 use super::output::Output;
 use crate::admin::TenantOrder;
 use crate::calendar::rfc3339;
+use crate::clock::{Clock, SystemClock};
 use crate::storage::{ClonePolicy, TenantRow};
 use brink_license::TenantId;
 use clap::{Args, Subcommand};
@@ -114,8 +115,14 @@ impl Policy {
 
 impl Show {
     fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let tenant = self.target.data.storage()?.tenant_row(&self.tenant)?;
-        Ok(output.result(self.target.json, &document(&tenant), &line(&tenant))?)
+        let view = self.target.data.storage()?.tenant(&self.tenant, SystemClock.now())?;
+        let trial = view.current.ok().and_then(|row| row.terms.trial).map(|trial| rfc3339(trial.ends_at));
+        let (mut document, mut line) = (document(&view.tenant), line(&view.tenant));
+        if let Some(ends_at) = &trial {
+            line.push_str(&format!(", trial until {ends_at}"));
+        }
+        document["trial_ends_at"] = trial.into();
+        Ok(output.result(self.target.json, &document, &line)?)
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::clock::{Clock, SystemClock};
 use crate::testkit::names;
 use serde_json::Value;
 use std::path::Path;
@@ -396,7 +397,9 @@ fn plain_http_stays_on_this_machine() {
 fn upkeep_says_what_it_did_and_keeps_what_may_still_be_asked_for() {
     let desk = Desk::new();
     let done = desk.run("upkeep --json").json();
-    let expected = serde_json::json!({ "elsewhere": false, "postponed": false, "made": [], "dropped": [] });
+    let expected = serde_json::json!({
+        "elsewhere": false, "postponed": false, "made": [], "dropped": [], "reminded": [],
+    });
     assert_eq!(done, expected, "a database in a file has nothing to look after");
     assert_eq!(desk.run("upkeep --raw-retention-days 435").out, "nothing was due\n");
     desk.run("upkeep --raw-retention-days 434").refused(Exit::Usage, &["435 days"]);
@@ -413,6 +416,56 @@ fn upkeep_says_what_it_did_and_keeps_what_may_still_be_asked_for() {
     };
     at(&format!("init --issuer dev-acme --dev --database-url {}", database.url()));
     assert!(at("upkeep").starts_with("partitions are made for what comes from "));
+}
+
+#[test]
+fn upkeep_says_whose_trial_ends_and_the_audit_shows_it() {
+    let desk = Desk::new();
+    desk.run("tenant create --id tenant-123 --name Acme --json").json();
+    let begun = SystemClock.now().saturating_add(-80 * 86_400);
+    let begun = crate::calendar::rfc3339(begun);
+    let set = desk
+        .run(&format!("subscription set --tenant tenant-123 --trial --at {begun} --reason as+agreed --json"));
+    let ends_at = set.json()["trial"]["ends_at"].as_str().unwrap().to_owned();
+    let shown = desk.run("tenant show --tenant tenant-123");
+    assert!(shown.out.ends_with(&format!("clones alert, trial until {ends_at}\n")), "{}", shown.out);
+    assert_eq!(desk.run("tenant show --tenant tenant-123 --json").json()["trial_ends_at"], ends_at);
+    let told = desk.run("upkeep").out;
+    assert_eq!(
+        told,
+        format!("the trial of tenant tenant-123 ends at {ends_at}: the reminder of 14 days before\n")
+    );
+    assert_eq!(desk.run("upkeep").out, "nothing was due\n");
+    let audit = desk.run("audit list --tenant tenant-123 --action trial.reminded --json").json();
+    let [line] = &audit["audit"].as_array().unwrap()[..] else { panic!("{audit}") };
+    assert_eq!((&line["actor"], &line["subject"]), (&"upkeep".into(), &"tenant-123".into()));
+    desk.run("subscription set --tenant tenant-123 --cameras 5 --json").json();
+    assert_eq!(desk.run("tenant show --tenant tenant-123 --json").json()["trial_ends_at"], Value::Null);
+}
+
+#[test]
+fn a_report_is_drawn_whole_or_not_at_all_and_says_where() {
+    let desk = Desk::stocked("--cameras 10");
+    let report = "usage report --tenant tenant-123 --from 2026-03-01 --to 2026-04-01";
+    let (plain, file) = (desk.run(report).out, desk.path().join("u.svg"));
+    let draw = |more: &str| desk.run(&format!("{report} --plot {} {more}", file.display()));
+    assert_eq!(
+        draw("").out,
+        format!("{plain}drawn in {}\n", file.display()),
+        "and the report is what it was"
+    );
+    let svg = std::fs::read_to_string(&file).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains("Usage of tenant tenant-123"), "{svg}");
+    assert!(svg.contains("nothing was used in this period") && svg.contains("complete: "), "{svg}");
+    assert_eq!(draw("--json").json()["plot"], file.to_str().unwrap());
+    assert!(draw("--csv").out.starts_with("meter,recorded,"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), svg, "the same bytes");
+    desk.run(&format!("{report} --plot /nonexistent/u.svg")).refused(Exit::Failed, &["/nonexistent/u.svg"]);
+    desk.run("usage report --tenant nobody --from 2026-03-01 --to 2026-04-01 --plot u.svg")
+        .refused(Exit::Failed, &["unknown tenant"]);
+    let left: Vec<_> =
+        std::fs::read_dir(desk.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "the directory and the plot: {left:?}");
 }
 
 /// A quote needs no issuer: the command line alone, and a file.

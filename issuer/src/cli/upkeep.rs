@@ -4,8 +4,9 @@ use super::error::CliError;
 use super::opening::Target;
 use super::output::Output;
 use crate::calendar::rfc3339;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::storage::Upkept;
+use crate::trials::{Reminded, remind};
 use crate::upkeep::{RawRetention, keep_up};
 use brink_license::UnixSeconds;
 use clap::Args;
@@ -31,12 +32,25 @@ pub(super) struct Upkeep {
 impl Upkeep {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let storage = self.target.data.storage()?;
+        let mut reminded = Vec::new();
+        // One does not wait for the other.
+        let said = remind(&*storage, SystemClock.now(), &mut |one| reminded.push(one.clone()));
         let done = keep_up(&*storage, &SystemClock, self.retention.raw_retention_days)?;
-        let Some(done) = done else {
-            let document = json!({ "elsewhere": true });
-            return Ok(output.result(self.target.json, &document, "another process is at it")?);
+        said?;
+        let mut document = match &done {
+            Some(done) => document(done),
+            None => json!({ "elsewhere": true }),
         };
-        Ok(output.result(self.target.json, &document(&done), &text(&done))?)
+        document["reminded"] = reminded.iter().map(reminded_document).collect();
+        let mut lines: Vec<_> = reminded.iter().map(reminded_line).collect();
+        match &done {
+            Some(done) => lines.extend(self::lines(done)),
+            None => lines.push("another process is at it".to_owned()),
+        }
+        if lines.is_empty() {
+            lines.push("nothing was due".to_owned());
+        }
+        Ok(output.result(self.target.json, &document, &lines.join("\n"))?)
     }
 }
 
@@ -60,7 +74,23 @@ fn document(done: &Upkept) -> serde_json::Value {
     })
 }
 
-fn text(done: &Upkept) -> String {
+fn reminded_document(one: &Reminded) -> serde_json::Value {
+    let Reminded { tenant, reminder, skipped } = one;
+    json!({
+        "tenant": tenant, "days": reminder.days, "skipped": skipped, "due_at": rfc3339(reminder.due_at),
+        "trial_ends_at": rfc3339(reminder.trial.ends_at),
+    })
+}
+
+fn reminded_line(one: &Reminded) -> String {
+    let (tenant, ends_at) = (&one.tenant, rfc3339(one.reminder.trial.ends_at));
+    match one.reminder.days {
+        0 => format!("the trial of tenant {tenant} has ended, at {ends_at}"),
+        days => format!("the trial of tenant {tenant} ends at {ends_at}: the reminder of {days} days before"),
+    }
+}
+
+fn lines(done: &Upkept) -> Vec<String> {
     let mut lines = Vec::new();
     if let (Some(first), Some(last)) = (done.made.first(), done.made.last()) {
         let ([from, _], [_, to]) = (days(first), days(last));
@@ -73,8 +103,5 @@ fn text(done: &Upkept) -> String {
     if done.postponed {
         lines.push("others used the records for too long; run it again for what is left".to_owned());
     }
-    if lines.is_empty() {
-        lines.push("nothing was due".to_owned());
-    }
-    lines.join("\n")
+    lines
 }

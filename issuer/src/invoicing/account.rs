@@ -88,7 +88,8 @@ impl Invoicing {
         let mut outcome = None;
         self.storage.add_to_wallet(tenant, &mut |view| {
             let currency = view.tenant.currency;
-            let parsed = money::parse(&order.amount, currency).map_err(|e| InvoiceError::Amount(e.to_string()));
+            let parsed =
+                money::parse(&order.amount, currency).map_err(|e| InvoiceError::Amount(e.to_string()));
             let planned = parsed.and_then(|minor| {
                 if minor == 0 {
                     return Err(InvoiceError::Amount("0 changes nothing".into()));
@@ -96,8 +97,10 @@ impl Invoicing {
                 let after = view.balance_minor.checked_add(minor);
                 let after = after.ok_or_else(|| InvoiceError::TooLarge(tenant.clone()))?;
                 if after < 0 {
-                    let (balance, asked) =
-                        (money::show(view.balance_minor, currency), money::show(minor.saturating_neg(), currency));
+                    let (balance, asked) = (
+                        money::show(view.balance_minor, currency),
+                        money::show(minor.saturating_neg(), currency),
+                    );
                     return Err(InvoiceError::WalletEmpty { tenant: tenant.clone(), balance, asked });
                 }
                 Ok((minor, after))
@@ -105,8 +108,10 @@ impl Invoicing {
             match planned {
                 Ok((minor, after)) => {
                     outcome = Some(Ok(after));
-                    let detail = serde_json::json!({ "minor": minor, "reason": order.reason, "balance_minor": after });
-                    let note = note((Some(tenant), now, &self.actor), "wallet.add", tenant.to_string(), detail);
+                    let detail =
+                        serde_json::json!({ "minor": minor, "reason": order.reason, "balance_minor": after });
+                    let note =
+                        note((Some(tenant), now, &self.actor), "wallet.add", tenant.to_string(), detail);
                     Some(NewWalletEntry { minor, document: None, reason: order.reason.clone(), note })
                 }
                 Err(refusal) => {

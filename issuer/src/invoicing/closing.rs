@@ -56,7 +56,9 @@ impl Books {
     }
 
     fn discounts(&self, period: Days) -> Vec<Discount> {
-        self.profile.as_ref().map_or_else(Vec::new, |profile| profile.discounts(period, self.view.tenant.currency))
+        self.profile
+            .as_ref()
+            .map_or_else(Vec::new, |profile| profile.discounts(period, self.view.tenant.currency))
     }
 
     fn around(&self, day: NaiveDate) -> Result<Period, InvoiceError> {
@@ -181,14 +183,17 @@ impl Invoicing {
             lacks: &lacks,
         };
         let documents = draft(&drafting, &all)?;
-        let named = |document: &Document| document.lines.iter().flat_map(|line| line.evidence.clone()).collect::<Vec<_>>();
+        let named = |document: &Document| {
+            document.lines.iter().flat_map(|line| line.evidence.clone()).collect::<Vec<_>>()
+        };
         let names: Vec<String> = documents.iter().flat_map(named).collect();
         evidence.retain(|one: &BillingEvidence| names.contains(&super::hex(&one.digest)));
         let detail = serde_json::json!({
             "from": period.from.to_string(), "to": period.to.to_string(),
             "documents": documents.iter().map(|document| &document.id).collect::<Vec<_>>(), "lacks": lacks.len(),
         });
-        let note = note((Some(&view.tenant.id), now, &self.actor), "period.close", period.from.to_string(), detail);
+        let note =
+            note((Some(&view.tenant.id), now, &self.actor), "period.close", period.from.to_string(), detail);
         let new = NewClosing {
             mark: view.mark,
             period: days(period),
@@ -222,7 +227,9 @@ impl Invoicing {
 
     /// What the next period comes to, as it begins.
     fn in_advance(&self, books: &Books, period: &Period) -> Result<Option<OfPeriod>, InvoiceError> {
-        let Some(contract) = contract::contract(books.sold(), &self.catalogs, period)? else { return Ok(None) };
+        let Some(contract) = contract::contract(books.sold(), &self.catalogs, period)? else {
+            return Ok(None);
+        };
         let discounts = books.discounts(days(period));
         let terms = terms(&contract, &discounts);
         let failed = |error| rating_failed(books, period, error);

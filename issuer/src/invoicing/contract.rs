@@ -85,7 +85,10 @@ pub(super) fn contract(
     making.pack_cameras(&stretches, sold.cameras);
     making.run_devices(&stretches, sold.devices);
     let timeline = Timeline::new(&making.changes).unwrap_or_default();
-    let grants = segments.iter().find_map(|segment| segment.terms.trial).and_then(|trial| grant(catalog, trial, &period));
+    let grants = segments
+        .iter()
+        .find_map(|segment| segment.terms.trial)
+        .and_then(|trial| grant(catalog, trial, &period));
     let included = included(catalog, &segments, &period);
     let tariff = making.tariff;
     Ok(Some(Contract { tariff, timeline, grants: grants.into_iter().collect(), period, included }))
@@ -107,7 +110,8 @@ fn stretches<'s>(segments: &[Segment<'s>]) -> Vec<Stretch<'s>> {
         found.push(Stretch { from: segment.from, terms: Some(segment.terms) });
         let ends = segment.terms.trial.map(|trial| trial.ends_at);
         let is_within = |ends: &UnixSeconds| segment.until.is_none_or(|until| *ends < until);
-        found.extend(ends.filter(is_within).map(|from| Stretch { from: from.max(segment.from), terms: None }));
+        found
+            .extend(ends.filter(is_within).map(|from| Stretch { from: from.max(segment.from), terms: None }));
     }
     found
 }
@@ -118,7 +122,8 @@ fn included(
     segments: &[Segment<'_>],
     period: &Period,
 ) -> BTreeMap<Slug, crate::billing::Exact> {
-    let of_segment: Vec<_> = segments.iter().map(|segment| quotas::included(catalog, segment.terms)).collect();
+    let of_segment: Vec<_> =
+        segments.iter().map(|segment| quotas::included(catalog, segment.terms)).collect();
     let mut sums: BTreeMap<Slug, u128> = BTreeMap::new();
     for day in period.days().iter().filter(|day| period.bills(day.date)) {
         let is_there = |segment: &Segment<'_>| {
@@ -185,7 +190,8 @@ impl Making<'_> {
         if let (Ok(price), false) = (PRICE_CAMERA.parse::<Slug>(), stretch.is_trial()) {
             found.insert(price, i64::from(terms.cameras));
         }
-        let of_tenant = |pack: &&Slug| self.catalog.by_slug(pack).is_some_and(|pack| pack.scope == Scope::Tenant);
+        let of_tenant =
+            |pack: &&Slug| self.catalog.by_slug(pack).is_some_and(|pack| pack.scope == Scope::Tenant);
         found.extend(terms.packs.keys().filter(of_tenant).map(|pack| (pack.clone(), 1)));
         found.extend(terms.items.iter().map(|(item, count)| (item.clone(), i64::from(*count))));
         found
@@ -211,7 +217,8 @@ impl Making<'_> {
             let takes = if is_first || agreed.at_once { Takes::AtOnce } else { Takes::NextPeriod };
             self.agree(at, price, rate, takes);
         }
-        let gone: Vec<Slug> = self.rates.keys().filter(|price| !terms.prices.contains_key(*price)).cloned().collect();
+        let gone: Vec<Slug> =
+            self.rates.keys().filter(|price| !terms.prices.contains_key(*price)).cloned().collect();
         for price in gone.iter().filter(|price| !terms.packs.contains_key(*price)) {
             self.agree_on_catalogue(at, price, Takes::NextPeriod);
         }
@@ -263,7 +270,12 @@ impl Making<'_> {
     }
 
     /// Packs with a price that a camera has at an instant and that are subscribed then.
-    fn packs_of(&self, at: UnixSeconds, stretches: &[Stretch<'_>], events: &[&CameraEvent]) -> BTreeSet<Slug> {
+    fn packs_of(
+        &self,
+        at: UnixSeconds,
+        stretches: &[Stretch<'_>],
+        events: &[&CameraEvent],
+    ) -> BTreeSet<Slug> {
         let terms = stretches.iter().rfind(|stretch| stretch.from <= at).and_then(|stretch| stretch.terms);
         let event = events.iter().rfind(|event| event.at <= at);
         let (Some(terms), Some(event)) = (terms, event) else { return BTreeSet::new() };

@@ -37,8 +37,7 @@ pub(super) fn billed(documents: &[Document], period: Days) -> BTreeMap<LineKey, 
     let mut found: BTreeMap<LineKey, Billed> = BTreeMap::new();
     for document in documents {
         for line in document.lines.iter().filter(|line| line.period.from == period.from) {
-            let discount =
-                || (line.kind == Kind::Discount).then(|| Shares::Recorded(BTreeMap::new()));
+            let discount = || (line.kind == Kind::Discount).then(|| Shares::Recorded(BTreeMap::new()));
             let entry = found.entry(line.key.clone()).or_insert_with(|| Billed {
                 price: line.price.clone(),
                 net_minor: 0,
@@ -111,7 +110,8 @@ fn document(with: &Drafting<'_>, part: Part, lines: Vec<DocumentLine>) -> Result
         Part::Credit(id) => with.documents.iter().find(|document| document.id == *id),
     };
     let rules = original.map_or_else(|| with.taxes.to_vec(), |original| rules_of(&original.taxes));
-    let (taxes, totals) = taxed(&lines, &rules).ok_or_else(|| InvoiceError::TooLarge(with.tenant.id.clone()))?;
+    let (taxes, totals) =
+        taxed(&lines, &rules).ok_or_else(|| InvoiceError::TooLarge(with.tenant.id.clone()))?;
     Ok(Document {
         id: crate::minting::fresh_token_id()?.as_str().to_owned(),
         kind: if original.is_some() { DocumentKind::CreditNote } else { DocumentKind::Invoice },

@@ -45,7 +45,9 @@ pub enum InvoiceError {
     #[error("tenant {0} has no subscription, so that nothing can be invoiced")]
     NothingSold(TenantId),
     /// A version of the catalogue that was not given.
-    #[error("the subscription of tenant {tenant} is of catalogue {version}, which this program was not given")]
+    #[error(
+        "the subscription of tenant {tenant} is of catalogue {version}, which this program was not given"
+    )]
     Catalogue {
         /// Whose.
         tenant: TenantId,
@@ -180,10 +182,13 @@ impl InvoiceError {
         Some(match self {
             Self::Profile { mend, .. } => mend.clone(),
             Self::ProfileClosed { .. } => {
-                "leave it for periods that are closed; end a discount with `until`, and begin another one".into()
+                "leave it for periods that are closed; end a discount with `until`, and begin another one"
+                    .into()
             }
             Self::NoProfile(None) => "set it with `invoice profile --seller --set F`".into(),
-            Self::NoProfile(Some(tenant)) => format!("set it with `invoice profile --tenant {tenant} --set F`"),
+            Self::NoProfile(Some(tenant)) => {
+                format!("set it with `invoice profile --tenant {tenant} --set F`")
+            }
             Self::NoPeriod(..) => "name a day after the anchor of the profile, from 1970 to 2199".into(),
             Self::Running { period, .. } => format!("close it from {} on", period.to),
             Self::NothingSold(tenant) => format!("subscribe with `subscription set --tenant {tenant}`"),
@@ -191,7 +196,9 @@ impl InvoiceError {
             Self::Rating { tenant, error, .. } => match error {
                 RatingError::TooLarge(_) => "correct quantity or price of the subscription".into(),
                 RatingError::UnknownPrice(price) => {
-                    format!("agree on one with `subscription change --tenant {tenant} --price {price}=AMOUNT`")
+                    format!(
+                        "agree on one with `subscription change --tenant {tenant} --price {price}=AMOUNT`"
+                    )
                 }
                 RatingError::NoPrice(_) | RatingError::Undated(_) => "report it; this is a defect".into(),
             },

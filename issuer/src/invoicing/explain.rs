@@ -37,7 +37,8 @@ impl Invoicing {
     }
 
     fn rows(&self, digest: &str) -> Result<Vec<[String; 5]>, InvoiceError> {
-        let damaged = || StorageError::Damaged { what: format!("the evidence {digest} is not there, or damaged") };
+        let damaged =
+            || StorageError::Damaged { what: format!("the evidence {digest} is not there, or damaged") };
         let bytes = unhex(digest).ok_or_else(damaged)?;
         let found = self.storage.billing_evidence(&bytes)?.ok_or_else(damaged)?;
         let row = |line: &str| {
@@ -85,9 +86,7 @@ impl Explained {
             })
             .collect();
         let rows = |rows: &Vec<[String; 5]>| {
-            let row = |[day, device, meter, quantity, uses]: &[String; 5]| {
-                json!({ "day": day, "device": device, "meter": meter, "quantity": quantity, "uses": uses })
-            };
+            let row = |[day, device, meter, quantity, uses]: &[String; 5]| json!({ "day": day, "device": device, "meter": meter, "quantity": quantity, "uses": uses });
             Value::Array(rows.iter().map(row).collect())
         };
         let evidence: serde_json::Map<String, Value> =
@@ -178,7 +177,8 @@ impl Explained {
         Some(match reason {
             Reason::Days { from, to, peak, granted, resources } => {
                 let free = if *granted > 0 { format!(", {granted} of them free") } else { String::new() };
-                let names = if resources.is_empty() { String::new() } else { format!(": {}", resources.join(", ")) };
+                let names =
+                    if resources.is_empty() { String::new() } else { format!(": {}", resources.join(", ")) };
                 format!("  {from} to {to}: {peak} at most at one time{free}{names}")
             }
             Reason::Started { on, quantity, year: 0 } => format!("  {on}: {quantity} began"),
@@ -195,7 +195,8 @@ impl Explained {
     fn used(&self, line: &DocumentLine) -> Vec<String> {
         let mut said = Vec::new();
         let rows = line.evidence.iter().filter_map(|digest| self.evidence.get(digest)).flatten();
-        let first = |day: &str| line.days.from.to_string().as_str() <= day && day < line.days.to.to_string().as_str();
+        let first =
+            |day: &str| line.days.from.to_string().as_str() <= day && day < line.days.to.to_string().as_str();
         let mut by_device: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for [day, device, _, quantity, uses] in rows.filter(|[day, ..]| first(day)) {
             by_device.entry(device).or_default().push(format!("    {day}: {quantity} in {uses} uses"));

@@ -397,7 +397,9 @@ fn check_count(path: &str, count: usize) -> Result<(), InvoiceError> {
 fn check_on(path: &str, on: &OnEntry, is_price: &impl Fn(&str) -> bool) -> Result<(), InvoiceError> {
     let OnEntry::Prices(prices) = on else { return Ok(()) };
     match prices.iter().find(|price| !is_price(price)) {
-        None if prices.is_empty() => Err(refused(format!("{path}.on"), "is on nothing", "leave it out for all")),
+        None if prices.is_empty() => {
+            Err(refused(format!("{path}.on"), "is on nothing", "leave it out for all"))
+        }
         None => Ok(()),
         Some(price) => {
             let problem = format!("names {price:?}, which is no price");

@@ -37,13 +37,23 @@ impl Invoicing {
             if matches!(view.document.status, Status::Issued | Status::Paid) {
                 return Ok((view.document.clone(), None));
             }
-            must_be(&view.document, &[Status::Draft], "which is over", "close the period anew with `invoice close-period`")?;
+            must_be(
+                &view.document,
+                &[Status::Draft],
+                "which is over",
+                "close the period anew with `invoice close-period`",
+            )?;
             self.issued(view, now)
         })
     }
 
     /// Records that an invoice was paid at an instant, by what the bank calls it.
-    pub fn pay(&self, name: &str, at: Option<UnixSeconds>, by: Option<&str>) -> Result<Document, InvoiceError> {
+    pub fn pay(
+        &self,
+        name: &str,
+        at: Option<UnixSeconds>,
+        by: Option<&str>,
+    ) -> Result<Document, InvoiceError> {
         by.map_or(Ok(()), check_reason)?;
         self.change(name, &|view, now| {
             let document = &view.document;
@@ -81,7 +91,12 @@ impl Invoicing {
             if document.status == Status::Void {
                 return Ok((document.clone(), None));
             }
-            must_be(document, &[Status::Issued], "so that it cannot be voided", "discard a draft; credit what was paid")?;
+            must_be(
+                document,
+                &[Status::Issued],
+                "so that it cannot be voided",
+                "discard a draft; credit what was paid",
+            )?;
             check_uncredited(view)?;
             let void = Document { status: Status::Void, voided_at: Some(now), ..document.clone() };
             let detail = serde_json::json!({ "number": void.number, "reason": reason });
@@ -111,7 +126,8 @@ impl Invoicing {
             let document = &view.document;
             must_be(document, &[Status::Draft], "so that it cannot be discarded", "void what is issued")?;
             check_uncredited(view)?;
-            let note = self.note_of(document, now, "invoice.discard", serde_json::json!({ "reason": reason }));
+            let note =
+                self.note_of(document, now, "invoice.discard", serde_json::json!({ "reason": reason }));
             let change = NewDocumentChange { change: DocumentChange::Discard, wallet: None, note };
             Ok((document.clone(), Some(change)))
         })

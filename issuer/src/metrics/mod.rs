@@ -7,11 +7,13 @@ mod exchanges;
 mod host;
 mod http;
 mod tally;
+mod trials;
 
 pub(crate) use exchanges::ExchangeMetrics;
 pub(crate) use host::{HostMetrics, Scraped};
 pub(crate) use http::{HttpMetrics, Place};
 pub(crate) use tally::Tally;
+pub(crate) use trials::TrialMetrics;
 
 use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
 use prometheus_client::registry::Registry;
@@ -29,6 +31,7 @@ pub struct Metrics {
     pub(crate) http: HttpMetrics,
     pub(crate) exchanges: ExchangeMetrics,
     pub(crate) host: HostMetrics,
+    pub(crate) trials: TrialMetrics,
 }
 
 impl Default for Metrics {
@@ -37,7 +40,8 @@ impl Default for Metrics {
         let host = HostMetrics::register(&mut registry);
         let ours = registry.sub_registry_with_prefix(PREFIX);
         let (http, exchanges) = (HttpMetrics::register(ours), ExchangeMetrics::register(ours));
-        Self { registry: Arc::new(registry), http, exchanges, host }
+        let trials = TrialMetrics::register(ours);
+        Self { registry: Arc::new(registry), http, exchanges, host, trials }
     }
 }
 

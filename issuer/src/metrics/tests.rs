@@ -74,6 +74,7 @@ fn counted() -> Metrics {
     metrics.exchanges.replayed("exchange");
     metrics.exchanges.database_failed(&StorageError::Busy);
     metrics.exchanges.database_failed(&StorageError::UnknownDevice("dev-1".parse().unwrap()));
+    metrics.trials.reminded(3);
     metrics.host.started(UnixSeconds::new(1_900_000_000));
     metrics.host.ready(true);
     metrics.host.look(&Scraped {
@@ -105,6 +106,8 @@ fn what_is_counted_stands_on_the_page() {
         "brink_issuer_usage_records_quarantined_total{reason=\"CAP\"} 1",
         "brink_issuer_usage_lag_seconds_bucket{le=\"60\"} 0",
         "brink_issuer_usage_lag_seconds_bucket{le=\"300\"} 1",
+        "brink_issuer_trial_reminders_total{days=\"14\"} 0",
+        "brink_issuer_trial_reminders_total{days=\"3\"} 1",
         "brink_issuer_database_errors_total{kind=\"BUSY\"} 1",
         "brink_issuer_database_connections_in_use 3",
         "brink_issuer_tls_certificate_expires_timestamp_seconds 2000000000",

@@ -2,6 +2,7 @@
 //! the books against themselves. Nothing here changes a record.
 
 mod bucket;
+pub mod chart;
 pub mod check;
 pub mod correction;
 pub mod evidence;

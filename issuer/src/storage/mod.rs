@@ -27,6 +27,7 @@ mod seats;
 mod sold;
 pub mod sqlite;
 mod subscriptions;
+mod trials;
 mod upkeep;
 mod usage;
 
@@ -43,11 +44,12 @@ pub use clones::{Answered, AuditLine, Consequence, EpochEnd, NewAnew, NewPolicy,
 pub use credentials::{ApiKeyRow, Credentials, KeyPlace, NewApiKey};
 pub use directory::{CodeListed, DeviceQuery, Directory, Place, QuarantineQuery, TenantChange};
 pub use error::StorageError;
-pub use invoices::{
-    BillingEvidence, BillingView, ClosingRow, CostRow, DocumentChange, DocumentQuery, DocumentView, InvoiceBooks, NewClosing,
-    NewCost, NewDocumentChange, NewProfile, NewWalletEntry, ProfileOwner, ProfileRow, ProfileView, WalletRow, WalletView,
-};
 pub use fleet::{DeviceFacts, FleetBooks, NewestKeyset};
+pub use invoices::{
+    BillingEvidence, BillingView, ClosingRow, CostRow, DocumentChange, DocumentQuery, DocumentView,
+    InvoiceBooks, NewClosing, NewCost, NewDocumentChange, NewProfile, NewWalletEntry, ProfileOwner,
+    ProfileRow, ProfileView, WalletRow, WalletView,
+};
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
     NewRevocations, RevocationList, RevocationsView, RevokedRow, Share,
@@ -70,6 +72,7 @@ pub use sold::{CameraEvent, DeviceLife, SoldBooks};
 pub use subscriptions::{
     Agreed, InForce, Made, NewVersions, SubscriptionRow, SubscriptionView, Terms, TimelineView, VersionListed,
 };
+pub use trials::{NewReminders, TrialBooks, TrialReminder, TrialView};
 pub use upkeep::{Dropped, Upkeep, UpkeepOrder, Upkept};
 pub use usage::{
     BatchAsked, ChainView, CursorRow, Evidence, LossReason, NewBatch, NewFork, NewLoss, NewRecord, NewUsage,
@@ -83,7 +86,17 @@ pub type Plan<'p, View, Record> = &'p mut dyn FnMut(&View) -> Option<Record>;
 
 /// What the issuer keeps.
 pub trait Storage:
-    UsageBooks + AuditBooks + Upkeep + Probes + Credentials + Directory + Remembering + FleetBooks + SoldBooks + InvoiceBooks
+    UsageBooks
+    + AuditBooks
+    + Upkeep
+    + TrialBooks
+    + Probes
+    + Credentials
+    + Directory
+    + Remembering
+    + FleetBooks
+    + SoldBooks
+    + InvoiceBooks
 {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;

@@ -7,7 +7,8 @@ use super::columns::{
 use super::{
     Actor, ApiKeyRow, AuditEntry, BookedRecord, CorrectionRow, CursorRow, DeviceFacts, DeviceListed,
     DeviceRow, ExchangeState, Extension, IssuedDocument, IssuedKind, LicenceRow, LossRow, Made, Origin,
-    QuarantineRow, Seal, StorageError, SubscriptionRow, Terms, TrialWindow, UsageSum, Withdrawn,
+    QuarantineRow, Seal, StorageError, SubscriptionRow, Terms, TrialReminder, TrialWindow, UsageSum,
+    Withdrawn,
 };
 use crate::access::KeyId;
 use crate::amount::Amount;
@@ -284,6 +285,19 @@ fn trial(row: &impl Columns) -> Result<Option<TrialWindow>, StorageError> {
     Ok(match window {
         (Some(started_at), Some(ends_at)) => Some(TrialWindow { started_at, ends_at }),
         (Some(_), None) | (None, Some(_)) | (None, None) => None,
+    })
+}
+
+pub(super) fn trial_reminder(row: &impl Columns) -> Result<TrialReminder, StorageError> {
+    Ok(TrialReminder {
+        trial: trial(row)?.ok_or_else(|| damaged("trial_reminders", "has no trial"))?,
+        days: uint32(row, "days")?,
+        due_at: seconds(row, "due_at")?,
+        at: seconds(row, "at")?,
+        skipped_for: optional_uint(row, "skipped_for")?
+            .map(u32::try_from)
+            .transpose()
+            .map_err(|e| damaged("trial_reminders.skipped_for", e))?,
     })
 }
 

@@ -3,6 +3,7 @@
 mod buckets;
 mod checked;
 mod corrected;
+mod drawn;
 mod dropped;
 mod evidence;
 mod exported;

@@ -290,8 +290,8 @@ impl Timeline<'_> {
         self.versions.last().map_or(0, |row| row.version).saturating_add(1)
     }
 
-    /// The first trial that the tenant ever had, or has before it. One that something else took the place of before it began
-    /// was none: `from` is where everything is about to be set, `now`.
+    /// The trial that began first of all that the tenant ever had, or has before it: where it was moved into the past, it began
+    /// there. One that something else took the place of before it began was none: `from` is where everything is about to be set, `now`.
     fn first_trial(&self, from: UnixSeconds, now: UnixSeconds) -> Option<TrialWindow> {
         let was_had = |row: &&SubscriptionRow| {
             let later = self.versions.iter().filter(|later| later.version > row.version);
@@ -301,6 +301,6 @@ impl Timeline<'_> {
             superseded.chain(about_to_be).min().is_none_or(|end| row.effective_at <= end)
         };
         let trials = self.versions.iter().filter(|row| row.terms.trial.is_some());
-        trials.filter(was_had).find_map(|row| row.terms.trial)
+        trials.filter(was_had).filter_map(|row| row.terms.trial).min_by_key(|trial| trial.started_at)
     }
 }

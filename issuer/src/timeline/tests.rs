@@ -11,10 +11,11 @@ const PACKS: [&str; 3] = ["advanced_analytics", "intelligence", "retail"];
 const ITEMS: [&str; 2] = ["analyst_seat", "cloud_export"];
 const PRICES: [&str; 3] = ["base_camera", "advanced_analytics", "api_call_overage"];
 
-/// A subscription as it is recorded, at a time that does not pass.
+/// A subscription as it is recorded, at a time that does not pass by itself.
 struct Book {
     view: TimelineView,
     catalog: Catalog,
+    now: UnixSeconds,
 }
 
 impl Book {
@@ -28,7 +29,7 @@ impl Book {
             created_at: UnixSeconds::new(0),
         };
         let view = TimelineView { tenant, versions: Vec::new(), cameras_named: 0 };
-        Self { view, catalog: Catalog::embedded().unwrap() }
+        Self { view, catalog: Catalog::embedded().unwrap(), now: UnixSeconds::new(START) }
     }
 
     /// With this many cameras since a while.
@@ -50,19 +51,19 @@ impl Book {
 
     fn set(&mut self, at: At, order: &SubscriptionOrder) -> Result<Recorded, TimelineError> {
         let by = Actor("test".into());
-        let planned = set(&self.view, order, &entry(at), (&self.catalog, UnixSeconds::new(START), &by));
+        let planned = set(&self.view, order, &entry(at), (&self.catalog, self.now, &by));
         self.keep(planned)
     }
 
     fn change(&mut self, at: At, order: &ChangeOrder) -> Result<Recorded, TimelineError> {
         let by = Actor("test".into());
-        let planned = change(&self.view, order, &entry(at), (&self.catalog, UnixSeconds::new(START), &by));
+        let planned = change(&self.view, order, &entry(at), (&self.catalog, self.now, &by));
         self.keep(planned)
     }
 
     fn cancel(&mut self, version: u32) -> Result<Recorded, TimelineError> {
         let by = Actor("test".into());
-        let planned = cancel(&self.view, version, None, (&self.catalog, UnixSeconds::new(START), &by));
+        let planned = cancel(&self.view, version, None, (&self.catalog, self.now, &by));
         self.keep(planned)
     }
 
@@ -76,7 +77,11 @@ fn entry(at: At) -> Entry {
 }
 
 fn day(days: i64) -> At {
-    At::Then(Written::Instant(UnixSeconds::new(START + days * DAY)))
+    At::Then(Written::Instant(day_at(days)))
+}
+
+fn day_at(days: i64) -> UnixSeconds {
+    UnixSeconds::new(START + days * DAY)
 }
 
 fn by(cameras: i32) -> ChangeOrder {
@@ -426,9 +431,9 @@ fn at_most_so_many_versions_are_said_again_at_once() {
         book.change(At::Then(Written::Instant(UnixSeconds::new(START + DAY + at))), &by(1)).unwrap();
     }
     let anew = order(Some(5), &[]);
-    let mut other = Book { view: book.view.clone(), catalog: book.catalog.clone() };
+    let mut other = Book { view: book.view.clone(), catalog: book.catalog.clone(), now: book.now };
     assert_eq!(other.change(day(0), &by(1)).unwrap().again.len(), 400, "as many as are said at once");
-    let mut other = Book { view: book.view.clone(), catalog: book.catalog.clone() };
+    let mut other = Book { view: book.view.clone(), catalog: book.catalog.clone(), now: book.now };
     assert_eq!(other.set(day(0), &anew).unwrap().again.len(), 400);
     book.change(At::Then(Written::Instant(UnixSeconds::new(START + DAY + 400))), &by(1)).unwrap();
     assert_eq!(book.change(day(0), &by(1)).unwrap_err(), TimelineError::TooMany(401));
@@ -453,6 +458,95 @@ fn there_is_one_trial_and_one_that_never_began_was_none() {
     assert_eq!(again, Some(now), "it keeps its start");
     let over = book.set(day(100), &trial()).unwrap_err();
     assert_eq!(over.code(), "TRIAL_OVER");
+}
+
+#[test]
+fn a_trial_that_is_moved_into_the_past_ends_earlier_and_never_later() {
+    let trial = || order(None, &[]);
+    let mut book = Book::new(chrono_tz::Tz::UTC);
+    book.set(day(-380), &order(Some(5), &[])).unwrap();
+    let ends = |recorded: Recorded| recorded.version.terms.trial.unwrap().ends_at.since(day_at(0)) / DAY;
+    assert_eq!(ends(book.set(day(-10), &trial()).unwrap()), 79, "2026-02-19 and three months");
+    assert_eq!(ends(book.set(day(-40), &trial()).unwrap()), 50, "2026-01-20 and three months");
+    assert_eq!(ends(book.set(day(-5), &trial()).unwrap()), 50, "it keeps the earliest start");
+    // Where something else took its place later on, it was had all the same.
+    book.set(day(-300), &order(Some(5), &[])).unwrap();
+    assert_eq!(ends(book.set(day(0), &trial()).unwrap()), 50);
+    book.set(day(-300), &trial()).unwrap();
+    assert_eq!(book.set(day(0), &trial()).unwrap_err().code(), "TRIAL_OVER");
+}
+
+#[test]
+fn a_scheduled_trial_that_is_taken_back_was_none_and_one_that_has_begun_was() {
+    let trial = || order(None, &[]);
+    let mut book = Book::begun(5);
+    let to_come = book.set(day(30), &trial()).unwrap().version.version;
+    let fewer = book.change(day(40), &to(1)).unwrap().version.version;
+    book.cancel(to_come).unwrap();
+    book.cancel(fewer).unwrap();
+    book.now = day_at(50);
+    let first = book.set(At::Now, &trial()).unwrap().version.terms.trial.unwrap();
+    assert_eq!(first.started_at, day_at(50));
+    book.now = day_at(60);
+    let paid = book.set(day(70), &order(Some(5), &[])).unwrap().version.version;
+    book.cancel(paid).unwrap();
+    assert_eq!(book.set(At::Now, &trial()).unwrap().version.terms.trial, Some(first));
+}
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Pass(i64),
+    Trial(i64),
+    Paid(i64),
+    Fewer(i64),
+    TakeBack(usize),
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        3 => (1..60_i64).prop_map(Deed::Pass),
+        3 => (-120..120_i64).prop_map(Deed::Trial),
+        2 => (-120..120_i64).prop_map(Deed::Paid),
+        1 => (-120..120_i64).prop_map(Deed::Fewer),
+        2 => (0..40_usize).prop_map(Deed::TakeBack),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_set_changed_and_taken_back_nobody_has_a_trial_for_more_than_its_months(
+        deeds in prop::collection::vec(deed(), 1..40)
+    ) {
+        let mut book = Book::begun(5);
+        let (mut passed, mut had) = (0, Vec::new());
+        for deed in deeds {
+            // Whatever is refused changes nothing.
+            match deed {
+                Deed::Pass(days) => {
+                    for _ in 0..days {
+                        passed += 1;
+                        book.now = day_at(passed);
+                        let in_force = Timeline::new(&book.view.versions).in_force(book.now);
+                        let trial = in_force.and_then(|row| row.terms.trial);
+                        had.extend(trial.filter(|trial| book.now < trial.ends_at).map(|_| book.now));
+                    }
+                }
+                Deed::Trial(at) => drop(book.set(day(passed + at), &order(None, &[]))),
+                Deed::Paid(at) => drop(book.set(day(passed + at), &order(Some(5), &[]))),
+                Deed::Fewer(at) => drop(book.change(day(passed + at), &to(1))),
+                Deed::TakeBack(nth) => {
+                    let version = book.view.versions.get(nth).map_or(0, |row| row.version);
+                    drop(book.cancel(version));
+                }
+            }
+        }
+        for segment in Timeline::new(&book.view.versions).segments() {
+            prop_assert!(segment.terms.trial.is_none_or(|trial| trial.started_at <= segment.from));
+        }
+        if let (Some(first), Some(last)) = (had.first(), had.last()) {
+            prop_assert!(*last < crate::calendar::months_later(*first, 3, chrono_tz::Tz::UTC));
+        }
+    }
 }
 
 #[test]

@@ -86,8 +86,11 @@ impl Profile {
             "profile": profile,
         });
         let whose = self.tenant.map_or_else(|| "the seller".to_owned(), |tenant| format!("tenant {tenant}"));
-        let line =
-            format!("profile of {whose}, revision {}, set at {}\n{profile:#}", row.revision, rfc3339(row.set_at));
+        let line = format!(
+            "profile of {whose}, revision {}, set at {}\n{profile:#}",
+            row.revision,
+            rfc3339(row.set_at)
+        );
         Ok(output.result(self.target.json, &document, &line)?)
     }
 }
@@ -109,9 +112,8 @@ impl Wallet {
             "tenant": self.tenant, "currency": currency, "balance": shown(balance),
             "entries": entries.iter().map(entry).collect::<Vec<_>>(),
         });
-        let row = |row: &WalletRow| {
-            vec![rfc3339(row.at), row.actor.clone(), row.reason.clone(), shown(row.minor)]
-        };
+        let row =
+            |row: &WalletRow| vec![rfc3339(row.at), row.actor.clone(), row.reason.clone(), shown(row.minor)];
         let table = Table {
             heading: ["at", "by", "reason", "amount"].map(str::to_owned).to_vec(),
             rows: entries.iter().map(row).collect(),

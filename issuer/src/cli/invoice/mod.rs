@@ -1,9 +1,9 @@
 //! `brink-issuer invoice`.
 
 mod account;
-mod standing;
 mod close;
 mod show;
+mod standing;
 
 use super::EXIT_CODES;
 use super::error::CliError;

@@ -155,8 +155,7 @@ impl Show {
 
 impl Explain {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let explained =
-            self.target.data.invoicing(&Catalogs::default())?.explain(&self.invoice)?;
+        let explained = self.target.data.invoicing(&Catalogs::default())?.explain(&self.invoice)?;
         let lines = explained.lines(self.line.as_deref()).join("\n");
         Ok(output.result(self.target.json, &explained.json(), &lines)?)
     }
@@ -195,7 +194,8 @@ pub(super) fn summary(document: &Document) -> Value {
 pub(super) fn line(document: &Document) -> String {
     let number = document.number.as_deref().map(|number| format!(" {number}")).unwrap_or_default();
     let credits = document.credits.as_ref();
-    let credits = credits.map(|of| format!(" for {}", of.number.as_deref().unwrap_or(&of.id))).unwrap_or_default();
+    let credits =
+        credits.map(|of| format!(" for {}", of.number.as_deref().unwrap_or(&of.id))).unwrap_or_default();
     format!(
         "{}{number}{credits} ({}), {}: {} {} of {} lines, {} due",
         kind(document.kind),

@@ -76,8 +76,7 @@ impl Issue {
             Some(name) => vec![name.clone()],
             None => {
                 let tenant = self.tenant.clone();
-                let query =
-                    DocumentQuery { tenant, status: Some(Status::Draft), ..DocumentQuery::default() };
+                let query = DocumentQuery { tenant, status: Some(Status::Draft), ..DocumentQuery::default() };
                 let mut drafts = invoicing.storage.documents(&query)?;
                 // What a note credits is issued before it.
                 drafts.sort_by_key(|draft| draft.kind == DocumentKind::CreditNote);
@@ -126,7 +125,8 @@ impl Discard {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let invoicing = self.target.data.invoicing(&Catalogs::default())?;
         let gone = invoicing.discard(&self.invoice, &self.reason)?;
-        let line = format!("the draft {} is discarded; `invoice close-period --again` drafts it anew", gone.id);
+        let line =
+            format!("the draft {} is discarded; `invoice close-period --again` drafts it anew", gone.id);
         Ok(output.result(self.target.json, &json!({ "discarded": super::show::summary(&gone) }), &line)?)
     }
 }

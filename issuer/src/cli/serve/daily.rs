@@ -3,6 +3,7 @@
 
 use crate::audit::{Due, SealError};
 use crate::issuer::Issuer;
+use crate::trials::{self, Reminded};
 use crate::upkeep::{self, RawRetention};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub(super) fn start(issuer: Arc<Issuer>, retention: RawRetention) -> JoinHandle<
             // A panic harms this round alone.
             let round = move || {
                 seal(&issuer);
+                remind(&issuer);
                 look_after(&issuer, retention);
             };
             if let Err(error) = tokio::task::spawn_blocking(round).await {
@@ -39,6 +41,17 @@ fn seal(issuer: &Issuer) {
         Ok(chains) => tracing::info!(chains, "heads of the audit are signed"),
         Err(error @ SealError::NoKey) => tracing::warn!(%error, "the audit is not sealed"),
         Err(error) => tracing::error!(%error, "the audit could not be sealed; the next round tries again"),
+    }
+}
+
+/// Whose trials end soon, or have ended.
+fn remind(issuer: &Issuer) {
+    let mut said = |reminded: &Reminded| {
+        issuer.metrics.trials.reminded(reminded.reminder.days);
+        upkeep::log_reminded(reminded);
+    };
+    if let Err(error) = trials::remind(&*issuer.storage, issuer.clock.now(), &mut said) {
+        tracing::error!(%error, "not all that is to be said of trials is recorded; the next round tries again");
     }
 }
 

@@ -4,9 +4,10 @@ use crate::amount::TooLarge;
 use crate::calendar::rfc3339;
 use crate::cli::error::CliError;
 use crate::cli::opening::Target;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, write_whole};
 use crate::cli::table::Table;
 use crate::reports::BooksError;
+use crate::reports::chart::chart;
 use crate::reports::period::Bound;
 use crate::reports::report::{By, Report as Sums, ReportLine, ReportOrder};
 use crate::storage::{ChainStanding, Lacks, LossRow, QuarantineRow};
@@ -14,6 +15,7 @@ use brink_license::{DeviceId, Slug, TenantId};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Names in a line for people; `--json` has them all.
 const NAMED_MAX: usize = 5;
@@ -43,23 +45,43 @@ pub(in crate::cli) struct Report {
     /// Print CSV; what the sums may lack goes to standard error
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Draw it as SVG as well, a panel for each meter: by the time that --by tells apart, or by day where it tells nothing apart
+    #[arg(long, value_name = "F")]
+    plot: Option<PathBuf>,
 }
 
 impl Report {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let (tenant, from, to, by) = (self.tenant, self.from, self.to, self.by);
+        let (tenant, from, to, mut by) = (self.tenant, self.from, self.to, self.by);
+        let is_by_nothing = by.iter().all(|by| *by == By::Meter);
+        if self.plot.is_some() && is_by_nothing {
+            by = vec![By::Day];
+        }
         let order = ReportOrder { tenant, from, to, by, meter: self.meter, device: self.device };
-        let report = self.target.data.admin()?.usage_report(&order)?;
-        let table = table(&report, self.csv)?;
+        let admin = self.target.data.admin()?;
+        let mut report = admin.usage_report(&order)?;
         let lacks = lacks(&report);
+        if let Some(path) = &self.plot {
+            let svg = chart(&report, &admin.catalog.meters, lacks.clone())?.svg();
+            write_whole(path, svg.as_bytes())
+                .map_err(|error| CliError::File { path: path.clone(), error })?;
+            if is_by_nothing {
+                (report.by, report.lines) = (Vec::new(), report.totals.clone());
+            }
+        }
+        let table = table(&report, self.csv)?;
         if self.csv {
             output.text(&table.csv())?;
             return Ok(lacks.iter().try_for_each(|line| output.warn(line))?);
         }
-        let document = document(&report)?;
+        let mut document = document(&report)?;
         let mut lines = vec![head(&report)];
         lines.extend(table.lines());
         lines.extend(lacks);
+        if let Some(path) = &self.plot {
+            document["plot"] = json!(path);
+            lines.push(format!("drawn in {}", path.display()));
+        }
         Ok(output.result(self.target.json, &document, &lines.join("\n"))?)
     }
 }

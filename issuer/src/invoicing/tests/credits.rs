@@ -49,7 +49,8 @@ fn a_discount_goes_with_what_it_was_on_and_running_again_yields_nothing() {
     firm.at("2026-05-01");
     let documents = firm.close();
     // What all documents have of April is what April comes to, 10 percent off.
-    let all: Vec<Document> = firm.invoicing.storage.documents(&crate::storage::DocumentQuery::default()).unwrap();
+    let all: Vec<Document> =
+        firm.invoicing.storage.documents(&crate::storage::DocumentQuery::default()).unwrap();
     let net: i64 = of(&all, "2026-04-01").iter().map(|line| line.net_minor).sum();
     let of_price = |price: &str| -> i64 {
         of(&all, "2026-04-01").iter().filter(|line| &*line.price == price).map(|line| line.net_minor).sum()
@@ -86,7 +87,11 @@ fn what_is_passed_through_costs_what_it_cost_and_nothing_goes_unsaid() {
     firm.invoicing.add_cost(&firm.tenant, (&sms, on), "-1".parse().unwrap(), "given back").unwrap();
     firm.at("2026-05-01");
     let later = firm.close();
-    assert_eq!((later[0].kind, nets(&later, "2026-03-01")), (DocumentKind::CreditNote, vec![net("sms", "-1.00")]));
-    let calls = firm.invoicing.add_cost(&firm.tenant, (&"api_call".parse().unwrap(), on), "1".parse().unwrap(), "x");
+    assert_eq!(
+        (later[0].kind, nets(&later, "2026-03-01")),
+        (DocumentKind::CreditNote, vec![net("sms", "-1.00")])
+    );
+    let calls =
+        firm.invoicing.add_cost(&firm.tenant, (&"api_call".parse().unwrap(), on), "1".parse().unwrap(), "x");
     assert_eq!(calls.unwrap_err().code(), "NOT_PASSED_THROUGH");
 }

@@ -48,8 +48,14 @@ fn g04_more_cameras_within_the_month_and_a_pack_on_all() {
     let documents = firm.close();
     let lines = of(&documents, "2026-04-01");
     assert!(lines.iter().all(|line| line.unit_days == Some(375)), "{lines:?}");
-    assert_eq!(nets(&documents, "2026-04-01"), [net("advanced_analytics", "250.00"), net("base_camera", "750.00")]);
-    assert_eq!(nets(&documents, "2026-05-01"), [net("advanced_analytics", "300.00"), net("base_camera", "900.00")]);
+    assert_eq!(
+        nets(&documents, "2026-04-01"),
+        [net("advanced_analytics", "250.00"), net("base_camera", "750.00")]
+    );
+    assert_eq!(
+        nets(&documents, "2026-05-01"),
+        [net("advanced_analytics", "300.00"), net("base_camera", "900.00")]
+    );
 }
 
 #[test]
@@ -106,7 +112,8 @@ fn g09_released_and_assigned_again_on_one_day_is_one_peak() {
 }
 
 fn with_quota(included: u64, overage: &str) -> String {
-    let text = DEFAULT.replacen("api_call = { included = 50000", &format!("api_call = {{ included = {included}"), 1);
+    let text =
+        DEFAULT.replacen("api_call = { included = 50000", &format!("api_call = {{ included = {included}"), 1);
     text.replacen(
         "per = 1000, unit = \"call\"",
         &format!("per = 1000, overage = \"{overage}\", unit = \"call\""),
@@ -187,8 +194,11 @@ fn g19_periods_follow_an_anchor() {
     let closed = firm.invoicing.close(&firm.tenant, None).unwrap();
     let periods: Vec<Days> = closed.iter().map(|closed| closed.period).collect();
     let days = |from: &str, to: &str| Days { from: day(from), to: day(to) };
-    let expected =
-        [days("2026-01-31", "2026-02-28"), days("2026-02-28", "2026-03-31"), days("2026-03-31", "2026-04-30")];
+    let expected = [
+        days("2026-01-31", "2026-02-28"),
+        days("2026-02-28", "2026-03-31"),
+        days("2026-03-31", "2026-04-30"),
+    ];
     assert_eq!(periods, expected);
     let lengths = periods.iter().map(|period| (period.to - period.from).num_days());
     assert_eq!(lengths.collect::<Vec<_>>(), [28, 31, 30]);
@@ -213,17 +223,26 @@ fn agreed_prices_apply_from_the_next_period_or_at_once() {
     let firm = Firm::since("2026-03-01", "UTC");
     firm.subscribe(8, &[]);
     firm.at("2026-03-10T09:00:00Z");
-    firm.change(&ChangeOrder { prices: vec![("base_camera".into(), agreed("66", false))], ..ChangeOrder::default() });
+    firm.change(&ChangeOrder {
+        prices: vec![("base_camera".into(), agreed("66", false))],
+        ..ChangeOrder::default()
+    });
     firm.at("2026-04-01");
     let march = firm.close();
     assert_eq!(nets(&march, "2026-03-01"), [net("base_camera", "480.00")]);
     assert_eq!(nets(&march, "2026-04-01"), [net("base_camera", "528.00")]);
     firm.at("2026-04-16T09:00:00Z");
-    firm.change(&ChangeOrder { prices: vec![("base_camera".into(), agreed("72", true))], ..ChangeOrder::default() });
+    firm.change(&ChangeOrder {
+        prices: vec![("base_camera".into(), agreed("72", true))],
+        ..ChangeOrder::default()
+    });
     firm.at("2026-05-01");
     let april = firm.close();
     // 8 x 66 x 15/30 = 264 of which 528 are billed; 8 x 72 x 15/30 = 288.
-    assert_eq!(nets(&april, "2026-04-01"), [net("base_camera@2026-04-16", "288.00"), net("base_camera", "-264.00")]);
+    assert_eq!(
+        nets(&april, "2026-04-01"),
+        [net("base_camera@2026-04-16", "288.00"), net("base_camera", "-264.00")]
+    );
     assert_eq!(nets(&april, "2026-05-01"), [net("base_camera", "576.00")]);
 }
 
@@ -232,7 +251,10 @@ fn devices_are_charged_from_activation_until_they_are_retired_and_items_once_or_
     let bench = Bench::with(2, &[]);
     // The customer of the bench has euros; every price that is used is agreed.
     let agreed = |name: &str, amount: &str| {
-        (name.to_owned(), Some(crate::storage::Agreed { amount: amount.parse().unwrap(), per: None, at_once: true }))
+        (
+            name.to_owned(),
+            Some(crate::storage::Agreed { amount: amount.parse().unwrap(), per: None, at_once: true }),
+        )
     };
     let tenant: TenantId = crate::testkit::TENANT.parse().unwrap();
     let order = ChangeOrder {
@@ -273,14 +295,18 @@ fn devices_are_charged_from_activation_until_they_are_retired_and_items_once_or_
         net("vms_connector_setup", "500.00"),
     ];
     assert_eq!(found, expected);
-    let device = of(&documents, "2026-03-01").into_iter().find(|line| &*line.price == "device_basic").unwrap();
+    let device =
+        of(&documents, "2026-03-01").into_iter().find(|line| &*line.price == "device_basic").unwrap();
     assert!(serde_json::to_string(&device.detail).unwrap().contains(edge.id().as_str()), "by its name");
-    bench.admin.retire(&crate::retirement::RetirementOrder {
-        device: edge.id(),
-        reason: Some("gone".into()),
-        accept_overlap: false,
-        successor: crate::retirement::Successor::None,
-    }).unwrap();
+    bench
+        .admin
+        .retire(&crate::retirement::RetirementOrder {
+            device: edge.id(),
+            reason: Some("gone".into()),
+            accept_overlap: false,
+            successor: crate::retirement::Successor::None,
+        })
+        .unwrap();
     bench.pass(60 * 86_400);
     let later: Vec<Document> =
         invoicing.close(&tenant, None).unwrap().into_iter().flat_map(|closed| closed.documents).collect();

@@ -68,9 +68,7 @@ impl Firm {
         let zone = self.invoicing.storage.tenant_row(&self.tenant).unwrap().zone;
         let instant = match moment.parse::<NaiveDate>() {
             Ok(day) => local_midnight(day, zone),
-            Err(_) => {
-                UnixSeconds::new(chrono::DateTime::parse_from_rfc3339(moment).unwrap().timestamp())
-            }
+            Err(_) => UnixSeconds::new(chrono::DateTime::parse_from_rfc3339(moment).unwrap().timestamp()),
         };
         self.bench.pass(instant.as_i64() - self.bench.clock.now().as_i64());
     }
@@ -95,7 +93,10 @@ impl Firm {
     }
 
     fn items(&self, item: &str, by: i32) {
-        self.change(&ChangeOrder { items: vec![(item.into(), QuantityDelta::By(by))], ..ChangeOrder::default() });
+        self.change(&ChangeOrder {
+            items: vec![(item.into(), QuantityDelta::By(by))],
+            ..ChangeOrder::default()
+        });
     }
 
     fn devices(&self, count: u32) -> Vec<DeviceId> {

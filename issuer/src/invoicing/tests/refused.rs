@@ -9,7 +9,10 @@ fn a_period_that_runs_or_is_closed_is_not_closed_again() {
     firm.subscribe(10, &[]);
     assert!(firm.close().is_empty(), "it runs");
     let running = firm.invoicing.close(&firm.tenant, Some(day("2026-03-31"))).unwrap_err();
-    assert_eq!((running.code(), running.mend().unwrap().as_str()), ("PERIOD_RUNNING", "close it from 2026-04-01 on"));
+    assert_eq!(
+        (running.code(), running.mend().unwrap().as_str()),
+        ("PERIOD_RUNNING", "close it from 2026-04-01 on")
+    );
     firm.at("2026-05-01");
     let through = |text: &str| firm.invoicing.close(&firm.tenant, Some(day(text))).unwrap().len();
     assert_eq!(through("2026-03-31"), 1);
@@ -54,8 +57,14 @@ fn profiles_that_cannot_be_are_refused_with_their_place() {
         (r#","discounts":[{"name":"a","percent":"101","from":"2026-03-01"}]"#, "discounts[0]"),
         (r#","discounts":[{"name":"a","amount":"1.001","from":"2026-03-01"}]"#, "discounts[0]"),
         (r#","discounts":[{"name":"a","amount":"1","percent":"1","from":"2026-03-01"}]"#, "discounts[0]"),
-        (r#","discounts":[{"name":"a","amount":"1","from":"2026-03-01","until":"2026-03-01"}]"#, "discounts[0]"),
-        (r#","discounts":[{"name":"a","amount":"1","from":"2026-03-01"},{"name":"a","amount":"2","from":"2027-03-01"}]"#, "discounts[1]"),
+        (
+            r#","discounts":[{"name":"a","amount":"1","from":"2026-03-01","until":"2026-03-01"}]"#,
+            "discounts[0]",
+        ),
+        (
+            r#","discounts":[{"name":"a","amount":"1","from":"2026-03-01"},{"name":"a","amount":"2","from":"2027-03-01"}]"#,
+            "discounts[1]",
+        ),
     ] {
         let refused = firm.profile(more).unwrap_err();
         assert_eq!(refused.code(), "BAD_PROFILE", "{more}");

@@ -26,7 +26,8 @@ fn an_issued_invoice_has_a_number_both_parties_and_a_day_to_pay_and_never_change
     assert_eq!(firm.invoicing.storage.document("INV-000001").unwrap(), issued);
     let edited = firm.bench.try_sql("UPDATE invoices SET body = '{}'", &[]).unwrap_err();
     assert!(edited.contains("invoice"), "{edited}");
-    for sql in ["DELETE FROM invoices", "DELETE FROM invoice_lines", "UPDATE invoice_lines SET net_minor = 0"] {
+    for sql in ["DELETE FROM invoices", "DELETE FROM invoice_lines", "UPDATE invoice_lines SET net_minor = 0"]
+    {
         assert!(firm.bench.try_sql(sql, &[]).is_err(), "{sql}");
     }
     let paid = firm.invoicing.pay("INV-000001", None, Some("bank 4711")).unwrap();

@@ -54,7 +54,8 @@ impl InvoiceBooks for PostgresStorage {
     fn billing_view(&self, tenant: &TenantId, from: NaiveDate) -> Result<BillingView, StorageError> {
         self.read(async |tx| {
             let timeline = subscriptions::timeline(tx, tenant).await?;
-            let sql = "SELECT * FROM invoices WHERE tenant = $1 AND newest_from >= $2 ORDER BY created_at, id";
+            let sql =
+                "SELECT * FROM invoices WHERE tenant = $1 AND newest_from >= $2 ORDER BY created_at, id";
             let documents = tx.rows(sql, &[&tenant.as_str(), &from.to_string()]).await?;
             Ok(BillingView {
                 tenant: timeline.tenant,
@@ -221,7 +222,8 @@ async fn mark_anew(tx: &Tx<'_>, tenant: &TenantId) -> Result<(), StorageError> {
 }
 
 async fn add(tx: &Tx<'_>, document: &Document) -> Result<(), StorageError> {
-    let sql = "INSERT INTO invoices (id, tenant, kind, status, credits, period_from, newest_from, created_at, body)
+    let sql =
+        "INSERT INTO invoices (id, tenant, kind, status, credits, period_from, newest_from, created_at, body)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let values: Values<'_> = &[
         &document.id,
@@ -289,13 +291,8 @@ async fn issue(tx: &Tx<'_>, document: &Document, ordinal: u64) -> Result<(), Sto
         return Err(StorageError::Conflict);
     }
     let sql = "UPDATE invoices SET status = $2, number = $3, ordinal = $4, body = $5 WHERE id = $1";
-    let values: Values<'_> = &[
-        &document.id,
-        &status_text(document.status),
-        &document.number,
-        &int(ordinal),
-        &body(document)?,
-    ];
+    let values: Values<'_> =
+        &[&document.id, &status_text(document.status), &document.number, &int(ordinal), &body(document)?];
     tx.execute(sql, values).await.map(drop)
 }
 
@@ -320,7 +317,6 @@ async fn add_entry(tx: &Tx<'_>, tenant: &TenantId, entry: &NewWalletEntry) -> Re
     let sql = "INSERT INTO wallet_entries (tenant, seq, at, minor, invoice, reason, actor)
                SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6 FROM wallet_entries WHERE tenant = $1";
     let (at, actor) = (entry.note.at.as_i64(), &entry.note.actor.0);
-    let values: Values<'_> =
-        &[&tenant.as_str(), &at, &entry.minor, &entry.document, &entry.reason, actor];
+    let values: Values<'_> = &[&tenant.as_str(), &at, &entry.minor, &entry.document, &entry.reason, actor];
     tx.execute(sql, values).await.map(drop)
 }

@@ -27,7 +27,15 @@ fn a_schema_is_made_once_and_an_empty_or_newer_one_is_named() {
 fn ledgers_are_insert_only() {
     let database = Database::empty();
     let storage = PostgresStorage::create(&address(&database)).unwrap();
-    for table in ["licences", "audit", "manifests", "subscriptions", "activation_codes", "extensions"] {
+    for table in [
+        "licences",
+        "audit",
+        "manifests",
+        "subscriptions",
+        "activation_codes",
+        "extensions",
+        "trial_reminders",
+    ] {
         for change in [format!("DELETE FROM {table}"), format!("TRUNCATE {table} CASCADE")] {
             let refused = storage.write(async |tx| tx.execute(&change, &[]).await).unwrap_err();
             let StorageError::Engine(error) = refused else { panic!("{change}: {refused}") };

@@ -50,7 +50,8 @@ impl InvoiceBooks for SqliteStorage {
     fn billing_view(&self, tenant: &TenantId, from: NaiveDate) -> Result<BillingView, StorageError> {
         self.read(|tx| {
             let timeline = subscriptions::timeline(tx, tenant)?;
-            let sql = "SELECT * FROM invoices WHERE tenant = ?1 AND newest_from >= ?2 ORDER BY created_at, id";
+            let sql =
+                "SELECT * FROM invoices WHERE tenant = ?1 AND newest_from >= ?2 ORDER BY created_at, id";
             Ok(BillingView {
                 tenant: timeline.tenant,
                 versions: timeline.versions,
@@ -159,8 +160,7 @@ impl InvoiceBooks for SqliteStorage {
         plan: Plan<'_, WalletView, NewWalletEntry>,
     ) -> Result<(), StorageError> {
         self.write(|tx| {
-            let view =
-                WalletView { tenant: tenants::row(tx, tenant)?, balance_minor: balance(tx, tenant)? };
+            let view = WalletView { tenant: tenants::row(tx, tenant)?, balance_minor: balance(tx, tenant)? };
             let Some(new) = plan(&view) else { return Ok(()) };
             add_entry(tx, tenant, &new)?;
             note(tx, &new.note)
@@ -225,7 +225,8 @@ fn mark_anew(tx: &Connection, tenant: &TenantId) -> Result<(), StorageError> {
 }
 
 fn add(tx: &Connection, document: &Document) -> Result<(), StorageError> {
-    let sql = "INSERT INTO invoices (id, tenant, kind, status, credits, period_from, newest_from, created_at, body)
+    let sql =
+        "INSERT INTO invoices (id, tenant, kind, status, credits, period_from, newest_from, created_at, body)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let tenant = document.tenant.as_str();
     let values = params![

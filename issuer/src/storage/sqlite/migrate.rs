@@ -27,6 +27,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V14__timeline", include_str!("../../../../migrations/issuer/sqlite/V14__timeline.sql")),
     ("V15__sold", include_str!("../../../../migrations/issuer/sqlite/V15__sold.sql")),
     ("V16__invoices", include_str!("../../../../migrations/issuer/sqlite/V16__invoices.sql")),
+    ("V17__trial_reminders", include_str!("../../../../migrations/issuer/sqlite/V17__trial_reminders.sql")),
 ];
 
 /// What a refused or failed migration says.
@@ -41,10 +42,8 @@ enum MigrationError {
 /// Brings the schema up to date, or refuses a database that a newer program has written. Answers the version before and
 /// after.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(i64, i64), StorageError> {
-    let known = MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql));
-    let known = known.collect::<Result<Vec<_>, _>>().map_err(|e| StorageError::Engine(Box::new(e)))?;
-    let newest = known.iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0);
-    let found = schema_version(connection)?;
+    let known = known()?;
+    let (found, newest) = (schema_version(connection)?, newest(&known));
     if found > newest {
         return Err(StorageError::SchemaNewer { found, known: newest });
     }
@@ -57,10 +56,18 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(i64, i64), Storage
     Ok((found, newest))
 }
 
+fn known() -> Result<Vec<Migration>, StorageError> {
+    let known = MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql));
+    known.collect::<Result<_, _>>().map_err(|e| StorageError::Engine(Box::new(e)))
+}
+
+fn newest(known: &[Migration]) -> i64 {
+    known.iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
+}
+
 /// Whether the schema is the one that this program knows. Another process may have changed it since it was opened here.
 pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let found = schema_version(connection)?;
+    let (found, known) = (schema_version(connection)?, newest(&known()?));
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(StorageError::SchemaNewer { found, known }),
@@ -128,7 +135,7 @@ mod tests {
         let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
         connection.execute(newer, []).unwrap();
         let error = migrate(&mut connection).unwrap_err();
-        let newest = i64::try_from(MIGRATIONS.len()).unwrap();
+        let newest = newest(&known().unwrap());
         assert!(
             matches!(error, StorageError::SchemaNewer { found: 99, known } if known == newest),
             "{error}"

@@ -26,6 +26,7 @@ mod sold;
 mod standing;
 mod subscriptions;
 mod tenants;
+mod trials;
 mod upkeep;
 mod usage;
 
