@@ -4,3 +4,4 @@
 //! hands on documents. Amounts come from [`crate::billing`] and from nowhere else.
 
 pub mod document;
+pub mod stripe;
