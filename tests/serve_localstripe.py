@@ -39,7 +39,12 @@ def make_item(invoice=None, period=None, discountable=None, **data):
     return item
 
 
-def list_items(url, invoice=None, limit=None, starting_after=None):
+its_items = InvoiceItem._api_list_all
+
+
+def list_items(url, invoice=None, limit=None, starting_after=None, **others):
+    if invoice is None:
+        return its_items(url, limit=limit, starting_after=starting_after, **others)
     listed = resources.List(url, limit=limit, starting_after=starting_after)
     listed._list = [item for item in resources.store.values()
                     if isinstance(item, InvoiceItem) and item.invoice == invoice]
@@ -81,6 +86,8 @@ app = web.Application(middlewares=[server.error_middleware, server.auth_middlewa
 for verb, act in (('finalize', finalize), ('pay', pay), ('void', void)):
     url = '/v1/invoices/{id}/' + verb
     app.router.add_route('POST', url, server.api_extra(act, url))
+lines = '/v1/invoices/{id}/lines'
+app.router.add_route('GET', lines, server.api_extra(Invoice._api_list_lines, lines))
 for cls in (resources.Customer, Invoice, InvoiceItem):
     url = '/v1/' + cls.object + 's'
     app.router.add_route('POST', url, server.api_create(cls, url))
