@@ -255,8 +255,7 @@ impl Answer {
 
     /// Whether the same request may go well a little later. What is replayed stays as it is.
     fn may_help(&self) -> bool {
-        !self.replayed
-            && self.should_retry.unwrap_or_else(|| matches!(self.status, 409 | 429) || self.status >= 500)
+        !self.replayed && self.should_retry.unwrap_or(matches!(self.status, 409 | 429) || self.status >= 500)
     }
 
     fn object(self, request: &str) -> Result<Posted, StripeError> {

@@ -26,7 +26,8 @@ pub struct Refused {
 impl Refused {
     /// Whether the idempotency key will give this answer for as long as Stripe keeps it, and another one has to be tried.
     pub(super) fn is_spent(&self) -> bool {
-        self.replayed || self.kind == "idempotency_error"
+        // 409 is a request under this key that is still on its way.
+        self.replayed || (self.kind == "idempotency_error" && self.status != 409)
     }
 
     /// Whether Stripe does not know what was asked for.

@@ -253,7 +253,7 @@ impl<'d> Speaker<'d> {
         let form = form
             .marked(metadata::INVOICE, &document.id)
             .marked(metadata::NUMBER, document.name())
-            .marked(metadata::TENANT, &document.tenant.to_string());
+            .marked(metadata::TENANT, document.tenant.as_ref());
         Request::new(Step::Invoice, &document.id, form.0)
     }
 
@@ -319,7 +319,7 @@ impl<'d> Speaker<'d> {
             .with("memo", self.memo())
             .marked(metadata::CREDIT_NOTE, &document.id)
             .marked(metadata::NUMBER, document.name())
-            .marked(metadata::TENANT, &document.tenant.to_string());
+            .marked(metadata::TENANT, document.tenant.as_ref());
         Ok(CreditPlan {
             invoice: credited.id.clone(),
             invoice_name: credited.number.clone().unwrap_or_else(|| credited.id.clone()),

@@ -153,26 +153,41 @@ impl Pusher<'_> {
     ) -> Result<Value, StripeError> {
         let mut spent = None;
         for round in 0..ROUNDS_MAX {
-            let error = match self.client.post(path, &request.params, &request.key(path, round)) {
+            let (replayed, refused) = match self.client.post(path, &request.params, &request.key(path, round))
+            {
                 Ok(Posted { object, replayed: false }) => {
                     self.changes += 1;
                     return Ok(object);
                 }
-                Ok(Posted { .. }) => None,
-                Err(StripeError::Refused(refused)) => Some(refused),
+                Ok(Posted { object, .. }) => (Some(object), None),
+                Err(StripeError::Refused(refused)) => (None, Some(refused)),
                 Err(error) => return Err(error),
             };
-            if let Some(found) = find(self)? {
+            let found = match (find(self)?, &replayed) {
+                (None, Some(object)) if request.step.makes() => self.still_there(path, object)?,
+                (found, _) => found,
+            };
+            if let Some(found) = found {
                 self.changes += 1;
                 return Ok(found);
             }
-            match error {
+            match refused {
                 Some(refused) if !refused.is_spent() => return Err(StripeError::Refused(refused)),
                 Some(refused) => spent = Some(refused),
                 None => {}
             }
         }
         Err(StripeError::Refused(spent.unwrap_or_else(|| Box::new(all_gone(path)))))
+    }
+
+    /// What a replayed answer names, if it was not deleted since: a list may not have it yet.
+    fn still_there(&self, path: &str, object: &Value) -> Result<Option<Value>, StripeError> {
+        let path = format!("{path}/{}", id_of(path, object)?);
+        match self.client.get(&path, &[]) {
+            Ok(object) => Ok((object["deleted"] != true).then_some(object)),
+            Err(StripeError::Refused(refused)) if refused.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn customer(&mut self, given: Option<&str>) -> Result<String, StripeError> {

@@ -46,6 +46,14 @@ pub enum Step {
 }
 
 impl Step {
+    /// Whether it makes an object, rather than changes one.
+    pub(super) const fn makes(self) -> bool {
+        match self {
+            Self::Customer | Self::Invoice | Self::Item | Self::CreditNote => true,
+            Self::Adopt | Self::Finalize | Self::Pay | Self::Void | Self::VoidCreditNote => false,
+        }
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Customer => "customer",

@@ -284,6 +284,16 @@ fn a_draft_that_was_deleted_at_stripe_is_made_anew_within_the_day() {
 }
 
 #[test]
+fn while_lists_lag_the_keys_hold() {
+    let (fake, document) = (Fake::start(), ended(invoice("d1"), Status::Paid));
+    fake.books().lists_lag = true;
+    for _ in 0..3 {
+        push(&client(&fake, 1), &document, &KNOWN).unwrap();
+        holds_once(&fake, &document, "paid");
+    }
+}
+
+#[test]
 fn a_wallet_that_pays_all_or_gets_something_leaves_nothing_to_pay_at_stripe() {
     for wallet in [7312, 8000] {
         let mut document = invoice("d1");
