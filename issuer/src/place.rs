@@ -149,7 +149,7 @@ impl DatabasePlace {
 }
 
 /// The one line of a file that nobody else may read.
-fn read_secret(path: &Path) -> Result<Zeroizing<String>, PlaceError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<String>, PlaceError> {
     let fail = |error| PlaceError::Io { path: path.to_owned(), error };
     let file = File::open(path).map_err(fail)?;
     let mode = file.metadata().map_err(fail)?.permissions().mode() & 0o777;

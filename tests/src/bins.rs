@@ -86,11 +86,11 @@ fn executable(messages: &str, name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("cargo built no binary {name}"))
 }
 
-/// The interpreter that `scripts/test` gave PyJWT and DuckDB.
+/// The interpreter that `scripts/test` gave what tests/requirements.txt names.
 #[allow(clippy::disallowed_methods, reason = "scripts/test says where it installed them")]
 pub fn python() -> PathBuf {
     let python = std::env::var_os("BRINK_TEST_PYTHON");
     PathBuf::from(
-        python.expect("BRINK_TEST_PYTHON names a python with PyJWT and DuckDB: scripts/test sets it"),
+        python.expect("BRINK_TEST_PYTHON names a python with tests/requirements.txt: scripts/test sets it"),
     )
 }

@@ -17,6 +17,8 @@ impl CliError {
             Self::Admin(error) => codes::of_admin(error),
             Self::Books(error) => error.code(),
             Self::Invoice(error) => error.code(),
+            Self::Export(error) => error.code(),
+            Self::Stripe(error) => error.code(),
             Self::SomeFailed { .. } => "SOME_NOT_CLOSED",
             Self::Founding(error) => codes::of_founding(error),
             Self::Place(error) => error.code(),

@@ -10,6 +10,8 @@ use crate::catalog::CatalogError;
 use crate::founding::FoundingError;
 use crate::http::ServeError;
 use crate::invoicing::InvoiceError;
+use crate::invoicing::export::ExportError;
+use crate::invoicing::stripe::StripeError;
 use crate::keyring::KeyringError;
 use crate::keys::KeysError;
 use crate::minting::MintError;
@@ -66,8 +68,11 @@ pub(crate) enum CliError {
     Books(#[from] BooksError),
     #[error(transparent)]
     Invoice(#[from] InvoiceError),
-    #[error(
-        "{failed} of {of} tenants could not be closed, named above; mend what each names and run it again"
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
+    #[error("{failed} of {of} tenants could not be closed, named above; mend what each names and run it again"
     )]
     SomeFailed { failed: usize, of: usize },
     #[error(transparent)]
@@ -127,6 +132,7 @@ impl CliError {
                 Some(mend) => (error.to_string(), Some(mend)),
                 None => cut(&error.to_string()),
             },
+            Self::Stripe(error) => typed(error.mend()),
             Self::Catalog(error) | Self::CatalogFile { error, .. } => typed(&error.mend()),
             Self::Quote { error, .. } => typed(&error.mend),
             Self::File { .. } => typed("check the path and its permissions"),
@@ -158,6 +164,7 @@ impl CliError {
             | Self::Unsound(_)
             | Self::Backup(_)
             | Self::SomeFailed { .. }
+            | Self::Export(_)
             | Self::Serve(_) => cut(&self.to_string()),
         }
     }
@@ -203,6 +210,8 @@ impl CliError {
             | Self::Seal(_)
             | Self::SigningKeys(_)
             | Self::SomeFailed { .. }
+            | Self::Export(_)
+            | Self::Stripe(_)
             | Self::Backup(_)
             | Self::Serve(_) => Exit::Failed,
         }

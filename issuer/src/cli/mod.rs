@@ -195,9 +195,17 @@ fn show_usage<'w>(error: &clap::Error, out: &'w mut dyn Write, err: &'w mut dyn 
     exit
 }
 
+/// At their finer levels these log what is on the wire: the key of Stripe.
+const WIRE_LOGS: [&str; 3] = ["ureq=info", "ureq_proto=info", "rustls=info"];
+
+fn filter(log: &str) -> Result<EnvFilter, CliError> {
+    let asked = EnvFilter::try_new(log).map_err(|e| CliError::usage(format!("--log {log:?}: {e}")))?;
+    let wires = WIRE_LOGS.iter().filter_map(|directive| directive.parse().ok());
+    Ok(wires.fold(asked, EnvFilter::add_directive))
+}
+
 fn start_logging(cli: &Cli) -> Result<(), CliError> {
-    let filter =
-        EnvFilter::try_new(&cli.log).map_err(|e| CliError::usage(format!("--log {:?}: {e}", cli.log)))?;
+    let filter = filter(&cli.log)?;
     let colours = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     // A second start in one process, as tests do, keeps the first.

@@ -680,3 +680,35 @@ fn people_are_shown_unit_days_and_what_was_billed_where_anything_was() {
     assert_eq!(later[0], ["price", "kind", "quantity", "unit days", "at", "billed", "net"]);
     assert_eq!(later[1], ["base_camera", "adjustment", "14", "358", "60", "600.00", "92.90"]);
 }
+
+/// Everything that is logged.
+#[derive(Clone, Default)]
+struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_on_the_wire_is_logged_at_no_level() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let filter = filter("trace,ureq_proto=trace").unwrap();
+    let logged =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(logged, || {
+        tracing::trace!(target: "brink_issuer", "ours");
+        tracing::trace!(target: "ureq_proto::util", "secret");
+        tracing::debug!(target: "ureq::run", "secret");
+        tracing::trace!(target: "rustls::conn", "secret");
+    });
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("ours") && !text.contains("secret"), "{text}");
+}

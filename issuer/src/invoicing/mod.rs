@@ -6,6 +6,7 @@
 //! keeps profiles, wallets and costs, `explain` answers why.
 
 mod account;
+mod chart;
 mod closing;
 mod contract;
 pub mod document;
@@ -15,6 +16,7 @@ mod explain;
 pub mod export;
 pub mod profile;
 mod standing;
+pub mod stripe;
 mod usage;
 
 pub use account::WalletOrder;

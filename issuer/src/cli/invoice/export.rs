@@ -10,6 +10,7 @@ use crate::invoicing::document::{Document, Status};
 use crate::invoicing::export::journal::WalletEntry;
 use crate::invoicing::export::{csv, journal, json, pdf};
 use crate::invoicing::stripe::{self, Known, Pushed, StripeClient};
+use crate::place::read_secret;
 use crate::secret::Redacted;
 use crate::storage::DocumentQuery;
 use brink_license::TenantId;
@@ -107,9 +108,14 @@ impl Export {
         let out = self.out.as_deref().unwrap_or(Path::new("."));
         let mut written = Vec::new();
         for document in documents {
-            let path = if out.is_dir() { out.join(format!("{}.pdf", document.name().replace('/', "-"))) } else { out.to_owned() };
+            let path = if out.is_dir() {
+                out.join(format!("{}.pdf", document.name().replace('/', "-")))
+            } else {
+                out.to_owned()
+            };
             if documents.len() > 1 && !out.is_dir() {
-                let problem = format!("{} is no directory, and there are {} documents", out.display(), documents.len());
+                let problem =
+                    format!("{} is no directory, and there are {} documents", out.display(), documents.len());
                 return Err(CliError::usage(format!("{problem}; make the directory, or export one")));
             }
             write(&path, &pdf::write(document)?)?;
@@ -148,7 +154,12 @@ impl Export {
         Ok(output.result(self.target.json, &json!({ "pushed": all }), &lines.join("\n"))?)
     }
 
-    fn said(&self, output: &mut Output<'_>, documents: &[Document], files: Vec<PathBuf>) -> Result<(), CliError> {
+    fn said(
+        &self,
+        output: &mut Output<'_>,
+        documents: &[Document],
+        files: Vec<PathBuf>,
+    ) -> Result<(), CliError> {
         let names: Vec<&str> = documents.iter().map(Document::name).collect();
         let line = match files.as_slice() {
             [one] => format!("{} documents in {}", documents.len(), one.display()),
@@ -163,7 +174,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 }
 
 fn key(path: &Path) -> Result<Redacted, CliError> {
-    Ok(Redacted::from_file(path)?)
+    Ok(Redacted::new(read_secret(path)?.to_string()))
 }
 
 /// What was put into wallets by hand, of every tenant that has a document.

@@ -2,6 +2,7 @@
 
 mod account;
 mod close;
+mod export;
 mod show;
 mod standing;
 
@@ -37,6 +38,9 @@ pub(super) enum Invoice {
     /// Take a draft away
     #[command(after_help = EXIT_CODES)]
     Discard(standing::Discard),
+    /// Write documents as JSON, CSV, a journal for hledger or PDF, or bring them to Stripe
+    #[command(after_help = EXIT_CODES)]
+    Export(export::Export),
     /// Show or set who invoices, or who is invoiced
     #[command(after_help = EXIT_CODES)]
     Profile(account::Profile),
@@ -59,6 +63,7 @@ impl Invoice {
             Self::Pay(verb) => &verb.target,
             Self::Void(verb) => &verb.target,
             Self::Discard(verb) => &verb.target,
+            Self::Export(verb) => &verb.target,
             Self::Profile(verb) => &verb.target,
             Self::Wallet(verb) => &verb.target,
             Self::Cost(verb) => &verb.target,
@@ -75,6 +80,7 @@ impl Invoice {
             Self::Pay(verb) => verb.run(output),
             Self::Void(verb) => verb.run(output),
             Self::Discard(verb) => verb.run(output),
+            Self::Export(verb) => verb.run(output),
             Self::Profile(verb) => verb.run(output),
             Self::Wallet(verb) => verb.run(output),
             Self::Cost(verb) => verb.run(output),

@@ -2,7 +2,7 @@
 
 use crate::cli::error::CliError;
 use crate::cli::opening::{Catalogs, Target};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, write_whole};
 use crate::cli::table::Table;
 use crate::invoicing::document::{Document, DocumentKind, DocumentLine, Status};
 use crate::storage::DocumentQuery;
@@ -10,6 +10,7 @@ use brink_license::TenantId;
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
@@ -59,6 +60,9 @@ pub(in crate::cli) struct Show {
     /// The number or the id
     #[arg(value_name = "INVOICE")]
     invoice: String,
+    /// Draw what it came from as SVG as well: the highest quantity of each day, and what was used
+    #[arg(long, value_name = "F")]
+    plot: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -111,7 +115,12 @@ impl List {
 
 impl Show {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let document = self.target.data.storage()?.document(&self.invoice)?;
+        let explained = self.target.data.invoicing(&Catalogs::default())?.explain(&self.invoice)?;
+        if let Some(path) = &self.plot {
+            let written = write_whole(path, explained.chart().svg().as_bytes());
+            written.map_err(|error| CliError::File { path: path.clone(), error })?;
+        }
+        let document = explained.document;
         let heading = ["line", "kind", "from", "to", "quantity", "unit days", "at", "net"];
         let row = |line: &DocumentLine| {
             let price = line.unit_price.as_ref().map(|price| match price.per.get() {
@@ -149,6 +158,7 @@ impl Show {
         let mut lines = vec![line(&document)];
         lines.extend(table.lines());
         lines.extend(document.lacks.iter().map(|lack| format!("lacks: {lack}")));
+        lines.extend(self.plot.map(|path| format!("drawn in {}", path.display())));
         Ok(output.result(self.target.json, &document, &lines.join("\n"))?)
     }
 }

@@ -60,6 +60,19 @@ pub enum ExportError {
     Font(&'static str),
 }
 
+impl ExportError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Lacks { .. } | Self::Sums { .. } | Self::Zone { .. } => "INVOICE_DAMAGED",
+            Self::TooLarge(_) => "AMOUNT_TOO_LARGE",
+            Self::Json { .. } => "OUTPUT",
+            Self::Font(_) => "FONT",
+        }
+    }
+}
+
 /// What people call it.
 const fn title(kind: DocumentKind) -> &'static str {
     match kind {

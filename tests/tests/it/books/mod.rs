@@ -2,6 +2,7 @@
 //! programs of their own.
 
 mod duckdb;
+mod localstripe;
 mod program;
 mod pyjwt;
 
