@@ -4,6 +4,7 @@ mod credits;
 mod examples;
 mod refused;
 mod standing;
+mod year;
 
 use super::document::{Document, DocumentKind, DocumentLine};
 use super::{InvoiceError, Invoicing};
