@@ -120,6 +120,19 @@ fn what_the_audit_cannot_hold_is_not_said_and_said_once_it_can() {
 }
 
 #[test]
+fn a_tenant_whose_rows_are_damaged_holds_up_no_other() {
+    let bench = Bench::on_trial(Enforce::Deny);
+    let damaged = bench.another_tenant("damaged");
+    bench.admin.set_subscription(&damaged, &order(None, &[])).unwrap();
+    bench.unguard(&["subscriptions"]);
+    bench.sql("UPDATE subscriptions SET made = 'change', delta = 'nonsense' WHERE tenant = 'damaged'", &[]);
+    bench.until(END);
+    let (said, done) = bench.try_remind();
+    assert_eq!(said.iter().map(|one| one.tenant.as_str()).collect::<Vec<_>>(), [TENANT]);
+    assert!(matches!(done, Err(StorageError::Damaged { .. })), "{done:?}");
+}
+
+#[test]
 fn however_many_issuers_look_at_once_each_is_recorded_once() {
     let bench = Bench::on_trial(Enforce::Deny);
     let others: Vec<_> = (0..3).map(|_| bench.opened(&bench.data)).collect();
