@@ -2,11 +2,12 @@
 
 use super::client::{Posted, StripeClient, shaped};
 use super::error::{Refused, StripeError};
-use super::plan::{CreditPlan, End, Exported, InvoicePlan, Item, Plan, plan};
+use super::objects::{AtStripe, Invoice, ItemThere, id_of, is_marked};
+use super::plan::{End, Exported, InvoicePlan, Item, Plan, plan};
 use super::request::{Request, Step, metadata};
 use crate::invoicing::document::Document;
 use brink_license::UnixSeconds;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -21,34 +22,6 @@ pub struct Known<'a> {
     pub customer: Option<&'a str>,
     /// Now.
     pub now: UnixSeconds,
-}
-
-/// Where an invoice stands at Stripe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AtStripe {
-    /// It can be changed and is owed by nobody.
-    Draft,
-    /// It is to be paid.
-    Open,
-    /// It was paid.
-    Paid,
-    /// Nobody expects it to be paid.
-    Uncollectible,
-    /// It counts no more.
-    Void,
-}
-
-impl AtStripe {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Open => "open",
-            Self::Paid => "paid",
-            Self::Uncollectible => "uncollectible",
-            Self::Void => "void",
-        }
-    }
 }
 
 /// What is at Stripe now.
@@ -68,39 +41,6 @@ pub struct Pushed {
     pub changes: u32,
 }
 
-#[derive(Deserialize)]
-struct Invoice {
-    id: String,
-    status: AtStripe,
-    total: i64,
-    currency: String,
-    number: Option<String>,
-    /// What of the customer's balance will be set against it.
-    #[serde(default)]
-    starting_balance: i64,
-    #[serde(default)]
-    pre_payment_credit_notes_amount: i64,
-    #[serde(default)]
-    post_payment_credit_notes_amount: i64,
-}
-
-#[derive(Deserialize)]
-struct ItemThere {
-    amount: i64,
-    currency: String,
-    #[serde(default)]
-    metadata: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct CreditNote {
-    id: String,
-    amount: i64,
-    currency: String,
-    status: String,
-    number: Option<String>,
-}
-
 /// Exports one document. Twice is once: what is at Stripe already is found by its metadata and compared.
 pub fn push(client: &StripeClient, document: &Document, known: &Known<'_>) -> Result<Pushed, StripeError> {
     let plan = plan(document, known.now)?;
@@ -112,30 +52,15 @@ pub fn push(client: &StripeClient, document: &Document, known: &Known<'_>) -> Re
     }
 }
 
-struct Pusher<'p> {
-    client: &'p StripeClient,
-    plan: &'p Plan,
-    changes: u32,
-}
-
-/// Whether an object says in its metadata that it is this.
-fn is_marked(object: &Value, name: &str, value: &str) -> bool {
-    object["metadata"][name].as_str() == Some(value)
-}
-
-fn id_of(request: &str, object: &Value) -> Result<String, StripeError> {
-    // It becomes part of a path.
-    let is_id =
-        |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    object["id"].as_str().filter(is_id).map(str::to_owned).ok_or_else(|| StripeError::Answer {
-        request: request.to_owned(),
-        what: "an object without an id".into(),
-    })
+pub(super) struct Pusher<'p> {
+    pub(super) client: &'p StripeClient,
+    pub(super) plan: &'p Plan,
+    pub(super) changes: u32,
 }
 
 impl Pusher<'_> {
     /// The one that is marked so, if there is one.
-    fn only(&self, found: Vec<Value>, what: &str) -> Result<Option<Value>, StripeError> {
+    pub(super) fn only(&self, found: Vec<Value>, what: &str) -> Result<Option<Value>, StripeError> {
         if found.len() > 1 {
             let ids: Vec<&str> = found.iter().filter_map(|object| object["id"].as_str()).collect();
             return Err(StripeError::Twice { what: what.to_owned(), ids: ids.join(", ") });
@@ -145,7 +70,7 @@ impl Pusher<'_> {
 
     /// Performs a request once. `find` looks for what it makes, wherever the answer does not say for certain that it is there:
     /// a refusal may come because somebody else was faster, and what is replayed may have been deleted since.
-    fn once(
+    pub(super) fn once(
         &mut self,
         path: &str,
         request: &Request,
@@ -237,7 +162,7 @@ impl Pusher<'_> {
         Ok(id.to_owned())
     }
 
-    fn find_invoice(&self, customer: &str, document: &str) -> Result<Option<Value>, StripeError> {
+    pub(super) fn find_invoice(&self, customer: &str, document: &str) -> Result<Option<Value>, StripeError> {
         let wanted = |object: &Value| is_marked(object, metadata::INVOICE, document);
         let found = self.client.list("/v1/invoices", &[("customer", customer)], wanted)?;
         self.only(found, &format!("the invoice of document {document}"))
@@ -337,7 +262,12 @@ impl Pusher<'_> {
         }
     }
 
-    fn compare(&self, at: &str, currency: &str, (wanted, found): (i64, i64)) -> Result<(), StripeError> {
+    pub(super) fn compare(
+        &self,
+        at: &str,
+        currency: &str,
+        (wanted, found): (i64, i64),
+    ) -> Result<(), StripeError> {
         if currency != self.plan.currency {
             return Err(StripeError::Differs {
                 name: self.plan.name.clone(),
@@ -399,80 +329,6 @@ impl Pusher<'_> {
                 there: invoice.status.word(),
             }),
         }
-    }
-
-    fn credit_note(mut self, customer: String, wanted: &CreditPlan) -> Result<Pushed, StripeError> {
-        let object = self.find_invoice(&customer, &wanted.invoice)?;
-        let object = object.ok_or_else(|| StripeError::NotExported {
-            name: self.plan.name.clone(),
-            invoice: wanted.invoice_name.clone(),
-        })?;
-        let id = id_of("/v1/invoices", &object)?;
-        let invoice: Invoice = shaped("/v1/invoices", object)?;
-        let document = &self.plan.document;
-        let find = |pusher: &Self| {
-            let marked = |object: &Value| is_marked(object, metadata::CREDIT_NOTE, document);
-            let found = pusher.client.list("/v1/credit_notes", &[("invoice", &id)], marked)?;
-            pusher.only(found, &format!("the credit note of document {document}"))
-        };
-        let note = match find(&self)? {
-            None if wanted.is_void => None,
-            Some(found) => Some(found),
-            None => {
-                self.may_credit(&invoice, wanted)?;
-                let request = wanted.request.clone().about("invoice", &id);
-                Some(self.once("/v1/credit_notes", &request, find)?)
-            }
-        };
-        let note = note.map(|note| self.settled(note, wanted)).transpose()?;
-        Ok(Pushed {
-            customer,
-            invoice: id,
-            status: invoice.status,
-            number: note.as_ref().and_then(|note| note.number.clone()),
-            credit_note: note.map(|note| note.id),
-            changes: self.changes,
-        })
-    }
-
-    fn may_credit(&self, invoice: &Invoice, wanted: &CreditPlan) -> Result<(), StripeError> {
-        let (name, at) = (self.plan.name.clone(), invoice.id.clone());
-        match invoice.status {
-            AtStripe::Paid => {}
-            AtStripe::Open | AtStripe::Uncollectible => return Err(StripeError::CreditOfOpen { name, at }),
-            AtStripe::Draft | AtStripe::Void => {
-                let there = invoice.status.word();
-                return Err(StripeError::Standing { name, at, here: "a credit note of it", there });
-            }
-        }
-        let given =
-            invoice.pre_payment_credit_notes_amount.saturating_add(invoice.post_payment_credit_notes_amount);
-        let left = invoice.total.saturating_sub(given);
-        if wanted.amount > left {
-            return Err(StripeError::CreditBeyond { name, at, wanted: wanted.amount, left });
-        }
-        Ok(())
-    }
-
-    fn settled(&mut self, object: Value, wanted: &CreditPlan) -> Result<CreditNote, StripeError> {
-        let id = id_of("/v1/credit_notes", &object)?;
-        let note: CreditNote = shaped("/v1/credit_notes", object)?;
-        self.compare(&id, &note.currency, (wanted.amount, note.amount))?;
-        let (here, there) = match (wanted.is_void, note.status == "void") {
-            (false, false) | (true, true) => return Ok(note),
-            (false, true) => ("issued", "void"),
-            (true, false) => ("void", "issued"),
-        };
-        if !wanted.is_void {
-            return Err(StripeError::Standing { name: self.plan.name.clone(), at: id, here, there });
-        }
-        let path = format!("/v1/credit_notes/{id}/void");
-        let request = Request::new(Step::VoidCreditNote, &self.plan.document, Vec::new());
-        let object = self.once(&path, &request, |pusher| {
-            let object = pusher.client.get(&format!("/v1/credit_notes/{id}"), &[])?;
-            Ok((object["status"] == "void").then_some(object))
-        })?;
-        shaped(&path, object)
     }
 }
 
