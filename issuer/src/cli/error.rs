@@ -72,7 +72,8 @@ pub(crate) enum CliError {
     Export(#[from] ExportError),
     #[error(transparent)]
     Stripe(#[from] StripeError),
-    #[error("{failed} of {of} tenants could not be closed, named above; mend what each names and run it again"
+    #[error(
+        "{failed} of {of} tenants could not be closed, named above; mend what each names and run it again"
     )]
     SomeFailed { failed: usize, of: usize },
     #[error(transparent)]

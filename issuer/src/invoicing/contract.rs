@@ -84,7 +84,8 @@ pub(super) fn contract(
     making.sell(&stretches);
     making.pack_cameras(&stretches, sold.cameras);
     making.run_devices(&stretches, sold.devices);
-    let timeline = Timeline::new(&making.changes).unwrap_or_default();
+    let timeline = Timeline::new(&making.changes)
+        .map_err(|error| InvoiceError::Timeline { tenant: sold.tenant.id.clone(), error })?;
     let grants = segments
         .iter()
         .find_map(|segment| segment.terms.trial)
@@ -163,14 +164,16 @@ impl Making<'_> {
         let mut there: BTreeMap<Slug, i64> = BTreeMap::new();
         let mut packs: BTreeSet<Slug> = BTreeSet::new();
         for (index, stretch) in stretches.iter().enumerate() {
-            if let Some(terms) = stretch.terms {
-                self.price_packs(stretch.from, terms, &packs);
-                self.price(stretch.from, terms, index == 0);
-                packs = terms.packs.keys().cloned().collect();
-            } else {
-                packs.clear();
-            }
             let mut next = self.quantities(stretch);
+            if let Some(terms) = stretch.terms {
+                let is_new = |price: &Slug| {
+                    let is_of_none = !there.contains_key(price) && !packs.contains(price);
+                    index == 0
+                        || (is_of_none && (next.contains_key(price) || terms.packs.contains_key(price)))
+                };
+                self.price(stretch.from, terms, &is_new);
+            }
+            packs = stretch.terms.map_or_else(BTreeSet::new, |terms| terms.packs.keys().cloned().collect());
             next.retain(|price, _| self.tariff.charge(price).is_some());
             for price in there.keys().chain(next.keys()).cloned().collect::<BTreeSet<_>>() {
                 let of = |all: &BTreeMap<Slug, i64>| all.get(&price).copied().unwrap_or(0);
@@ -197,35 +200,35 @@ impl Making<'_> {
         found
     }
 
-    /// What packs cost: at once where they come, from the next period on where they were there.
-    fn price_packs(&mut self, at: UnixSeconds, terms: &Terms, before: &BTreeSet<Slug>) {
+    /// What the contract says of prices from an instant on, and of which it says nothing any more. What is new is priced at once,
+    /// what was there from the next period on unless the contract says otherwise (R16).
+    fn price(&mut self, at: UnixSeconds, terms: &Terms, is_new: &dyn Fn(&Slug) -> bool) {
+        let mut agreed: BTreeMap<Slug, (Rate, bool)> = BTreeMap::new();
         for (pack, price) in &terms.packs {
-            let agreed = price.as_ref().map(|amount| Rate { amount: amount.clone(), per: NonZeroU64::MIN });
-            let takes = if before.contains(pack) { Takes::NextPeriod } else { Takes::AtOnce };
-            match agreed {
-                Some(rate) => self.agree(at, pack, rate, takes),
-                None => self.agree_on_catalogue(at, pack, takes),
+            if let Some(amount) = price.clone() {
+                agreed.insert(pack.clone(), (Rate { amount, per: NonZeroU64::MIN }, false));
             }
         }
-    }
-
-    /// What the contract says of other prices, and of those of which it says nothing any more.
-    fn price(&mut self, at: UnixSeconds, terms: &Terms, is_first: bool) {
-        for (price, agreed) in &terms.prices {
-            let per = agreed.per.or_else(|| NonZeroU64::new(self.catalog.price(price.as_str())?.per));
-            let rate = Rate { amount: agreed.amount.clone(), per: per.unwrap_or(NonZeroU64::MIN) };
-            let takes = if is_first || agreed.at_once { Takes::AtOnce } else { Takes::NextPeriod };
-            self.agree(at, price, rate, takes);
+        for (price, stated) in &terms.prices {
+            let of_catalogue = || NonZeroU64::new(self.catalog.price(price.as_str())?.per);
+            let per = stated.per.or_else(of_catalogue).unwrap_or(NonZeroU64::MIN);
+            agreed.insert(price.clone(), (Rate { amount: stated.amount.clone(), per }, stated.at_once));
+        }
+        let takes = |price: &Slug, at_once: bool| {
+            if at_once || is_new(price) { Takes::AtOnce } else { Takes::NextPeriod }
+        };
+        for (price, (rate, at_once)) in &agreed {
+            self.agree(at, price, rate, takes(price, *at_once));
         }
         let gone: Vec<Slug> =
-            self.rates.keys().filter(|price| !terms.prices.contains_key(*price)).cloned().collect();
-        for price in gone.iter().filter(|price| !terms.packs.contains_key(*price)) {
-            self.agree_on_catalogue(at, price, Takes::NextPeriod);
+            self.rates.keys().filter(|price| !agreed.contains_key(*price)).cloned().collect();
+        for price in gone {
+            self.agree_on_catalogue(at, &price, takes(&price, false));
         }
     }
 
-    fn agree(&mut self, at: UnixSeconds, price: &Slug, rate: Rate, takes: Takes) {
-        if self.rates.get(price) == Some(&rate) {
+    fn agree(&mut self, at: UnixSeconds, price: &Slug, rate: &Rate, takes: Takes) {
+        if self.rates.get(price) == Some(rate) {
             return;
         }
         let stated = self.catalog.price(price.as_str()).and_then(charge_of);
@@ -233,7 +236,8 @@ impl Making<'_> {
             self.tariff.state(price.clone(), charge_with(stated.as_ref(), rate.clone()));
         }
         self.rates.insert(price.clone(), rate.clone());
-        self.changes.push(Change { at, event: Event::Price { price: price.clone(), rate, takes } });
+        let (price, rate) = (price.clone(), rate.clone());
+        self.changes.push(Change { at, event: Event::Price { price, rate, takes } });
     }
 
     fn agree_on_catalogue(&mut self, at: UnixSeconds, price: &Slug, takes: Takes) {

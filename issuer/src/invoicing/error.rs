@@ -1,7 +1,7 @@
 //! Why nothing was invoiced, or an invoice not changed: one enum, each variant with a stable code and what helps.
 
 use super::document::Days;
-use crate::billing::RatingError;
+use crate::billing::{RatingError, TimelineError};
 use crate::storage::StorageError;
 use brink_license::TenantId;
 use chrono::NaiveDate;
@@ -63,6 +63,14 @@ pub enum InvoiceError {
         period: Days,
         /// Why.
         error: RatingError,
+    },
+    /// What was sold cannot have been so.
+    #[error("what was sold to tenant {tenant} contradicts itself: {error}")]
+    Timeline {
+        /// Whose.
+        tenant: TenantId,
+        /// Why.
+        error: TimelineError,
     },
     /// Others recorded something again and again.
     #[error("others record invoices of tenant {0} at the same time")]
@@ -160,6 +168,7 @@ impl InvoiceError {
                 RatingError::NoPrice(_) => "UNKNOWN_METER",
                 RatingError::Undated(_) => "USAGE_UNDATED",
             },
+            Self::Timeline { .. } => "SOLD_DAMAGED",
             Self::Contended(_) => "BUSY",
             Self::Standing { .. } => "INVOICE_STANDING",
             Self::Credited { .. } => "INVOICE_CREDITED",
@@ -202,6 +211,7 @@ impl InvoiceError {
                 }
                 RatingError::NoPrice(_) | RatingError::Undated(_) => "report it; this is a defect".into(),
             },
+            Self::Timeline { .. } => "compare the database with its backup, and report it".into(),
             Self::Contended(_) => "try again".into(),
             Self::Standing { mend, .. } => (*mend).into(),
             Self::Credited { note, .. } => format!("void or discard {note} first"),
@@ -236,6 +246,7 @@ impl InvoiceError {
             Self::Profile { .. }
             | Self::NoPeriod(..)
             | Self::Contended(_)
+            | Self::Timeline { .. }
             | Self::Amount(_)
             | Self::Reason
             | Self::NotPassedThrough(_)
@@ -248,6 +259,6 @@ impl InvoiceError {
     /// Whether it could have been done, had something not failed.
     #[must_use]
     pub const fn is_failure(&self) -> bool {
-        matches!(self, Self::Storage(_) | Self::Random(_) | Self::Contended(_))
+        matches!(self, Self::Storage(_) | Self::Random(_) | Self::Contended(_) | Self::Timeline { .. })
     }
 }

@@ -16,6 +16,9 @@ use chrono::Days;
 /// Digits that a number has at least, so that numbers sort as texts for long.
 const NUMBER_DIGITS: usize = 6;
 
+/// How a document is then, and what that changes.
+type Planned = (Document, Option<NewDocumentChange>);
+
 impl Status {
     /// The word in messages.
     #[must_use]
@@ -133,11 +136,7 @@ impl Invoicing {
         })
     }
 
-    fn issued(
-        &self,
-        view: &DocumentView,
-        now: UnixSeconds,
-    ) -> Result<(Document, Option<NewDocumentChange>), InvoiceError> {
+    fn issued(&self, view: &DocumentView, now: UnixSeconds) -> Result<Planned, InvoiceError> {
         let draft = &view.document;
         let seller = view.seller.as_ref().ok_or(InvoiceError::NoProfile(None))?;
         let seller = SellerProfile::read(seller.body.as_bytes())?;
@@ -196,10 +195,7 @@ impl Invoicing {
     fn change(
         &self,
         name: &str,
-        planned: &dyn Fn(
-            &DocumentView,
-            UnixSeconds,
-        ) -> Result<(Document, Option<NewDocumentChange>), InvoiceError>,
+        planned: &dyn Fn(&DocumentView, UnixSeconds) -> Result<Planned, InvoiceError>,
     ) -> Result<Document, InvoiceError> {
         let now = self.clock.now();
         let mut outcome = None;

@@ -231,6 +231,19 @@ fn twice(decimal: &Value) -> String {
     if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") }
 }
 
+impl Making {
+    fn trials(&mut self) -> Vec<Value> {
+        let mut trials = Vec::new();
+        for _ in 0..self.random.below(3) {
+            let start = self.from - Days::new(self.random.below(110) as u64);
+            let price = *self.random.among(&["base_camera", "base_camera", "retail"]);
+            let quantity = self.random.below(4);
+            trials.push(json!({ "price": price, "quantity": quantity, "start": start.to_string() }));
+        }
+        trials
+    }
+}
+
 /// The quote of a seed; every one is taken.
 pub fn random_quote(seed: u64) -> Value {
     let mut random = Random::seeded(seed);
@@ -273,13 +286,7 @@ pub fn random_quote(seed: u64) -> Value {
         let other = making.random.below(last + 1);
         making.changes.swap(last, other);
     }
-    let mut trials = Vec::new();
-    for _ in 0..making.random.below(3) {
-        let start = from - Days::new(making.random.below(110) as u64);
-        let price = *making.random.among(&["base_camera", "base_camera", "retail"]);
-        trials
-            .push(json!({ "price": price, "quantity": making.random.below(4), "start": start.to_string() }));
-    }
+    let trials = making.trials();
     let mut start = Value::Null;
     if making.chance(25) {
         making.begins = making.day();

@@ -24,7 +24,8 @@ fn year() -> Firm {
         let (year, of_year) = (2026 + (month - 1) / 12, (month - 1) % 12 + 1);
         firm.at(&format!("{year}-{of_year:02}-01"));
         let drafts = firm.close();
-        let mut issued: Vec<Document> = invoices(&drafts).into_iter().map(|draft| firm.issue(draft)).collect();
+        let mut issued: Vec<Document> =
+            invoices(&drafts).into_iter().map(|draft| firm.issue(draft)).collect();
         issued.extend(drafts.iter().filter(|d| d.kind == DocumentKind::CreditNote).map(|d| firm.issue(d)));
         if month == 6 {
             firm.invoicing.void(issued[0].name(), "to the wrong address").unwrap();
@@ -36,7 +37,8 @@ fn year() -> Firm {
             firm.invoicing.pay(invoice.name(), None, Some("bank")).unwrap();
         }
         if month == 5 {
-            let order = crate::invoicing::WalletOrder { amount: "750".into(), reason: "prepaid; \n".trim().into() };
+            let order =
+                crate::invoicing::WalletOrder { amount: "750".into(), reason: "prepaid; \n".trim().into() };
             firm.invoicing.add_to_wallet(&firm.tenant, &order).unwrap();
         }
         firm.cameras(if month % 3 == 0 { -2 } else { 1 });

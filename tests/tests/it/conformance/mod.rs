@@ -4,6 +4,7 @@
 
 mod cases;
 mod device;
+mod invoices;
 mod metering;
 mod program;
 mod server;
@@ -37,4 +38,5 @@ on_both! {
     usage::one_batch_at_two_replicas_at_once_is_booked_once,
     usage::many_devices_with_lost_answers_and_replays_over_two_replicas_come_to_what_they_used,
     usage::a_batch_that_comes_at_two_replicas_on_two_days_is_booked_once,
+    invoices::one_period_that_is_closed_at_several_replicas_at_once_is_invoiced_once,
 }
