@@ -132,8 +132,10 @@ pub(crate) fn run(
     match start_logging(&cli).and_then(|()| carry_out(cli.verb, &mut output)) {
         Ok(()) => Exit::Done,
         Err(error) => {
+            // Its document was written, and says which failed.
+            let is_said = matches!(error, CliError::SomeFailed { .. });
             // A broken pipe leaves nobody to tell.
-            let _ = output.refusal(json, &error);
+            let _ = output.refusal(json && !is_said, &error);
             error.exit()
         }
     }

@@ -1,3 +1,5 @@
+mod invoices;
+
 use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::testkit::names;
@@ -82,6 +84,8 @@ fn every_verb_has_help_with_exit_codes() {
         "license show",
         "key create",
         "quote",
+        "invoice close-period",
+        "invoice export",
         "exchange",
     ] {
         let words = ["brink-issuer"].into_iter().chain(verb.split_whitespace()).chain(["--help"]);

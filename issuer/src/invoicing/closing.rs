@@ -14,7 +14,7 @@ use crate::billing::{
 };
 use crate::calendar::local_day;
 use crate::storage::{BillingEvidence, BillingView, CameraEvent, DeviceLife, NewClosing};
-use brink_license::TenantId;
+use brink_license::{Slug, TenantId};
 use chrono::{Days as Count, NaiveDate};
 
 /// Days after which nothing of a period is rated again: usage is taken for 400 days.
@@ -214,6 +214,13 @@ impl Invoicing {
         let Some(contract) = contract::contract(books.sold(), &self.catalogs, period)? else {
             return Ok((None, Vec::new()));
         };
+        let is_beyond = |(_, meter): &&(Slug, Slug)| {
+            let included = contract.included.get(meter).cloned().unwrap_or_else(Exact::zero);
+            Exact::from(used.total(meter, &contract.period)) > included
+        };
+        if let Some((price, _)) = contract.unpriced.iter().find(is_beyond) {
+            return Err(rating_failed(books, period, RatingError::UnknownPrice(price.clone())));
+        }
         let (mut usage, evidence) = used.of_period(&contract.tariff, &contract.period, &books.view.costs);
         usage.extend(included(&contract));
         let discounts = books.discounts(days(period));
@@ -251,8 +258,8 @@ fn rating_failed(books: &Books, period: &Period, error: RatingError) -> InvoiceE
 
 /// What is included of each meter that has a price.
 fn included(contract: &Contract) -> Vec<Usage> {
-    let has_price = |(meter, _): &(&brink_license::Slug, &Exact)| contract.tariff.of_meter(meter).is_some();
-    let entry = |(meter, units): (&brink_license::Slug, &Exact)| Usage {
+    let has_price = |(meter, _): &(&Slug, &Exact)| contract.tariff.of_meter(meter).is_some();
+    let entry = |(meter, units): (&Slug, &Exact)| Usage {
         meter: meter.clone(),
         on: Some(contract.period.billed().start),
         quantity: Exact::zero(),

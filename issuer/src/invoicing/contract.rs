@@ -40,6 +40,8 @@ pub(super) struct Contract {
     pub(super) period: Period,
     /// What is included of each meter, on average of the days that are billed.
     pub(super) included: BTreeMap<Slug, crate::billing::Exact>,
+    /// Prices that the catalogue has in its own currency alone, and their meters.
+    pub(super) unpriced: Vec<(Slug, Slug)>,
 }
 
 /// What is in force for a stretch of time, a trial cut off at its end.
@@ -92,7 +94,9 @@ pub(super) fn contract(
         .and_then(|trial| grant(catalog, trial, &period));
     let included = included(catalog, &segments, &period);
     let tariff = making.tariff;
-    Ok(Some(Contract { tariff, timeline, grants: grants.into_iter().collect(), period, included }))
+    let unpriced = catalog.prices().filter(|(name, _)| tariff.charge(name).is_none());
+    let unpriced = unpriced.filter_map(|(name, price)| Some((name.clone(), price.meter.clone()?))).collect();
+    Ok(Some(Contract { tariff, timeline, grants: grants.into_iter().collect(), period, included, unpriced }))
 }
 
 /// The trial's cameras are free from its first day until its end, exclusive (R11).
@@ -174,7 +178,7 @@ impl Making<'_> {
                 self.price(stretch.from, terms, &is_new);
             }
             packs = stretch.terms.map_or_else(BTreeSet::new, |terms| terms.packs.keys().cloned().collect());
-            next.retain(|price, _| self.tariff.charge(price).is_some());
+            next.retain(|price, _| self.has_price(price));
             for price in there.keys().chain(next.keys()).cloned().collect::<BTreeSet<_>>() {
                 let of = |all: &BTreeMap<Slug, i64>| all.get(&price).copied().unwrap_or(0);
                 let delta = of(&next) - of(&there);
@@ -184,6 +188,12 @@ impl Making<'_> {
             }
             there = next;
         }
+    }
+
+    /// Whether something costs anything: here, or in the catalogue's currency alone. The latter is rated as well, and refused
+    /// there until a price is agreed.
+    fn has_price(&self, price: &Slug) -> bool {
+        self.tariff.charge(price).is_some() || self.catalog.price(price.as_str()).is_some()
     }
 
     /// How much of each price is subscribed.
@@ -286,7 +296,7 @@ impl Making<'_> {
         let is_sold = |pack: &&Slug| {
             terms.packs.contains_key(*pack)
                 && self.catalog.by_slug(pack).is_some_and(|pack| pack.scope == Scope::Camera)
-                && self.tariff.charge(pack).is_some()
+                && self.has_price(pack)
         };
         event.packs.iter().filter(is_sold).filter(|_| event.device.is_some()).cloned().collect()
     }
@@ -299,7 +309,7 @@ impl Making<'_> {
                 Tier::Managed => "device_managed",
             };
             let Ok(price) = name.parse::<Slug>() else { continue };
-            if self.tariff.charge(&price).is_none() {
+            if !self.has_price(&price) {
                 continue;
             }
             let mut moments: BTreeSet<UnixSeconds> = stretches.iter().map(|stretch| stretch.from).collect();

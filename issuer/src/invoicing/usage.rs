@@ -114,6 +114,11 @@ impl UsageDays {
         days.flat_map(|(day, devices)| devices.iter().map(|(device, sum)| (*day, device, sum)))
     }
 
+    /// All of a meter in a period.
+    pub(super) fn total(&self, meter: &Slug, period: &Period) -> Amount {
+        self.by_day(meter, period).into_values().fold(Amount::ZERO, Amount::saturating_plus)
+    }
+
     fn by_day(&self, meter: &Slug, period: &Period) -> BTreeMap<NaiveDate, Amount> {
         let mut days: BTreeMap<NaiveDate, Amount> = BTreeMap::new();
         for (day, _, sum) in self.of_meter(meter, period) {

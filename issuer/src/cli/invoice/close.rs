@@ -49,9 +49,14 @@ impl ClosePeriod {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let invoicing = self.target.data.invoicing(&self.catalogs)?;
         if let Some(tenant) = &self.tenant {
-            let outcome = self.one(&invoicing, tenant);
+            let mut outcome = self.one(&invoicing, tenant);
+            if outcome.closed.is_empty()
+                && let Some(error) = outcome.failed.take()
+            {
+                return Err(error.into());
+            }
             self.say(output, std::slice::from_ref(&outcome))?;
-            return outcome.failed.map_or(Ok(()), |error| Err(error.into()));
+            return outcome.failed.map_or(Ok(()), |_| Err(CliError::SomeFailed { failed: 1, of: 1 }));
         }
         let tenants = invoicing.storage.tenants()?;
         let mut progress = Progress::begin(tenants.len() as u64);
@@ -138,7 +143,7 @@ impl ClosePeriod {
             }
             lines.extend(closed.lacks.iter().map(|lack| format!("  lacks: {lack}")));
         }
-        if let Some(error) = outcome.failed.as_ref().filter(|_| self.all) {
+        if let Some(error) = &outcome.failed {
             let mend = error.mend().map(|mend| format!("; {mend}")).unwrap_or_default();
             lines.push(format!("tenant {}: {}: {error}{mend}", outcome.tenant, error.code()));
         }

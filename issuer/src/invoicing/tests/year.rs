@@ -110,7 +110,8 @@ fn hledger_balances_the_year_and_says_what_the_documents_say() {
     let of = |account: &str| {
         let said = hledger(&["balance", "--flat", "--no-total", "-O", "csv", account], &journal);
         let cell = said.lines().nth(1).and_then(|row| row.rsplit_once(',')).map_or("\"0\"", |(_, cell)| cell);
-        cell.trim_matches('"').replace([' ', ','], "").replace("USD", "")
+        let amount = cell.trim_matches('"').replace([' ', ','], "").replace("USD", "");
+        if amount == "0" { usd(0) } else { amount }
     };
     assert_eq!(of("assets:receivable:firm"), usd(owed), "what is owed");
     assert_eq!(of("liabilities:wallet:firm"), usd(-balance), "what is in the wallet");
