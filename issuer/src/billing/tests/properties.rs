@@ -3,8 +3,8 @@
 use super::rated;
 use crate::billing::quote::Quote;
 use crate::billing::{
-    Change, Cycle, Discount, Event, Exact, Grant, Kind, Off, On, Period, Tariff, TaxRule, Terms, Timeline,
-    Usage, desired, difference, settle,
+    Billed, Change, Cycle, Detail, Discount, Event, Exact, Grant, Kind, Line, LineKey, Off, On, Period,
+    Shares, Tariff, TaxRule, Terms, Timeline, Usage, desired, difference, parts, settle,
 };
 use crate::catalog::Catalog;
 use brink_license::{Slug, UnixSeconds};
@@ -212,5 +212,57 @@ proptest! {
             prop_assert_eq!(Some(tax.tax_minor), tax.rate.times(&Exact::whole(tax.base_minor)).rounded());
         }
         prop_assert_eq!(settled.due_minor, (settled.total_minor - 1000).max(0));
+    }
+
+    #[test]
+    fn what_invoices_and_credit_notes_have_of_a_period_adds_up_to_it_whatever_became_known_when(
+        known in prop::collection::vec((changes(), 0_i64..90_000, 0_i64..=100, 0_i64..90_000), 1..5),
+    ) {
+        let period = march("UTC");
+        let mut billed: BTreeMap<LineKey, Billed> = BTreeMap::new();
+        for (all, used, percent, amount) in known {
+            let (world, timeline) = (World::new(percent, amount), Timeline::new(&all).unwrap());
+            let terms = world.terms(&timeline);
+            let lines = desired(terms, &[calls(used)], &period).unwrap();
+            let whole = difference(terms, &period, lines.clone(), &billed).unwrap();
+            for (is_credit, part) in parts(&whole, |base| base.minor < 0) {
+                let sum: i64 = part.lines.iter().map(|line| line.net_minor).sum();
+                prop_assert_eq!(sum, part.bases.iter().map(|base| base.minor).sum::<i64>());
+                prop_assert!(part.bases.iter().all(|base| (base.minor < 0) == is_credit));
+                for base in &part.bases {
+                    prop_assert!(part.lines.iter().any(|line| line.key == base.key), "{} has its line", base.key);
+                }
+                for line in &part.lines {
+                    record(&mut billed, line);
+                }
+            }
+            for (key, earlier) in &billed {
+                let wanted = lines.iter().find(|line| line.key == *key).map_or(0, |line| line.net_minor);
+                prop_assert_eq!(earlier.net_minor, wanted, "{}", key);
+            }
+            let again = difference(terms, &period, lines, &billed).unwrap();
+            prop_assert!(again.lines.is_empty() && again.moved.is_empty(), "{:?}", again);
+            prop_assert!(again.bases.iter().all(|base| base.minor == 0));
+        }
+    }
+}
+
+/// As a document keeps it.
+fn record(billed: &mut BTreeMap<LineKey, Billed>, line: &Line) {
+    let is_discount = line.kind == Kind::Discount;
+    let entry = billed.entry(line.key.clone()).or_insert_with(|| Billed {
+        price: line.price.clone(),
+        net_minor: 0,
+        lines: 0,
+        discount: is_discount.then(|| Shares::Recorded(BTreeMap::new())),
+    });
+    entry.net_minor += line.net_minor;
+    entry.lines += 1;
+    if let Some(Shares::Recorded(shares)) = &mut entry.discount {
+        for detail in &line.detail {
+            if let Detail::Share { key, minor } = detail {
+                *shares.entry(key.clone()).or_default() += minor;
+            }
+        }
     }
 }
