@@ -62,7 +62,8 @@ fn a_month_is_closed_explained_issued_paid_and_exported() {
     let journal = desk.run("invoice export --tenant tenant-123 --format journal").out;
     assert!(journal.contains("assets:receivable:tenant-123"), "{journal}");
     let lines = desk.run("invoice export --all --format json").out;
-    assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 3);
+    let read: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(read.len(), 3);
     desk.run("invoice export --all --format stripe").refused(Exit::Usage, &["--stripe-key-file"]);
     let key = desk.path().join("key");
     std::fs::write(&key, "sk_test_1\n").unwrap();
