@@ -133,7 +133,9 @@ impl Invoicing {
 
     /// From when on documents count: what may be rated again when the oldest period that is still open is closed.
     fn closed_since(&self, tenant: &TenantId, today: NaiveDate) -> Result<NaiveDate, InvoiceError> {
-        let closings = self.storage.billing_view(tenant, NaiveDate::MAX)?.closings;
+        // No document is of so late a period: the closings alone are wanted.
+        let never = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(today);
+        let closings = self.storage.billing_view(tenant, never)?.closings;
         let last = closings.last().map_or(today, |closing| closing.period.to.min(today));
         Ok(last.checked_sub_days(Count::new(LATE_DAYS + 62)).unwrap_or(NaiveDate::MIN))
     }

@@ -313,3 +313,40 @@ fn devices_are_charged_from_activation_until_they_are_retired_and_items_once_or_
     assert_eq!(only(&later, "2026-05-01", "device_basic"), Vec::<String>::new());
     assert!(of(&later, "2026-04-01").iter().any(|line| &*line.price == "device_basic" && line.net_minor < 0));
 }
+
+#[test]
+fn g30_what_is_sent_again_and_again_is_accounted_once() {
+    let bench = Bench::with(0, &[]);
+    let agreed = |name: &str, amount: &str| {
+        let agreed = crate::storage::Agreed { amount: amount.parse().unwrap(), per: None, at_once: true };
+        (name.to_owned(), Some(agreed))
+    };
+    let tenant: TenantId = crate::testkit::TENANT.parse().unwrap();
+    let prices = vec![agreed("device_basic", "0"), agreed("api_call_overage", "1")];
+    let order = ChangeOrder { prices, ..ChangeOrder::default() };
+    bench.admin.change_subscription(&tenant, &order, &Entry::default(), &Keeping::all()).unwrap();
+    let mut edge = bench.metering();
+    let begun = edge.journal().last().head.seq;
+    for _ in 0..1500 {
+        edge.journal().record("api_call", "cam-1", 1000);
+    }
+    edge.journal().batch_max = 1000;
+    for settled in [0, 0, 0, 500] {
+        edge.journal().last_mut().settled = begun + settled;
+        edge.exchange(&bench.issuer).unwrap();
+    }
+    assert_eq!(edge.told().cursors[0].seq, begun + 1500, "the next is 1501");
+    let catalog = Catalog::parse(&with_quota(0, "exact")).unwrap();
+    let invoicing = Invoicing {
+        storage: bench.admin.storage.clone(),
+        meters: catalog.meters.clone(),
+        catalogs: Versions::new(vec![catalog]).unwrap(),
+        clock: bench.clock.clone(),
+        actor: Actor("test".into()),
+    };
+    bench.pass(40 * 86_400);
+    let closed = invoicing.close(&tenant, None).unwrap();
+    let documents: Vec<Document> = closed.into_iter().flat_map(|closed| closed.documents).collect();
+    assert_eq!(nets(&documents, "2026-03-01"), [net("api_call_overage", "1.50")]);
+    assert_eq!(of(&documents, "2026-03-01")[0].quantity, "1500");
+}
