@@ -19,7 +19,7 @@ impl CliError {
             Self::Invoice(error) => error.code(),
             Self::Export(error) => error.code(),
             Self::Stripe(error) => error.code(),
-            Self::SomeFailed { .. } => "SOME_NOT_CLOSED",
+            Self::SomeFailed { .. } => "SOME_FAILED",
             Self::Founding(error) => codes::of_founding(error),
             Self::Place(error) => error.code(),
             Self::Open(OpenError::Storage(error)) | Self::Storage(error) => error.code(),

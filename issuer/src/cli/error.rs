@@ -72,10 +72,8 @@ pub(crate) enum CliError {
     Export(#[from] ExportError),
     #[error(transparent)]
     Stripe(#[from] StripeError),
-    #[error(
-        "{failed} of {of} tenants could not be closed, named above; mend what each names and run it again"
-    )]
-    SomeFailed { failed: usize, of: usize },
+    #[error("{failed} of {of} {what}, named above; mend what each names and run it again")]
+    SomeFailed { failed: usize, of: usize, what: &'static str },
     #[error(transparent)]
     Founding(#[from] FoundingError),
     #[error(transparent)]

@@ -10,12 +10,13 @@ use super::profile::TenantProfile;
 use super::usage::{UsageDays, lacks_in_words};
 use super::{Invoicing, note};
 use crate::billing::{
-    Cycle, Discount, Exact, Period, RatingError, Terms, Usage, advance, desired, difference,
+    Cycle, Discount, Exact, Line, Period, RatingError, Terms, Usage, advance, desired, difference,
 };
 use crate::calendar::local_day;
 use crate::storage::{BillingEvidence, BillingView, CameraEvent, DeviceLife, NewClosing};
 use brink_license::{Slug, TenantId};
 use chrono::{Days as Count, NaiveDate};
+use std::collections::BTreeMap;
 
 /// Days after which nothing of a period is rated again: usage is taken for 400 days.
 pub const LATE_DAYS: u64 = 400;
@@ -160,20 +161,25 @@ impl Invoicing {
     fn closing(&self, books: &Books, period: &Period) -> Result<(Closed, NewClosing), InvoiceError> {
         let (view, now) = (&books.view, self.clock.now());
         let oldest = period.from.checked_sub_days(Count::new(LATE_DAYS)).unwrap_or(NaiveDate::MIN);
-        let is_late = |from: &NaiveDate| *from >= oldest && *from < period.from;
-        let late = view.closings.iter().map(|closing| closing.period.from).filter(is_late);
+        // Of a period that ended within these days something may still have come.
+        let is_late = |days: &Days| days.to > oldest && days.from < period.from;
+        let late = view.closings.iter().map(|closing| closing.period).filter(is_late).map(|days| days.from);
         let mut periods = late.map(|from| books.around(from)).collect::<Result<Vec<_>, _>>()?;
         periods.push(period.clone());
         let range = periods.first().map_or(period.from, |first| first.from)..period.to;
         let whose = (&view.tenant.id, view.tenant.zone);
         let used = UsageDays::load(&*self.storage, whose, range, &self.meters)?;
         let (mut all, mut evidence) = (Vec::new(), Vec::new());
+        let mut catalogs = BTreeMap::new();
         for period in &periods {
-            let (one, found) = self.rated(books, period, &used)?;
-            all.extend(one);
+            let Some(contract) = self.contract(books, period, &mut catalogs)? else { continue };
+            let (one, found) = rated(books, &contract, &used)?;
+            all.push(one);
             evidence.extend(found);
         }
-        all.extend(self.in_advance(books, &books.around(period.to)?)?);
+        if let Some(contract) = self.contract(books, &books.around(period.to)?, &mut catalogs)? {
+            all.push(in_advance(books, &contract)?);
+        }
         let lacks = lacks_in_words(&used.lacks);
         let taxes = books.profile.as_ref().map_or_else(Vec::new, TenantProfile::taxes);
         let drafting = Drafting {
@@ -201,52 +207,73 @@ impl Invoicing {
             period: days(period),
             documents: documents.clone(),
             evidence,
+            catalogs,
             note,
         };
         Ok((Closed { period: days(period), documents, lacks }, new))
     }
 
-    /// What a period still comes to.
-    fn rated(
+    /// What a period is rated by, with the very text of the catalogue that it was rated by before.
+    fn contract(
         &self,
         books: &Books,
         period: &Period,
-        used: &UsageDays,
-    ) -> Result<(Option<OfPeriod>, Vec<BillingEvidence>), InvoiceError> {
-        let Some(contract) = contract::contract(books.sold(), &self.catalogs, period)? else {
-            return Ok((None, Vec::new()));
-        };
-        let is_beyond = |(_, meter): &&(Slug, Slug)| {
-            let included = contract.included.get(meter).cloned().unwrap_or_else(Exact::zero);
-            Exact::from(used.total(meter, &contract.period)) > included
-        };
-        if let Some((price, _)) = contract.unpriced.iter().find(is_beyond) {
-            return Err(rating_failed(books, period, RatingError::UnknownPrice(price.clone())));
-        }
-        let (mut usage, evidence) = used.of_period(&contract.tariff, &contract.period, &books.view.costs);
-        usage.extend(included(&contract));
-        let discounts = books.discounts(days(period));
-        let terms = terms(&contract, &discounts);
-        let failed = |error| rating_failed(books, period, error);
-        let lines = desired(terms, &usage, &contract.period).map_err(failed)?;
-        let before = billed(&books.view.documents, days(period));
-        let differences = difference(terms, &contract.period, lines, &before).map_err(failed)?;
-        Ok((Some(OfPeriod { period: days(period), differences }), evidence))
-    }
-
-    /// What the next period comes to, as it begins.
-    fn in_advance(&self, books: &Books, period: &Period) -> Result<Option<OfPeriod>, InvoiceError> {
+        catalogs: &mut BTreeMap<u64, [u8; 32]>,
+    ) -> Result<Option<Contract>, InvoiceError> {
         let Some(contract) = contract::contract(books.sold(), &self.catalogs, period)? else {
             return Ok(None);
         };
-        let discounts = books.discounts(days(period));
-        let terms = terms(&contract, &discounts);
-        let failed = |error| rating_failed(books, period, error);
-        let lines = advance(terms, &contract.period).map_err(failed)?;
-        let before = billed(&books.view.documents, days(period));
-        let differences = difference(terms, &contract.period, lines, &before).map_err(failed)?;
-        Ok(Some(OfPeriod { period: days(period), differences }))
+        let version = contract.tariff.catalogue;
+        if books.view.catalogs.get(&version).is_some_and(|known| *known != contract.catalog) {
+            return Err(InvoiceError::CatalogueChanged { version });
+        }
+        catalogs.insert(version, contract.catalog);
+        Ok(Some(contract))
     }
+}
+
+/// What a period still comes to.
+fn rated(
+    books: &Books,
+    contract: &Contract,
+    used: &UsageDays,
+) -> Result<(OfPeriod, Vec<BillingEvidence>), InvoiceError> {
+    let period = &contract.period;
+    let is_beyond = |(_, meter): &&(Slug, Slug)| {
+        let included = contract.included.get(meter).cloned().unwrap_or_else(Exact::zero);
+        Exact::from(used.total(meter, period)) > included
+    };
+    if let Some((price, _)) = contract.unpriced.iter().find(is_beyond) {
+        return Err(rating_failed(books, period, RatingError::UnknownPrice(price.clone())));
+    }
+    let (mut usage, evidence) = used.of_period(&contract.tariff, period, &books.view.costs);
+    usage.extend(included(contract));
+    let discounts = books.discounts(days(period));
+    let lines = desired(terms(contract, &discounts), &usage, period);
+    let lines = lines.map_err(|error| rating_failed(books, period, error))?;
+    Ok((left(books, contract, &discounts, lines)?, evidence))
+}
+
+/// What the next period comes to, as it begins.
+fn in_advance(books: &Books, contract: &Contract) -> Result<OfPeriod, InvoiceError> {
+    let discounts = books.discounts(days(&contract.period));
+    let lines = advance(terms(contract, &discounts), &contract.period);
+    let lines = lines.map_err(|error| rating_failed(books, &contract.period, error))?;
+    left(books, contract, &discounts, lines)
+}
+
+/// What of lines is not billed yet.
+fn left(
+    books: &Books,
+    contract: &Contract,
+    discounts: &[Discount],
+    lines: Vec<Line>,
+) -> Result<OfPeriod, InvoiceError> {
+    let period = days(&contract.period);
+    let before = billed(&books.view.documents, period);
+    let differences = difference(terms(contract, discounts), &contract.period, lines, &before);
+    let differences = differences.map_err(|error| rating_failed(books, &contract.period, error))?;
+    Ok(OfPeriod { period, differences })
 }
 
 fn terms<'c>(contract: &'c Contract, discounts: &'c [Discount]) -> Terms<'c> {

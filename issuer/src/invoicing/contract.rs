@@ -40,6 +40,8 @@ pub(super) struct Contract {
     pub(super) period: Period,
     /// What is included of each meter, on average of the days that are billed.
     pub(super) included: BTreeMap<Slug, crate::billing::Exact>,
+    /// SHA-256 of the text of the catalogue below the tariff.
+    pub(super) catalog: [u8; 32],
     /// Prices that the catalogue has in its own currency alone, and their meters.
     pub(super) unpriced: Vec<(Slug, Slug)>,
 }
@@ -96,7 +98,16 @@ pub(super) fn contract(
     let tariff = making.tariff;
     let unpriced = catalog.prices().filter(|(name, _)| tariff.charge(name).is_none());
     let unpriced = unpriced.filter_map(|(name, price)| Some((name.clone(), price.meter.clone()?))).collect();
-    Ok(Some(Contract { tariff, timeline, grants: grants.into_iter().collect(), period, included, unpriced }))
+    let catalog = catalog.digest;
+    Ok(Some(Contract {
+        catalog,
+        tariff,
+        timeline,
+        grants: grants.into_iter().collect(),
+        period,
+        included,
+        unpriced,
+    }))
 }
 
 /// The trial's cameras are free from its first day until its end, exclusive (R11).

@@ -54,6 +54,12 @@ pub enum InvoiceError {
         /// Which version.
         version: u64,
     },
+    /// A version of the catalogue with another text than something was invoiced by.
+    #[error("catalogue {version} is not the one that invoices were made by")]
+    CatalogueChanged {
+        /// Which version.
+        version: u64,
+    },
     /// It cannot be rated.
     #[error("tenant {tenant}, period from {}: {error}", .period.from)]
     Rating {
@@ -162,6 +168,7 @@ impl InvoiceError {
             Self::Running { .. } => "PERIOD_RUNNING",
             Self::NothingSold(_) => "NOTHING_SOLD",
             Self::Catalogue { .. } => "CATALOGUE_MISSING",
+            Self::CatalogueChanged { .. } => "CATALOGUE_CHANGED",
             Self::Rating { error, .. } => match error {
                 RatingError::TooLarge(_) => "AMOUNT_TOO_LARGE",
                 RatingError::UnknownPrice(_) => "UNKNOWN_PRICE",
@@ -202,6 +209,9 @@ impl InvoiceError {
             Self::Running { period, .. } => format!("close it from {} on", period.to),
             Self::NothingSold(tenant) => format!("subscribe with `subscription set --tenant {tenant}`"),
             Self::Catalogue { .. } => "give every version that was sold, with --catalog".into(),
+            Self::CatalogueChanged { .. } => {
+                "give that one with --catalog; other prices are a version of their own".into()
+            }
             Self::Rating { tenant, error, .. } => match error {
                 RatingError::TooLarge(_) => "correct quantity or price of the subscription".into(),
                 RatingError::UnknownPrice(price) => {
@@ -236,6 +246,7 @@ impl InvoiceError {
             | Self::Running { .. }
             | Self::NothingSold(_)
             | Self::Catalogue { .. }
+            | Self::CatalogueChanged { .. }
             | Self::Rating { .. }
             | Self::Standing { .. }
             | Self::Credited { .. }

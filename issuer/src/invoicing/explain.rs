@@ -1,5 +1,5 @@
 //! Why a document is that much: every line down to its days, cameras and devices, from what is kept with it. Called by the
-//! command line and the admin API.
+//! command line.
 
 use super::Invoicing;
 use super::document::{Document, DocumentKind, DocumentLine, Reason, Status};

@@ -7,7 +7,8 @@ use super::error::InvoiceError;
 use super::profile::{SellerProfile, TenantProfile};
 use super::{Invoicing, check_reason, note};
 use crate::admin::ran;
-use crate::calendar::{local_day, rfc3339};
+use crate::calendar::{local_day, local_midnight, rfc3339};
+use crate::reports::period::Bound;
 use crate::secret::sha256;
 use crate::storage::{DocumentChange, DocumentView, NewDocumentChange, NewWalletEntry, StorageError};
 use brink_license::UnixSeconds;
@@ -50,17 +51,21 @@ impl Invoicing {
         })
     }
 
-    /// Records that an invoice was paid at an instant, by what the bank calls it.
-    pub fn pay(
-        &self,
-        name: &str,
-        at: Option<UnixSeconds>,
-        by: Option<&str>,
-    ) -> Result<Document, InvoiceError> {
+    /// Records that an invoice was paid at an instant or on a day of the tenant, by what the bank calls it.
+    pub fn pay(&self, name: &str, at: Option<Bound>, by: Option<&str>) -> Result<Document, InvoiceError> {
         by.map_or(Ok(()), check_reason)?;
         self.change(name, &|view, now| {
             let document = &view.document;
-            let at = at.unwrap_or(now);
+            let at = match at {
+                None => now,
+                Some(Bound::Instant(at)) => at,
+                // A bank says days: of the day of issue it is no earlier than that.
+                Some(Bound::Day(day)) => {
+                    let begins = local_midnight(day, view.tenant.zone);
+                    let issued = document.issued_at.filter(|_| document.issued_on == Some(day));
+                    issued.map_or(begins, |issued| issued.max(begins))
+                }
+            };
             if document.status == Status::Paid && document.paid_by.as_deref() == by {
                 return Ok((document.clone(), None));
             }

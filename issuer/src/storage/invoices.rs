@@ -8,6 +8,7 @@ use crate::amount::Amount;
 use crate::invoicing::document::{Days, Document, DocumentKind, Status};
 use brink_license::{Slug, TenantId, UnixSeconds};
 use chrono::NaiveDate;
+use std::collections::BTreeMap;
 
 /// Whose profile it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +160,8 @@ pub struct BillingView {
     pub documents: Vec<Document>,
     /// What was passed through.
     pub costs: Vec<CostRow>,
+    /// The text of each version of the catalogue that something was invoiced by, of any tenant: its SHA-256.
+    pub catalogs: BTreeMap<u64, [u8; 32]>,
     /// Rises with whatever is recorded of its invoices.
     pub mark: u64,
 }
@@ -183,6 +186,8 @@ pub struct NewClosing {
     pub documents: Vec<Document>,
     /// What their usage was added up from.
     pub evidence: Vec<BillingEvidence>,
+    /// The versions of the catalogue that they were made by, with their texts' SHA-256.
+    pub catalogs: BTreeMap<u64, [u8; 32]>,
     /// What the audit says.
     pub note: AuditNote,
 }
@@ -269,7 +274,7 @@ pub trait InvoiceBooks: Send + Sync {
     /// What a tenant's invoices are made of; documents with lines of periods from a day on.
     fn billing_view(&self, tenant: &TenantId, from: NaiveDate) -> Result<BillingView, StorageError>;
 
-    /// Records a closing; `false` where the mark is another by now, and nothing was recorded.
+    /// Records a closing; `false` where the mark, or the text of a catalogue, is another by now, and nothing was recorded.
     fn close_period(&self, tenant: &TenantId, new: &NewClosing) -> Result<bool, StorageError>;
 
     /// A document by its id or number.

@@ -105,6 +105,14 @@ CREATE TABLE billing_evidence (
   body   text NOT NULL
 );
 
+-- Which text each version of the catalogue has that something was invoiced by: a version never changes.
+CREATE TABLE invoiced_catalogs (
+  version bigint PRIMARY KEY CHECK (version >= 1),
+  sha256  bytea NOT NULL CHECK (length(sha256) = 32),
+  at      bigint NOT NULL
+);
+
+CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON invoiced_catalogs EXECUTE FUNCTION kept();
 CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON billing_profiles EXECUTE FUNCTION kept();
 CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON closings EXECUTE FUNCTION kept();
 CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON wallet_entries EXECUTE FUNCTION kept();

@@ -105,6 +105,15 @@ CREATE TABLE billing_evidence (
   body   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Which text each version of the catalogue has that something was invoiced by: a version never changes.
+CREATE TABLE invoiced_catalogs (
+  version INTEGER PRIMARY KEY CHECK (version >= 1),
+  sha256  BLOB NOT NULL CHECK (length(sha256) = 32),
+  at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER invoiced_catalogs_kept_1 BEFORE UPDATE ON invoiced_catalogs BEGIN SELECT RAISE(ABORT, 'invoiced_catalogs is insert-only'); END;
+CREATE TRIGGER invoiced_catalogs_kept_2 BEFORE DELETE ON invoiced_catalogs BEGIN SELECT RAISE(ABORT, 'invoiced_catalogs is insert-only'); END;
 CREATE TRIGGER billing_profiles_kept_1 BEFORE UPDATE ON billing_profiles BEGIN SELECT RAISE(ABORT, 'billing_profiles is insert-only'); END;
 CREATE TRIGGER billing_profiles_kept_2 BEFORE DELETE ON billing_profiles BEGIN SELECT RAISE(ABORT, 'billing_profiles is insert-only'); END;
 CREATE TRIGGER closings_kept_1 BEFORE UPDATE ON closings BEGIN SELECT RAISE(ABORT, 'closings is insert-only'); END;

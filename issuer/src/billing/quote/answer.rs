@@ -31,7 +31,7 @@ fn number(exact: &Exact) -> Value {
 }
 
 impl Quote {
-    /// One JSON document. The members of a line that rating.md names stand first.
+    /// One JSON document. The members of a line that add up stand first.
     #[must_use]
     pub fn document(&self) -> Value {
         let money = |minor| show(minor, self.currency);

@@ -30,12 +30,15 @@ pub(in crate::cli) struct ClosePeriod {
     /// Issue the drafts at once
     #[arg(long)]
     issue: bool,
-    /// Say what the next period would come to, and record nothing
+    /// Say what the next period of each tenant would come to, and record nothing
     #[arg(long, conflicts_with_all = ["issue", "again"])]
     dry_run: bool,
     #[command(flatten)]
     catalogs: Catalogs,
 }
+
+/// What is said of tenants that failed.
+const NOT_CLOSED: &str = "tenants could not be closed";
 
 /// What came of one tenant.
 struct Outcome {
@@ -56,7 +59,9 @@ impl ClosePeriod {
                 return Err(error.into());
             }
             self.say(output, std::slice::from_ref(&outcome))?;
-            return outcome.failed.map_or(Ok(()), |_| Err(CliError::SomeFailed { failed: 1, of: 1 }));
+            return outcome
+                .failed
+                .map_or(Ok(()), |_| Err(CliError::SomeFailed { failed: 1, of: 1, what: NOT_CLOSED }));
         }
         let tenants = invoicing.storage.tenants()?;
         let mut progress = Progress::begin(tenants.len() as u64);
@@ -72,7 +77,11 @@ impl ClosePeriod {
         progress.end();
         self.say(output, &outcomes)?;
         let failed = outcomes.iter().filter(|outcome| outcome.failed.is_some()).count();
-        if failed == 0 { Ok(()) } else { Err(CliError::SomeFailed { failed, of: outcomes.len() }) }
+        if failed == 0 {
+            Ok(())
+        } else {
+            Err(CliError::SomeFailed { failed, of: outcomes.len(), what: NOT_CLOSED })
+        }
     }
 
     fn one(&self, invoicing: &Invoicing, tenant: &TenantId) -> Outcome {

@@ -9,10 +9,10 @@ use crate::invoicing::Invoicing;
 use crate::invoicing::document::{Document, Status};
 use crate::invoicing::export::journal::WalletEntry;
 use crate::invoicing::export::{csv, journal, json, pdf};
-use crate::invoicing::stripe::{self, Known, Pushed, StripeClient};
+use crate::invoicing::stripe::{self, Known, Pushed, StripeClient, StripeError};
 use crate::place::read_secret;
 use crate::secret::Redacted;
-use crate::storage::DocumentQuery;
+use crate::storage::{DocumentQuery, WalletRow};
 use brink_license::TenantId;
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
@@ -47,6 +47,9 @@ pub(in crate::cli) struct Export {
     /// A file of mode 0600 whose only line is the secret key of Stripe
     #[arg(long, value_name = "F", required_if_eq("format", "stripe"))]
     stripe_key_file: Option<PathBuf>,
+    /// The customer at Stripe that this tenant is; found or made unless said
+    #[arg(long, value_name = "ID", requires = "tenant")]
+    stripe_customer: Option<String>,
     /// Where Stripe is
     #[arg(long, value_name = "URL", default_value = stripe::STRIPE_URL)]
     stripe_url: String,
@@ -74,7 +77,7 @@ impl Export {
             Format::Json => self.text(output, &documents, &json::lines(&documents)?),
             Format::Csv => self.text(output, &documents, &csv::table(&documents)),
             Format::Journal => {
-                let wallets = wallets(&invoicing, &documents)?;
+                let wallets = self.wallets(&invoicing, &documents)?;
                 self.text(output, &documents, &journal::write(&documents, &wallets)?)
             }
             Format::Pdf => self.pdf(output, &documents),
@@ -133,10 +136,15 @@ impl Export {
         let path = self.stripe_key_file.as_deref().unwrap_or(Path::new(""));
         let client = StripeClient::new(&self.stripe_url, key(path)?)?;
         let mut progress = Progress::begin(documents.len() as u64);
-        let mut pushed = Vec::new();
+        let (mut pushed, mut failed) = (Vec::new(), Vec::new());
         for document in documents {
-            let known = Known { customer: None, now: invoicing.clock.now() };
-            pushed.push((document, stripe::push(&client, document, &known)?));
+            let known = Known { customer: self.stripe_customer.as_deref(), now: invoicing.clock.now() };
+            match stripe::push(&client, document, &known) {
+                Ok(there) => pushed.push((document, there)),
+                // Nobody is there, so that no other comes through either.
+                Err(error) if error.is_passing() => return Err(error.into()),
+                Err(error) => failed.push((document, error)),
+            }
             progress.step();
         }
         progress.end();
@@ -150,8 +158,47 @@ impl Export {
             let at = pushed.credit_note.as_ref().unwrap_or(&pushed.invoice);
             format!("{} {there} as {at} of {}", document.name(), pushed.customer)
         };
-        let lines: Vec<String> = pushed.iter().map(line).collect();
-        Ok(output.result(self.target.json, &json!({ "pushed": all }), &lines.join("\n"))?)
+        let mut lines: Vec<String> = pushed.iter().map(line).collect();
+        let told = |(document, error): &(&Document, StripeError)| json!({ "document": document.name(), "code": error.code(), "message": error.to_string(), "mend": error.mend() });
+        let refused: Vec<Value> = failed.iter().map(told).collect();
+        lines.extend(failed.iter().map(|(document, error)| {
+            format!("{}: {}: {error}; {}", document.name(), error.code(), error.mend())
+        }));
+        let said = json!({ "pushed": all, "failed": refused });
+        output.result(self.target.json, &said, &lines.join("\n"))?;
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let what = "documents could not be brought to Stripe";
+        Err(CliError::SomeFailed { failed: failed.len(), of: documents.len(), what })
+    }
+
+    /// What was put into wallets by hand, on the days that are asked for.
+    fn wallets(&self, invoicing: &Invoicing, documents: &[Document]) -> Result<Vec<WalletEntry>, CliError> {
+        let mut tenants: Vec<TenantId> = documents.iter().map(|document| document.tenant.clone()).collect();
+        tenants.extend(self.tenant.clone());
+        if self.all {
+            tenants.extend(invoicing.storage.tenants()?.into_iter().map(|tenant| tenant.id));
+        }
+        tenants.sort_unstable();
+        tenants.dedup();
+        let is_asked =
+            |on: NaiveDate| self.from.is_none_or(|from| from <= on) && self.to.is_none_or(|to| on < to);
+        let mut found = Vec::new();
+        for tenant in tenants {
+            let row = invoicing.storage.tenant_row(&tenant)?;
+            let entries = invoicing.storage.wallet(&tenant)?;
+            let by_hand = entries.into_iter().filter(|entry| entry.document.is_none());
+            let entry = |entry: WalletRow| WalletEntry {
+                at: local_day(entry.at, row.zone),
+                minor: entry.minor,
+                tenant: tenant.clone(),
+                currency: row.currency,
+                reason: entry.reason,
+            };
+            found.extend(by_hand.map(entry).filter(|entry| is_asked(entry.at)));
+        }
+        Ok(found)
     }
 
     fn said(
@@ -175,24 +222,4 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 
 fn key(path: &Path) -> Result<Redacted, CliError> {
     Ok(Redacted::new(read_secret(path)?.to_string()))
-}
-
-/// What was put into wallets by hand, of every tenant that has a document.
-fn wallets(invoicing: &Invoicing, documents: &[Document]) -> Result<Vec<WalletEntry>, CliError> {
-    let mut tenants: Vec<&TenantId> = documents.iter().map(|document| &document.tenant).collect();
-    tenants.sort_unstable();
-    tenants.dedup();
-    let mut found = Vec::new();
-    for tenant in tenants {
-        let row = invoicing.storage.tenant_row(tenant)?;
-        let entries = invoicing.storage.wallet(tenant)?;
-        found.extend(entries.into_iter().filter(|entry| entry.document.is_none()).map(|entry| WalletEntry {
-            at: local_day(entry.at, row.zone),
-            minor: entry.minor,
-            tenant: tenant.clone(),
-            currency: row.currency,
-            reason: entry.reason,
-        }));
-    }
-    Ok(found)
 }

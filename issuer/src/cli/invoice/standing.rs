@@ -3,9 +3,11 @@
 use crate::cli::error::CliError;
 use crate::cli::opening::{Catalogs, Target};
 use crate::cli::output::Output;
+use crate::cli::progress::Progress;
 use crate::invoicing::document::{Document, DocumentKind, Status};
+use crate::reports::period::Bound;
 use crate::storage::DocumentQuery;
-use brink_license::{TenantId, UnixSeconds};
+use brink_license::TenantId;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -31,9 +33,9 @@ pub(in crate::cli) struct Pay {
     /// The number or the id
     #[arg(value_name = "INVOICE")]
     invoice: String,
-    /// When it was paid, for example 2026-03-01T12:30:00+01:00; now unless said otherwise
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    at: Option<UnixSeconds>,
+    /// When it was paid: a day of the tenant, or an instant like 2026-03-01T12:30:00+01:00; now unless said otherwise
+    #[arg(long, value_name = "T")]
+    at: Option<Bound>,
     /// What the bank calls the payment
     #[arg(long, value_name = "TEXT")]
     by: Option<String>,
@@ -63,12 +65,6 @@ pub(in crate::cli) struct Discard {
     reason: String,
 }
 
-fn instant(text: &str) -> Result<UnixSeconds, String> {
-    let at = chrono::DateTime::parse_from_rfc3339(text)
-        .map_err(|_| "write an instant like 2026-03-01T12:30:00+01:00".to_owned())?;
-    Ok(UnixSeconds::new(at.timestamp()))
-}
-
 impl Issue {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let invoicing = self.target.data.invoicing(&Catalogs::default())?;
@@ -83,26 +79,44 @@ impl Issue {
                 drafts.into_iter().map(|draft| draft.id).collect()
             }
         };
-        let mut issued = Vec::new();
-        let mut failed = None;
+        if let Some(name) = &self.invoice {
+            let issued = invoicing.issue(name)?;
+            let documents = json!({ "documents": [super::show::summary(&issued)], "failed": [] });
+            return Ok(output.result(self.target.json, &documents, &super::show::line(&issued))?);
+        }
+        let (mut documents, mut failed, mut lines) = (Vec::new(), Vec::<Value>::new(), Vec::new());
+        let mut progress = Progress::begin(names.len() as u64);
         for name in &names {
             match invoicing.issue(name) {
-                Ok(document) => issued.push(document),
+                Ok(issued) => {
+                    documents.push(super::show::summary(&issued));
+                    lines.push(super::show::line(&issued));
+                }
+                // One without a profile holds up no other.
                 Err(error) => {
-                    failed = Some(error);
-                    break;
+                    let (code, mend) = (error.code(), error.mend());
+                    lines.push(format!("{name}: {code}: {error}; {}", mend.clone().unwrap_or_default()));
+                    let told =
+                        json!({ "id": name, "code": code, "message": error.to_string(), "mend": mend });
+                    failed.push(told);
                 }
             }
+            progress.step();
         }
-        let documents: Vec<Value> = issued.iter().map(super::show::summary).collect();
-        let mut lines: Vec<String> = issued.iter().map(super::show::line).collect();
+        progress.end();
         if names.is_empty() {
             lines.push("there are no drafts".to_owned());
         }
-        if failed.is_none() || !issued.is_empty() && !self.target.json {
-            output.result(self.target.json, &json!({ "documents": documents }), &lines.join("\n"))?;
+        let document = json!({ "documents": documents, "failed": failed });
+        output.result(self.target.json, &document, &lines.join("\n"))?;
+        if failed.is_empty() {
+            return Ok(());
         }
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        Err(CliError::SomeFailed {
+            failed: failed.len(),
+            of: names.len(),
+            what: "drafts could not be issued",
+        })
     }
 }
 

@@ -186,6 +186,19 @@ fn g17_what_comes_late_is_the_difference_and_nothing_is_no_line() {
 }
 
 #[test]
+fn what_comes_within_400_days_is_billed_whatever_day_its_period_began_on() {
+    let firm = Firm::by("2026-02-01", "UTC", &with_quota(0, "exact"));
+    firm.subscribe(0, &[]);
+    let device = &firm.devices(1)[0];
+    firm.at("2027-03-31");
+    firm.close();
+    // That is the 25th of February, and February began more than 400 days before March does.
+    firm.used_at(device, "api_call", "1000000", firm.bench.clock.now().saturating_add(-399 * 86_400));
+    firm.at("2027-04-01");
+    assert_eq!(nets(&firm.close(), "2026-02-01"), [net("api_call_overage", "50.00")]);
+}
+
+#[test]
 fn g19_periods_follow_an_anchor() {
     let firm = Firm::since("2026-01-31", "UTC");
     firm.subscribe(1, &[]);

@@ -1,6 +1,7 @@
 //! What is refused, by its code and with what helps.
 
 use super::*;
+use crate::reports::period::Bound;
 
 #[test]
 fn a_period_that_runs_or_is_closed_is_not_closed_again() {
@@ -90,6 +91,11 @@ fn a_version_of_the_catalogue_that_was_sold_and_is_not_given_is_named() {
     assert_eq!((refused.code(), refused.is_of_state()), ("CATALOGUE_MISSING", true));
     firm.invoicing.catalogs = Versions::new(vec![firm.catalog.clone()]).unwrap();
     assert_eq!(firm.close().len(), 1, "nothing was lost");
+    let dearer = DEFAULT.replacen("amount = \"60\"", "amount = \"61\"", 1);
+    firm.invoicing.catalogs = Versions::new(vec![Catalog::parse(&dearer).unwrap()]).unwrap();
+    firm.at("2026-05-01");
+    let refused = firm.invoicing.close(&firm.tenant, None).unwrap_err();
+    assert_eq!((refused.code(), refused.is_of_state()), ("CATALOGUE_CHANGED", true));
 }
 
 #[test]
@@ -101,9 +107,18 @@ fn a_moment_that_has_not_been_or_was_before_the_issue_pays_nothing() {
     let draft = firm.close().remove(0);
     assert_eq!(firm.invoicing.pay(&draft.id, None, None).unwrap_err().code(), "INVOICE_STANDING");
     let issued = firm.issue(&draft);
-    let at = |by: i64| Some(firm.bench.clock.now().saturating_add(by));
+    let at = |by: i64| Some(Bound::Instant(firm.bench.clock.now().saturating_add(by)));
+    let on = |text: &str| Some(Bound::Day(day(text)));
+    assert_eq!(firm.invoicing.pay(issued.name(), on("2026-03-31"), None).unwrap_err().code(), "BEFORE_ISSUE");
+    assert_eq!(
+        firm.invoicing.pay(issued.name(), on("2026-04-02"), None).unwrap_err().code(),
+        "IN_THE_FUTURE"
+    );
     assert_eq!(firm.invoicing.pay(issued.name(), at(1), None).unwrap_err().code(), "IN_THE_FUTURE");
     assert_eq!(firm.invoicing.pay(issued.name(), at(-1), None).unwrap_err().code(), "BEFORE_ISSUE");
     assert_eq!(firm.invoicing.void(issued.name(), "\n").unwrap_err().code(), "REASON");
+    firm.bench.pass(3600);
+    let paid = firm.invoicing.pay(issued.name(), on("2026-04-01"), None).unwrap();
+    assert_eq!(paid.paid_at, issued.issued_at, "of that day no earlier than its issue");
     assert_eq!(firm.invoicing.issue("INV-000009").unwrap_err().code(), "UNKNOWN_INVOICE");
 }

@@ -1,6 +1,6 @@
 //! What is invoiced. Whoever records something of it holds the tenant; whoever gives a number then holds its series.
 
-use super::columns::{column, int, uint};
+use super::columns::{bytes32, column, int, uint};
 use super::connection::{Tx, Values};
 use super::{PostgresStorage, StorageError, locks, note, subscriptions, tenants};
 use crate::invoicing::document::Document;
@@ -12,6 +12,7 @@ use crate::storage::{
 };
 use brink_license::{TenantId, UnixSeconds};
 use chrono::NaiveDate;
+use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
 impl InvoiceBooks for PostgresStorage {
@@ -65,6 +66,7 @@ impl InvoiceBooks for PostgresStorage {
                 closings: closings(tx, tenant).await?,
                 documents: documents.iter().map(invoice_rows::document).collect::<Result<_, _>>()?,
                 costs: costs(tx, tenant).await?,
+                catalogs: catalogs(tx).await?,
                 mark: mark(tx, tenant).await?,
             })
         })
@@ -74,6 +76,15 @@ impl InvoiceBooks for PostgresStorage {
         self.write(async |tx| {
             locks::tenant(tx, tenant).await?;
             if mark(tx, tenant).await? != new.mark {
+                return Ok(false);
+            }
+            let sql = "INSERT INTO invoiced_catalogs (version, sha256, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+            for (version, text) in &new.catalogs {
+                tx.execute(sql, &[&int(*version), &&text[..], &new.note.at.as_i64()]).await?;
+            }
+            // Behind the insertion, which waits for whoever inserts the same version.
+            let known = catalogs(tx).await?;
+            if new.catalogs.iter().any(|(version, text)| known.get(version).is_some_and(|it| it != text)) {
                 return Ok(false);
             }
             mark_anew(tx, tenant).await?;
@@ -208,6 +219,11 @@ async fn closings(tx: &Tx<'_>, tenant: &TenantId) -> Result<Vec<ClosingRow>, Sto
 async fn costs(tx: &Tx<'_>, tenant: &TenantId) -> Result<Vec<CostRow>, StorageError> {
     let sql = "SELECT * FROM usage_costs WHERE tenant = $1 ORDER BY seq";
     tx.rows(sql, &[&tenant.as_str()]).await?.iter().map(invoice_rows::cost).collect()
+}
+
+async fn catalogs(tx: &Tx<'_>) -> Result<BTreeMap<u64, [u8; 32]>, StorageError> {
+    let rows = tx.rows("SELECT version, sha256 FROM invoiced_catalogs", &[]).await?;
+    rows.iter().map(|row| Ok((uint(row, "version")?, bytes32(row, "sha256")?))).collect()
 }
 
 async fn mark(tx: &Tx<'_>, tenant: &TenantId) -> Result<u64, StorageError> {

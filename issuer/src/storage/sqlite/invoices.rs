@@ -1,6 +1,6 @@
 //! What is invoiced.
 
-use super::columns::{int, uint};
+use super::columns::{bytes32, int, uint};
 use super::{SqliteStorage, StorageError, note, subscriptions, tenants};
 use crate::invoicing::document::Document;
 use crate::storage::invoice_rows::{self, body, kind_text, newest_from, status_text};
@@ -12,6 +12,7 @@ use crate::storage::{
 use brink_license::TenantId;
 use chrono::NaiveDate;
 use rusqlite::{Connection, Params, Row, params};
+use std::collections::BTreeMap;
 
 impl InvoiceBooks for SqliteStorage {
     fn profile(&self, owner: &ProfileOwner) -> Result<Option<ProfileRow>, StorageError> {
@@ -62,6 +63,7 @@ impl InvoiceBooks for SqliteStorage {
                     invoice_rows::document(row)
                 })?,
                 costs: costs(tx, tenant)?,
+                catalogs: catalogs(tx)?,
                 mark: mark(tx, tenant)?,
             })
         })
@@ -71,6 +73,14 @@ impl InvoiceBooks for SqliteStorage {
         self.write(|tx| {
             if mark(tx, tenant)? != new.mark {
                 return Ok(false);
+            }
+            let known = catalogs(tx)?;
+            if new.catalogs.iter().any(|(version, text)| known.get(version).is_some_and(|it| it != text)) {
+                return Ok(false);
+            }
+            let sql = "INSERT INTO invoiced_catalogs (version, sha256, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+            for (version, text) in &new.catalogs {
+                tx.prepare_cached(sql)?.execute(params![int(*version), text, new.note.at.as_i64()])?;
             }
             mark_anew(tx, tenant)?;
             let (from, to) = (new.period.from.to_string(), new.period.to.to_string());
@@ -211,6 +221,11 @@ fn closings(tx: &Connection, tenant: &TenantId) -> Result<Vec<ClosingRow>, Stora
 fn costs(tx: &Connection, tenant: &TenantId) -> Result<Vec<CostRow>, StorageError> {
     let sql = "SELECT * FROM usage_costs WHERE tenant = ?1 ORDER BY seq";
     all(tx, sql, [tenant.as_str()], |row| invoice_rows::cost(row))
+}
+
+fn catalogs(tx: &Connection) -> Result<BTreeMap<u64, [u8; 32]>, StorageError> {
+    let read = |row: &Row<'_>| Ok((uint(row, "version")?, bytes32(row, "sha256")?));
+    Ok(all(tx, "SELECT version, sha256 FROM invoiced_catalogs", [], read)?.into_iter().collect())
 }
 
 fn mark(tx: &Connection, tenant: &TenantId) -> Result<u64, StorageError> {
