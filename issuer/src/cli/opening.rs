@@ -114,6 +114,7 @@ impl Directory {
         Ok(Invoicing {
             storage: self.storage()?,
             catalogs: catalogs.read()?,
+            accepts_catalogs: false,
             meters: Catalog::embedded()?.meters,
             clock: Arc::new(SystemClock),
             actor: actor(),

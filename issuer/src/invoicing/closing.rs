@@ -77,21 +77,27 @@ impl Invoicing {
     /// is closed already stays as it is, and is not answered.
     pub fn close(&self, tenant: &TenantId, through: Option<NaiveDate>) -> Result<Vec<Closed>, InvoiceError> {
         let mut closed = Vec::new();
-        let mut attempts = 0;
-        loop {
+        while let Some(one) = self.close_next(tenant, through)? {
+            closed.push(one);
+        }
+        Ok(closed)
+    }
+
+    /// The first of these alone, so that whoever closes several knows what was closed before one failed.
+    pub fn close_next(
+        &self,
+        tenant: &TenantId,
+        through: Option<NaiveDate>,
+    ) -> Result<Option<Closed>, InvoiceError> {
+        for _ in 0..ATTEMPTS {
             let books = self.books(tenant)?;
-            let Some(period) = self.next(&books, through)? else { return Ok(closed) };
+            let Some(period) = self.next(&books, through)? else { return Ok(None) };
             let (made, new) = self.closing(&books, &period)?;
             if self.storage.close_period(tenant, &new)? {
-                closed.push(made);
-                attempts = 0;
-                continue;
-            }
-            attempts += 1;
-            if attempts == ATTEMPTS {
-                return Err(InvoiceError::Contended(tenant.clone()));
+                return Ok(Some(made));
             }
         }
+        Err(InvoiceError::Contended(tenant.clone()))
     }
 
     /// Closes the period that was closed last once more: what was discarded since, and what came late. `None` where nothing
@@ -208,6 +214,7 @@ impl Invoicing {
             documents: documents.clone(),
             evidence,
             catalogs,
+            accepts_catalogs: self.accepts_catalogs,
             note,
         };
         Ok((Closed { period: days(period), documents, lacks }, new))
@@ -224,7 +231,8 @@ impl Invoicing {
             return Ok(None);
         };
         let version = contract.tariff.catalogue;
-        if books.view.catalogs.get(&version).is_some_and(|known| *known != contract.catalog) {
+        let is_other = books.view.catalogs.get(&version).is_some_and(|known| *known != contract.catalog);
+        if is_other && !self.accepts_catalogs {
             return Err(InvoiceError::CatalogueChanged { version });
         }
         catalogs.insert(version, contract.catalog);
@@ -241,7 +249,8 @@ fn rated(
     let period = &contract.period;
     let is_beyond = |(_, meter): &&(Slug, Slug)| {
         let included = contract.included.get(meter).cloned().unwrap_or_else(Exact::zero);
-        Exact::from(used.total(meter, period)) > included
+        let of_part = included.times(&Exact::whole(period.billed_days())).over(period.length()).ceiled();
+        Exact::from(used.total(meter, period)) > of_part
     };
     if let Some((price, _)) = contract.unpriced.iter().find(is_beyond) {
         return Err(rating_failed(books, period, RatingError::UnknownPrice(price.clone())));

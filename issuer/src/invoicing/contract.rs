@@ -82,18 +82,20 @@ pub(super) fn contract(
     let mut making = Making {
         catalog,
         tariff: Tariff::of(catalog, sold.tenant.currency),
+        others: segments.iter().filter_map(|s| catalogs.pinned(s.terms.catalog_version)).collect(),
         changes: Vec::new(),
         rates: BTreeMap::new(),
+        was_priced: BTreeSet::new(),
     };
     making.sell(&stretches);
     making.pack_cameras(&stretches, sold.cameras);
     making.run_devices(&stretches, sold.devices);
     let timeline = Timeline::new(&making.changes)
         .map_err(|error| InvoiceError::Timeline { tenant: sold.tenant.id.clone(), error })?;
-    let grants = segments
-        .iter()
-        .find_map(|segment| segment.terms.trial)
-        .and_then(|trial| grant(catalog, trial, &period));
+    let grants = segments.iter().find_map(|segment| {
+        let of_trial = catalogs.pinned(segment.terms.catalog_version).unwrap_or(catalog);
+        grant(of_trial, segment.terms.trial?, &period)
+    });
     let included = included(catalog, &segments, &period);
     let tariff = making.tariff;
     let unpriced = catalog.prices().filter(|(name, _)| tariff.charge(name).is_none());
@@ -167,13 +169,17 @@ fn included(
 
 struct Making<'c> {
     catalog: &'c Catalog,
+    /// Those under which the subscription was set at any time: what the period's own does not have yet is theirs.
+    others: Vec<&'c Catalog>,
     tariff: Tariff,
     changes: Vec<Change>,
-    /// What was agreed last of each price.
-    rates: BTreeMap<Slug, Rate>,
+    /// What was agreed last of each price, and from when on that applies.
+    rates: BTreeMap<Slug, (Rate, Takes)>,
+    /// Of which prices something was ever agreed.
+    was_priced: BTreeSet<Slug>,
 }
 
-impl Making<'_> {
+impl<'c> Making<'c> {
     /// Cameras, packs of the tenant and items, and what all of them cost.
     fn sell(&mut self, stretches: &[Stretch<'_>]) {
         let mut there: BTreeMap<Slug, i64> = BTreeMap::new();
@@ -181,12 +187,16 @@ impl Making<'_> {
         for (index, stretch) in stretches.iter().enumerate() {
             let mut next = self.quantities(stretch);
             if let Some(terms) = stretch.terms {
-                let is_new = |price: &Slug| {
-                    let is_of_none = !there.contains_key(price) && !packs.contains(price);
-                    index == 0
-                        || (is_of_none && (next.contains_key(price) || terms.packs.contains_key(price)))
-                };
-                self.price(stretch.from, terms, &is_new);
+                let comes = |price: &&Slug| !there.contains_key(*price) && !packs.contains(*price);
+                let new: BTreeSet<Slug> =
+                    next.keys().chain(terms.packs.keys()).filter(comes).cloned().collect();
+                new.iter().for_each(|price| self.state_missing(price));
+                self.price(stretch.from, terms, &|price| index == 0 || new.contains(price));
+                for price in
+                    new.iter().filter(|price| self.was_priced.contains(*price)).cloned().collect::<Vec<_>>()
+                {
+                    self.price_at_once(stretch.from, &price);
+                }
             }
             packs = stretch.terms.map_or_else(BTreeSet::new, |terms| terms.packs.keys().cloned().collect());
             next.retain(|price, _| self.has_price(price));
@@ -201,10 +211,29 @@ impl Making<'_> {
         }
     }
 
+    /// A pack, in whichever catalogue it was sold.
+    fn pack(&self, slug: &Slug) -> Option<&'c crate::catalog::Pack> {
+        let others = || self.others.iter().find_map(|catalog| catalog.by_slug(slug));
+        self.catalog.by_slug(slug).or_else(others)
+    }
+
+    /// The price of something that a later catalogue has and the period's own has not: it was sold by that one.
+    fn state_missing(&mut self, price: &Slug) {
+        if self.tariff.charge(price).is_some() || self.catalog.price(price.as_str()).is_some() {
+            return;
+        }
+        let of = |catalog: &&Catalog| catalog.currency == self.tariff.currency;
+        let charge = self.others.iter().copied().filter(of).find_map(|c| charge_of(c.price(price.as_str())?));
+        if let Some(charge) = charge.filter(|charge| charge.meter().is_none()) {
+            self.tariff.state(price.clone(), charge);
+        }
+    }
+
     /// Whether something costs anything: here, or in the catalogue's currency alone. The latter is rated as well, and refused
     /// there until a price is agreed.
     fn has_price(&self, price: &Slug) -> bool {
-        self.tariff.charge(price).is_some() || self.catalog.price(price.as_str()).is_some()
+        let stated = |catalog: &&Catalog| catalog.price(price.as_str()).is_some();
+        self.tariff.charge(price).is_some() || self.others.iter().chain([&self.catalog]).any(stated)
     }
 
     /// How much of each price is subscribed.
@@ -214,8 +243,8 @@ impl Making<'_> {
         if let (Ok(price), false) = (PRICE_CAMERA.parse::<Slug>(), stretch.is_trial()) {
             found.insert(price, i64::from(terms.cameras));
         }
-        let of_tenant =
-            |pack: &&Slug| self.catalog.by_slug(pack).is_some_and(|pack| pack.scope == Scope::Tenant);
+        found.retain(|_, cameras| *cameras > 0);
+        let of_tenant = |pack: &&Slug| self.pack(pack).is_some_and(|pack| pack.scope == Scope::Tenant);
         found.extend(terms.packs.keys().filter(of_tenant).map(|pack| (pack.clone(), 1)));
         found.extend(terms.items.iter().map(|(item, count)| (item.clone(), i64::from(*count))));
         found
@@ -249,27 +278,55 @@ impl Making<'_> {
     }
 
     fn agree(&mut self, at: UnixSeconds, price: &Slug, rate: &Rate, takes: Takes) {
-        if self.rates.get(price) == Some(rate) {
+        let is_known = self.rates.get(price).is_some_and(|(known, since)| {
+            known == rate && (*since == Takes::AtOnce || takes == Takes::NextPeriod)
+        });
+        if is_known {
             return;
         }
-        let stated = self.catalog.price(price.as_str()).and_then(charge_of);
         if self.tariff.charge(price).is_none() {
+            let stated = self.catalog.price(price.as_str()).and_then(charge_of);
             self.tariff.state(price.clone(), charge_with(stated.as_ref(), rate.clone()));
         }
-        self.rates.insert(price.clone(), rate.clone());
-        let (price, rate) = (price.clone(), rate.clone());
-        self.changes.push(Change { at, event: Event::Price { price, rate, takes } });
+        self.rates.insert(price.clone(), (rate.clone(), takes));
+        self.reprice(at, price, rate.clone(), takes);
     }
 
     fn agree_on_catalogue(&mut self, at: UnixSeconds, price: &Slug, takes: Takes) {
         if self.rates.remove(price).is_none() {
             return;
         }
-        let stated = self.catalog.price(price.as_str()).and_then(charge_of);
-        let rate = stated.as_ref().and_then(|charge| charge.rate());
-        if let Some(rate) = rate.cloned() {
-            self.changes.push(Change { at, event: Event::Price { price: price.clone(), rate, takes } });
+        if let Some(rate) = self.stated_rate(price) {
+            self.reprice(at, price, rate, takes);
         }
+    }
+
+    /// What comes has the price of then, whatever was agreed for the next period before it was there.
+    fn price_at_once(&mut self, at: UnixSeconds, price: &Slug) {
+        let agreed = self.rates.get(price).map(|(rate, _)| rate.clone());
+        let Some(rate) = agreed.clone().or_else(|| self.stated_rate(price)) else { return };
+        if let Some(rate) = agreed {
+            self.rates.insert(price.clone(), (rate, Takes::AtOnce));
+        }
+        self.reprice(at, price, rate, Takes::AtOnce);
+    }
+
+    /// The catalogue's, in the tenant's currency.
+    fn stated_rate(&self, price: &Slug) -> Option<Rate> {
+        if self.catalog.currency != self.tariff.currency {
+            return None;
+        }
+        charge_of(self.catalog.price(price.as_str())?)?.rate().cloned()
+    }
+
+    /// One price has one change at one instant.
+    fn reprice(&mut self, at: UnixSeconds, price: &Slug, rate: Rate, takes: Takes) {
+        self.was_priced.insert(price.clone());
+        let is_same = |change: &Change| {
+            change.at == at && matches!(&change.event, Event::Price { price: other, .. } if other == price)
+        };
+        self.changes.retain(|change| !is_same(change));
+        self.changes.push(Change { at, event: Event::Price { price: price.clone(), rate, takes } });
     }
 
     /// Packs of cameras: each camera that has one is a thing of that price, for as long as the pack is subscribed.
@@ -306,7 +363,7 @@ impl Making<'_> {
         let (Some(terms), Some(event)) = (terms, event) else { return BTreeSet::new() };
         let is_sold = |pack: &&Slug| {
             terms.packs.contains_key(*pack)
-                && self.catalog.by_slug(pack).is_some_and(|pack| pack.scope == Scope::Camera)
+                && self.pack(pack).is_some_and(|pack| pack.scope == Scope::Camera)
                 && self.has_price(pack)
         };
         event.packs.iter().filter(is_sold).filter(|_| event.device.is_some()).cloned().collect()

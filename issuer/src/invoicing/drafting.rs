@@ -44,7 +44,8 @@ pub(super) fn billed(documents: &[Document], period: Days) -> BTreeMap<LineKey, 
                 lines: 0,
                 discount: discount(),
             });
-            entry.lines = entry.lines.saturating_add(1);
+            // Not how many there are: what was discarded leaves a hole, and its number may be in a later document.
+            entry.lines = entry.lines.max(line.revision.saturating_add(1));
             if document.status == Status::Void {
                 continue;
             }
@@ -96,12 +97,14 @@ pub(super) fn draft(with: &Drafting<'_>, all: &[OfPeriod]) -> Result<Vec<Documen
 
 /// The invoice that a line of a period is on first, and that counts.
 fn credited<'d>(documents: &'d [Document], period: Days, key: &LineKey) -> Option<&'d Document> {
-    let is_on = |document: &&Document| {
-        document.kind == DocumentKind::Invoice
-            && document.status != Status::Void
-            && document.lines.iter().any(|line| line.period.from == period.from && line.key == *key)
+    let counts =
+        |document: &&Document| document.kind == DocumentKind::Invoice && document.status != Status::Void;
+    let revision = |document: &'d Document| {
+        let of_key = |line: &&DocumentLine| line.period.from == period.from && line.key == *key;
+        Some((document.lines.iter().filter(of_key).map(|line| line.revision).min()?, document))
     };
-    documents.iter().find(is_on)
+    let first = documents.iter().filter(counts).filter_map(revision).min_by_key(|(revision, _)| *revision);
+    first.map(|(_, document)| document)
 }
 
 fn document(with: &Drafting<'_>, part: Part, lines: Vec<DocumentLine>) -> Result<Document, InvoiceError> {

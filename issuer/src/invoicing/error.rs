@@ -210,7 +210,7 @@ impl InvoiceError {
             Self::NothingSold(tenant) => format!("subscribe with `subscription set --tenant {tenant}`"),
             Self::Catalogue { .. } => "give every version that was sold, with --catalog".into(),
             Self::CatalogueChanged { .. } => {
-                "give that one with --catalog; other prices are a version of their own".into()
+                "give that one with --catalog; where it was wrong itself, say --accept-catalog".into()
             }
             Self::Rating { tenant, error, .. } => match error {
                 RatingError::TooLarge(_) => "correct quantity or price of the subscription".into(),

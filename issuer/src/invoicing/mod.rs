@@ -37,6 +37,8 @@ pub struct Invoicing {
     pub storage: Arc<dyn Storage>,
     /// Every version of the catalogue that was sold.
     pub catalogs: Versions,
+    /// Whether somebody said that a version of the catalogue is to have another text from now on.
+    pub accepts_catalogs: bool,
     /// What meters are called today.
     pub meters: Meters,
     /// The clock.

@@ -110,6 +110,7 @@ impl Invoicing {
             let detail = serde_json::json!({ "number": void.number, "reason": reason });
             let note = self.note_of(&void, now, "invoice.void", detail);
             let back = match document.kind {
+                DocumentKind::Invoice if document.totals.due_minor < 0 => document.totals.due_minor,
                 DocumentKind::Invoice => document.totals.from_wallet_minor,
                 // Negative: what it had put into the wallet.
                 DocumentKind::CreditNote => document.totals.due_minor,
@@ -189,6 +190,8 @@ impl Invoicing {
         });
         let note = self.note_of(&issued, now, "invoice.issue", detail);
         let into = match issued.kind {
+            // Below zero only where more was given back by others than was paid to them.
+            DocumentKind::Invoice if totals.due_minor < 0 => -totals.due_minor,
             DocumentKind::Invoice => -totals.from_wallet_minor,
             DocumentKind::CreditNote => -totals.due_minor,
         };

@@ -186,6 +186,8 @@ pub struct NewClosing {
     pub documents: Vec<Document>,
     /// What their usage was added up from.
     pub evidence: Vec<BillingEvidence>,
+    /// Whether these may be other texts than before.
+    pub accepts_catalogs: bool,
     /// The versions of the catalogue that they were made by, with their texts' SHA-256.
     pub catalogs: BTreeMap<u64, [u8; 32]>,
     /// What the audit says.

@@ -105,9 +105,11 @@ CREATE TABLE billing_evidence (
   body   text NOT NULL
 );
 
--- Which text each version of the catalogue has that something was invoiced by: a version never changes.
+-- Which text each version of the catalogue has that periods were closed by. The newest counts: another one is taken only from
+-- somebody who says so, because one was wrong.
 CREATE TABLE invoiced_catalogs (
-  version bigint PRIMARY KEY CHECK (version >= 1),
+  id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  version bigint NOT NULL CHECK (version >= 1),
   sha256  bytea NOT NULL CHECK (length(sha256) = 32),
   at      bigint NOT NULL
 );

@@ -105,9 +105,11 @@ CREATE TABLE billing_evidence (
   body   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Which text each version of the catalogue has that something was invoiced by: a version never changes.
+-- Which text each version of the catalogue has that periods were closed by. The newest counts: another one is taken only from
+-- somebody who says so, because one was wrong.
 CREATE TABLE invoiced_catalogs (
-  version INTEGER PRIMARY KEY CHECK (version >= 1),
+  id      INTEGER PRIMARY KEY,
+  version INTEGER NOT NULL CHECK (version >= 1),
   sha256  BLOB NOT NULL CHECK (length(sha256) = 32),
   at      INTEGER NOT NULL
 ) STRICT;

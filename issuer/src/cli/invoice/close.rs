@@ -33,6 +33,9 @@ pub(in crate::cli) struct ClosePeriod {
     /// Say what the next period of each tenant would come to, and record nothing
     #[arg(long, conflicts_with_all = ["issue", "again"])]
     dry_run: bool,
+    /// A version of the catalogue may have another text than periods were closed by: that one was wrong
+    #[arg(long)]
+    accept_catalog: bool,
     #[command(flatten)]
     catalogs: Catalogs,
 }
@@ -50,7 +53,8 @@ struct Outcome {
 
 impl ClosePeriod {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let invoicing = self.target.data.invoicing(&self.catalogs)?;
+        let accepts_catalogs = self.accept_catalog;
+        let invoicing = Invoicing { accepts_catalogs, ..self.target.data.invoicing(&self.catalogs)? };
         if let Some(tenant) = &self.tenant {
             let mut outcome = self.one(&invoicing, tenant);
             if outcome.closed.is_empty()
@@ -87,16 +91,26 @@ impl ClosePeriod {
     fn one(&self, invoicing: &Invoicing, tenant: &TenantId) -> Outcome {
         let mut outcome =
             Outcome { tenant: tenant.clone(), closed: Vec::new(), issued: Vec::new(), failed: None };
-        let closed = if self.dry_run {
-            invoicing.preview(tenant, self.through).map(Vec::from_iter)
-        } else if self.again {
-            invoicing.close_again(tenant).map(Vec::from_iter)
-        } else {
-            invoicing.close(tenant, self.through)
-        };
-        match closed {
-            Ok(closed) => outcome.closed = closed,
-            Err(error) => outcome.failed = Some(error),
+        loop {
+            let closed = if self.dry_run {
+                invoicing.preview(tenant, self.through)
+            } else if self.again {
+                invoicing.close_again(tenant)
+            } else {
+                invoicing.close_next(tenant, self.through)
+            };
+            match closed {
+                Ok(Some(closed)) => outcome.closed.push(closed),
+                Ok(None) => break,
+                Err(error) => {
+                    outcome.failed = Some(error);
+                    break;
+                }
+            }
+            // Either of them answers the same again.
+            if self.dry_run || self.again {
+                break;
+            }
         }
         let drafts = outcome.closed.iter().flat_map(|closed| &closed.documents);
         for draft in drafts.filter(|_| self.issue) {

@@ -74,8 +74,8 @@ impl Issue {
                 let tenant = self.tenant.clone();
                 let query = DocumentQuery { tenant, status: Some(Status::Draft), ..DocumentQuery::default() };
                 let mut drafts = invoicing.storage.documents(&query)?;
-                // What a note credits is issued before it.
-                drafts.sort_by_key(|draft| draft.kind == DocumentKind::CreditNote);
+                // What a note credits is issued before it, and numbers follow the periods.
+                drafts.sort_by_key(|draft| (draft.kind == DocumentKind::CreditNote, draft.period.from));
                 drafts.into_iter().map(|draft| draft.id).collect()
             }
         };

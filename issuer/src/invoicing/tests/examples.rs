@@ -260,6 +260,59 @@ fn agreed_prices_apply_from_the_next_period_or_at_once() {
 }
 
 #[test]
+fn what_comes_later_has_the_price_that_was_agreed_before_it_came() {
+    let agreed = |name: &str, amount: &str| {
+        let agreed = crate::storage::Agreed { amount: amount.parse().unwrap(), per: None, at_once: false };
+        (name.to_owned(), Some(agreed))
+    };
+    let firm = Firm::since("2026-03-01", "UTC");
+    firm.subscribe(0, &["intelligence=350"]);
+    firm.at("2026-03-05");
+    firm.change(&ChangeOrder { remove_packs: vec!["intelligence".into()], ..ChangeOrder::default() });
+    firm.at("2026-03-10");
+    let prices = vec![agreed("analyst_seat", "100"), agreed("base_camera", "50")];
+    let cameras = Some(QuantityDelta::To(5));
+    firm.change(&ChangeOrder { prices, cameras, ..ChangeOrder::default() });
+    firm.at("2026-03-12");
+    let packs = vec![("intelligence".into(), None)];
+    let items = vec![("analyst_seat".into(), QuantityDelta::To(2))];
+    firm.change(&ChangeOrder { packs, items, ..ChangeOrder::default() });
+    firm.at("2026-04-01");
+    let expected = [
+        // 2 x 100 x 20/31, 5 x 50 x 22/31, 400 x 20/31, 350 x 4/31.
+        net("analyst_seat@2026-03-12", "129.03"),
+        net("base_camera@2026-03-10", "177.42"),
+        net("intelligence", "45.16"),
+        net("intelligence@2026-03-12", "258.06"),
+    ];
+    let mut found = nets(&firm.close(), "2026-03-01");
+    found.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_a_later_catalogue_sells_first_is_billed_from_its_day_on() {
+    let mut firm = Firm::since("2026-04-01", "UTC");
+    firm.subscribe(1, &[]);
+    firm.at("2026-04-01T09:00:00Z");
+    let more = DEFAULT.replacen("version = 1\n", "version = 2\nsupersedes = 1\nfrom = \"2026-04-01\"\n", 1);
+    let more = more.replacen(
+        "[prices] ",
+        "[prices] # and\nonboarding = { amount = \"900\", per = 1, unit = \"tenant\", every = \"once\" }\n# ",
+        1,
+    );
+    let later = Catalog::parse(&more).unwrap();
+    firm.invoicing.catalogs = Versions::new(vec![firm.catalog.clone(), later.clone()]).unwrap();
+    firm.bench.admin.catalog = later;
+    let mut order = order(Some(1), &[]);
+    order.items = vec![("onboarding".into(), 1)];
+    firm.bench.admin.set_subscription(&firm.tenant, &order).unwrap();
+    firm.at("2026-05-01");
+    let documents = firm.close();
+    assert_eq!(nets(&documents, "2026-04-01"), [net("base_camera", "60.00"), net("onboarding", "900.00")]);
+}
+
+#[test]
 fn devices_are_charged_from_activation_until_they_are_retired_and_items_once_or_by_the_year() {
     let bench = Bench::with(2, &[]);
     // The customer of the bench has euros; every price that is used is agreed.
@@ -288,6 +341,7 @@ fn devices_are_charged_from_activation_until_they_are_retired_and_items_once_or_
     let catalog = Catalog::embedded().unwrap();
     let invoicing = Invoicing {
         storage: bench.admin.storage.clone(),
+        accepts_catalogs: false,
         catalogs: Versions::new(vec![catalog.clone()]).unwrap(),
         meters: catalog.meters,
         clock: bench.clock.clone(),
@@ -352,6 +406,7 @@ fn g30_what_is_sent_again_and_again_is_accounted_once() {
     let catalog = Catalog::parse(&with_quota(0, "exact")).unwrap();
     let invoicing = Invoicing {
         storage: bench.admin.storage.clone(),
+        accepts_catalogs: false,
         meters: catalog.meters.clone(),
         catalogs: Versions::new(vec![catalog]).unwrap(),
         clock: bench.clock.clone(),

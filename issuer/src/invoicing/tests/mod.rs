@@ -54,6 +54,7 @@ impl Firm {
         let catalog = Catalog::parse(catalog).unwrap();
         let invoicing = Invoicing {
             storage: bench.admin.storage.clone(),
+            accepts_catalogs: false,
             catalogs: Versions::new(vec![catalog.clone()]).unwrap(),
             meters: catalog.meters.clone(),
             clock: bench.clock.clone(),

@@ -149,3 +149,23 @@ fn every_line_says_why_it_is_that_much() {
     let one = firm.invoicing.explain(issued.name()).unwrap().lines(Some("api_call_overage")).join("\n");
     assert!(!one.contains("unit days"), "{one}");
 }
+
+#[test]
+fn a_draft_that_is_discarded_behind_another_one_holds_up_nothing() {
+    let firm = Firm::since("2026-03-31", "UTC");
+    firm.subscribe(10, &[]);
+    firm.at("2026-04-01");
+    let march = firm.close().remove(0);
+    firm.at("2026-04-20");
+    firm.cameras(4);
+    firm.at("2026-05-01");
+    let april = firm.close().remove(0);
+    firm.invoicing.discard(&march.id, "wrong").unwrap();
+    let again = firm.invoicing.close_again(&firm.tenant).unwrap().unwrap().documents;
+    assert!(again[0].lines.iter().any(|line| line.revision == 2), "above the one that is still there");
+    let all = [again, vec![april]].concat();
+    let of_april: i64 = of(&all, "2026-04-01").iter().map(|line| line.net_minor).sum();
+    assert_eq!(of_april, 68_800, "344 camera days");
+    firm.at("2026-06-01");
+    assert_eq!(nets(&firm.close(), "2026-04-01"), []);
+}

@@ -56,7 +56,7 @@ impl InvoiceBooks for PostgresStorage {
         self.read(async |tx| {
             let timeline = subscriptions::timeline(tx, tenant).await?;
             let sql =
-                "SELECT * FROM invoices WHERE tenant = $1 AND newest_from >= $2 ORDER BY created_at, id";
+                "SELECT * FROM invoices WHERE tenant = $1 AND newest_from >= $2 ORDER BY created_at, period_from, id";
             let documents = tx.rows(sql, &[&tenant.as_str(), &from.to_string()]).await?;
             Ok(BillingView {
                 tenant: timeline.tenant,
@@ -78,14 +78,15 @@ impl InvoiceBooks for PostgresStorage {
             if mark(tx, tenant).await? != new.mark {
                 return Ok(false);
             }
-            let sql = "INSERT INTO invoiced_catalogs (version, sha256, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-            for (version, text) in &new.catalogs {
-                tx.execute(sql, &[&int(*version), &&text[..], &new.note.at.as_i64()]).await?;
-            }
-            // Behind the insertion, which waits for whoever inserts the same version.
             let known = catalogs(tx).await?;
-            if new.catalogs.iter().any(|(version, text)| known.get(version).is_some_and(|it| it != text)) {
+            let is_other = |(version, text): &(&u64, &[u8; 32])| known.get(version) != Some(*text);
+            let others: Vec<_> = new.catalogs.iter().filter(is_other).collect();
+            if !new.accepts_catalogs && others.iter().any(|(version, _)| known.contains_key(version)) {
                 return Ok(false);
+            }
+            let sql = "INSERT INTO invoiced_catalogs (version, sha256, at) VALUES ($1, $2, $3)";
+            for (version, text) in others {
+                tx.execute(sql, &[&int(*version), &&text[..], &new.note.at.as_i64()]).await?;
             }
             mark_anew(tx, tenant).await?;
             let (from, to) = (new.period.from.to_string(), new.period.to.to_string());
@@ -222,7 +223,7 @@ async fn costs(tx: &Tx<'_>, tenant: &TenantId) -> Result<Vec<CostRow>, StorageEr
 }
 
 async fn catalogs(tx: &Tx<'_>) -> Result<BTreeMap<u64, [u8; 32]>, StorageError> {
-    let rows = tx.rows("SELECT version, sha256 FROM invoiced_catalogs", &[]).await?;
+    let rows = tx.rows("SELECT version, sha256 FROM invoiced_catalogs ORDER BY id", &[]).await?;
     rows.iter().map(|row| Ok((uint(row, "version")?, bytes32(row, "sha256")?))).collect()
 }
 
@@ -281,7 +282,7 @@ async fn view(tx: &Tx<'_>, name: &str) -> Result<DocumentView, StorageError> {
         None => None,
     };
     let notes = "SELECT coalesce(number, id) AS name FROM invoices WHERE credits = $1 AND status <> 'void'
-                 ORDER BY created_at, id";
+                 ORDER BY created_at, period_from, id";
     let notes = tx.rows(notes, &[&document.id]).await?;
     // Nobody else gives a number of the series until this is over.
     let last = "SELECT last FROM invoice_series WHERE kind = $1 FOR UPDATE";

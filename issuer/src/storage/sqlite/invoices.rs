@@ -52,7 +52,7 @@ impl InvoiceBooks for SqliteStorage {
         self.read(|tx| {
             let timeline = subscriptions::timeline(tx, tenant)?;
             let sql =
-                "SELECT * FROM invoices WHERE tenant = ?1 AND newest_from >= ?2 ORDER BY created_at, id";
+                "SELECT * FROM invoices WHERE tenant = ?1 AND newest_from >= ?2 ORDER BY created_at, period_from, id";
             Ok(BillingView {
                 tenant: timeline.tenant,
                 versions: timeline.versions,
@@ -75,11 +75,13 @@ impl InvoiceBooks for SqliteStorage {
                 return Ok(false);
             }
             let known = catalogs(tx)?;
-            if new.catalogs.iter().any(|(version, text)| known.get(version).is_some_and(|it| it != text)) {
+            let is_other = |(version, text): &(&u64, &[u8; 32])| known.get(version) != Some(*text);
+            let others: Vec<_> = new.catalogs.iter().filter(is_other).collect();
+            if !new.accepts_catalogs && others.iter().any(|(version, _)| known.contains_key(version)) {
                 return Ok(false);
             }
-            let sql = "INSERT INTO invoiced_catalogs (version, sha256, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-            for (version, text) in &new.catalogs {
+            let sql = "INSERT INTO invoiced_catalogs (version, sha256, at) VALUES (?1, ?2, ?3)";
+            for (version, text) in others {
                 tx.prepare_cached(sql)?.execute(params![int(*version), text, new.note.at.as_i64()])?;
             }
             mark_anew(tx, tenant)?;
@@ -225,7 +227,7 @@ fn costs(tx: &Connection, tenant: &TenantId) -> Result<Vec<CostRow>, StorageErro
 
 fn catalogs(tx: &Connection) -> Result<BTreeMap<u64, [u8; 32]>, StorageError> {
     let read = |row: &Row<'_>| Ok((uint(row, "version")?, bytes32(row, "sha256")?));
-    Ok(all(tx, "SELECT version, sha256 FROM invoiced_catalogs", [], read)?.into_iter().collect())
+    Ok(all(tx, "SELECT version, sha256 FROM invoiced_catalogs ORDER BY id", [], read)?.into_iter().collect())
 }
 
 fn mark(tx: &Connection, tenant: &TenantId) -> Result<u64, StorageError> {
@@ -277,7 +279,7 @@ fn document(tx: &Connection, name: &str) -> Result<Document, StorageError> {
 fn view(tx: &Connection, name: &str) -> Result<DocumentView, StorageError> {
     let document = document(tx, name)?;
     let credited = document.credits.as_ref().map(|credited| self::document(tx, &credited.id)).transpose()?;
-    let notes = "SELECT coalesce(number, id) FROM invoices WHERE credits = ?1 AND status <> 'void' ORDER BY created_at, id";
+    let notes = "SELECT coalesce(number, id) FROM invoices WHERE credits = ?1 AND status <> 'void' ORDER BY created_at, period_from, id";
     let last = "SELECT last FROM invoice_series WHERE kind = ?1";
     let last = all(tx, last, [kind_text(document.kind)], |row| uint(row, "last"))?.pop();
     Ok(DocumentView {

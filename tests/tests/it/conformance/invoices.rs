@@ -18,6 +18,7 @@ fn invoicing(replica: &Replica) -> Invoicing {
     let catalog = Catalog::parse(&text.replacen("currency = \"USD\"", "currency = \"EUR\"", 1)).unwrap();
     Invoicing {
         storage: replica.admin.storage.clone(),
+        accepts_catalogs: false,
         meters: catalog.meters.clone(),
         catalogs: Versions::new(vec![catalog]).unwrap(),
         clock: replica.admin.clock.clone(),
