@@ -6,8 +6,9 @@
 //! trial, its cameras and devices are not sold; cameras that are subscribed after it began are free as the trial's own until it
 //! ends (R11).
 
+mod prices;
+
 use super::error::InvoiceError;
-use crate::billing::tariff::{charge_of, charge_with};
 use crate::billing::{Change, Event, Grant, Period, Rate, Takes, Tariff, Timeline};
 use crate::calendar::{local_day, local_midnight};
 use crate::catalog::{Catalog, PRICE_CAMERA, Scope, Versions};
@@ -217,18 +218,6 @@ impl<'c> Making<'c> {
         self.catalog.by_slug(slug).or_else(others)
     }
 
-    /// The price of something that a later catalogue has and the period's own has not: it was sold by that one.
-    fn state_missing(&mut self, price: &Slug) {
-        if self.tariff.charge(price).is_some() || self.catalog.price(price.as_str()).is_some() {
-            return;
-        }
-        let of = |catalog: &&Catalog| catalog.currency == self.tariff.currency;
-        let charge = self.others.iter().copied().filter(of).find_map(|c| charge_of(c.price(price.as_str())?));
-        if let Some(charge) = charge.filter(|charge| charge.meter().is_none()) {
-            self.tariff.state(price.clone(), charge);
-        }
-    }
-
     /// Whether something costs anything: here, or in the catalogue's currency alone. The latter is rated as well, and refused
     /// there until a price is agreed.
     fn has_price(&self, price: &Slug) -> bool {
@@ -248,85 +237,6 @@ impl<'c> Making<'c> {
         found.extend(terms.packs.keys().filter(of_tenant).map(|pack| (pack.clone(), 1)));
         found.extend(terms.items.iter().map(|(item, count)| (item.clone(), i64::from(*count))));
         found
-    }
-
-    /// What the contract says of prices from an instant on, and of which it says nothing any more. What is new is priced at once,
-    /// what was there from the next period on unless the contract says otherwise (R16).
-    fn price(&mut self, at: UnixSeconds, terms: &Terms, is_new: &dyn Fn(&Slug) -> bool) {
-        let mut agreed: BTreeMap<Slug, (Rate, bool)> = BTreeMap::new();
-        for (pack, price) in &terms.packs {
-            if let Some(amount) = price.clone() {
-                agreed.insert(pack.clone(), (Rate { amount, per: NonZeroU64::MIN }, false));
-            }
-        }
-        for (price, stated) in &terms.prices {
-            let of_catalogue = || NonZeroU64::new(self.catalog.price(price.as_str())?.per);
-            let per = stated.per.or_else(of_catalogue).unwrap_or(NonZeroU64::MIN);
-            agreed.insert(price.clone(), (Rate { amount: stated.amount.clone(), per }, stated.at_once));
-        }
-        let takes = |price: &Slug, at_once: bool| {
-            if at_once || is_new(price) { Takes::AtOnce } else { Takes::NextPeriod }
-        };
-        for (price, (rate, at_once)) in &agreed {
-            self.agree(at, price, rate, takes(price, *at_once));
-        }
-        let gone: Vec<Slug> =
-            self.rates.keys().filter(|price| !agreed.contains_key(*price)).cloned().collect();
-        for price in gone {
-            self.agree_on_catalogue(at, &price, takes(&price, false));
-        }
-    }
-
-    fn agree(&mut self, at: UnixSeconds, price: &Slug, rate: &Rate, takes: Takes) {
-        let is_known = self.rates.get(price).is_some_and(|(known, since)| {
-            known == rate && (*since == Takes::AtOnce || takes == Takes::NextPeriod)
-        });
-        if is_known {
-            return;
-        }
-        if self.tariff.charge(price).is_none() {
-            let stated = self.catalog.price(price.as_str()).and_then(charge_of);
-            self.tariff.state(price.clone(), charge_with(stated.as_ref(), rate.clone()));
-        }
-        self.rates.insert(price.clone(), (rate.clone(), takes));
-        self.reprice(at, price, rate.clone(), takes);
-    }
-
-    fn agree_on_catalogue(&mut self, at: UnixSeconds, price: &Slug, takes: Takes) {
-        if self.rates.remove(price).is_none() {
-            return;
-        }
-        if let Some(rate) = self.stated_rate(price) {
-            self.reprice(at, price, rate, takes);
-        }
-    }
-
-    /// What comes has the price of then, whatever was agreed for the next period before it was there.
-    fn price_at_once(&mut self, at: UnixSeconds, price: &Slug) {
-        let agreed = self.rates.get(price).map(|(rate, _)| rate.clone());
-        let Some(rate) = agreed.clone().or_else(|| self.stated_rate(price)) else { return };
-        if let Some(rate) = agreed {
-            self.rates.insert(price.clone(), (rate, Takes::AtOnce));
-        }
-        self.reprice(at, price, rate, Takes::AtOnce);
-    }
-
-    /// The catalogue's, in the tenant's currency.
-    fn stated_rate(&self, price: &Slug) -> Option<Rate> {
-        if self.catalog.currency != self.tariff.currency {
-            return None;
-        }
-        charge_of(self.catalog.price(price.as_str())?)?.rate().cloned()
-    }
-
-    /// One price has one change at one instant.
-    fn reprice(&mut self, at: UnixSeconds, price: &Slug, rate: Rate, takes: Takes) {
-        self.was_priced.insert(price.clone());
-        let is_same = |change: &Change| {
-            change.at == at && matches!(&change.event, Event::Price { price: other, .. } if other == price)
-        };
-        self.changes.retain(|change| !is_same(change));
-        self.changes.push(Change { at, event: Event::Price { price: price.clone(), rate, takes } });
     }
 
     /// Packs of cameras: each camera that has one is a thing of that price, for as long as the pack is subscribed.
