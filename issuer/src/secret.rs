@@ -24,6 +24,11 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
+/// Bytes in hexadecimal, in small letters.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A signed document by its digest, as the audit names it.
 pub(crate) fn digest(token: &str) -> String {
     b64::encode(&sha256(token.as_bytes()))

@@ -5,11 +5,12 @@ use crate::calendar::rfc3339;
 use crate::clock::Clock;
 use crate::storage::{Storage, StorageError, UpkeepOrder, Upkept};
 use crate::trials::Reminded;
+use crate::usage::moment::LATE_DAYS_MAX;
 use std::str::FromStr;
 
 /// Fewest days that a record is kept: late usage is taken for 400, and a device has what was acknowledged for 35 more and may
 /// be asked for it again.
-const RAW_DAYS_MIN: u32 = 400 + 35;
+const RAW_DAYS_MIN: u32 = LATE_DAYS_MAX as u32 + 35;
 /// Where nobody says how many: an invoice of a year, and a year to question it.
 const RAW_DAYS: u32 = 800;
 
@@ -32,7 +33,7 @@ impl std::fmt::Display for RawRetention {
 /// Fewer days than usage may still be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "records of usage are kept for at least {RAW_DAYS_MIN} days, because late ones are taken for 400; give a larger number"
+    "records of usage are kept for at least {RAW_DAYS_MIN} days, because late ones are taken for {LATE_DAYS_MAX}; give a larger number"
 )]
 pub struct TooShort;
 

@@ -164,7 +164,7 @@ fn restored_note(
     holdings: &Holdings,
     (at, actor): (UnixSeconds, &Actor),
 ) -> AuditNote {
-    let digest: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = crate::secret::hex(sha256);
     AuditNote {
         at,
         actor: actor.clone(),

@@ -7,6 +7,7 @@ use crate::backup::{Backup, back_up, restore};
 use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock};
 use crate::place::DatabasePlace;
+use crate::secret::hex;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -70,10 +71,6 @@ impl Restore {
         let lines = format!("{database} holds {}\n{}", described(&restored), AHEAD.join("\n"));
         Ok(output.result(self.target.json, &document, &lines)?)
     }
-}
-
-fn hex(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn document(backup: &Backup) -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! A document as a chart: of every price the highest quantity of each day, of every meter what was used on each day. Pure.
 
-use super::document::{DocumentKind, DocumentLine, Reason};
+use super::document::{DocumentLine, Reason};
 use super::explain::Explained;
 use crate::amount::Amount;
 use crate::plot::{Chart, Panel, Point, Shape};
@@ -18,10 +18,7 @@ impl Explained {
     #[must_use]
     pub fn chart(&self) -> Chart {
         let document = &self.document;
-        let kind = match document.kind {
-            DocumentKind::Invoice => "Invoice",
-            DocumentKind::CreditNote => "Credit note",
-        };
+        let kind = document.kind.title();
         let (from, to) = (document.period.from, document.period.to);
         let panels = document.lines.iter().flat_map(|line| [self.peaks(line), self.usage(line)]);
         Chart {

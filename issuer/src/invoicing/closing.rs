@@ -13,15 +13,20 @@ use crate::billing::{
     Cycle, Discount, Exact, Line, Period, RatingError, Terms, Usage, advance, desired, difference,
 };
 use crate::calendar::local_day;
+use crate::secret::hex;
 use crate::storage::{BillingEvidence, BillingView, CameraEvent, DeviceLife, NewClosing};
+use crate::usage::moment::LATE_DAYS_MAX;
 use brink_license::{Slug, TenantId};
 use chrono::{Days as Count, NaiveDate};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Days after which nothing of a period is rated again: usage is taken for 400 days.
-pub const LATE_DAYS: u64 = 400;
 /// How often a closing is computed again because somebody else recorded something of the tenant's.
 const ATTEMPTS: u32 = 10;
+
+/// The digest of what a meter was added up from in a period.
+type Evidence = ([u8; 32], Slug, Period);
+/// What comes of closing, and what is recorded of it.
+type Computed = (Closed, NewClosing);
 
 /// What came of closing.
 #[derive(Debug)]
@@ -89,27 +94,30 @@ impl Invoicing {
         tenant: &TenantId,
         through: Option<NaiveDate>,
     ) -> Result<Option<Closed>, InvoiceError> {
-        for _ in 0..ATTEMPTS {
-            let books = self.books(tenant)?;
-            let Some(period) = self.next(&books, through)? else { return Ok(None) };
-            let (made, new) = self.closing(&books, &period)?;
-            if self.storage.close_period(tenant, &new)? {
-                return Ok(Some(made));
-            }
-        }
-        Err(InvoiceError::Contended(tenant.clone()))
+        self.recorded(tenant, &|books| {
+            let Some(period) = self.next(books, through)? else { return Ok(None) };
+            self.closing(books, &period).map(Some)
+        })
     }
 
     /// Closes the period that was closed last once more: what was discarded since, and what came late. `None` where nothing
     /// was closed yet, or nothing came of it.
     pub fn close_again(&self, tenant: &TenantId) -> Result<Option<Closed>, InvoiceError> {
-        for _ in 0..ATTEMPTS {
-            let books = self.books(tenant)?;
+        self.recorded(tenant, &|books| {
             let Some(last) = books.view.closings.last() else { return Ok(None) };
-            let (made, new) = self.closing(&books, &books.around(last.period.from)?)?;
-            if made.documents.is_empty() {
-                return Ok(None);
-            }
+            let made = self.closing(books, &books.around(last.period.from)?)?;
+            Ok((!made.0.documents.is_empty()).then_some(made))
+        })
+    }
+
+    /// Records what is computed, computed anew for as long as somebody else was faster.
+    fn recorded(
+        &self,
+        tenant: &TenantId,
+        computed: &dyn Fn(&Books) -> Result<Option<Computed>, InvoiceError>,
+    ) -> Result<Option<Closed>, InvoiceError> {
+        for _ in 0..ATTEMPTS {
+            let Some((made, new)) = computed(&self.books(tenant)?)? else { return Ok(None) };
             if self.storage.close_period(tenant, &new)? {
                 return Ok(Some(made));
             }
@@ -129,22 +137,19 @@ impl Invoicing {
     }
 
     fn books(&self, tenant: &TenantId) -> Result<Books, InvoiceError> {
-        let zone = self.storage.tenant_row(tenant)?.zone;
-        // A period is a month at most, and one more may be closed late.
-        let since = self.closed_since(tenant, local_day(self.clock.now(), zone))?;
-        let view = self.storage.billing_view(tenant, since)?;
+        let view = self.storage.billing_view(tenant, self.counts_since(tenant)?)?;
         let profile = view.profile.as_ref().map(|row| TenantProfile::kept(&row.body)).transpose()?;
         let (devices, cameras) = (self.storage.device_lives(tenant)?, self.storage.camera_history(tenant)?);
         Ok(Books { view, devices, cameras, profile })
     }
 
-    /// From when on documents count: what may be rated again when the oldest period that is still open is closed.
-    fn closed_since(&self, tenant: &TenantId, today: NaiveDate) -> Result<NaiveDate, InvoiceError> {
-        // No document is of so late a period: the closings alone are wanted.
-        let never = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(today);
-        let closings = self.storage.billing_view(tenant, never)?.closings;
+    /// From when on documents count: what may be rated again when the oldest period that is still open is closed. A period is a
+    /// month at most, and a month more is room for zones.
+    fn counts_since(&self, tenant: &TenantId) -> Result<NaiveDate, InvoiceError> {
+        let today = local_day(self.clock.now(), chrono_tz::Tz::UTC);
+        let closings = self.storage.closings(tenant)?;
         let last = closings.last().map_or(today, |closing| closing.period.to.min(today));
-        Ok(last.checked_sub_days(Count::new(LATE_DAYS + 62)).unwrap_or(NaiveDate::MIN))
+        Ok(last.checked_sub_days(Count::new(LATE_DAYS_MAX + 62)).unwrap_or(NaiveDate::MIN))
     }
 
     /// The period that is closed next.
@@ -164,9 +169,9 @@ impl Invoicing {
         Ok(is_due.then_some(next))
     }
 
-    fn closing(&self, books: &Books, period: &Period) -> Result<(Closed, NewClosing), InvoiceError> {
+    fn closing(&self, books: &Books, period: &Period) -> Result<Computed, InvoiceError> {
         let (view, now) = (&books.view, self.clock.now());
-        let oldest = period.from.checked_sub_days(Count::new(LATE_DAYS)).unwrap_or(NaiveDate::MIN);
+        let oldest = period.from.checked_sub_days(Count::new(LATE_DAYS_MAX)).unwrap_or(NaiveDate::MIN);
         // Of a period that ended within these days something may still have come.
         let is_late = |days: &Days| days.to > oldest && days.from < period.from;
         let late = view.closings.iter().map(|closing| closing.period).filter(is_late).map(|days| days.from);
@@ -197,11 +202,13 @@ impl Invoicing {
             lacks: &lacks,
         };
         let documents = draft(&drafting, &all)?;
-        let named = |document: &Document| {
-            document.lines.iter().flat_map(|line| line.evidence.clone()).collect::<Vec<_>>()
-        };
-        let names: Vec<String> = documents.iter().flat_map(named).collect();
-        evidence.retain(|one: &BillingEvidence| names.contains(&super::hex(&one.digest)));
+        let lines = documents.iter().flat_map(|document| &document.lines);
+        let named: BTreeSet<&String> = lines.flat_map(|line| &line.evidence).collect();
+        // Only now is it known which few of them are wanted whole.
+        evidence.retain(|(digest, ..): &Evidence| named.contains(&hex(digest)));
+        let evidence = evidence
+            .into_iter()
+            .map(|(digest, meter, period)| BillingEvidence { digest, body: used.body(&meter, &period) });
         let detail = serde_json::json!({
             "from": period.from.to_string(), "to": period.to.to_string(),
             "documents": documents.iter().map(|document| &document.id).collect::<Vec<_>>(), "lacks": lacks.len(),
@@ -212,7 +219,7 @@ impl Invoicing {
             mark: view.mark,
             period: days(period),
             documents: documents.clone(),
-            evidence,
+            evidence: evidence.collect(),
             catalogs,
             accepts_catalogs: self.accepts_catalogs,
             note,
@@ -245,7 +252,7 @@ fn rated(
     books: &Books,
     contract: &Contract,
     used: &UsageDays,
-) -> Result<(OfPeriod, Vec<BillingEvidence>), InvoiceError> {
+) -> Result<(OfPeriod, Vec<Evidence>), InvoiceError> {
     let period = &contract.period;
     let is_beyond = |(_, meter): &&(Slug, Slug)| {
         let included = contract.included.get(meter).cloned().unwrap_or_else(Exact::zero);
@@ -260,6 +267,7 @@ fn rated(
     let discounts = books.discounts(days(period));
     let lines = desired(terms(contract, &discounts), &usage, period);
     let lines = lines.map_err(|error| rating_failed(books, period, error))?;
+    let evidence = evidence.into_iter().map(|(digest, meter)| (digest, meter, period.clone())).collect();
     Ok((left(books, contract, &discounts, lines)?, evidence))
 }
 

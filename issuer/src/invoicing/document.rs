@@ -4,6 +4,7 @@
 use crate::billing::{self, Kind};
 use crate::currency::Currency;
 use crate::price::Price;
+use crate::secret::hex;
 use brink_license::{Slug, TenantId, UnixSeconds};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,39 @@ pub enum DocumentKind {
     Invoice,
     /// What of an invoice is given back; its amounts are negative.
     CreditNote,
+}
+
+impl DocumentKind {
+    /// The word in JSON and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice",
+            Self::CreditNote => "credit_note",
+        }
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Invoice => "Invoice",
+            Self::CreditNote => "Credit note",
+        }
+    }
+}
+
+impl Status {
+    /// The word in JSON and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Issued => "issued",
+            Self::Paid => "paid",
+            Self::Void => "void",
+        }
+    }
 }
 
 /// Where it stands.
@@ -294,7 +328,6 @@ impl DocumentLine {
     /// Of a line of a period.
     #[must_use]
     pub fn of(line: &billing::Line, period: Days, base_minor: i64) -> Self {
-        let hex = |digest: &[u8; 32]| digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             key: line.key.clone(),
             revision: line.revision,
@@ -314,7 +347,7 @@ impl DocumentLine {
             exact: line.exact.shown(),
             net_minor: line.net_minor,
             base_minor,
-            evidence: line.evidence.iter().map(hex).collect(),
+            evidence: line.evidence.iter().map(|digest| hex(digest)).collect(),
             detail: line.detail.iter().map(Reason::from).collect(),
         }
     }

@@ -126,7 +126,7 @@ pub enum InvoiceError {
         asked: String,
     },
     /// A reason that is no line.
-    #[error("a reason has 1 to {} characters, and no control characters", crate::reports::REASON_CHARS_MAX)]
+    #[error("a reason has 1 to {} characters, and no control characters", crate::standing::REASON_CHARS_MAX)]
     Reason,
     /// A meter that is not passed through.
     #[error("{0} is not passed through at cost")]

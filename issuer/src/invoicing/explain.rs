@@ -2,7 +2,7 @@
 //! command line.
 
 use super::Invoicing;
-use super::document::{Document, DocumentKind, DocumentLine, Reason, Status};
+use super::document::{Document, DocumentLine, Reason, Status};
 use super::error::InvoiceError;
 use crate::billing::Kind;
 use crate::storage::StorageError;
@@ -98,15 +98,12 @@ impl Explained {
     #[must_use]
     pub fn lines(&self, key: Option<&str>) -> Vec<String> {
         let document = &self.document;
-        let kind = match document.kind {
-            DocumentKind::Invoice => "invoice",
-            DocumentKind::CreditNote => "credit note",
-        };
+        let kind = document.kind.title().to_lowercase();
         let mut said = vec![format!(
             "{kind} {} of tenant {}, {}, for the period from {} to {} in {}",
             document.name(),
             document.tenant,
-            document.status.as_str(),
+            document.status.said(),
             document.period.from,
             document.period.to,
             document.timezone,

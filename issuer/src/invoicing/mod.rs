@@ -20,13 +20,13 @@ pub mod stripe;
 mod usage;
 
 pub use account::WalletOrder;
-pub use closing::{Closed, LATE_DAYS};
+pub use closing::Closed;
 pub use error::InvoiceError;
 pub use explain::Explained;
 
 use crate::catalog::{Meters, Versions};
 use crate::clock::Clock;
-use crate::reports::REASON_CHARS_MAX;
+use crate::standing::is_reason;
 use crate::storage::{Actor, AuditNote, Storage};
 use brink_license::{TenantId, UnixSeconds};
 use std::sync::Arc;
@@ -57,15 +57,8 @@ fn note(
     AuditNote { tenant: tenant.cloned(), at, actor: actor.clone(), action, subject, detail }
 }
 
-fn hex(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn check_reason(reason: &str) -> Result<(), InvoiceError> {
-    let is_reason = !reason.trim().is_empty()
-        && reason.chars().count() <= REASON_CHARS_MAX
-        && !reason.chars().any(char::is_control);
-    if is_reason { Ok(()) } else { Err(InvoiceError::Reason) }
+    if !reason.trim().is_empty() && is_reason(reason) { Ok(()) } else { Err(InvoiceError::Reason) }
 }
 
 #[cfg(test)]

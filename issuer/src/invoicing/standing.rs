@@ -9,7 +9,7 @@ use super::{Invoicing, check_reason, note};
 use crate::admin::ran;
 use crate::calendar::{local_day, local_midnight, rfc3339};
 use crate::reports::period::Bound;
-use crate::secret::sha256;
+use crate::secret::{hex, sha256};
 use crate::storage::{DocumentChange, DocumentView, NewDocumentChange, NewWalletEntry, StorageError};
 use brink_license::UnixSeconds;
 use chrono::Days;
@@ -21,9 +21,9 @@ const NUMBER_DIGITS: usize = 6;
 type Planned = (Document, Option<NewDocumentChange>);
 
 impl Status {
-    /// The word in messages.
+    /// The words in messages.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn said(self) -> &'static str {
         match self {
             Self::Draft => "a draft",
             Self::Issued => "issued",
@@ -186,7 +186,7 @@ impl Invoicing {
         let body = serde_json::to_vec(&issued).map_err(|e| StorageError::Engine(Box::new(e)))?;
         let detail = serde_json::json!({
             "number": issued.number, "total": issued.money(totals.total_minor), "currency": issued.currency,
-            "sha256": super::hex(&sha256(&body)),
+            "sha256": hex(&sha256(&body)),
         });
         let note = self.note_of(&issued, now, "invoice.issue", detail);
         let into = match issued.kind {
@@ -247,7 +247,7 @@ fn entry(
 }
 
 fn standing(document: &Document, problem: &'static str, mend: &'static str) -> InvoiceError {
-    let (name, status) = (document.name().to_owned(), document.status.as_str());
+    let (name, status) = (document.name().to_owned(), document.status.said());
     InvoiceError::Standing { name, status, problem, mend }
 }
 

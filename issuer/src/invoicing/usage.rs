@@ -8,7 +8,7 @@ use crate::calendar::{local_day, local_midnight};
 use crate::catalog::Meters;
 use crate::reports::period::begins;
 use crate::secret::sha256;
-use crate::storage::{BillingEvidence, CostRow, Lacks, Storage, SumScope};
+use crate::storage::{CostRow, Lacks, Storage, SumScope};
 use brink_license::usage::QUARTER_MS;
 use brink_license::{DeviceId, Slug, TenantId};
 use chrono::NaiveDate;
@@ -67,13 +67,13 @@ impl UsageDays {
         Ok(Self { sums, lacks })
     }
 
-    /// What of a period is rated, by meter and day, and what that was added up from.
+    /// What of a period is rated, by meter and day, and the digests of what that was added up from, by meter.
     pub(super) fn of_period(
         &self,
         tariff: &Tariff,
         period: &Period,
         costs: &[CostRow],
-    ) -> (Vec<Usage>, Vec<BillingEvidence>) {
+    ) -> (Vec<Usage>, Vec<([u8; 32], Slug)>) {
         let (mut entries, mut evidence) = (Vec::new(), Vec::new());
         for (_, charge) in tariff.charges() {
             let Some(meter) = charge.meter() else { continue };
@@ -100,7 +100,7 @@ impl UsageDays {
                     evidence: digest,
                 }));
             }
-            evidence.extend(digest.map(|digest| BillingEvidence { digest, body }));
+            evidence.extend(digest.map(|digest| (digest, meter.clone())));
         }
         (entries, evidence)
     }
@@ -129,7 +129,7 @@ impl UsageDays {
     }
 
     /// One line a day and device: `day device meter quantity uses`, sorted.
-    fn body(&self, meter: &Slug, period: &Period) -> String {
+    pub(super) fn body(&self, meter: &Slug, period: &Period) -> String {
         let mut body = String::new();
         for (day, device, sum) in self.of_meter(meter, period) {
             // Writing into a text cannot fail.

@@ -1,11 +1,12 @@
 //! Corrections: records are never edited, so what was wrong is added or taken away beside them, with who and why.
 
+use super::BooksError;
 use super::bucket::{Grain, bucket};
 use super::period::{Bound, begins};
-use super::{BooksError, REASON_CHARS_MAX};
 use crate::admin::{Admin, ran};
 use crate::amount::Amount;
 use crate::calendar::{local_midnight, rfc3339};
+use crate::standing::is_reason;
 use crate::storage::{
     AuditNote, CorrectionPlace, CorrectionRow, CorrectionView, NewCorrection, StorageError,
 };
@@ -88,9 +89,7 @@ impl Admin {
 }
 
 fn check_order(order: &CorrectionOrder, now: UnixSeconds) -> Result<(), BooksError> {
-    let reason = order.reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control)
-    {
+    if !is_reason(order.reason.trim()) {
         return Err(BooksError::Reason);
     }
     if order.quantity == Amount::ZERO {

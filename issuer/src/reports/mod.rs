@@ -18,8 +18,7 @@ use brink_license::{DeviceId, Slug, TenantId};
 use period::PeriodError;
 use std::ops::ControlFlow;
 
-/// Longest reason: what a line of the audit has room for.
-pub const REASON_CHARS_MAX: usize = 500;
+pub use crate::standing::REASON_CHARS_MAX;
 
 /// Why nothing was shown or changed.
 #[derive(Debug, thiserror::Error)]

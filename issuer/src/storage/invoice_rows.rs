@@ -4,33 +4,15 @@ use super::StorageError;
 use super::columns::{Columns, bytes32, column, damaged, parsed, seconds, uint, uint32};
 use super::invoices::{BillingEvidence, ClosingRow, CostRow, ProfileRow, WalletRow};
 use crate::amount::Amount;
-use crate::invoicing::document::{Days, Document, DocumentKind, Status};
+use crate::invoicing::document::{Days, Document, Status};
 use brink_license::UnixSeconds;
 use chrono::NaiveDate;
-
-/// The word of a sort of document.
-pub(super) const fn kind_text(kind: DocumentKind) -> &'static str {
-    match kind {
-        DocumentKind::Invoice => "invoice",
-        DocumentKind::CreditNote => "credit_note",
-    }
-}
-
-/// The word of where a document stands.
-pub(super) const fn status_text(status: Status) -> &'static str {
-    match status {
-        Status::Draft => "draft",
-        Status::Issued => "issued",
-        Status::Paid => "paid",
-        Status::Void => "void",
-    }
-}
 
 fn status(row: &impl Columns) -> Result<Status, StorageError> {
     let text: &str = column(row, "status")?;
     [Status::Draft, Status::Issued, Status::Paid, Status::Void]
         .into_iter()
-        .find(|status| status_text(*status) == text)
+        .find(|status| status.as_str() == text)
         .ok_or_else(|| damaged("status", "no such status"))
 }
 

@@ -273,6 +273,9 @@ pub trait InvoiceBooks: Send + Sync {
         plan: Plan<'_, ProfileView, NewProfile>,
     ) -> Result<(), StorageError>;
 
+    /// The periods of a tenant that are closed, the oldest first.
+    fn closings(&self, tenant: &TenantId) -> Result<Vec<ClosingRow>, StorageError>;
+
     /// What a tenant's invoices are made of; documents with lines of periods from a day on.
     fn billing_view(&self, tenant: &TenantId, from: NaiveDate) -> Result<BillingView, StorageError>;
 

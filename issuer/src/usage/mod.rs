@@ -5,7 +5,7 @@
 mod book;
 mod judge;
 mod links;
-mod moment;
+pub(crate) mod moment;
 mod place;
 mod reading;
 mod recount;

@@ -4,8 +4,9 @@ use brink_license::usage::{Moment, QUARTER_MS, quarter_of};
 
 /// A wall clock that is no further off than this is right: what a request takes, and what clocks drift between two looks.
 const WALL_OFF_MS_MAX: i64 = 120_000;
-/// How late usage may come: an invoice of a year, and a month more.
-const LATE_MS_MAX: i64 = 400 * 86_400_000;
+/// How late usage may come: an invoice of a year, and a month more. A period is rated again for as long.
+pub(crate) const LATE_DAYS_MAX: u64 = 400;
+const LATE_MS_MAX: i64 = LATE_DAYS_MAX as i64 * 86_400_000;
 
 /// Between what moments events of a batch lie, and by what clock they are told.
 #[derive(Clone, Copy, Debug)]

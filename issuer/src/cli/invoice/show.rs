@@ -4,7 +4,7 @@ use crate::cli::error::CliError;
 use crate::cli::opening::{Catalogs, Target};
 use crate::cli::output::{Output, write_whole};
 use crate::cli::table::Table;
-use crate::invoicing::document::{Document, DocumentKind, DocumentLine, Status};
+use crate::invoicing::document::{Document, DocumentLine, Status};
 use crate::storage::DocumentQuery;
 use brink_license::TenantId;
 use chrono::NaiveDate;
@@ -93,8 +93,8 @@ impl List {
             vec![
                 document.number.clone().unwrap_or_else(|| "-".into()),
                 document.id.clone(),
-                kind(document.kind).into(),
-                status(document.status).into(),
+                document.kind.title().to_lowercase(),
+                document.status.as_str().into(),
                 document.tenant.to_string(),
                 document.period.from.to_string(),
                 document.due_on.map_or_else(|| "-".into(), |day| day.to_string()),
@@ -171,22 +171,6 @@ impl Explain {
     }
 }
 
-const fn kind(kind: DocumentKind) -> &'static str {
-    match kind {
-        DocumentKind::Invoice => "invoice",
-        DocumentKind::CreditNote => "credit note",
-    }
-}
-
-const fn status(status: Status) -> &'static str {
-    match status {
-        Status::Draft => "draft",
-        Status::Issued => "issued",
-        Status::Paid => "paid",
-        Status::Void => "void",
-    }
-}
-
 /// A document in a list.
 pub(super) fn summary(document: &Document) -> Value {
     let totals = document.totals;
@@ -208,9 +192,9 @@ pub(super) fn line(document: &Document) -> String {
         credits.map(|of| format!(" for {}", of.number.as_deref().unwrap_or(&of.id))).unwrap_or_default();
     format!(
         "{}{number}{credits} ({}), {}: {} {} of {} lines, {} due",
-        kind(document.kind),
+        document.kind.title().to_lowercase(),
         document.id,
-        status(document.status),
+        document.status.as_str(),
         document.money(document.totals.total_minor),
         document.currency,
         document.lines.len(),

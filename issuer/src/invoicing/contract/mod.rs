@@ -59,6 +59,11 @@ impl Stretch<'_> {
     }
 }
 
+/// The last of them that has begun; they stand in the order of their instants.
+fn in_force<'a, 's>(stretches: &'a [Stretch<'s>], at: UnixSeconds) -> Option<&'a Stretch<'s>> {
+    stretches[..stretches.partition_point(|stretch| stretch.from <= at)].last()
+}
+
 /// The day on which the subscription begins.
 pub(super) fn begins(sold: Sold<'_>) -> Option<NaiveDate> {
     let first = timeline::Timeline::new(sold.versions).segments().first().map(|segment| segment.from);
@@ -268,8 +273,8 @@ impl<'c> Making<'c> {
         stretches: &[Stretch<'_>],
         events: &[&CameraEvent],
     ) -> BTreeSet<Slug> {
-        let terms = stretches.iter().rfind(|stretch| stretch.from <= at).and_then(|stretch| stretch.terms);
-        let event = events.iter().rfind(|event| event.at <= at);
+        let terms = in_force(stretches, at).and_then(|stretch| stretch.terms);
+        let event = events[..events.partition_point(|event| event.at <= at)].last();
         let (Some(terms), Some(event)) = (terms, event) else { return BTreeSet::new() };
         let is_sold = |pack: &&Slug| {
             terms.packs.contains_key(*pack)
@@ -294,8 +299,8 @@ impl<'c> Making<'c> {
             moments.extend([Some(device.activated_at), device.retired_at].into_iter().flatten());
             let mut is_there = false;
             for at in moments {
-                let stretch = stretches.iter().rfind(|stretch| stretch.from <= at);
-                let is_sold = stretch.is_some_and(|stretch| stretch.terms.is_some() && !stretch.is_trial());
+                let is_sold = in_force(stretches, at)
+                    .is_some_and(|stretch| stretch.terms.is_some() && !stretch.is_trial());
                 let in_service = device.activated_at <= at && device.retired_at.is_none_or(|end| at < end);
                 let next = is_sold && in_service;
                 if next != is_there {

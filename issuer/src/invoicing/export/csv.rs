@@ -1,7 +1,6 @@
 //! CSV: a row for each line and one for each tax, of any number of documents, so that a pivot table adds them up. Of a
 //! document the column `net` adds up to its net, and `tax` to its tax. Whoever needs why a line is that much reads JSON.
 
-use super::{kind_word, status_word};
 use crate::billing::Kind;
 use crate::calendar::rfc3339;
 use crate::invoicing::document::{Credited, Document, DocumentLine, DocumentTax};
@@ -82,8 +81,8 @@ fn document_cells(document: &Document) -> [String; DOCUMENT_COLUMNS.len()] {
     [
         document.id.clone(),
         document.number.clone().unwrap_or_default(),
-        kind_word(document.kind).to_owned(),
-        status_word(document.status).to_owned(),
+        document.kind.as_str().to_owned(),
+        document.status.as_str().to_owned(),
         document.credits.as_ref().map(credited).unwrap_or_default(),
         document.tenant.as_str().to_owned(),
         document.buyer.as_ref().map(|buyer| buyer.legal_name.clone()).unwrap_or_default(),

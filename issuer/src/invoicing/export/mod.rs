@@ -9,7 +9,7 @@ pub mod pdf;
 #[cfg(test)]
 mod tests;
 
-use super::document::{Days, Document, DocumentKind, Status};
+use super::document::{Days, Document};
 use crate::calendar::ZoneError;
 use chrono::NaiveDate;
 
@@ -70,32 +70,6 @@ impl ExportError {
             Self::Json { .. } => "OUTPUT",
             Self::Font(_) => "FONT",
         }
-    }
-}
-
-/// What people call it.
-const fn title(kind: DocumentKind) -> &'static str {
-    match kind {
-        DocumentKind::Invoice => "Invoice",
-        DocumentKind::CreditNote => "Credit note",
-    }
-}
-
-/// As JSON has it.
-const fn kind_word(kind: DocumentKind) -> &'static str {
-    match kind {
-        DocumentKind::Invoice => "invoice",
-        DocumentKind::CreditNote => "credit_note",
-    }
-}
-
-/// As JSON has it.
-const fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Draft => "draft",
-        Status::Issued => "issued",
-        Status::Paid => "paid",
-        Status::Void => "void",
     }
 }
 

@@ -1,6 +1,6 @@
 //! One request to Stripe, and the key under which it is performed once. PURE.
 
-use crate::secret::sha256;
+use crate::secret::{hex, sha256};
 use std::fmt::Write as _;
 
 /// Of one value of metadata at Stripe.
@@ -108,11 +108,7 @@ impl Request {
             }
         }
         let digest = sha256(said.as_bytes());
-        let mut key = format!("brink-{}-", self.step.word());
-        for byte in &digest[..KEY_DIGEST_BYTES] {
-            let _ = write!(key, "{byte:02x}");
-        }
-        key
+        format!("brink-{}-{}", self.step.word(), hex(&digest[..KEY_DIGEST_BYTES]))
     }
 }
 

@@ -3,8 +3,8 @@
 use super::columns::{bytes32, column, int, uint};
 use super::connection::{Tx, Values};
 use super::{PostgresStorage, StorageError, locks, note, subscriptions, tenants};
-use crate::invoicing::document::Document;
-use crate::storage::invoice_rows::{self, body, kind_text, newest_from, status_text};
+use crate::invoicing::document::{Document, DocumentKind, Status};
+use crate::storage::invoice_rows::{self, body, newest_from};
 use crate::storage::{
     BillingEvidence, BillingView, ClosingRow, CostRow, DocumentChange, DocumentQuery, DocumentView,
     InvoiceBooks, NewClosing, NewCost, NewDocumentChange, NewProfile, NewWalletEntry, Plan, ProfileOwner,
@@ -50,6 +50,10 @@ impl InvoiceBooks for PostgresStorage {
             }
             note(tx, &new.note).await
         })
+    }
+
+    fn closings(&self, tenant: &TenantId) -> Result<Vec<ClosingRow>, StorageError> {
+        self.read(async |tx| closings(tx, tenant).await)
     }
 
     fn billing_view(&self, tenant: &TenantId, from: NaiveDate) -> Result<BillingView, StorageError> {
@@ -120,8 +124,8 @@ impl InvoiceBooks for PostgresStorage {
             let after = query.after.as_ref().map(|(at, id)| (at.as_i64(), id)).unzip();
             let values: Values<'_> = &[
                 &query.tenant.as_ref().map(TenantId::as_str),
-                &query.status.map(status_text),
-                &query.kind.map(kind_text),
+                &query.status.map(Status::as_str),
+                &query.kind.map(DocumentKind::as_str),
                 &query.from.map(|day| day.to_string()),
                 &query.to.map(|day| day.to_string()),
                 &after.0,
@@ -245,8 +249,8 @@ async fn add(tx: &Tx<'_>, document: &Document) -> Result<(), StorageError> {
     let values: Values<'_> = &[
         &document.id,
         &document.tenant.as_str(),
-        &kind_text(document.kind),
-        &status_text(document.status),
+        &document.kind.as_str(),
+        &document.status.as_str(),
         &document.credits.as_ref().map(|credited| credited.id.as_str()),
         &document.period.from.to_string(),
         &newest_from(document).to_string(),
@@ -286,7 +290,7 @@ async fn view(tx: &Tx<'_>, name: &str) -> Result<DocumentView, StorageError> {
     let notes = tx.rows(notes, &[&document.id]).await?;
     // Nobody else gives a number of the series until this is over.
     let last = "SELECT last FROM invoice_series WHERE kind = $1 FOR UPDATE";
-    let last = tx.optional(last, &[&kind_text(document.kind)]).await?;
+    let last = tx.optional(last, &[&document.kind.as_str()]).await?;
     Ok(DocumentView {
         credited,
         notes: notes.iter().map(|row: &Row| column(row, "name")).collect::<Result<_, _>>()?,
@@ -302,14 +306,14 @@ async fn view(tx: &Tx<'_>, name: &str) -> Result<DocumentView, StorageError> {
 async fn issue(tx: &Tx<'_>, document: &Document, ordinal: u64) -> Result<(), StorageError> {
     let sql = "INSERT INTO invoice_series (kind, last) VALUES ($1, 1) ON CONFLICT (kind) DO UPDATE SET last = invoice_series.last + 1
                RETURNING last";
-    let given = uint(&tx.one(sql, &[&kind_text(document.kind)]).await?, "last")?;
+    let given = uint(&tx.one(sql, &[&document.kind.as_str()]).await?, "last")?;
     if given != ordinal {
         // The first number of all was given meanwhile: there was no row yet to hold.
         return Err(StorageError::Conflict);
     }
     let sql = "UPDATE invoices SET status = $2, number = $3, ordinal = $4, body = $5 WHERE id = $1";
     let values: Values<'_> =
-        &[&document.id, &status_text(document.status), &document.number, &int(ordinal), &body(document)?];
+        &[&document.id, &document.status.as_str(), &document.number, &int(ordinal), &body(document)?];
     tx.execute(sql, values).await.map(drop)
 }
 
@@ -317,7 +321,7 @@ async fn stands(tx: &Tx<'_>, document: &Document) -> Result<(), StorageError> {
     let sql = "UPDATE invoices SET status = $2, paid_at = $3, paid_by = $4, voided_at = $5 WHERE id = $1";
     let values: Values<'_> = &[
         &document.id,
-        &status_text(document.status),
+        &document.status.as_str(),
         &document.paid_at.map(UnixSeconds::as_i64),
         &document.paid_by,
         &document.voided_at.map(UnixSeconds::as_i64),

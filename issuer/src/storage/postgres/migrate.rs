@@ -28,7 +28,7 @@ fn known() -> Result<Vec<Migration>, StorageError> {
 #[cfg(test)]
 pub(super) fn digest() -> String {
     let all: String = MIGRATIONS.iter().map(|(_, sql)| *sql).collect();
-    crate::secret::sha256(all.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::secret::hex(&crate::secret::sha256(all.as_bytes())[..8])
 }
 
 /// The newest schema that this program knows.

@@ -2,8 +2,8 @@
 
 use super::columns::{bytes32, int, uint};
 use super::{SqliteStorage, StorageError, note, subscriptions, tenants};
-use crate::invoicing::document::Document;
-use crate::storage::invoice_rows::{self, body, kind_text, newest_from, status_text};
+use crate::invoicing::document::{Document, DocumentKind, Status};
+use crate::storage::invoice_rows::{self, body, newest_from};
 use crate::storage::{
     BillingEvidence, BillingView, ClosingRow, CostRow, DocumentChange, DocumentQuery, DocumentView,
     InvoiceBooks, NewClosing, NewCost, NewDocumentChange, NewProfile, NewWalletEntry, Plan, ProfileOwner,
@@ -46,6 +46,10 @@ impl InvoiceBooks for SqliteStorage {
             }
             note(tx, &new.note)
         })
+    }
+
+    fn closings(&self, tenant: &TenantId) -> Result<Vec<ClosingRow>, StorageError> {
+        self.read(|tx| closings(tx, tenant))
     }
 
     fn billing_view(&self, tenant: &TenantId, from: NaiveDate) -> Result<BillingView, StorageError> {
@@ -114,8 +118,8 @@ impl InvoiceBooks for SqliteStorage {
             let after = query.after.as_ref().map(|(at, id)| (at.as_i64(), id)).unzip();
             let values = params![
                 query.tenant.as_ref().map(TenantId::as_str),
-                query.status.map(status_text),
-                query.kind.map(kind_text),
+                query.status.map(Status::as_str),
+                query.kind.map(DocumentKind::as_str),
                 query.from.map(|day| day.to_string()),
                 query.to.map(|day| day.to_string()),
                 after.0,
@@ -249,8 +253,8 @@ fn add(tx: &Connection, document: &Document) -> Result<(), StorageError> {
     let values = params![
         document.id,
         tenant,
-        kind_text(document.kind),
-        status_text(document.status),
+        document.kind.as_str(),
+        document.status.as_str(),
         document.credits.as_ref().map(|credited| &credited.id),
         document.period.from.to_string(),
         newest_from(document).to_string(),
@@ -281,7 +285,7 @@ fn view(tx: &Connection, name: &str) -> Result<DocumentView, StorageError> {
     let credited = document.credits.as_ref().map(|credited| self::document(tx, &credited.id)).transpose()?;
     let notes = "SELECT coalesce(number, id) FROM invoices WHERE credits = ?1 AND status <> 'void' ORDER BY created_at, period_from, id";
     let last = "SELECT last FROM invoice_series WHERE kind = ?1";
-    let last = all(tx, last, [kind_text(document.kind)], |row| uint(row, "last"))?.pop();
+    let last = all(tx, last, [document.kind.as_str()], |row| uint(row, "last"))?.pop();
     Ok(DocumentView {
         credited,
         notes: all(tx, notes, [&document.id], |row| Ok(row.get(0)?))?,
@@ -296,10 +300,10 @@ fn view(tx: &Connection, name: &str) -> Result<DocumentView, StorageError> {
 
 fn issue(tx: &Connection, document: &Document, ordinal: u64) -> Result<(), StorageError> {
     let sql = "INSERT INTO invoice_series (kind, last) VALUES (?1, 1) ON CONFLICT (kind) DO UPDATE SET last = last + 1";
-    tx.prepare_cached(sql)?.execute([kind_text(document.kind)])?;
+    tx.prepare_cached(sql)?.execute([document.kind.as_str()])?;
     let sql = "UPDATE invoices SET status = ?2, number = ?3, ordinal = ?4, body = ?5 WHERE id = ?1";
     let values =
-        params![document.id, status_text(document.status), document.number, int(ordinal), body(document)?];
+        params![document.id, document.status.as_str(), document.number, int(ordinal), body(document)?];
     tx.prepare_cached(sql)?.execute(values)?;
     Ok(())
 }
@@ -308,7 +312,7 @@ fn stands(tx: &Connection, document: &Document) -> Result<(), StorageError> {
     let sql = "UPDATE invoices SET status = ?2, paid_at = ?3, paid_by = ?4, voided_at = ?5 WHERE id = ?1";
     let values = params![
         document.id,
-        status_text(document.status),
+        document.status.as_str(),
         document.paid_at.map(brink_license::UnixSeconds::as_i64),
         document.paid_by,
         document.voided_at.map(brink_license::UnixSeconds::as_i64),

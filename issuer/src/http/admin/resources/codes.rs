@@ -9,6 +9,7 @@ use crate::http::admin::input::{whole, whole_or_none};
 use crate::http::admin::page::{Asked, Page};
 use crate::http::admin::route::{Call, Handled};
 use crate::reports::period::PeriodError;
+use crate::secret::hex;
 use crate::storage::{CodeListed, Place, Tier};
 use brink_license::{DeviceId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -100,10 +101,6 @@ impl From<CodeListed> for Code {
             created_at: rfc3339(row.created_at),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The oldest first.

@@ -8,7 +8,7 @@
 
 mod text;
 
-use super::{ExportError, check_sums, kind_word, status_word, title};
+use super::{ExportError, check_sums};
 use crate::calendar::{local_day, parse_zone};
 use crate::currency::Currency;
 use crate::invoicing::document::{Document, Status};
@@ -85,7 +85,7 @@ fn transactions(document: &Document) -> Result<Vec<Transaction>, ExportError> {
     check_sums(document)?;
     let lacks = |lacks| ExportError::Lacks {
         document: document.name().to_owned(),
-        status: status_word(document.status),
+        status: document.status.as_str(),
         lacks,
     };
     let issued_on = document.issued_on.ok_or_else(|| lacks("issued_on"))?;
@@ -128,7 +128,7 @@ fn issue(document: &Document, on: NaiveDate) -> Result<Transaction, ExportError>
     for tax in &document.taxes {
         postings.add(&account("liabilities:tax", &tax.rate), -i128::from(tax.tax_minor));
     }
-    let happened = title(document.kind).to_lowercase();
+    let happened = document.kind.title().to_lowercase();
     booked(document, on, (0, "issue", &happened), postings)
 }
 
@@ -147,7 +147,7 @@ fn void(document: &Document, issued_on: NaiveDate, on: NaiveDate) -> Result<Tran
     for (account, minor) in issue(document, issued_on)?.postings {
         reverse.add(&account, -i128::from(minor));
     }
-    let happened = format!("void of {}", title(document.kind).to_lowercase());
+    let happened = format!("void of {}", document.kind.title().to_lowercase());
     booked(document, on, (2, "void", &happened), reverse)
 }
 
@@ -161,7 +161,7 @@ fn booked(
     let payee = payee.unwrap_or_else(|| words(document.tenant.as_str()));
     let mut tags = vec![
         ("period", format!("{}/{}", document.period.from, document.period.to)),
-        ("kind", kind_word(document.kind).to_owned()),
+        ("kind", document.kind.as_str().to_owned()),
         ("event", event.to_owned()),
         ("tenant", tag(document.tenant.as_str())),
     ];

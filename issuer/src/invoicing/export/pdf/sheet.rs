@@ -5,7 +5,6 @@ use super::face::Fonts;
 use super::flow::{Flow, LEFT, Layout, RIGHT, Row};
 use super::{parts, table};
 use crate::invoicing::document::{Document, Status};
-use crate::invoicing::export::title;
 
 pub(super) fn layout(document: &Document, fonts: &Fonts) -> Layout {
     let name = name(document);
@@ -14,7 +13,7 @@ pub(super) fn layout(document: &Document, fonts: &Fonts) -> Layout {
     // One line, whatever it is called: it stands on every page.
     let running = Cell { lines: running.lines.into_iter().take(1).collect(), ..running };
     let mut flow = Flow::new(fonts, Row::new(vec![running], 12.0));
-    let heading = Cell::new(whole).with(fonts, Style::TITLE, title(document.kind));
+    let heading = Cell::new(whole).with(fonts, Style::TITLE, document.kind.title());
     flow.row(&Row::new(vec![heading], 8.0));
     parts::facts(&mut flow, document);
     parts::parties(&mut flow, document);
@@ -27,8 +26,8 @@ pub(super) fn layout(document: &Document, fonts: &Fonts) -> Layout {
 /// `Invoice INV-1`; a draft has no number.
 pub(super) fn name(document: &Document) -> String {
     match &document.number {
-        Some(number) => format!("{} {number}", title(document.kind)),
-        None => format!("{} (draft {})", title(document.kind), document.id),
+        Some(number) => format!("{} {number}", document.kind.title()),
+        None => format!("{} (draft {})", document.kind.title(), document.id),
     }
 }
 
