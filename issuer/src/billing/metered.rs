@@ -3,7 +3,7 @@
 
 use super::exact::Exact;
 use super::line::{Detail, Kind, Line};
-use super::rates::Rates;
+use super::rates::{Rates, Segment};
 use super::tariff::{Charge, Rate};
 use super::{RatingError, Scope};
 use crate::catalog::Overage;
@@ -40,16 +40,15 @@ pub(super) fn metered(
         return Err(RatingError::Undated(name.clone()));
     }
     let included = included(scope, usage);
-    let (mut used, mut before) = (Exact::zero(), Exact::zero());
+    let of_parts: Vec<Vec<&Usage>> = parts.iter().map(|part| of_part(scope, part, usage)).collect();
+    let quantities: Vec<Exact> = of_parts.iter().map(|all| sum(all, |entry| &entry.quantity)).collect();
+    let (mut taken_before, mut before) = (Exact::zero(), Exact::zero());
     let mut lines = Vec::new();
-    for part in parts {
-        let (first, last) = scope.dates(&part);
-        let is_of_part = |entry: &&&Usage| entry.on.is_none_or(|on| first <= on && on < last);
-        let of_part: Vec<_> = usage.iter().filter(is_of_part).copied().collect();
-        let quantity = sum(&of_part, |entry| &entry.quantity);
-        let taken_before = taken(&used, &included);
-        used = used.plus(&quantity);
-        let of_pool = taken(&used, &included).minus(&taken_before);
+    let each = parts.into_iter().zip(of_parts).zip(quantities.iter().cloned()).zip(so_far(&quantities));
+    for (((part, of_part), quantity), used) in each {
+        let taken = taken(&used, &included);
+        let of_pool = taken.minus(&taken_before);
+        taken_before = taken;
         // What is included is used up in the order of the days, and packages are those of all parts together.
         let charged_so_far = charged(&used.minus(&included), part.rate, *overage);
         let units = charged_so_far.minus(&before);
@@ -63,6 +62,24 @@ pub(super) fn metered(
         lines.push(Line { quantity: units, evidence: evidence(&of_part), detail, ..line });
     }
     Ok(lines)
+}
+
+/// What was used on the days of a part.
+fn of_part<'u>(scope: Scope<'_>, part: &Segment<'_>, usage: &[&'u Usage]) -> Vec<&'u Usage> {
+    let (first, last) = scope.dates(part);
+    usage.iter().copied().filter(|entry| entry.on.is_none_or(|on| first <= on && on < last)).collect()
+}
+
+/// What was used up to the end of each part. What a later part takes away was not used before it either.
+fn so_far(quantities: &[Exact]) -> Vec<Exact> {
+    let mut sums: Vec<Exact> = Vec::with_capacity(quantities.len());
+    for quantity in quantities {
+        sums.push(sums.last().map_or_else(|| quantity.clone(), |sum| sum.plus(quantity)));
+    }
+    for place in (1..sums.len()).rev() {
+        sums[place - 1] = sums[place - 1].clone().min(sums[place].clone());
+    }
+    sums
 }
 
 /// The line of what is passed through at cost.

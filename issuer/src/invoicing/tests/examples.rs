@@ -134,6 +134,24 @@ fn g10_overage_exact_and_by_packages() {
 }
 
 #[test]
+fn what_is_taken_away_behind_a_change_of_the_price_is_taken_off_of_what_was_used_before_it() {
+    let firm = Firm::since("2026-03-01", "UTC");
+    firm.subscribe(0, &[]);
+    let device = &firm.devices(1)[0];
+    firm.at("2026-03-10");
+    firm.uses(device, "api_call", "150000");
+    firm.at("2026-03-16");
+    let agreed = crate::storage::Agreed { amount: "0.06".parse().unwrap(), per: None, at_once: true };
+    let prices = vec![("api_call_overage".into(), Some(agreed))];
+    firm.change(&ChangeOrder { prices, ..ChangeOrder::default() });
+    firm.at("2026-03-21");
+    firm.uses(device, "api_call", "-60000");
+    firm.at("2026-04-01");
+    // 90,000 of which 50,000 are included: 40,000 at 0.05.
+    assert_eq!(nets(&firm.close(), "2026-03-01"), [net("api_call_overage", "2.00")]);
+}
+
+#[test]
 fn g12_usage_is_pooled_over_all_devices_and_then_rounded() {
     let firm = Firm::by("2026-03-01", "UTC", &with_quota(0, "exact"));
     firm.subscribe(0, &[]);
