@@ -1,18 +1,21 @@
 //! What stands beside the invoices of a customer: profiles, the wallet, and what was paid to others for what is passed through.
 
-use super::document::Days;
+use super::document;
 use super::error::InvoiceError;
 use super::profile::{SellerProfile, TenantProfile};
 use super::{Invoicing, check_reason, note};
 use crate::admin::ran;
 use crate::amount::Amount;
 use crate::billing::{Charge, Tariff, money};
+use crate::calendar::local_day;
 use crate::currency::Currency;
 use crate::storage::{
     CostRow, NewCost, NewProfile, NewWalletEntry, ProfileOwner, ProfileRow, ProfileView, WalletRow,
 };
+use crate::timeline::Timeline;
+use crate::usage::moment::LATE_DAYS_MAX;
 use brink_license::{Slug, TenantId};
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 
 /// What to put into a wallet, or to take out.
 #[derive(Clone, Debug)]
@@ -123,6 +126,21 @@ impl Invoicing {
         ran(outcome)?
     }
 
+    /// A cost of a day that no closing rates any more would never be invoiced.
+    fn check_day(&self, tenant: &TenantId, on: NaiveDate) -> Result<(), InvoiceError> {
+        let view = self.storage.timeline(tenant)?;
+        let zone = view.tenant.zone;
+        let begins =
+            Timeline::new(&view.versions).segments().first().map(|segment| local_day(segment.from, zone));
+        let begins = begins.ok_or_else(|| InvoiceError::NothingSold(tenant.clone()))?;
+        let oldest = local_day(self.clock.now(), zone).checked_sub_days(Days::new(LATE_DAYS_MAX));
+        let first = oldest.map_or(begins, |oldest| oldest.max(begins));
+        if on < first {
+            return Err(InvoiceError::TooEarly { on, first });
+        }
+        Ok(())
+    }
+
     /// Records what was paid to others for what a tenant used on a day.
     pub fn add_cost(
         &self,
@@ -144,6 +162,7 @@ impl Invoicing {
             return Err(InvoiceError::Amount("0 changes nothing".into()));
         }
         let now = self.clock.now();
+        self.check_day(tenant, on)?;
         let detail = serde_json::json!({ "meter": meter, "day": on.to_string(), "amount": amount.to_string(), "reason": reason });
         let note = note((Some(tenant), now, &self.actor), "usage.cost", meter.to_string(), detail);
         self.storage.add_cost(tenant, &mut |_| {
@@ -158,7 +177,7 @@ impl Invoicing {
 /// What is said of periods that are closed is what was said.
 fn check_closed(view: &ProfileView, new: &TenantProfile) -> Result<(), InvoiceError> {
     let old = view.current.as_ref().map(|row| TenantProfile::kept(&row.body)).transpose()?;
-    let differs = |period: Days| match &old {
+    let differs = |period: document::Days| match &old {
         Some(old) => new.differs_for(old, period),
         None => new.differs_from_none(period),
     };

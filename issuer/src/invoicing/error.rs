@@ -131,6 +131,14 @@ pub enum InvoiceError {
     /// A meter that is not passed through.
     #[error("{0} is not passed through at cost")]
     NotPassedThrough(brink_license::Slug),
+    /// A day whose period is rated no more, or was never sold.
+    #[error("{on} is too early: nothing before {first} is invoiced any more")]
+    TooEarly {
+        /// As asked.
+        on: NaiveDate,
+        /// The first day that is.
+        first: NaiveDate,
+    },
     /// A moment that has not come.
     #[error("{0} has not been yet")]
     Future(String),
@@ -185,6 +193,7 @@ impl InvoiceError {
             Self::WalletEmpty { .. } => "WALLET_EMPTY",
             Self::Reason => "REASON",
             Self::NotPassedThrough(_) => "NOT_PASSED_THROUGH",
+            Self::TooEarly { .. } => "TOO_EARLY",
             Self::Future(_) => "IN_THE_FUTURE",
             Self::BeforeIssue { .. } => "BEFORE_ISSUE",
             Self::Storage(error) => error.code(),
@@ -231,6 +240,7 @@ impl InvoiceError {
             Self::WalletEmpty { .. } => "take out at most what is in it".into(),
             Self::Reason => "give --reason another text".into(),
             Self::NotPassedThrough(_) => "name a meter whose price is passed through, such as sms".into(),
+            Self::TooEarly { first, .. } => format!("give {first} or a later day"),
             Self::Future(_) => "give a moment of the past".into(),
             Self::BeforeIssue { .. } => "give a later moment".into(),
             Self::Storage(_) | Self::Random(_) => return None,
@@ -253,6 +263,7 @@ impl InvoiceError {
             | Self::NotIssued { .. }
             | Self::TooLarge(_)
             | Self::BeforeIssue { .. }
+            | Self::TooEarly { .. }
             | Self::WalletEmpty { .. } => true,
             Self::Profile { .. }
             | Self::NoPeriod(..)

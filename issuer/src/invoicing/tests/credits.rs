@@ -91,6 +91,10 @@ fn what_is_passed_through_costs_what_it_cost_and_nothing_goes_unsaid() {
         (later[0].kind, nets(&later, "2026-03-01")),
         (DocumentKind::CreditNote, vec![net("sms", "-1.00")])
     );
+    for early in ["2026-02-28", "2025-01-01"] {
+        let refused = firm.invoicing.add_cost(&firm.tenant, (&sms, day(early)), "1".parse().unwrap(), "x");
+        assert_eq!(refused.unwrap_err().code(), "TOO_EARLY", "it would never be invoiced");
+    }
     let calls =
         firm.invoicing.add_cost(&firm.tenant, (&"api_call".parse().unwrap(), on), "1".parse().unwrap(), "x");
     assert_eq!(calls.unwrap_err().code(), "NOT_PASSED_THROUGH");
