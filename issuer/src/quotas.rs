@@ -43,21 +43,13 @@ const fn more_generous(a: Over, b: Over) -> Over {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{ClonePolicy, TenantRow};
     use crate::subscription;
     use crate::testkit::order;
     use brink_license::UnixSeconds;
 
     fn of(cameras: Option<u32>, packs: &[&str], seats: u32) -> Vec<(String, u64, Over)> {
         let catalog = Catalog::embedded().unwrap();
-        let tenant = TenantRow {
-            id: "acme".parse().unwrap(),
-            name: "Acme".into(),
-            zone: chrono_tz::Tz::UTC,
-            currency: "USD".parse().unwrap(),
-            clones: ClonePolicy::Alert,
-            created_at: UnixSeconds::new(0),
-        };
+        let tenant = crate::testkit::customer(chrono_tz::Tz::UTC, "USD");
         let mut order = order(cameras, packs);
         order.items = vec![(PRICE_SEAT.into(), seats)];
         let terms = subscription::terms(&catalog, &tenant, &order, (UnixSeconds::new(0), None)).unwrap();

@@ -264,7 +264,6 @@ pub(crate) fn check_whole(terms: &Terms) -> Result<(), SoldError> {
 mod tests {
     use super::*;
     use crate::catalog::DEFAULT;
-    use crate::storage::{ClonePolicy, TenantRow};
     use crate::subscription;
     use crate::testkit::order;
     use brink_license::UnixSeconds;
@@ -278,14 +277,7 @@ mod tests {
         items: &[(&str, u32)],
         prices: &[(&str, Agreed)],
     ) -> Result<Terms, SubscriptionError> {
-        let tenant = TenantRow {
-            id: "acme".parse().unwrap(),
-            name: "Acme".into(),
-            zone: chrono_tz::Tz::UTC,
-            currency: "JPY".parse().unwrap(),
-            clones: ClonePolicy::Alert,
-            created_at: UnixSeconds::new(0),
-        };
+        let tenant = crate::testkit::customer(chrono_tz::Tz::UTC, "JPY");
         let mut order = order(Some(1), packs);
         order.items = items.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         order.prices = prices.iter().map(|(name, price)| ((*name).to_owned(), price.clone())).collect();

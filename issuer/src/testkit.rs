@@ -15,7 +15,7 @@ use crate::code::CodeEnd;
 use crate::config::DataDir;
 use crate::founding::found_on;
 use crate::place::DatabasePlace;
-use crate::storage::{Actor, AnswerKind, DeviceView, SubscriptionRow, Tier};
+use crate::storage::{Actor, AnswerKind, ClonePolicy, DeviceView, SubscriptionRow, TenantRow, Tier};
 use crate::subscription::SubscriptionOrder;
 use crate::{Issuer, Refusal};
 use brink_databases::Database;
@@ -250,6 +250,18 @@ impl Drop for Bench {
         }
         let checked = self.audit(&[]);
         assert!(checked.is_sound(), "{:?}", checked.findings);
+    }
+}
+
+/// A customer that is in no database.
+pub(crate) fn customer(zone: chrono_tz::Tz, currency: &str) -> TenantRow {
+    TenantRow {
+        id: TENANT.parse().unwrap(),
+        name: "Acme".into(),
+        zone,
+        currency: currency.parse().unwrap(),
+        clones: ClonePolicy::Alert,
+        created_at: UnixSeconds::new(0),
     }
 }
 

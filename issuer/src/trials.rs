@@ -120,7 +120,7 @@ fn note(reminded: &Reminded) -> AuditNote {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
-    use crate::storage::{ClonePolicy, TenantRow, TimelineView};
+    use crate::storage::TimelineView;
     use crate::testkit::order;
     use crate::timeline::{At, Entry, set};
 
@@ -130,14 +130,7 @@ mod tests {
 
     /// A tenant there, without a subscription yet.
     fn tenant(zone: Tz) -> TrialView {
-        let tenant = TenantRow {
-            id: "tenant-123".parse().unwrap(),
-            name: "Acme".into(),
-            zone,
-            currency: "EUR".parse().unwrap(),
-            clones: ClonePolicy::Alert,
-            created_at: UnixSeconds::new(0),
-        };
+        let tenant = crate::testkit::customer(zone, "EUR");
         let subscription = TimelineView { tenant, versions: Vec::new(), cameras_named: 0 };
         TrialView { subscription, reminders: Vec::new() }
     }

@@ -1,12 +1,13 @@
 //! An invoice or a credit note as it is kept and handed on. Everything that it says is in it, so that nothing that changes
 //! later changes it. Made where periods are closed; read by storage, exports, explanations and plots.
 
-use crate::billing::{self, Kind};
+use crate::billing::{self, Kind, Rate};
+use crate::calendar::local_midnight;
 use crate::currency::Currency;
-use crate::price::Price;
 use crate::secret::hex;
 use brink_license::{Slug, TenantId, UnixSeconds};
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
 
@@ -103,15 +104,6 @@ pub struct Party {
     pub remarks: Vec<String>,
 }
 
-/// So much for so many units.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnitPrice {
-    /// Currency units, exactly as agreed.
-    pub amount: Price,
-    /// Units that the amount pays for.
-    pub per: NonZeroU64,
-}
-
 /// Why a line is that much. Quantities are exact decimals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "lowercase")]
@@ -189,7 +181,7 @@ pub struct DocumentLine {
     /// Days of the whole period, of what is charged by days.
     pub period_days: Option<NonZeroU64>,
     /// What one package costs, where that is stated beforehand.
-    pub unit_price: Option<UnitPrice>,
+    pub unit_price: Option<Rate>,
     /// In minor units before the one rounding: an exact decimal or a fraction.
     pub exact: String,
     /// In minor units.
@@ -234,6 +226,23 @@ pub struct Totals {
     pub due_minor: i64,
 }
 
+/// Days as instants: the midnights that they begin and end at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instants {
+    /// The first.
+    pub from: UnixSeconds,
+    /// The first behind them.
+    pub to: UnixSeconds,
+}
+
+impl Instants {
+    /// Of days in a zone.
+    #[must_use]
+    pub fn of(days: Days, zone: Tz) -> Self {
+        Self { from: local_midnight(days.from, zone), to: local_midnight(days.to, zone) }
+    }
+}
+
 /// An invoice or a credit note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
@@ -255,6 +264,10 @@ pub struct Document {
     pub timezone: String,
     /// The period that was closed with it.
     pub period: Days,
+    /// That period in UTC, which says when its days began even where the rules of the zone change (R4). What was kept before
+    /// this was has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instants: Option<Instants>,
     /// When it was made.
     pub created_at: UnixSeconds,
     /// When it got its number.
@@ -340,10 +353,7 @@ impl DocumentLine {
             quantity: line.quantity.shown(),
             unit_days: line.unit_days,
             period_days: line.period_days,
-            unit_price: line
-                .unit_price
-                .as_ref()
-                .map(|rate| UnitPrice { amount: rate.amount.clone(), per: rate.per }),
+            unit_price: line.unit_price.clone(),
             exact: line.exact.shown(),
             net_minor: line.net_minor,
             base_minor,

@@ -2,7 +2,7 @@
 //! (R12). Pure; called where periods are closed, and for the taxes of what is issued.
 
 use super::document::{
-    Credited, Days, Document, DocumentKind, DocumentLine, DocumentTax, Reason, Status, Totals,
+    Credited, Days, Document, DocumentKind, DocumentLine, DocumentTax, Instants, Reason, Status, Totals,
 };
 use super::error::InvoiceError;
 use crate::billing::{
@@ -126,6 +126,7 @@ fn document(with: &Drafting<'_>, part: Part, lines: Vec<DocumentLine>) -> Result
         currency: with.tenant.currency,
         timezone: with.tenant.zone.name().to_owned(),
         period: with.period,
+        instants: Some(Instants::of(with.period, with.tenant.zone)),
         created_at: with.now,
         issued_at: None,
         issued_on: None,

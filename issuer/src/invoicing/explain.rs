@@ -141,10 +141,7 @@ impl Explained {
     fn formula(&self, line: &DocumentLine) -> String {
         let document = &self.document;
         let money = |minor| document.money(minor);
-        let price = line.unit_price.as_ref().map(|price| match price.per.get() {
-            1 => price.amount.as_str().to_owned(),
-            per => format!("{} per {per}", price.amount.as_str()),
-        });
+        let price = line.unit_price.as_ref();
         let desired = line.detail.iter().find_map(|reason| match reason {
             Reason::Billed { desired, before } => Some((*desired, *before)),
             Reason::Days { .. } | Reason::Started { .. } | Reason::Used { .. } | Reason::Share { .. } => None,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::Catalog;
-use crate::storage::{Actor, Agreed, ClonePolicy, TenantRow, TimelineView};
+use crate::storage::{Actor, Agreed, TimelineView};
 use crate::subscription::{SubscriptionError, SubscriptionOrder};
 use crate::testkit::{DAY, START, order};
 use brink_license::Slug;
@@ -20,14 +20,7 @@ struct Book {
 
 impl Book {
     fn new(zone: chrono_tz::Tz) -> Self {
-        let tenant = TenantRow {
-            id: "tenant-123".parse().unwrap(),
-            name: "Acme".into(),
-            zone,
-            currency: "EUR".parse().unwrap(),
-            clones: ClonePolicy::Alert,
-            created_at: UnixSeconds::new(0),
-        };
+        let tenant = crate::testkit::customer(zone, "EUR");
         let view = TimelineView { tenant, versions: Vec::new(), cameras_named: 0 };
         Self { view, catalog: Catalog::embedded().unwrap(), now: UnixSeconds::new(START) }
     }

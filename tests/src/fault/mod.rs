@@ -13,6 +13,7 @@
 mod agent;
 mod at_rest;
 mod bench;
+mod closed;
 mod damage;
 mod disk;
 mod full;

@@ -44,6 +44,8 @@ const ROTTEN: &str = "No crash; what was in force or nothing, never older; a ref
 
 const ANSWERED: &str = "No crash; the answer's file whole or absent, there if acknowledged; the same request again gets the \
                         same bytes; the device takes them up.";
+const CLOSED: &str = "No crash; the same run again ends in the invoices of a run that nobody disturbed, numbered without a gap; a third \
+                      changes nothing; the audit is sound.";
 const EXCHANGED: &str = "No crash; no number below one that was acknowledged, for status and for a host; the next exchange is \
                          answered, so the issuer takes nobody for a copy.";
 const WATCHED: &str = "No crash of the agent; it answers; what was in force or nothing, never older; a host that was there sees \
@@ -156,6 +158,14 @@ pub const PROGRAMME: &[Fault] = &[
         per_hundred: 100,
         needs: &[Need::Strace],
         run: super::served::killed,
+    },
+    Fault {
+        name: "the issuer killed at every numbered step of closing periods",
+        checked: CLOSED,
+        short: 20,
+        per_hundred: 60,
+        needs: &[Need::Strace],
+        run: super::closed::killed,
     },
     Fault {
         name: "the issuer's disk refuses",

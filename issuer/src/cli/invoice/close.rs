@@ -4,8 +4,9 @@ use crate::cli::error::CliError;
 use crate::cli::opening::{Catalogs, Target};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::invoicing::document::Document;
+use crate::invoicing::document::{Document, Status};
 use crate::invoicing::{Closed, InvoiceError, Invoicing};
+use crate::storage::DocumentQuery;
 use brink_license::TenantId;
 use chrono::NaiveDate;
 use clap::Args;
@@ -27,7 +28,7 @@ pub(in crate::cli) struct ClosePeriod {
     /// Close the last closed period once more: what was discarded since, or came late, is drafted at once
     #[arg(long, conflicts_with = "through")]
     again: bool,
-    /// Issue the drafts at once
+    /// Issue the drafts at once, also those of an earlier run
     #[arg(long)]
     issue: bool,
     /// Say what the next period of each tenant would come to, and record nothing
@@ -51,6 +52,32 @@ struct Outcome {
     failed: Option<InvoiceError>,
 }
 
+impl Outcome {
+    /// Drafts that an earlier run had left, and that this one issued.
+    fn issued_of_earlier(&self) -> impl Iterator<Item = &Document> {
+        let is_new =
+            |id: &str| self.closed.iter().flat_map(|closed| &closed.documents).any(|new| new.id == id);
+        self.issued.iter().filter(move |issued| !is_new(&issued.id))
+    }
+}
+
+/// Every draft of a tenant, the oldest first: also what a run that was broken off had closed and not issued yet.
+fn issue_drafts(
+    invoicing: &Invoicing,
+    tenant: &TenantId,
+    issued: &mut Vec<Document>,
+) -> Result<(), InvoiceError> {
+    let query = DocumentQuery {
+        tenant: Some(tenant.clone()),
+        status: Some(Status::Draft),
+        ..DocumentQuery::default()
+    };
+    for draft in invoicing.storage.documents(&query)? {
+        issued.push(invoicing.issue(&draft.id)?);
+    }
+    Ok(())
+}
+
 impl ClosePeriod {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let accepts_catalogs = self.accept_catalog;
@@ -58,6 +85,7 @@ impl ClosePeriod {
         if let Some(tenant) = &self.tenant {
             let mut outcome = self.one(&invoicing, tenant);
             if outcome.closed.is_empty()
+                && outcome.issued.is_empty()
                 && let Some(error) = outcome.failed.take()
             {
                 return Err(error.into());
@@ -112,15 +140,10 @@ impl ClosePeriod {
                 break;
             }
         }
-        let drafts = outcome.closed.iter().flat_map(|closed| &closed.documents);
-        for draft in drafts.filter(|_| self.issue) {
-            match invoicing.issue(&draft.id) {
-                Ok(issued) => outcome.issued.push(issued),
-                Err(error) => {
-                    outcome.failed = Some(error);
-                    break;
-                }
-            }
+        if self.issue {
+            // What could not be closed keeps back nothing that is.
+            let issued = issue_drafts(invoicing, tenant, &mut outcome.issued);
+            outcome.failed = outcome.failed.or(issued.err());
         }
         outcome
     }
@@ -151,7 +174,10 @@ impl ClosePeriod {
             .failed
             .as_ref()
             .map(|error| json!({ "code": error.code(), "message": error.to_string(), "mend": error.mend() }));
-        json!({ "tenant": outcome.tenant, "closed": closed, "error": failed, "dry_run": self.dry_run })
+        let earlier: Vec<Value> = outcome.issued_of_earlier().map(super::show::summary).collect();
+        json!({
+            "tenant": outcome.tenant, "closed": closed, "issued_of_earlier": earlier, "error": failed, "dry_run": self.dry_run,
+        })
     }
 
     fn lines(&self, outcome: &Outcome) -> Vec<String> {
@@ -165,6 +191,10 @@ impl ClosePeriod {
                 lines.push(format!("  {}", super::show::line(issued.unwrap_or(document))));
             }
             lines.extend(closed.lacks.iter().map(|lack| format!("  lacks: {lack}")));
+        }
+        for issued in outcome.issued_of_earlier() {
+            let name = super::show::line(issued);
+            lines.push(format!("tenant {}: drafted before: {name}", outcome.tenant));
         }
         if let Some(error) = &outcome.failed {
             let mend = error.mend().map(|mend| format!("; {mend}")).unwrap_or_default();

@@ -123,10 +123,7 @@ impl Show {
         let document = explained.document;
         let heading = ["line", "kind", "from", "to", "quantity", "unit days", "at", "net"];
         let row = |line: &DocumentLine| {
-            let price = line.unit_price.as_ref().map(|price| match price.per.get() {
-                1 => price.amount.as_str().to_owned(),
-                per => format!("{} per {per}", price.amount.as_str()),
-            });
+            let price = line.unit_price.as_ref().map(ToString::to_string);
             vec![
                 line.key.to_string(),
                 serde_json::json!(line.kind).as_str().unwrap_or_default().to_owned(),

@@ -64,6 +64,21 @@ fn a_draft_that_is_discarded_gives_no_number_and_is_drafted_again() {
 }
 
 #[test]
+fn a_document_says_its_days_as_instants_too() {
+    let firm = Firm::since("2026-03-01", "Europe/Berlin");
+    firm.subscribe(1, &[]);
+    firm.at("2026-05-02");
+    let closed = firm.invoicing.close(&firm.tenant, None).unwrap();
+    let hours = |document: &Document| {
+        let instants = document.instants.unwrap();
+        (instants.from.as_i64(), instants.to.since(instants.from) / 3600)
+    };
+    let all: Vec<_> = closed.iter().flat_map(|closed| &closed.documents).map(hours).collect();
+    // March has a day of 23 hours there; and midnight is an hour, then two, before that of UTC.
+    assert_eq!(all, [(1_772_319_600, 31 * 24 - 1), (1_774_994_400, 30 * 24)]);
+}
+
+#[test]
 fn the_wallet_pays_first_and_gets_back_what_is_void() {
     let (firm, draft) = firm();
     let add = |amount: &str| {

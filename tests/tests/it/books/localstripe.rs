@@ -64,6 +64,7 @@ fn invoice(tenant: &str, id: &str, lines: &[i64], (currency, wallet): (&str, i64
         currency: currency.parse().unwrap(),
         timezone: "Europe/Berlin".into(),
         period: Days { from: day("2026-03-01"), to: day("2026-04-01") },
+        instants: None,
         created_at: NOW,
         issued_at: Some(NOW),
         issued_on: Some(day("2026-04-02")),

@@ -88,6 +88,11 @@ fn an_issuer_killed_at_any_step_answers_the_same_again() {
 }
 
 #[test]
+fn periods_closed_by_an_issuer_that_is_killed_at_any_step_are_invoiced_once() {
+    nothing_is_lost_by("the issuer killed at every numbered step of closing periods");
+}
+
+#[test]
 fn an_issuer_whose_disk_refuses_answers_the_same_again() {
     nothing_is_lost_by("the issuer's disk refuses");
 }

@@ -2,8 +2,9 @@
 
 use super::samples;
 use crate::billing::Kind;
+use crate::billing::Rate;
 use crate::invoicing::document::{
-    Credited, Document, DocumentKind, DocumentLine, DocumentTax, Party, Reason, Status, UnitPrice,
+    Credited, Document, DocumentKind, DocumentLine, DocumentTax, Party, Reason, Status,
 };
 use brink_license::{TenantId, UnixSeconds};
 use chrono::{Days as Ahead, NaiveDate};
@@ -60,9 +61,9 @@ fn reason() -> impl Strategy<Value = Reason> {
     ]
 }
 
-fn unit_price() -> impl Strategy<Value = UnitPrice> {
+fn unit_price() -> impl Strategy<Value = Rate> {
     ("[0-9]{1,12}\\.[0-9]{1,12}", any::<NonZeroU64>())
-        .prop_map(|(amount, per)| UnitPrice { amount: amount.parse().unwrap(), per })
+        .prop_map(|(amount, per)| Rate { amount: amount.parse().unwrap(), per })
 }
 
 fn line() -> impl Strategy<Value = DocumentLine> {

@@ -1,9 +1,10 @@
 //! Documents as a year of several customers would have them.
 
 use crate::billing::Kind;
+use crate::billing::Rate;
 use crate::invoicing::document::{
-    Credited, Days, Document, DocumentKind, DocumentLine, DocumentTax, Party, Reason, Status, Totals,
-    UnitPrice,
+    Credited, Days, Document, DocumentKind, DocumentLine, DocumentTax, Instants, Party, Reason, Status,
+    Totals,
 };
 use brink_license::{TenantId, UnixSeconds};
 use chrono::NaiveDate;
@@ -35,7 +36,7 @@ pub(super) fn line(price: &str, description: &str, net_minor: i64) -> DocumentLi
         quantity: "12".to_owned(),
         unit_days: Some(372),
         period_days: std::num::NonZeroU64::new(31),
-        unit_price: Some(UnitPrice { amount: "49.00".parse().unwrap(), per: std::num::NonZeroU64::MIN }),
+        unit_price: Some(Rate { amount: "49.00".parse().unwrap(), per: std::num::NonZeroU64::MIN }),
         exact: net_minor.to_string(),
         net_minor,
         base_minor: net_minor,
@@ -56,7 +57,7 @@ pub(super) fn usage(price: &str, description: &str, quantity: &str, net_minor: i
         quantity: quantity.to_owned(),
         unit_days: None,
         period_days: None,
-        unit_price: Some(UnitPrice {
+        unit_price: Some(Rate {
             amount: "0.0375".parse().unwrap(),
             per: std::num::NonZeroU64::new(1000).unwrap(),
         }),
@@ -124,6 +125,7 @@ pub(super) fn invoice(
         currency: currency.parse().unwrap(),
         timezone: "Europe/Athens".to_owned(),
         period: days("2026-01-01", "2026-02-01"),
+        instants: Some(Instants::of(days("2026-01-01", "2026-02-01"), chrono_tz::Tz::Europe__Athens)),
         created_at: noon("2026-02-02"),
         issued_at: Some(noon("2026-02-03")),
         issued_on: Some(day("2026-02-03")),

@@ -61,6 +61,7 @@ fn invoice(id: &str) -> Document {
         currency: "USD".parse().unwrap(),
         timezone: "Australia/Adelaide".into(),
         period: march(),
+        instants: None,
         created_at: NOW,
         issued_at: Some(NOW),
         issued_on: Some(day("2026-04-02")),
