@@ -383,7 +383,7 @@ fn check_bounds(
 }
 
 /// `dev-` and 64 random bits: short enough to read out, and no count of devices to be guessed from it.
-fn fresh_device_id() -> Result<DeviceId, NoRandom> {
+pub(crate) fn fresh_device_id() -> Result<DeviceId, NoRandom> {
     let text = crate::secret::hex(&*random::<8>()?);
     DeviceId::parse(&format!("dev-{text}")).map_err(|_| NoRandom)
 }

@@ -26,6 +26,11 @@ pub(crate) const fn of_access(error: &AccessError) -> &'static str {
         AccessError::BeyondScopes(_) => "BEYOND_SCOPES",
         AccessError::BeyondTenant(_) => "BEYOND_TENANT",
         AccessError::BeyondExpiry(_) => "BEYOND_EXPIRY",
+        AccessError::LegacyTenant => "TENANT_MISSING",
+        AccessError::ImportedScopes | AccessError::ImportedValue | AccessError::ImportedKnown => {
+            "IMPORTED_KEY"
+        }
+        AccessError::ImportedBefore(_) => "API_KEY_EXISTS",
         AccessError::Unknown(_) => "UNKNOWN_API_KEY",
         AccessError::Already { .. } => "UNCHANGED",
         AccessError::Storage(error) => error.code(),

@@ -36,6 +36,7 @@ pub mod issuance;
 mod issuer;
 pub mod keyring;
 pub mod keys;
+pub mod legacy;
 mod metrics;
 pub mod minting;
 pub mod notices;

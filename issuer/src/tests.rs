@@ -9,7 +9,7 @@ mod exchange;
 mod extension;
 mod fleet;
 mod hostile;
-mod http;
+pub(crate) mod http;
 mod keys;
 mod ledger;
 mod licence;

@@ -1,4 +1,5 @@
-//! `brk_<id>_<secret>`: the id finds the row, the secret of 256 bits is kept as its digest only.
+//! `brk_<id>_<secret>`: the id finds the row, the secret of 256 bits is kept as its digest only. A key of before Brink that goes on
+//! to be used is all secret; its id is a part of its digest.
 
 use crate::secret::{NoRandom, Redacted, random, sha256};
 use std::fmt;
@@ -10,6 +11,10 @@ const ID_BYTES: usize = 6;
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
 const PREFIX: &str = "brk_";
+/// What stands before a key of before Brink where its id is made of it.
+const IMPORTED_LABEL: &[u8] = b"brink/imported-key/v1\0";
+/// Bytes of a key of before Brink: what one of them had at least, and a line of a header at most.
+pub(super) const IMPORTED_BYTES: std::ops::RangeInclusive<usize> = 12..=512;
 
 /// The public half of a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,13 +51,16 @@ impl serde::Serialize for KeyId {
 pub struct ApiKey {
     id: KeyId,
     secret: Redacted,
+    /// It is as it was before Brink.
+    is_imported: bool,
 }
 
 impl ApiKey {
     /// A fresh one.
     pub fn generate() -> Result<Self, NoRandom> {
         let id = KeyId(hex(&*random::<ID_BYTES>()?).into());
-        Ok(Self { id, secret: Redacted::new(hex(&*random::<SECRET_BYTES>()?)) })
+        let secret = Redacted::new(hex(&*random::<SECRET_BYTES>()?));
+        Ok(Self { id, secret, is_imported: false })
     }
 
     /// Reads what somebody shows; `None` for a text that is no key.
@@ -60,7 +68,19 @@ impl ApiKey {
     pub fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         let id = KeyId::parse(id)?;
-        is_hex(secret, SECRET_BYTES).then(|| Self { id, secret: Redacted::new(secret.to_owned()) })
+        let secret = is_hex(secret, SECRET_BYTES).then(|| Redacted::new(secret.to_owned()))?;
+        Some(Self { id, secret, is_imported: false })
+    }
+
+    /// A key of before Brink: any visible ASCII of [`IMPORTED_BYTES`] that is no key of ours; `None` for any other text.
+    #[must_use]
+    pub fn imported(text: &str) -> Option<Self> {
+        let is_sound = IMPORTED_BYTES.contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
+            && !text.starts_with(PREFIX);
+        let digest = sha256(&Zeroizing::new([IMPORTED_LABEL, text.as_bytes()].concat()));
+        let id = KeyId(hex(&digest[..ID_BYTES]).into());
+        is_sound.then(|| Self { id, secret: Redacted::new(text.to_owned()), is_imported: true })
     }
 
     /// What finds its row.
@@ -78,6 +98,9 @@ impl ApiKey {
     /// The whole, to be shown once.
     #[must_use]
     pub fn shown(&self) -> Redacted {
+        if self.is_imported {
+            return self.secret.clone();
+        }
         Redacted::new(format!("{PREFIX}{}_{}", self.id, self.secret.reveal()))
     }
 

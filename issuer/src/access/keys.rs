@@ -2,7 +2,7 @@
 //! longer.
 
 use super::credential::Credential;
-use super::key::{ApiKey, KeyId};
+use super::key::{ApiKey, IMPORTED_BYTES, KeyId};
 use super::scope::{Scope, Scopes};
 use crate::admin::{Admin, ran};
 use crate::calendar::rfc3339;
@@ -16,6 +16,8 @@ const NAME_CHARS_MAX: usize = 100;
 /// Days that a key may live, if it is to end: ten years are for ever.
 pub const EXPIRES_DAYS: RangeInclusive<u32> = 1..=3650;
 const DAY: i64 = 86_400;
+/// Keys that stand in the old product's templates and documentation.
+const KNOWN_VALUES: [&str; 2] = ["your_api_key_here", "dev-api-key-123"];
 
 /// A key to make.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,8 @@ pub struct KeyOrder {
     pub tenant: Option<TenantId>,
     /// Days until it ends; `None` for one that has to be revoked.
     pub expires_days: Option<u32>,
+    /// One that is in use already, by clients of before Brink, in place of a fresh one.
+    pub value: Option<Redacted>,
 }
 
 /// A key that was made, to be shown once.
@@ -73,6 +77,28 @@ pub enum AccessError {
     /// For longer than the maker's own.
     #[error("your own key ends at {0}, and no key that you make lasts longer; give fewer --expires-days")]
     BeyondExpiry(String),
+    /// Old clients of nobody.
+    #[error("the scope legacy is for the clients of one tenant; give --tenant T")]
+    LegacyTenant,
+    /// A key of before Brink for something else.
+    #[error(
+        "a key that is imported is as easy to guess as it always was, and may have the scope legacy alone"
+    )]
+    ImportedScopes,
+    /// No key of before Brink.
+    #[error(
+        "the key to import is {min} to {max} visible ASCII characters and does not begin with brk_; see that the file holds it alone",
+        min = IMPORTED_BYTES.start(), max = IMPORTED_BYTES.end()
+    )]
+    ImportedValue,
+    /// A key that everybody knows.
+    #[error(
+        "the key to import stands in the old product's documentation, so that anybody can show it; make another one"
+    )]
+    ImportedKnown,
+    /// It was imported before.
+    #[error("the key to import is there already, as {0}; revoked keys do not come back")]
+    ImportedBefore(KeyId),
     /// No such key.
     #[error("there is no API key {0}; `brink-issuer key list` shows all")]
     Unknown(KeyId),
@@ -96,7 +122,7 @@ impl AccessError {
     /// Whether the order contradicts what is stored, rather than being wrong in itself.
     #[must_use]
     pub const fn is_of_state(&self) -> bool {
-        matches!(self, Self::Already { .. })
+        matches!(self, Self::Already { .. } | Self::ImportedBefore(_))
     }
 
     /// Whether the one who asks lacks the right.
@@ -111,7 +137,10 @@ impl Admin {
     pub fn create_key(&self, order: &KeyOrder, grantor: Grantor<'_>) -> Result<MadeKey, AccessError> {
         let now = self.clock.now();
         let expires_at = check(order, grantor, now)?;
-        let key = ApiKey::generate()?;
+        let key = match &order.value {
+            None => ApiKey::generate()?,
+            Some(value) => self.imported(value)?,
+        };
         let row = ApiKeyRow {
             id: key.id().clone(),
             secret_sha256: key.digest(),
@@ -126,10 +155,23 @@ impl Admin {
         };
         let detail = serde_json::json!({
             "name": row.name, "scopes": row.scopes.to_string(), "tenant": row.tenant, "expires_at": row.expires_at,
+            "imported": order.value.is_some(),
         });
         let note = self.note_on(&row, "key.create", detail);
         self.storage.add_api_key(&NewApiKey { row: row.clone(), note })?;
         Ok(MadeKey { key: key.shown(), row })
+    }
+
+    /// A key of before Brink.
+    fn imported(&self, value: &Redacted) -> Result<ApiKey, AccessError> {
+        let key = ApiKey::imported(value.reveal()).ok_or(AccessError::ImportedValue)?;
+        if KNOWN_VALUES.contains(&value.reveal()) && !self.storage.issuer()?.development {
+            return Err(AccessError::ImportedKnown);
+        }
+        match self.storage.api_key(key.id())? {
+            Some(row) => Err(AccessError::ImportedBefore(row.id)),
+            None => Ok(key),
+        }
     }
 
     /// Keys that the one who asks may know of, the oldest first.
@@ -191,6 +233,13 @@ fn check(
 ) -> Result<Option<UnixSeconds>, AccessError> {
     if order.scopes.is_empty() {
         return Err(AccessError::NoScope);
+    }
+    let is_legacy = order.scopes.iter().eq([Scope::Legacy]);
+    if order.value.is_some() && !is_legacy {
+        return Err(AccessError::ImportedScopes);
+    }
+    if is_legacy && order.tenant.is_none() {
+        return Err(AccessError::LegacyTenant);
     }
     let name = order.name.trim();
     if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {

@@ -47,10 +47,12 @@ pub enum Scope {
     QuarantineWrite,
     /// See the audit. Nobody writes it.
     AuditRead,
+    /// Ask and report by the billing API of before Brink, for one tenant.
+    Legacy,
 }
 
 /// The table, which is the order of everything that lists scopes.
-const NAMES: [(Scope, &str); 20] = [
+const NAMES: [(Scope, &str); 21] = [
     (Scope::Everything, "*"),
     (Scope::TenantsRead, "tenants:read"),
     (Scope::TenantsWrite, "tenants:write"),
@@ -71,6 +73,7 @@ const NAMES: [(Scope, &str); 20] = [
     (Scope::QuarantineRead, "quarantine:read"),
     (Scope::QuarantineWrite, "quarantine:write"),
     (Scope::AuditRead, "audit:read"),
+    (Scope::Legacy, "legacy"),
 ];
 
 /// A text that is no scope.

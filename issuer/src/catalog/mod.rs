@@ -243,6 +243,11 @@ impl Catalog {
         self.prices.iter().find(|(known, _)| known.as_str() == wanted)
     }
 
+    /// All packs, by slug.
+    pub fn packs(&self) -> impl Iterator<Item = &Pack> {
+        self.packs.values()
+    }
+
     /// All prices, by name.
     pub fn prices(&self) -> impl Iterator<Item = (&Slug, &CatalogPrice)> {
         self.prices.iter()

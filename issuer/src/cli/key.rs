@@ -2,16 +2,22 @@
 
 use super::EXIT_CODES;
 use super::error::CliError;
+use super::input::read_bounded;
 use super::opening::Target;
 use super::output::Output;
 use crate::access::{EXPIRES_DAYS, Grantor, KeyId, KeyOrder, MadeKey, Scope};
 use crate::calendar::rfc3339;
+use crate::secret::Redacted;
 use crate::storage::ApiKeyRow;
 use brink_license::TenantId;
 use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Keys that are read at once: the list is written as a whole, and memory does not grow with what is on record.
 const KEYS_AT_ONCE: u32 = 500;
+/// Largest file with a key: the longest of them, and the end of its line.
+const VALUE_BYTES_MAX: usize = 514;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
@@ -42,6 +48,9 @@ pub(super) struct Create {
     /// For people: who has it, and what for
     #[arg(long, value_name = "X", default_value = "")]
     name: String,
+    /// A file with a key that clients of before Brink show already, in place of a fresh one; for the scope legacy alone
+    #[arg(long, value_name = "F")]
+    value_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -86,14 +95,22 @@ impl Key {
 
 impl Create {
     fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        let Self { target, scopes, tenant, expires_days, name } = self;
-        let order = KeyOrder { name, scopes: scopes.into_iter().collect(), tenant, expires_days };
+        let Self { target, scopes, tenant, expires_days, name, value_file } = self;
+        let value = value_file.as_deref().map(read_value).transpose()?;
+        let order = KeyOrder { name, scopes: scopes.into_iter().collect(), tenant, expires_days, value };
         let MadeKey { key, row } = target.data.admin()?.create_key(&order, Grantor::Operator)?;
         let mut document = document(&row);
         document["key"] = key.reveal().into();
         let lines = format!("key {}, shown this once\n{}", key.reveal(), line(&row));
         Ok(output.result(target.json, &document, &lines)?)
     }
+}
+
+/// One line. What is no text is no key, and is refused as one.
+fn read_value(path: &Path) -> Result<Redacted, CliError> {
+    let bytes = Zeroizing::new(read_bounded(path, VALUE_BYTES_MAX)?);
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    Ok(Redacted::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 impl List {

@@ -13,6 +13,7 @@ mod input;
 mod invoice;
 mod key;
 mod keys;
+mod legacy;
 mod license;
 mod migrate;
 mod opening;
@@ -80,6 +81,9 @@ enum Verb {
     /// Keys of the admin API
     #[command(subcommand, after_help = EXIT_CODES)]
     Key(key::Key),
+    /// Clients of the billing API of before Brink: what they may do by themselves, and since when they are online
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Legacy(legacy::Legacy),
     /// Signing keys, root keys, and the manifest that lists them
     #[command(subcommand, after_help = EXIT_CODES)]
     Keys(keys::Keys),
@@ -154,6 +158,7 @@ impl Verb {
             Verb::Camera(camera) => camera.target().json,
             Verb::License(license) => license.target().json,
             Verb::Key(key) => key.target().json,
+            Verb::Legacy(legacy) => legacy.target().json,
             Verb::Keys(keys) => keys.wants_json(),
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
@@ -178,6 +183,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Camera(camera) => camera.run(output),
         Verb::License(license) => license.run(output),
         Verb::Key(key) => key.run(output),
+        Verb::Legacy(legacy) => legacy.run(output),
         Verb::Keys(keys) => keys.run(output),
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),

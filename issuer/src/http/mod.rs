@@ -2,6 +2,7 @@
 
 mod admin;
 mod device;
+mod legacy;
 mod observe;
 mod ops;
 mod peer;

@@ -16,6 +16,7 @@ mod error;
 mod fleet;
 mod invoice_rows;
 mod invoices;
+mod legacy;
 mod notices;
 mod plans;
 pub mod postgres;
@@ -49,6 +50,10 @@ pub use invoices::{
     BillingEvidence, BillingView, ClosingRow, CostRow, DocumentChange, DocumentQuery, DocumentView,
     InvoiceBooks, NewClosing, NewCost, NewDocumentChange, NewProfile, NewWalletEntry, ProfileOwner,
     ProfileRow, ProfileView, WalletRow, WalletView,
+};
+pub use legacy::{
+    Contact, Heartbeat, INTERVALS_MAX, LEGACY_EPOCH, LegacyAsked, LegacyBooks, LegacyDevice, LegacyName,
+    LegacyPolicy, LegacyPosting, LegacyView, NewLegacyDevice, NewLegacyPolicy, Seat,
 };
 pub use notices::{
     ClockReset, ClockResetView, Extension, ExtensionView, IssuedNotice, NewClockReset, NewExtension,
@@ -97,6 +102,7 @@ pub trait Storage:
     + FleetBooks
     + SoldBooks
     + InvoiceBooks
+    + LegacyBooks
 {
     /// Records the issuer, its first manifest and its admin key.
     fn found(&self, founding: &Founding) -> Result<(), StorageError>;

@@ -1,7 +1,7 @@
 //! What plans see and record of usage.
 
-use brink_license::usage::{Head, Quantity};
-use brink_license::{Kid, PublicKey, ResourceId, Slug, TenantId};
+use brink_license::usage::{Hash, Head, Quantity};
+use brink_license::{Kid, ResourceId, Slug, TenantId};
 use std::collections::BTreeMap;
 
 /// What a request asks of usage, to be read with its device.
@@ -49,6 +49,14 @@ pub struct ChainView {
     pub began_ms: i64,
     /// Where it stands; `None` before it was spoken of.
     pub cursor: Option<CursorRow>,
+}
+
+impl ChainView {
+    /// Of a chain that the issuer keeps itself: its cursor says all.
+    #[must_use]
+    pub fn issuers_own(cursor: CursorRow) -> Self {
+        Self { tenant: cursor.tenant.clone(), jkt: cursor.jkt, began_ms: 0, cursor: Some(cursor) }
+    }
 }
 
 /// A record as it is kept.
@@ -248,12 +256,38 @@ impl LossReason {
 pub struct Evidence {
     /// The number that both speak of.
     pub seq: u64,
-    /// The key that signed the checkpoint.
-    pub device_key: PublicKey,
+    /// The key that signed the checkpoint; zeros for one that nobody signed.
+    pub device_key: [u8; 32],
     /// The device's word.
     pub checkpoint: String,
     /// The issuer's.
     pub receipt: String,
+}
+
+/// What stands before the hash in the checkpoint of a chain that the issuer keeps itself.
+const UNSIGNED: &str = "unsigned:";
+
+impl Evidence {
+    /// Of a chain that the issuer keeps itself: nobody has signed it, and it says where the chain stood.
+    #[must_use]
+    pub fn unsigned(head: Head) -> Self {
+        let checkpoint = format!("{UNSIGNED}{}", crate::secret::hex(&head.hash));
+        Self { seq: head.seq, device_key: [0; 32], checkpoint, receipt: String::new() }
+    }
+
+    /// The hash that such a checkpoint says; `None` for any other.
+    #[must_use]
+    pub fn unsigned_hash(checkpoint: &str) -> Option<Hash> {
+        let digits = checkpoint.strip_prefix(UNSIGNED)?;
+        let mut hash = Hash::default();
+        if digits.len() != 2 * hash.len() || !digits.is_ascii() {
+            return None;
+        }
+        for (place, byte) in hash.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok()?;
+        }
+        Some(hash)
+    }
 }
 
 /// A checkpoint that contradicts what is on record; the one that is on record is kept beside it.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 fn order(scopes: &str, tenant: Option<&str>, expires_days: Option<u32>) -> KeyOrder {
     let tenant = tenant.map(|id| id.parse().unwrap());
-    KeyOrder { name: "line 4".into(), scopes: scopes.parse().unwrap(), tenant, expires_days }
+    KeyOrder { name: "line 4".into(), scopes: scopes.parse().unwrap(), tenant, expires_days, value: None }
 }
 
 fn key(bench: &Bench, scopes: &str, tenant: Option<&str>, days: Option<u32>) -> ApiKey {

@@ -10,13 +10,13 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub(super) struct Running {
-    pub(super) address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<bool>,
 }
 
-pub(super) async fn serve(bench: &Bench, change: impl FnOnce(&mut ServeConfig)) -> Running {
+pub(crate) async fn serve(bench: &Bench, change: impl FnOnce(&mut ServeConfig)) -> Running {
     let mut config = ServeConfig::on(SocketAddr::from(([127, 0, 0, 1], 0)));
     change(&mut config);
     let app = router(Arc::clone(&bench.issuer), &config);
@@ -36,7 +36,7 @@ pub(super) async fn post(address: SocketAddr, path: &str, body: &[u8]) -> (u16, 
     send(address, &[head.as_bytes(), body].concat()).await
 }
 
-pub(super) async fn send(address: SocketAddr, bytes: &[u8]) -> (u16, String, Vec<u8>) {
+pub(crate) async fn send(address: SocketAddr, bytes: &[u8]) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // A server that refuses early may close before everything is sent.
     let _ = stream.write_all(bytes).await;

@@ -107,22 +107,50 @@ impl<'a> Books<'a> {
     /// Enters the next record.
     pub(crate) fn enter(&mut self, link: &Link) {
         let floor_ms = self.line.floor_ms;
-        let (event_ms, is_sums, quarantine) = match &link.record {
+        let event_ms = match &link.record {
+            Ok(record) => match record.entry {
+                Entry::Recover(_) => self.line.date_apart(&record.at),
+                Entry::Usage(_) | Entry::Fold(_) | Entry::Close => self.line.date(&record.at),
+            },
+            Err(_) => floor_ms,
+        };
+        self.enter_dated(link, (event_ms, floor_ms));
+    }
+
+    /// Enters the next record, where it is known when it was; answers why it is in no sum, if it is not.
+    pub(crate) fn enter_at(&mut self, link: &Link, event_ms: i64) -> Option<Quarantine> {
+        self.enter_dated(link, (event_ms, event_ms))
+    }
+
+    fn enter_dated(&mut self, link: &Link, (event_ms, floor_ms): (i64, i64)) -> Option<Quarantine> {
+        match &link.record {
             Ok(record) => {
-                let event_ms = match record.entry {
-                    Entry::Recover(_) => self.line.date_apart(&record.at),
-                    Entry::Usage(_) | Entry::Fold(_) | Entry::Close => self.line.date(&record.at),
-                };
                 let is_sums = matches!(record.entry, Entry::Fold(_));
-                (event_ms, is_sums, self.enter_read(record, (event_ms, floor_ms)).err())
+                let quarantine = self.enter_read(record, (event_ms, floor_ms)).err();
+                self.keep(link, (event_ms, is_sums.then_some(floor_ms)), quarantine.clone());
+                quarantine
             }
             Err(error) => {
-                self.forget();
-                let detail = error.to_string();
-                (floor_ms, false, Some(Quarantine { reason: QuarantineReason::Unreadable, detail }))
+                let quarantine =
+                    Quarantine { reason: QuarantineReason::Unreadable, detail: error.to_string() };
+                self.set_aside(link, event_ms, quarantine.clone());
+                Some(quarantine)
             }
-        };
-        let floor_ms = is_sums.then_some(floor_ms);
+        }
+    }
+
+    /// Keeps what cannot be read: what meters have come to is not known behind it.
+    pub(crate) fn set_aside(&mut self, link: &Link, event_ms: i64, why: Quarantine) {
+        self.forget();
+        self.keep(link, (event_ms, None), Some(why));
+    }
+
+    fn keep(
+        &mut self,
+        link: &Link,
+        (event_ms, floor_ms): (i64, Option<i64>),
+        quarantine: Option<Quarantine>,
+    ) {
         let (seq, from, bytes) = (link.seq, link.from, link.bytes.clone());
         self.records.push(NewRecord { seq, from, event_ms, floor_ms, bytes, quarantine });
     }

@@ -233,7 +233,7 @@ impl Case<'_> {
             losses,
             evidence: Evidence {
                 seq: last.seq,
-                device_key: self.proven.key.clone(),
+                device_key: *self.proven.key.as_bytes(),
                 checkpoint: batch.checkpoint.clone(),
                 receipt: String::new(),
             },

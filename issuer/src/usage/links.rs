@@ -42,6 +42,19 @@ impl Link {
         is_loss.then_some(NewLoss { from, to, reason: LossReason::Recovered })
     }
 
+    /// A record that the issuer makes itself.
+    pub(crate) fn own(record: Record) -> Self {
+        let bytes = record.to_bytes();
+        let (from, seq, prev, hash) = (record.first(), record.seq, Some(record.prev), record.link(&bytes));
+        Self { from, seq, prev, hash, record: Ok(record), bytes }
+    }
+
+    /// Bytes that are no record, at a place that the issuer gives them itself.
+    pub(crate) fn unreadable(seq: u64, bytes: Vec<u8>) -> Self {
+        let (hash, record) = (hash_of(&bytes), Err(RecordError::Malformed));
+        Self { from: seq, seq, prev: None, hash, record, bytes }
+    }
+
     fn read(bytes: Vec<u8>) -> Self {
         let record = Record::from_bytes(&bytes);
         let (from, seq, prev, hash) = match &record {

@@ -18,9 +18,11 @@ use crate::storage::{DeviceView, Posting};
 use crate::suspicion;
 use serde_json::json;
 
-pub(crate) use book::{Part, parts};
+pub(crate) use book::{Books, Part, parts};
 use judge::Noted;
 pub(crate) use judge::{Judged, judge};
+pub(crate) use links::Link;
+pub(crate) use moment::Timeline;
 pub(crate) use reading::{Reading, read};
 pub use recount::{Disagreement, recount};
 pub(crate) use replay::rejudge;

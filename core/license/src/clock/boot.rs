@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct BootId(u128);
 
 impl BootId {
+    /// Of what no machine made: a record that an issuer keeps for a client without a journal.
+    pub const NONE: Self = Self(0);
+
     /// Reads the 36 characters of `/proc/sys/kernel/random/boot_id`, with or without the final newline.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

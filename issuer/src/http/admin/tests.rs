@@ -127,7 +127,13 @@ async fn serve(bench: &Bench, change: impl FnOnce(&mut AdminConfig)) -> SocketAd
 
 fn key(bench: &Bench, scopes: &str, tenant: Option<&str>) -> String {
     let tenant = tenant.map(|tenant| tenant.parse().unwrap());
-    let order = KeyOrder { name: "test".into(), scopes: scopes.parse().unwrap(), tenant, expires_days: None };
+    let order = KeyOrder {
+        name: "test".into(),
+        scopes: scopes.parse().unwrap(),
+        tenant,
+        expires_days: None,
+        value: None,
+    };
     bench.admin.create_key(&order, Grantor::Operator).unwrap().key.reveal().to_owned()
 }
 

@@ -2,7 +2,7 @@
 
 use super::Difference;
 use crate::amount::Amount;
-use crate::storage::{BookedRecord, ChainRow, LossRow, QuarantineReason, SignedRow};
+use crate::storage::{BookedRecord, ChainRow, Evidence, LEGACY_EPOCH, LossRow, QuarantineReason, SignedRow};
 use brink_license::token::{Authority, CheckpointClaims, CheckpointExpected, verify};
 use brink_license::usage::{Entry, Genesis, Hash, Record, hash_of};
 use brink_license::{IssuerName, PublicKey, Slug};
@@ -53,6 +53,9 @@ impl ChainCheck {
     /// A device signs with the key that it has now, which the row names. Where the records are gone, what it signed of the
     /// last of them is what the chain goes on from.
     pub(super) fn signed(&mut self, signed: &SignedRow) -> Result<(), Difference> {
+        if self.row.epoch == LEGACY_EPOCH && self.row.jkt == [0; 32] {
+            return self.stood(signed);
+        }
         let expected = CheckpointExpected {
             issuer: self.issuer.clone(),
             device: self.row.device.clone(),
@@ -65,14 +68,25 @@ impl ChainCheck {
         });
         match claims.as_ref().map(|claims| claims.claims()) {
             Some(claims) if claims.seq == signed.seq && claims.jkt.as_bytes() == &self.row.jkt => {
-                if signed.at_ms < self.dropped_ms {
-                    (self.last, self.hash, self.forgot) = (signed.seq, Some(claims.hash), true);
-                }
-                self.signed.insert(signed.seq, claims.hash);
+                self.vouched(signed, claims.hash);
                 Ok(())
             }
             Some(_) | None => Err(self.checkpoint(signed.seq)),
         }
+    }
+
+    /// A chain that the issuer keeps itself has nobody who signs for it, only where it stood.
+    fn stood(&mut self, signed: &SignedRow) -> Result<(), Difference> {
+        let hash = Evidence::unsigned_hash(&signed.checkpoint).filter(|_| signed.device_key == [0; 32]);
+        self.vouched(signed, hash.ok_or_else(|| self.checkpoint(signed.seq))?);
+        Ok(())
+    }
+
+    fn vouched(&mut self, signed: &SignedRow, hash: Hash) {
+        if signed.at_ms < self.dropped_ms {
+            (self.last, self.hash, self.forgot) = (signed.seq, Some(hash), true);
+        }
+        self.signed.insert(signed.seq, hash);
     }
 
     pub(super) fn record(&mut self, stored: &BookedRecord) -> Result<(), Difference> {

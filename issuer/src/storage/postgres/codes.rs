@@ -7,6 +7,23 @@ use crate::storage::{Activation, ActivationView, Actor, AuditNote, CodeRow, Devi
 use brink_license::{DeviceId, Kid, TenantId, UnixSeconds};
 
 pub(super) async fn create(tx: &Tx<'_>, code: &NewCode, actor: &Actor) -> Result<(), StorageError> {
+    insert(tx, code).await?;
+    let (tenant, tier, expires) = (code.tenant.as_str(), tier_text(code.tier), code.expires_at.as_i64());
+    let first = code.devices.first().map(|(device, _)| device.to_string()).unwrap_or_default();
+    let uses = code.devices.len();
+    let line = AuditNote {
+        tenant: Some(code.tenant.clone()),
+        at: code.created_at,
+        actor: actor.clone(),
+        action: "device.code",
+        subject: first,
+        detail: serde_json::json!({ "tenant": tenant, "tier": tier, "uses": uses, "expires_at": expires }),
+    };
+    note(tx, &line).await
+}
+
+/// A code and its devices; what the audit says of it is up to whoever makes it.
+pub(super) async fn insert(tx: &Tx<'_>, code: &NewCode) -> Result<(), StorageError> {
     let uses = int(code.devices.len() as u64);
     let (tenant, tier, expires) = (code.tenant.as_str(), tier_text(code.tier), code.expires_at.as_i64());
     let (created, digest) = (code.created_at.as_i64(), &code.code_sha256[..]);
@@ -19,17 +36,7 @@ pub(super) async fn create(tx: &Tx<'_>, code: &NewCode, actor: &Actor) -> Result
                FROM unnest($6::text[], $7::text[]) WITH ORDINALITY AS n (id, licence, place)";
     let (ids, licences): (Vec<&str>, Vec<&str>) =
         code.devices.iter().map(|(device, licence)| (device.as_str(), licence.as_str())).unzip();
-    tx.execute(sql, &[&digest, &tenant, &tier, &expires, &created, &ids, &licences]).await?;
-    let first = code.devices.first().map(|(device, _)| device.to_string()).unwrap_or_default();
-    let line = AuditNote {
-        tenant: Some(code.tenant.clone()),
-        at: code.created_at,
-        actor: actor.clone(),
-        action: "device.code",
-        subject: first,
-        detail: serde_json::json!({ "tenant": tenant, "tier": tier, "uses": uses, "expires_at": expires }),
-    };
-    note(tx, &line).await
+    tx.execute(sql, &[&digest, &tenant, &tier, &expires, &created, &ids, &licences]).await.map(drop)
 }
 
 /// Whose code it is; neither kind changes hands.

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V5__sold", include_str!("../../../../migrations/issuer/postgres/V5__sold.sql")),
     ("V6__invoices", include_str!("../../../../migrations/issuer/postgres/V6__invoices.sql")),
     ("V7__trial_reminders", include_str!("../../../../migrations/issuer/postgres/V7__trial_reminders.sql")),
+    ("V8__legacy", include_str!("../../../../migrations/issuer/postgres/V8__legacy.sql")),
 ];
 
 /// The advisory lock of those who migrate: "brink" in ASCII.

@@ -23,6 +23,7 @@ mod failure;
 mod fleet;
 mod inside;
 mod invoices;
+mod legacy;
 mod locks;
 mod manifests;
 mod migrate;

@@ -7,6 +7,25 @@ use brink_license::{DeviceId, Kid, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub(super) fn create(tx: &Connection, code: &NewCode, actor: &Actor) -> Result<(), StorageError> {
+    insert(tx, code)?;
+    let (tenant, tier, expires) = (code.tenant.as_str(), tier_text(code.tier), code.expires_at.as_i64());
+    let first = code.devices.first().map(|(device, _)| device.to_string()).unwrap_or_default();
+    let uses = code.devices.len();
+    note(
+        tx,
+        &AuditNote {
+            tenant: Some(code.tenant.clone()),
+            at: code.created_at,
+            actor: actor.clone(),
+            action: "device.code",
+            subject: first,
+            detail: serde_json::json!({ "tenant": tenant, "tier": tier, "uses": uses, "expires_at": expires }),
+        },
+    )
+}
+
+/// A code and its devices; what the audit says of it is up to whoever makes it.
+pub(super) fn insert(tx: &Connection, code: &NewCode) -> Result<(), StorageError> {
     let uses = int(code.devices.len() as u64);
     let (tenant, tier, expires) = (code.tenant.as_str(), tier_text(code.tier), code.expires_at.as_i64());
     let created = code.created_at.as_i64();
@@ -30,18 +49,7 @@ pub(super) fn create(tx: &Connection, code: &NewCode, actor: &Actor) -> Result<(
             created
         ])?;
     }
-    let first = code.devices.first().map(|(device, _)| device.to_string()).unwrap_or_default();
-    note(
-        tx,
-        &AuditNote {
-            tenant: Some(code.tenant.clone()),
-            at: code.created_at,
-            actor: actor.clone(),
-            action: "device.code",
-            subject: first,
-            detail: serde_json::json!({ "tenant": tenant, "tier": tier, "uses": uses, "expires_at": expires }),
-        },
-    )
+    Ok(())
 }
 
 pub(super) fn view(

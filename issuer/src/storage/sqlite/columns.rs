@@ -2,7 +2,7 @@
 
 pub(super) use crate::storage::columns::{
     bytes32, column, damaged, enforce_text, int, kind, kind_text, moment, optional_seconds, parsed, seconds,
-    tenant, tier, tier_text, uint, uint32,
+    status, tenant, tier, tier_text, uint, uint32,
 };
 
 use super::StorageError;

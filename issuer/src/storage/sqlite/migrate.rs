@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V15__sold", include_str!("../../../../migrations/issuer/sqlite/V15__sold.sql")),
     ("V16__invoices", include_str!("../../../../migrations/issuer/sqlite/V16__invoices.sql")),
     ("V17__trial_reminders", include_str!("../../../../migrations/issuer/sqlite/V17__trial_reminders.sql")),
+    ("V18__legacy", include_str!("../../../../migrations/issuer/sqlite/V18__legacy.sql")),
 ];
 
 /// What a refused or failed migration says.

@@ -13,6 +13,7 @@ mod directory;
 mod extensions;
 mod fleet;
 mod invoices;
+mod legacy;
 mod manifests;
 mod migrate;
 mod past;

@@ -35,6 +35,17 @@ pub(super) fn view(
     Ok(view)
 }
 
+/// What is on record of a chain that the issuer keeps itself, for a device without a key.
+pub(super) fn issuers_own(tx: &Connection, device: &DeviceId, epoch: u32) -> Result<UsageView, StorageError> {
+    let cursor = cursor(tx, device, epoch)?;
+    let chain = cursor.map(|cursor| (epoch, ChainView::issuers_own(cursor)));
+    Ok(UsageView {
+        chains: chain.into_iter().collect(),
+        totals: totals(tx, device, epoch)?,
+        ..UsageView::default()
+    })
+}
+
 fn chain(tx: &Connection, device: &DeviceRow, epoch: u32) -> Result<Option<ChainView>, StorageError> {
     let activated = match &device.key {
         Some(key) if device.epoch == epoch => Some((device.tenant.clone(), key.kid())),
@@ -237,7 +248,7 @@ fn add_evidence(
 ) -> Result<(), StorageError> {
     let sql = "INSERT INTO usage_evidence (device, epoch, seq, device_key, checkpoint, receipt, at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let (seq, key) = (int(evidence.seq), evidence.device_key.as_bytes());
+    let (seq, key) = (int(evidence.seq), evidence.device_key);
     let (checkpoint, receipt) = (&evidence.checkpoint, &evidence.receipt);
     let values = params![device.as_str(), batch.epoch, seq, key, checkpoint, receipt, batch.received_ms];
     tx.prepare_cached(sql)?.execute(values)?;

@@ -114,7 +114,8 @@ pub(in crate::http::admin) fn list(call: Call<'_, (), Paging, ()>) -> Handled<Pa
 pub(in crate::http::admin) fn create(call: Call<'_, (), (), NewApiKey>) -> Handled<MadeApiKey> {
     let NewApiKey { name, scopes, tenant, expires_days } = call.body;
     let tenant = tenant.as_deref().map(crate::http::admin::place::tenant).transpose()?;
-    let order = KeyOrder { name, scopes: scopes.into_iter().collect::<Scopes>(), tenant, expires_days };
+    let order =
+        KeyOrder { name, scopes: scopes.into_iter().collect::<Scopes>(), tenant, expires_days, value: None };
     let made = call.context.admin.create_key(&order, grantor(call.context))?;
     Ok(MadeApiKey { key: made.key.reveal().to_owned(), api_key: made.row.into() }.into())
 }

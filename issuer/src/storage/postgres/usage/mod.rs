@@ -11,7 +11,7 @@ mod write;
 
 pub(super) use raw::{RECORD_COLUMNS, day_of, of_day};
 pub(super) use recount::recount;
-pub(super) use view::views;
+pub(super) use view::{issuers_own, views};
 pub(super) use write::{Brought, add_sums, record};
 
 /// The largest sum, for SQL: what cannot be counted any more stays there, in whatever order it came.

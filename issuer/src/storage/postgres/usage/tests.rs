@@ -8,7 +8,7 @@ use crate::storage::{
 };
 use brink_databases::Database;
 use brink_license::usage::Head;
-use brink_license::{DeviceId, Kid, PublicKey, TenantId, UnixSeconds};
+use brink_license::{DeviceId, Kid, TenantId, UnixSeconds};
 use std::collections::BTreeMap;
 
 const DAY_MS: i64 = 86_400_000;
@@ -81,12 +81,7 @@ fn brings(seqs: std::ops::RangeInclusive<u64>, day: i32, sum: Sum) -> NewUsage {
         totals_lost: false,
         totals: BTreeMap::new(),
         losses: Vec::new(),
-        evidence: Evidence {
-            seq: last,
-            device_key: PublicKey::from_bytes(&base).unwrap(),
-            checkpoint: "c".into(),
-            receipt: "r".into(),
-        },
+        evidence: Evidence { seq: last, device_key: base, checkpoint: "c".into(), receipt: "r".into() },
     };
     NewUsage { cursors: vec![cursor(last)], batch: Some(batch), fork: None }
 }

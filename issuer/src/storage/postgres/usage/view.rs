@@ -37,6 +37,33 @@ pub(in super::super) async fn views(
     Ok(views)
 }
 
+/// What is on record of chains that the issuer keeps itself, for devices without a key.
+pub(in super::super) async fn issuers_own(
+    tx: &Tx<'_>,
+    devices: &[DeviceId],
+    epoch: u32,
+) -> Result<BTreeMap<DeviceId, UsageView>, StorageError> {
+    let names: Vec<&str> = devices.iter().map(DeviceId::as_str).collect();
+    let epoch_column = i64::from(epoch);
+    let mut views: BTreeMap<DeviceId, UsageView> =
+        devices.iter().map(|device| (device.clone(), UsageView::default())).collect();
+    let sql = "SELECT device, epoch, tenant, jkt, seq, hash, event_ms, closed, incomplete, forked_at, acknowledged_seq,
+                 acknowledged_hash, reported_seq, reported_hash, recoveries, received_at
+               FROM usage_cursors WHERE device = ANY($1) AND epoch = $2";
+    for row in tx.rows(sql, &[&names, &epoch_column]).await? {
+        let view = views.entry(parsed(&row, "device")?).or_default();
+        view.chains.insert(epoch, ChainView::issuers_own(readers::cursor(&row)?));
+    }
+    let sql =
+        "SELECT device, meter, total::text AS total FROM usage_totals WHERE device = ANY($1) AND epoch = $2";
+    for row in tx.rows(sql, &[&names, &epoch_column]).await? {
+        let total = Quantity::try_from(parsed::<u128>(&row, "total")?);
+        let total = total.map_err(|e| damaged("usage_totals.total", e))?;
+        views.entry(parsed(&row, "device")?).or_default().totals.insert(parsed(&row, "meter")?, total);
+    }
+    Ok(views)
+}
+
 /// The key of an activation is that of the device, or that of an epoch that is over.
 const CHAINS: &str = "
     SELECT u.device AS of_device, u.epoch AS of_epoch, p.tenant AS past_tenant, coalesce(u.jkt, p.jkt) AS activated_by,

@@ -293,7 +293,7 @@ async fn add_evidence(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result
         &each(batches, |device, _| device.as_str()),
         &each(batches, |_, batch| i64::from(batch.epoch)),
         &each(batches, |_, batch| int(batch.evidence.seq)),
-        &each(batches, |_, batch| batch.evidence.device_key.as_bytes().as_slice()),
+        &each(batches, |_, batch| batch.evidence.device_key.as_slice()),
         &each(batches, |_, batch| batch.evidence.checkpoint.as_str()),
         &each(batches, |_, batch| batch.evidence.receipt.as_str()),
         &each(batches, |_, batch| batch.received_ms),

@@ -5,7 +5,7 @@ mod held;
 pub(super) mod quarantine;
 mod standing;
 mod statements;
-mod sums;
+pub(super) mod sums;
 
 use super::{SqliteStorage, StorageError};
 use crate::storage::readers;

@@ -5,7 +5,7 @@ use crate::storage::{StorageError, SumScope, Take, UsageSum};
 use brink_license::{DeviceId, Slug};
 use rusqlite::{Connection, params};
 
-pub(super) fn recorded(
+pub(in super::super) fn recorded(
     tx: &Connection,
     scope: &SumScope,
     take: Take<'_, UsageSum>,
@@ -17,7 +17,7 @@ pub(super) fn recorded(
     each(tx, sql, scope, take)
 }
 
-pub(super) fn corrected(
+pub(in super::super) fn corrected(
     tx: &Connection,
     scope: &SumScope,
     take: Take<'_, UsageSum>,
