@@ -12,6 +12,7 @@ mod capi;
 mod claims;
 mod clock;
 mod clock_cases;
+mod components;
 mod conformance;
 mod crash;
 mod dev_up;
