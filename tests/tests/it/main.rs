@@ -23,6 +23,7 @@ mod gate_handles;
 mod gate_memory;
 mod gate_seats;
 mod hot_path;
+mod legacy;
 mod meter;
 mod probes;
 mod rating;
