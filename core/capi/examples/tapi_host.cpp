@@ -2,13 +2,13 @@
 //
 //   tapi_host BUNDLE CAMERA...
 //
-// It asks for features and nothing else: a trial camera's pack has neither zones nor the database sink, near_miss comes
-// with a pack of its own, and a camera without a licence gets nothing. What it uses is metered through UsageHooks: a
+// Its factory names components and nothing else: which feature each is sold as is Brink's rule, and what no rule names is
+// denied, as is everything without a gate. A trial camera's pack has neither zones nor the database sink, near_miss comes
+// with a pack of its own, and a camera without a licence gets not even a source. What it uses is metered through UsageHooks: a
 // component that is made is recorded before it works, a frame is counted from memory, and a call of a language model
 // reserves tokens before it is made and says afterwards how many it took. What a quota does not allow is not done.
 #include <brink.hpp>
 
-#include <array>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -124,78 +124,82 @@ private:
     unsigned long tokens_ = 0;
 };
 
-/// What a component asks for.
-struct Kind {
-    std::string_view name;
-    /// The feature that it is sold as.
-    std::string_view feature;
-};
-
-constexpr std::array<Kind, 6> KINDS{{
-    {"object_detection", "cv_models/person"},
-    {"counting", "analytics/counting"},
-    {"near_miss", "analytics/near_miss"},
-    {"line_zone_manager", "analytics/line_zone"},
-    {"polygon_zone_manager", "analytics/polygon_zone"},
-    {"database_sink", "outputs/database_sink"},
-}};
-
 /// A running part of a pipeline. It keeps its handles, so that a frame costs a few loads.
 class Component {
 public:
-    Component(const Kind& kind, brink::GateRef gate, brink::Camera camera, brink::Feature feature)
-        : kind_(kind), gate_(gate), camera_(camera), feature_(feature) {}
+    Component(brink::GateRef gate, brink::Camera camera, std::vector<brink::Feature> features)
+        : gate_(gate), camera_(camera), features_(std::move(features)) {}
 
-    [[nodiscard]] std::string_view name() const { return kind_.name; }
-
-    /// Whether it may work on this frame. Under the profile `degrade` what runs goes on, flagged.
+    /// Whether it may work on this frame. Under the profile `degrade` what runs goes on, flagged. A source has no feature of
+    /// its own: it goes on as long as anything behind it does.
     [[nodiscard]] bool may_run() const {
-        const auto decision = gate_.check(camera_, feature_);
-        return decision.ok() && (decision->allowed || brink::has(*decision, BRINK_FLAG_KEEP_RUNNING));
+        bool all = !features_.empty();
+        for (const auto feature : features_) {
+            const auto decision = gate_.check(camera_, feature);
+            all = all && decision.ok() && (decision->allowed || brink::has(*decision, BRINK_FLAG_KEEP_RUNNING));
+        }
+        return all;
     }
 
 private:
-    const Kind& kind_;
     brink::GateRef gate_;
     brink::Camera camera_;
-    brink::Feature feature_;
+    std::vector<brink::Feature> features_;
 };
+
+/// What every camera's settings ask for, as they are in a pipeline's file.
+std::vector<brink::Component> wanted() {
+    return {
+        {"source", "rtsp"},
+        {"processor", "object_detection", {"person", "car"}},
+        {"processor", "counting"},
+        {"processor", "near_miss"},
+        {"processor", "line_zone_manager"},
+        {"processor", "polygon_zone_manager"},
+        {"sink", "database"},
+    };
+}
 
 class ComponentFactory {
 public:
     ComponentFactory(const brink::Gate& gate, UsageHooks& usage) : gate_(gate), usage_(usage) {}
 
     /// Makes a component, or says why not and gives none.
-    [[nodiscard]] std::unique_ptr<Component> make(const Kind& kind, std::string_view camera) {
+    [[nodiscard]] std::unique_ptr<Component> make(const brink::Component& wanted, std::string_view camera) {
+        const auto decided = gate_.check_component(camera, wanted);
+        if (!decided) {
+            return refused(wanted, camera, brink::name(decided.code()), "check the names, and that a gate is open");
+        }
+        if (!decided->decision.allowed) {
+            const auto reason = decided->decision.reason;
+            auto made = refused(wanted, camera, brink::name(reason), brink::mend(reason));
+            if (const auto missing = brink::missing(*decided); !missing.empty()) {
+                std::printf("  missing: %.*s\n", static_cast<int>(missing.size()), missing.data());
+            }
+            return made;
+        }
         const auto of_camera = gate_.camera(camera);
-        const auto of_feature = gate_.feature(kind.feature);
-        if (!of_camera || !of_feature) {
-            const auto code = of_camera ? of_feature.code() : of_camera.code();
-            return refused(kind, camera, brink::name(code), "check the name");
-        }
-        const auto decision = gate_.check(*of_camera, *of_feature);
-        if (!decision) {
-            return refused(kind, camera, brink::name(decision.code()), "open a gate");
-        }
-        if (!decision->allowed) {
-            return refused(kind, camera, brink::name(decision->reason), brink::mend(decision->reason));
+        auto features = gate_.features(wanted);
+        if (!of_camera || !features) {
+            return refused(wanted, camera, brink::name(of_camera ? features.code() : of_camera.code()), "open a gate");
         }
         if (!usage_.component_made(camera)) {
             return nullptr;
         }
-        say("made", kind, camera, brink::name(decision->state));
-        return std::make_unique<Component>(kind, gate_, *of_camera, *of_feature);
+        say("made", wanted, camera, brink::name(decided->decision.state));
+        return std::make_unique<Component>(gate_, *of_camera, std::move(features).value());
     }
 
 private:
-    static void say(const char* what, const Kind& kind, std::string_view camera, std::string_view why) {
-        std::printf("%s %.*s for %.*s: %.*s\n", what, static_cast<int>(kind.name.size()), kind.name.data(),
+    static void say(const char* what, const brink::Component& component, std::string_view camera, std::string_view why) {
+        const auto name = component.subtype();
+        std::printf("%s %.*s for %.*s: %.*s\n", what, static_cast<int>(name.size()), name.data(),
                     static_cast<int>(camera.size()), camera.data(), static_cast<int>(why.size()), why.data());
     }
 
-    static std::unique_ptr<Component> refused(const Kind& kind, std::string_view camera, std::string_view why,
-                                              std::string_view mend) {
-        say("refused", kind, camera, why);
+    static std::unique_ptr<Component> refused(const brink::Component& component, std::string_view camera,
+                                              std::string_view why, std::string_view mend) {
+        say("refused", component, camera, why);
         std::printf("  mend: %.*s\n", static_cast<int>(mend.size()), mend.data());
         return nullptr;
     }
@@ -250,11 +254,12 @@ int main(int count, char** arguments) {
     Metered usage(meter);
     ComponentFactory factory(gate, usage);
 
+    const auto components = wanted();
     std::vector<Pipeline> pipelines;
     for (int i = 2; i < count; ++i) {
         Pipeline pipeline{arguments[i], {}};
-        for (const auto& kind : KINDS) {
-            if (auto component = factory.make(kind, pipeline.camera)) {
+        for (const auto& component_wanted : components) {
+            if (auto component = factory.make(component_wanted, pipeline.camera)) {
                 pipeline.components.push_back(std::move(component));
             }
         }

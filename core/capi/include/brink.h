@@ -51,6 +51,16 @@
 #define BRINK_TEXT_BYTES_MAX 4096
 
 /**
+ * Most classes of one component: above what any model tells apart, and below what a negative number would be.
+ */
+#define BRINK_CLASSES_MAX 1024
+
+/**
+ * Room for the name of a feature and a NUL.
+ */
+#define BRINK_FEATURE_BYTES 129
+
+/**
  * A moment that never comes, or that is not known.
  */
 #define BRINK_NEVER INT64_MAX
@@ -240,6 +250,14 @@ enum brink_code
      * The machine does not tell its boot, or no thread can be started.
      */
     BRINK_UNAVAILABLE = 86,
+    /**
+     * A kind or a subtype of component that no rule names: it is never allowed.
+     */
+    BRINK_UNKNOWN_COMPONENT = 87,
+    /**
+     * A detector that names no class, and so would find all of them: it is never allowed.
+     */
+    BRINK_CLASSES_MISSING = 88,
     /**
      * Not a decimal of at least zero with at most 12 places, or too large.
      */
@@ -927,6 +945,43 @@ typedef struct brink_quota {
     bool closed;
 } brink_quota;
 
+/**
+ * A part of a camera's pipeline, as its host names it.
+ */
+typedef struct brink_component {
+    /**
+     * "source", "processor" or "sink".
+     */
+    struct brink_text kind;
+    /**
+     * What it is called among those, such as "line_zone_manager".
+     */
+    struct brink_text subtype;
+    /**
+     * The classes that it looks for, such as "person". A detector has to name some; NULL only where `classes_len` is 0.
+     */
+    const struct brink_text *classes;
+    /**
+     * How many.
+     */
+    size_t classes_len;
+} brink_component;
+
+/**
+ * The answer to "may this component be made for this camera now?".
+ */
+typedef struct brink_component_decision {
+    /**
+     * The first "no" among a seat for the camera and every feature, or until when all of it is "yes".
+     */
+    struct brink_decision decision;
+    /**
+     * The feature that is missing, category/name, filled up with NULs: no pack of the licence has it, or none of the
+     * camera's. Empty where something else decided.
+     */
+    char missing[BRINK_FEATURE_BYTES];
+} brink_component_decision;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1076,6 +1131,26 @@ brink_code brink_meter_reserve(struct brink_meter meter,
  * How the quota of a meter stands. Reads the journal: for status pages and after a denial, not for frames.
  */
 brink_code brink_meter_quota(struct brink_meter meter, struct brink_text name, struct brink_quota *out);
+
+/**
+ * May the component be made for the camera now? It needs a seat for the camera, the feature that it is sold as, and one for
+ * every class: docs/C_ABI.md has the table. What the table does not name is BRINK_UNKNOWN_COMPONENT, and a detector
+ * without classes BRINK_CLASSES_MISSING: neither is ever allowed, nor is anything without an open gate.
+ */
+brink_code brink_gate_check_component(struct brink_gate gate,
+                                      struct brink_text camera,
+                                      const struct brink_component *component,
+                                      struct brink_component_decision *out);
+
+/**
+ * Looks up once the features that a component needs, for brink_gate_check_handles with every frame. `needed` gets their
+ * number, 0 for a source; where `capacity` is less, the answer is BRINK_OUT_OF_RANGE and nothing else is written.
+ */
+brink_code brink_gate_component_features(struct brink_gate gate,
+                                         const struct brink_component *component,
+                                         struct brink_feature *features,
+                                         size_t capacity,
+                                         size_t *needed);
 
 /**
  * Records what the work came to, durably, and gives the rest back. More than was reserved is recorded too, and flagged.

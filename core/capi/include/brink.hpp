@@ -13,7 +13,8 @@
 // METERING   A brink::Meter owns its meter: it writes what was counted and closes when it is destroyed, which has to be before
 //            its gate is. A brink::Reservation owns its room; destroyed before it was settled, the room is wasted until the
 //            quota's span ends.
-// DENIAL     Ask `allows()` where only yes or no matters: every failure is "no".
+// DENIAL     Ask `allows()` where only yes or no matters: every failure is "no". A component factory asks
+//            `component_allowed()`, which takes a gate that may be absent for the same "no".
 #ifndef BRINK_HPP
 #define BRINK_HPP
 
@@ -21,9 +22,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace brink {
 
@@ -40,6 +43,7 @@ using Quantity = brink_quantity;
 using Recorded = brink_recorded;
 using Quota = brink_quota;
 using Line = brink_line;
+using ComponentDecision = brink_component_decision;
 
 /// So many whole units.
 [[nodiscard]] constexpr Quantity units(std::uint64_t number) noexcept { return Quantity{number, 0}; }
@@ -52,6 +56,9 @@ using Line = brink_line;
 [[nodiscard]] constexpr bool has(const Decision& decision, brink_flag flag) noexcept {
     return (decision.flags & static_cast<std::uint32_t>(flag)) != 0;
 }
+
+/// The feature that a component lacks, category/name; empty where something else decided.
+[[nodiscard]] inline std::string_view missing(const ComponentDecision& decided) noexcept { return decided.missing; }
 
 /// A value, or the code that says why there is none.
 template <class T>
@@ -136,6 +143,34 @@ private:
     brink_grants* list_ = nullptr;
 };
 
+/// A part of a camera's pipeline, as its host names it: kind, subtype, and the classes that it looks for. Its texts are
+/// views of somebody else's, which have to live as long as it is asked for.
+class Component {
+public:
+    Component(std::string_view kind, std::string_view subtype) : kind_(detail::text(kind)), subtype_(detail::text(subtype)) {}
+    Component(std::string_view kind, std::string_view subtype, std::initializer_list<std::string_view> classes)
+        : Component(kind, subtype) {
+        for (const auto name : classes) {
+            add_class(name);
+        }
+    }
+
+    /// Asks for one class more, as a detector's settings list them.
+    void add_class(std::string_view name) { classes_.push_back(detail::text(name)); }
+
+    [[nodiscard]] std::string_view kind() const noexcept { return detail::view(kind_); }
+    [[nodiscard]] std::string_view subtype() const noexcept { return detail::view(subtype_); }
+    /// As C reads it: valid until this one is changed or destroyed.
+    [[nodiscard]] brink_component raw() const noexcept {
+        return brink_component{kind_, subtype_, classes_.data(), classes_.size()};
+    }
+
+private:
+    brink_text kind_;
+    brink_text subtype_;
+    std::vector<brink_text> classes_;
+};
+
 /// A gate that somebody else owns. A plain value; all of its methods may be called by any thread.
 class GateRef {
 public:
@@ -184,6 +219,29 @@ public:
         return code == BRINK_OK ? Result<Feature>(feature) : Result<Feature>(code);
     }
 
+    /// May the component be made for the camera now? Where not, the reason, or the code, and the feature that is missing.
+    [[nodiscard]] Result<ComponentDecision> check_component(std::string_view camera,
+                                                            const Component& component) const noexcept {
+        ComponentDecision decided{};
+        const brink_component raw = component.raw();
+        const Code code = brink_gate_check_component(id_, detail::text(camera), &raw, &decided);
+        return code == BRINK_OK ? Result<ComponentDecision>(decided) : Result<ComponentDecision>(code);
+    }
+
+    /// Looks up once the features that a component needs, for its frames. A source needs none.
+    [[nodiscard]] Result<std::vector<Feature>> features(const Component& component) const {
+        const brink_component raw = component.raw();
+        // Its own, and one for every class.
+        std::vector<Feature> found(raw.classes_len + 1);
+        std::size_t needed = 0;
+        const Code code = brink_gate_component_features(id_, &raw, found.data(), found.size(), &needed);
+        if (code != BRINK_OK) {
+            return code;
+        }
+        found.resize(needed);
+        return found;
+    }
+
     /// What is in force, and until when.
     [[nodiscard]] Result<Status> status() const noexcept {
         Status status{};
@@ -220,6 +278,17 @@ public:
 private:
     brink_gate id_{};
 };
+
+/// May this component be made for this camera now? Yes or no: without a gate, with one that was closed, for what no rule
+/// names and for every failure it is "no". A factory that was never given a gate makes nothing.
+[[nodiscard]] inline bool component_allowed(const GateRef* gate, std::string_view camera,
+                                            const Component& component) noexcept {
+    if (gate == nullptr) {
+        return false;
+    }
+    const auto decided = gate->check_component(camera, component);
+    return decided.ok() && decided->decision.allowed;
+}
 
 /// An open gate. Closed when it is destroyed.
 class [[nodiscard]] Gate : public GateRef {

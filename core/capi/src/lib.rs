@@ -3,7 +3,7 @@
 //! become references, panics become codes, and nothing else happens.
 //!
 //! `barrier` runs every entry, `input` reads arguments, `numbers` and `flags` hold the closed sets, `types` and
-//! `metered` the plain values, `owned` the gates and `meter` the meters that callers name by value.
+//! `metered` the plain values, `owned` the gates and `meter` the meters that callers name by value, `pipeline` what component factories ask.
 #![allow(
     unsafe_code,
     reason = "the one crate that talks to C; every block says why it is sound, and brink.h what it asks of callers"
@@ -24,6 +24,7 @@ mod meter;
 mod metered;
 mod numbers;
 mod owned;
+mod pipeline;
 mod reservation;
 mod types;
 mod words;
@@ -34,9 +35,8 @@ pub use grants::*;
 pub use input::BRINK_TEXT_BYTES_MAX;
 pub use meter::*;
 pub use metered::*;
-pub use numbers::{
-    brink_code, brink_mode, brink_over, brink_overage, brink_reason, brink_state, brink_verdict,
-};
+pub use numbers::{brink_code, brink_mode, brink_reason, brink_state, brink_verdict};
+pub use pipeline::*;
 pub use reservation::*;
 pub use types::*;
 pub use words::*;

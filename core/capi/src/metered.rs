@@ -1,9 +1,9 @@
 //! The plain values of metering. None owns anything.
 
-use crate::numbers::{brink_over, brink_overage};
 use crate::types::moment;
 use brink_license::Code;
-use brink_license::usage::Quantity;
+use brink_license::token::Over;
+use brink_license::usage::{Overage, Quantity};
 use brink_store::journal::Recorded;
 use brink_store::{MeterLine, QuotaUse};
 
@@ -35,6 +35,30 @@ pub struct brink_quantity {
     pub whole: u64,
     /// Parts of 10^-12, fewer than make a unit.
     pub trillionths: u64,
+}
+
+/// What happens beyond a quota.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum brink_over {
+    /// It is recorded.
+    BRINK_OVER_ALLOW = 1,
+    /// It is recorded and flagged.
+    BRINK_OVER_WARN = 2,
+    /// It is refused with BRINK_QUOTA_EXCEEDED.
+    BRINK_OVER_DENY = 3,
+}
+
+/// How a use that was recorded stands to its quota.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum brink_overage {
+    /// Within it, or there is none.
+    BRINK_OVERAGE_WITHIN = 1,
+    /// Beyond it, which the licence allows.
+    BRINK_OVERAGE_OVER = 2,
+    /// Beyond it or beyond its reservation, and somebody should be told.
+    BRINK_OVERAGE_FLAGGED = 3,
 }
 
 /// Where a use went.
@@ -134,5 +158,37 @@ impl From<Option<QuotaUse>> for brink_quota {
             in_doubt: quota.in_doubt,
             closed: quota.closed.is_some(),
         }
+    }
+}
+
+impl From<Over> for brink_over {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Allow => brink_over::BRINK_OVER_ALLOW,
+            Over::Warn => brink_over::BRINK_OVER_WARN,
+            Over::Deny => brink_over::BRINK_OVER_DENY,
+        }
+    }
+}
+
+impl From<Overage> for brink_overage {
+    fn from(overage: Overage) -> Self {
+        match overage {
+            Overage::Within => brink_overage::BRINK_OVERAGE_WITHIN,
+            Overage::Over => brink_overage::BRINK_OVERAGE_OVER,
+            Overage::Flagged => brink_overage::BRINK_OVERAGE_FLAGGED,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_of_what_becomes_of_usage_is_its_own() {
+        assert_eq!([Over::Allow, Over::Warn, Over::Deny].map(|over| brink_over::from(over) as u8), [1, 2, 3]);
+        let overages = [Overage::Within, Overage::Over, Overage::Flagged];
+        assert_eq!(overages.map(|overage| brink_overage::from(overage) as u8), [1, 2, 3]);
     }
 }

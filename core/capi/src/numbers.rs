@@ -1,11 +1,10 @@
-//! The closed sets of the C ABI: codes, reasons, states, verdicts, modes and what becomes of usage. Each is `brink-license`'s own set with
+//! The closed sets of the C ABI: codes, reasons, states, verdicts and modes. Each is `brink-license`'s own set with
 //! the same numbers; they are spelled out because the header is generated from this source, and the tests at the foot
 //! compare every one.
 
 use crate::words::c_text;
 use brink_license::clock::State;
-use brink_license::token::{Mode, Over};
-use brink_license::usage::Overage;
+use brink_license::token::Mode;
 use brink_license::{Code, Reason, Verdict};
 use std::ffi::CStr;
 
@@ -99,6 +98,10 @@ pub enum brink_code {
     BRINK_TOO_MANY = 85,
     /// The machine does not tell its boot, or no thread can be started.
     BRINK_UNAVAILABLE = 86,
+    /// A kind or a subtype of component that no rule names: it is never allowed.
+    BRINK_UNKNOWN_COMPONENT = 87,
+    /// A detector that names no class, and so would find all of them: it is never allowed.
+    BRINK_CLASSES_MISSING = 88,
     /// Not a decimal of at least zero with at most 12 places, or too large.
     BRINK_BAD_QUANTITY = 90,
     /// Records that were edited, removed, reordered or duplicated.
@@ -211,30 +214,6 @@ pub enum brink_mode {
     BRINK_MODE_UNLICENSED = 3,
 }
 
-/// What happens beyond a quota.
-#[repr(u8)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum brink_over {
-    /// It is recorded.
-    BRINK_OVER_ALLOW = 1,
-    /// It is recorded and flagged.
-    BRINK_OVER_WARN = 2,
-    /// It is refused with BRINK_QUOTA_EXCEEDED.
-    BRINK_OVER_DENY = 3,
-}
-
-/// How a use that was recorded stands to its quota.
-#[repr(u8)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum brink_overage {
-    /// Within it, or there is none.
-    BRINK_OVERAGE_WITHIN = 1,
-    /// Beyond it, which the licence allows.
-    BRINK_OVERAGE_OVER = 2,
-    /// Beyond it or beyond its reservation, and somebody should be told.
-    BRINK_OVERAGE_FLAGGED = 3,
-}
-
 /// Ties a set to the one it mirrors: a match that the compiler holds complete, and every name once.
 macro_rules! mirror {
     ($c:ident of $rust:ident: $($variant:ident = $name:ident),+ $(,)?) => {
@@ -309,6 +288,8 @@ names! { brink_code of Code:
     BRINK_NEEDS_REOPEN = NeedsReopen,
     BRINK_TOO_MANY = TooMany,
     BRINK_UNAVAILABLE = Unavailable,
+    BRINK_UNKNOWN_COMPONENT = UnknownComponent,
+    BRINK_CLASSES_MISSING = ClassesMissing,
     BRINK_BAD_QUANTITY = BadQuantity,
     BRINK_BAD_CHAIN = BadChain,
     BRINK_INTERNAL = Internal,
@@ -370,26 +351,6 @@ impl From<Mode> for brink_mode {
     }
 }
 
-impl From<Over> for brink_over {
-    fn from(over: Over) -> Self {
-        match over {
-            Over::Allow => brink_over::BRINK_OVER_ALLOW,
-            Over::Warn => brink_over::BRINK_OVER_WARN,
-            Over::Deny => brink_over::BRINK_OVER_DENY,
-        }
-    }
-}
-
-impl From<Overage> for brink_overage {
-    fn from(overage: Overage) -> Self {
-        match overage {
-            Overage::Within => brink_overage::BRINK_OVERAGE_WITHIN,
-            Overage::Over => brink_overage::BRINK_OVERAGE_OVER,
-            Overage::Flagged => brink_overage::BRINK_OVERAGE_FLAGGED,
-        }
-    }
-}
-
 impl From<Code> for brink_code {
     /// A code that this table lacks would be a defect, and a test says that there is none.
     fn from(code: Code) -> Self {
@@ -441,8 +402,5 @@ mod tests {
         }
         let modes = [Mode::Trial, Mode::Base, Mode::Unlicensed].map(|mode| brink_mode::from(mode) as u8);
         assert_eq!(modes, [1, 2, 3]);
-        assert_eq!([Over::Allow, Over::Warn, Over::Deny].map(|over| brink_over::from(over) as u8), [1, 2, 3]);
-        let overages = [Overage::Within, Overage::Over, Overage::Flagged];
-        assert_eq!(overages.map(|overage| brink_overage::from(overage) as u8), [1, 2, 3]);
     }
 }

@@ -279,12 +279,21 @@ void listing(brink::Gate owner) {
     CHECK(moved.size() == 2);
 }
 
+/// A component that the licence of these tests has.
+const brink::Component COUNTING("processor", "counting", {"person"});
+const brink::Component RTSP("source", "rtsp");
+
 /// Everything that can be asked of a gate, each with the one code that there is for it now.
 void nothing_but(brink_gate gate, brink_camera camera, brink_feature feature, brink_code code) {
     REFUSED(brink_decision, code, brink_gate_check(gate, text(CAMERA), text(NEAR_MISS), out));
     REFUSED(brink_decision, code, brink_gate_check_handles(gate, camera, feature, out));
     REFUSED(brink_camera, code, brink_gate_camera(gate, text(CAMERA), out));
     REFUSED(brink_feature, code, brink_gate_feature(gate, text(NEAR_MISS), out));
+    const brink_component counting = COUNTING.raw();
+    REFUSED(brink_component_decision, code, brink_gate_check_component(gate, text(CAMERA), &counting, out));
+    REFUSED(std::size_t, code, brink_gate_component_features(gate, &counting, nullptr, 0, out));
+    const brink::GateRef asked(gate);
+    CHECK(!brink::component_allowed(&asked, CAMERA, COUNTING));
     REFUSED(brink_status, code, brink_gate_status(gate, out));
     REFUSED(brink_grants*, code, brink_gate_grants(gate, out));
     REFUSED(std::size_t, code, brink_gate_refusal(gate, nullptr, 0, out));
@@ -316,6 +325,102 @@ void closing(const Site& site) {
     IS(none.check(CAMERA, NEAR_MISS).code(), BRINK_BAD_HANDLE);
     IS(none.close(), BRINK_BAD_HANDLE);
     CHECK(!none.allows(CAMERA, NEAR_MISS));
+}
+
+/// A component that is never allowed, with the code that says so.
+void never(const brink::Gate& gate, const brink_component& component, brink_code code, int line) {
+    const auto check = [&](brink_component_decision* out) {
+        return brink_gate_check_component(gate.id(), text(CAMERA), &component, out);
+    };
+    refused<brink_component_decision>(check, code, line);
+    const auto look_up = [&](std::size_t* needed) {
+        return brink_gate_component_features(gate.id(), &component, nullptr, 0, needed);
+    };
+    refused<std::size_t>(look_up, code, line);
+}
+
+#define NEVER(code, ...) never(gate, brink_component __VA_ARGS__, (code), __LINE__)
+
+void components_badly(const brink::Gate& gate) {
+    const brink_text processor = BRINK_TEXT("processor");
+    const brink_text counting = BRINK_TEXT("counting");
+    const brink_text person = BRINK_TEXT("person");
+    const brink_text broken_text = BRINK_TEXT("\xff");
+    const brink_text null{nullptr, 3};
+    NEVER(BRINK_NULL_POINTER, {null, counting, nullptr, 0});
+    NEVER(BRINK_NULL_POINTER, {processor, null, nullptr, 0});
+    NEVER(BRINK_NULL_POINTER, {processor, counting, nullptr, 1});
+    NEVER(BRINK_NULL_POINTER, {processor, counting, &null, 1});
+    NEVER(BRINK_OUT_OF_RANGE, {processor, counting, &person, SIZE_MAX});
+    NEVER(BRINK_OUT_OF_RANGE, {processor, counting, &person, BRINK_CLASSES_MAX + 1});
+    NEVER(BRINK_OUT_OF_RANGE, {processor, {counting.ptr, SIZE_MAX}, nullptr, 0});
+    NEVER(BRINK_BAD_UTF8, {broken_text, counting, nullptr, 0});
+    NEVER(BRINK_BAD_UTF8, {processor, broken_text, nullptr, 0});
+    NEVER(BRINK_BAD_UTF8, {processor, counting, &broken_text, 1});
+    for (const brink_text kind : {BRINK_TEXT(""), BRINK_TEXT("Processor"), BRINK_TEXT("processor "), BRINK_TEXT("base")}) {
+        NEVER(BRINK_UNKNOWN_COMPONENT, {kind, counting, &person, 1});
+    }
+    for (const brink_text subtype : {BRINK_TEXT(""), BRINK_TEXT("Counting"), BRINK_TEXT("counting\0"), BRINK_TEXT("rtsp"),
+                                     BRINK_TEXT("Advanced Analytics"), BRINK_TEXT("analytics/counting")}) {
+        NEVER(BRINK_UNKNOWN_COMPONENT, {processor, subtype, &person, 1});
+    }
+    for (const brink_text name : {BRINK_TEXT(""), BRINK_TEXT("Person"), BRINK_TEXT("cv_models/person")}) {
+        NEVER(BRINK_BAD_ID, {processor, counting, &name, 1});
+    }
+    NEVER(BRINK_CLASSES_MISSING, {processor, BRINK_TEXT("object_detection"), nullptr, 0});
+    const brink_component good{processor, counting, &person, 1};
+    REFUSED(brink_component_decision, BRINK_NULL_POINTER, brink_gate_check_component(gate.id(), text(CAMERA), nullptr, out));
+    REFUSED(brink_component_decision, BRINK_NULL_POINTER, brink_gate_check_component(gate.id(), null, &good, out));
+    REFUSED(std::size_t, BRINK_NULL_POINTER, brink_gate_component_features(gate.id(), nullptr, nullptr, 0, out));
+    IS(brink_gate_check_component(gate.id(), text(CAMERA), &good, nullptr), BRINK_NULL_POINTER);
+    IS(brink_gate_component_features(gate.id(), &good, nullptr, 0, nullptr), BRINK_NULL_POINTER);
+}
+#undef NEVER
+
+/// Asserts why a component is not made, and which feature it lacks.
+void lacks(const brink::Gate& gate, std::string_view camera, const brink::Component& component, brink_reason reason,
+           std::string_view feature) {
+    const auto decided = gate.check_component(camera, component);
+    IS(decided.code(), BRINK_OK);
+    CHECK(!decided->decision.allowed && decided->decision.reason == reason);
+    CHECK(brink::missing(*decided) == feature);
+    CHECK(!brink::component_allowed(&gate, camera, component));
+}
+
+void components(const Site& site) {
+    const brink::Gate gate = site.open();
+    components_badly(gate);
+    for (const auto* component : {&COUNTING, &RTSP}) {
+        const auto decided = gate.check_component(CAMERA, *component);
+        CHECK(decided.ok() && decided->decision.allowed && decided->decision.reason == BRINK_REASON_GRANTED);
+        CHECK(brink::missing(*decided).empty() && decided->decision.until == gate.status().value().ends_at);
+        CHECK(brink::component_allowed(&gate, CAMERA, *component));
+        // Whoever has no gate is not allowed anything.
+        CHECK(!brink::component_allowed(nullptr, CAMERA, *component));
+        const brink::GateRef none;
+        CHECK(!brink::component_allowed(&none, CAMERA, *component));
+    }
+    lacks(gate, "cam-001", {"processor", "near_miss"}, BRINK_REASON_FEATURE_NOT_GRANTED, NEAR_MISS);
+    lacks(gate, CAMERA, {"processor", "line_zone_manager"}, BRINK_REASON_FEATURE_NOT_LICENSED, "analytics/line_zone");
+    lacks(gate, CAMERA, {"sink", "database"}, BRINK_REASON_FEATURE_NOT_LICENSED, "outputs/database_sink");
+    lacks(gate, CAMERA, {"processor", "counting", {"person", "bicycle"}}, BRINK_REASON_FEATURE_NOT_LICENSED,
+          "cv_models/bike");
+    lacks(gate, "cam-999", RTSP, BRINK_REASON_CAMERA_NOT_LICENSED, "");
+    lacks(gate, "", COUNTING, BRINK_REASON_CAMERA_NOT_LICENSED, "");
+
+    const auto features = gate.features(COUNTING).value();
+    CHECK(features.size() == 2 && gate.features(RTSP).value().empty());
+    for (const auto feature : features) {
+        CHECK(gate.allows(gate.camera(CAMERA).value(), feature));
+    }
+    const brink_component counting = COUNTING.raw();
+    std::array<brink_feature, 2> room{};
+    std::size_t needed = 0;
+    IS(brink_gate_component_features(gate.id(), &counting, room.data(), 1, &needed), BRINK_OUT_OF_RANGE);
+    CHECK(needed == 2 && room[0].gate == 0 && room[1].gate == 0);
+    IS(brink_gate_component_features(gate.id(), &counting, nullptr, 2, &needed), BRINK_NULL_POINTER);
+    IS(brink_gate_component_features(gate.id(), &counting, room.data(), 2, &needed), BRINK_OK);
+    CHECK(room[0].index == features[0].index && room[1].index == features[1].index);
 }
 
 void bad_arguments(const Site& site) {
@@ -381,6 +486,8 @@ void absent(const Site& site) {
     CHECK(std::remove(site.bundle().c_str()) == 0);
     const brink::Gate gate = site.open();
     CHECK(gate.check(CAMERA, NEAR_MISS).value().reason == BRINK_REASON_UNLICENSED);
+    lacks(gate, CAMERA, COUNTING, BRINK_REASON_UNLICENSED, "");
+    lacks(gate, CAMERA, RTSP, BRINK_REASON_UNLICENSED, "");
     const brink::Status status = gate.status().value();
     CHECK(status.state == BRINK_STATE_UNLICENSED && status.mode == BRINK_MODE_UNLICENSED && status.licence_seq == 0);
     CHECK(status.refused == BRINK_BUNDLE_DAMAGED && status.receipt_at == BRINK_NEVER && status.cameras == 0);
@@ -431,6 +538,8 @@ void deadline(const Site& site) {
     CHECK(until([&] { return !gate.allows(CAMERA, NEAR_MISS); }));
     const brink::Decision after = gate.check(CAMERA, NEAR_MISS).value();
     CHECK(after.reason == BRINK_REASON_EXPIRED && after.state == BRINK_STATE_EXPIRED);
+    lacks(gate, CAMERA, COUNTING, BRINK_REASON_EXPIRED, "");
+    lacks(gate, CAMERA, RTSP, BRINK_REASON_EXPIRED, "");
     CHECK(gate.status().value().now >= before.until);
 }
 
@@ -763,8 +872,9 @@ struct Sequence {
     void (*run)(const Site&);
 };
 
-constexpr std::array<Sequence, 12> SEQUENCES{{
+constexpr std::array<Sequence, 13> SEQUENCES{{
     {"bad_arguments", bad_arguments},
+    {"components", components},
     {"replaced", replaced},
     {"absent", absent},
     {"unreadable", unreadable},

@@ -125,6 +125,10 @@ codes! {
     TooMany = 85, "TOO_MANY";
     /// The machine does not tell its boot, or no thread can be started.
     Unavailable = 86, "UNAVAILABLE";
+    /// A kind or a subtype of component that no rule names.
+    UnknownComponent = 87, "UNKNOWN_COMPONENT";
+    /// A detector that names no class, and so would find all of them.
+    ClassesMissing = 88, "CLASSES_MISSING";
     // Usage.
     /// Not a decimal of at least zero with at most 12 places, or too large.
     BadQuantity = 90, "BAD_QUANTITY";

@@ -190,19 +190,38 @@ impl Table {
         feature: FeatureAt,
         now: UnixSeconds,
     ) -> Decision {
-        // The usual case by itself: a licence in its prime.
-        let (state, flags) = if standing.prime().contains(&now) {
-            (State::Active, standing.flags)
-        } else {
-            match aged(standing, now) {
-                Ok(in_grace) => in_grace,
-                Err(refusal) => return refusal,
-            }
-        };
-        match self.look_up(camera, feature, now) {
-            Ok(until) => Decision::granted(state, standing.window.closes_at().min(until), flags),
-            Err(reason) => Decision::denied(standing.enforce, state, reason, flags),
+        answered(standing, now, || self.look_up(camera, feature, now))
+    }
+
+    /// Decides whether a camera has a seat at all, whatever it may do on it.
+    #[must_use]
+    pub fn decide_seat(&self, standing: &Standing, camera: CameraAt, now: UnixSeconds) -> Decision {
+        answered(standing, now, || {
+            let row = self.rows.get(camera.0 as usize).ok_or(Reason::CameraNotLicensed)?;
+            if now < row.until { Ok(row.until) } else { Err(Reason::GrantEnded) }
+        })
+    }
+}
+
+/// What the calendar says, and where it permits anything what the grant says.
+#[inline(always)]
+fn answered(
+    standing: &Standing,
+    now: UnixSeconds,
+    look_up: impl FnOnce() -> Result<UnixSeconds, Reason>,
+) -> Decision {
+    // The usual case by itself: a licence in its prime.
+    let (state, flags) = if standing.prime().contains(&now) {
+        (State::Active, standing.flags)
+    } else {
+        match aged(standing, now) {
+            Ok(in_grace) => in_grace,
+            Err(refusal) => return refusal,
         }
+    };
+    match look_up() {
+        Ok(until) => Decision::granted(state, standing.window.closes_at().min(until), flags),
+        Err(reason) => Decision::denied(standing.enforce, state, reason, flags),
     }
 }
 

@@ -31,7 +31,7 @@ impl IdError {
 }
 
 /// The shortest prefix of a refused text that still lets its writer find it.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(64).collect()
 }
 

@@ -12,6 +12,7 @@ pub mod b64;
 pub mod bounded;
 pub mod clock;
 mod code;
+mod component;
 mod decision;
 mod entitlement;
 pub mod exchange;
@@ -28,6 +29,7 @@ pub mod token;
 pub mod usage;
 
 pub use code::Code;
+pub use component::{Component, ComponentDecision, ComponentError, ComponentKind, Needs};
 pub use decision::{Decision, Flags, Reason, Verdict};
 pub use entitlement::{CameraAt, FeatureAt, Table};
 pub use fields::ClaimError;

@@ -29,7 +29,7 @@ pub use device_store::{
 pub use documents::{Documents, publish_also};
 pub use durable::write_atomically;
 pub use error::StoreError;
-pub use gate::{BundleReader, CameraHandle, FeatureHandle, Gate, GateStatus, Snapshot};
+pub use gate::{BundleReader, CameraHandle, FeatureHandle, Gate, GateStatus, Snapshot, component_allowed};
 pub use layout::{Finding, Installation, Layout};
 pub use lock::WriterLock;
 pub use meter::{Meter, MeterLine, QuotaUse, Reservation};

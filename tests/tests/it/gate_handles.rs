@@ -26,7 +26,7 @@ fn publish(path: &Path, licence: &LicenceClaims) {
     std::fs::rename(temp, path).unwrap();
 }
 
-fn open(licence: &LicenceClaims) -> (TempDir, PathBuf, Gate) {
+pub(crate) fn open(licence: &LicenceClaims) -> (TempDir, PathBuf, Gate) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("licence.bundle");
     publish(&path, licence);

@@ -4,9 +4,11 @@
 //! itself, and answers from memory. It needs no lock, no agent and no network; any number of processes may hold one.
 //! A thread of its own publishes the guarded time and takes up new bundles; a check is a few loads and comparisons.
 //!
-//! `reader` turns a file and a reading into a snapshot, `watch` holds it against the anchor, `grants` lists what it grants, `time`, `handles` and `fast` are
-//! what checks read beside it, `slot` is where they read it.
+//! `reader` turns a file and a reading into a snapshot, `watch` holds it against the anchor, `grants` lists what it grants,
+//! `component` asks for a part of a pipeline, `time`, `handles` and `fast` are what checks read beside it, `slot` is where
+//! they read it.
 
+mod component;
 mod fast;
 mod grants;
 mod handles;
@@ -16,6 +18,7 @@ mod slot;
 mod time;
 mod watch;
 
+pub use component::component_allowed;
 pub use grants::{Granted, Grants};
 pub use handles::{CameraHandle, FeatureHandle, HANDLES_MAX, HandleError};
 pub use reader::{BundleReader, Snapshot};

@@ -150,6 +150,14 @@ impl GateRef {
         }
     }
 
+    /// Asks one snapshot at one moment; `None` when the gate is closed or of another process.
+    pub(super) fn at_once<T>(self, ask: impl FnOnce(&Snapshot, UnixSeconds) -> T) -> Option<T> {
+        // In this order for the same reason as above.
+        let published = self.slot.published.load();
+        let now = self.slot.time.read()?;
+        self.is_open(&published).then(|| ask(&published.snapshot, now))
+    }
+
     /// The same by handles of this gate: a few loads instead of two look-ups by name.
     #[inline]
     #[must_use]

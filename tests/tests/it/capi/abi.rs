@@ -8,8 +8,9 @@ use std::process::Command;
 /// enough, and in a fork amid threads the address sanitizer may wait for a lock of its own that a lost thread held.
 const PLAIN_ONLY: [&str; 3] = ["deadline", "many", "forks_amid_threads"];
 /// What each run does.
-const SEQUENCES: [&str; 9] = [
+const SEQUENCES: [&str; 10] = [
     "bad_arguments",
+    "components",
     "replaced",
     "absent",
     "unreadable",

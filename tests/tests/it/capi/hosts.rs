@@ -17,18 +17,27 @@ const CMAKE_LINES_MAX: usize = 6;
 /// What a trial camera does not get.
 const BEYOND_TRIAL: [&str; 3] = ["analytics/line_zone", "analytics/polygon_zone", "outputs/database_sink"];
 
-/// A paid licence: its base pack has zones and the database sink.
-fn paid() -> LicenceClaims {
+/// A licence with these features of base beside those that the forge gives it.
+fn with_base(more: &[&str]) -> LicenceClaims {
     let mut claims = in_force(2, 1);
     let base = claims.packs.get_mut(&Slug::parse("base").unwrap()).unwrap();
-    let all = base.iter().chain(BEYOND_TRIAL).map(|name| Feature::parse(name).unwrap());
+    let all = base.iter().chain(more.iter().copied()).map(|name| Feature::parse(name).unwrap());
     *base = all.collect();
     claims
 }
 
+/// A paid licence: its base pack has zones and the database sink.
+fn paid() -> LicenceClaims {
+    with_base(&[&["analytics/detection"][..], &BEYOND_TRIAL].concat())
+}
+
 /// A trial: its cameras have the pack `trial`, never `base`.
 fn trial() -> LicenceClaims {
-    let mut claims = LicenceClaims { mode: Mode::Trial, device: DeviceGrant::default(), ..in_force(2, 1) };
+    let mut claims = LicenceClaims {
+        mode: Mode::Trial,
+        device: DeviceGrant::default(),
+        ..with_base(&["analytics/detection"])
+    };
     let pack = Slug::parse("trial").unwrap();
     let features: IdList<Feature> = claims.packs[&Slug::parse("base").unwrap()].clone();
     claims.packs = [(pack.clone(), features)].into();
@@ -85,27 +94,35 @@ fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_
     };
 
     let said = host(&paid, "cam-000");
-    for component in ["near_miss", "line_zone_manager", "polygon_zone_manager", "database_sink"] {
+    for component in
+        ["rtsp", "object_detection", "near_miss", "line_zone_manager", "polygon_zone_manager", "database"]
+    {
         assert!(said.contains(&format!("made {component} for cam-000: active")), "{said}");
     }
-    assert!(said.contains("6 components, 25 frames, 312 tokens; metered"), "{said}");
+    assert!(said.contains("7 components, 25 frames, 312 tokens; metered"), "{said}");
     let said = host(&paid, "cam-001");
     assert!(said.contains("refused near_miss for cam-001: feature_not_granted"), "{said}");
     assert!(said.contains("mend: ask the issuer's admin to assign the camera a pack"), "{said}");
+    assert!(said.contains("missing: analytics/near_miss"), "{said}");
     assert!(said.contains("made counting for cam-001"), "{said}");
     let said = host(&trial, "cam-000");
-    for component in ["near_miss", "line_zone_manager", "polygon_zone_manager", "database_sink"] {
+    for component in ["near_miss", "line_zone_manager", "polygon_zone_manager", "database"] {
         assert!(said.contains(&format!("refused {component} for cam-000: feature_not_licensed")), "{said}");
     }
-    assert!(said.contains("made counting for cam-000: active"), "{said}");
+    for feature in BEYOND_TRIAL {
+        assert!(said.contains(&format!("missing: {feature}")), "{said}");
+    }
+    for component in ["rtsp", "object_detection", "counting"] {
+        assert!(said.contains(&format!("made {component} for cam-000: active")), "{said}");
+    }
     let said = host(&paid, "cam-777");
     assert!(!said.contains("made") && said.contains("0 components, 0 frames, 0 tokens"), "{said}");
-    assert_eq!(said.matches("camera_not_licensed").count(), 6, "{said}");
+    assert_eq!(said.matches("camera_not_licensed").count(), 7, "{said}");
 
     // What a quota does not allow is not done, and the host says what is left and when it begins again.
     let short = LicenceClaims {
         quotas: vec![
-            quota("component", 7, Period::Lease, Over::Deny),
+            quota("component", 9, Period::Lease, Over::Deny),
             quota("frame", 30, Period::Month, Over::Deny),
             quota("llm_token", 1000, Period::Month, Over::Deny),
         ],
@@ -113,11 +130,11 @@ fn a_fresh_folder_builds_the_hosts_with_six_lines_of_cmake_and_they_enforce_the_
     };
     let short = activated(&folder, "short", short);
     let said = host(&short, "cam-000");
-    assert!(said.contains("6 components, 25 frames, 312 tokens; metered"), "{said}");
+    assert!(said.contains("7 components, 25 frames, 312 tokens; metered"), "{said}");
     let said = host(&short, "cam-000");
-    assert!(said.contains("1 components, 5 frames, 0 tokens; metered"), "{said}");
+    assert!(said.contains("2 components, 5 frames, 0 tokens; metered"), "{said}");
     for words in [
-        "not metered, not done: component: QUOTA_EXCEEDED\n  0 of 7 left\n",
+        "not metered, not done: component: QUOTA_EXCEEDED\n  0 of 9 left\n",
         "not metered, not done: frame: QUOTA_EXCEEDED\n  0 of 30 left, the count begins again at ",
         "not metered, not done: llm_token: QUOTA_EXCEEDED\n  688 of 1000 left, the count begins again at ",
     ] {
