@@ -14,7 +14,7 @@ use super::room::Room;
 use crate::issuer::Issuer;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, any, get, post, put};
 use desk::{Ask, Desk};
 pub(super) use slashes::Slashes;
 use std::sync::Arc;
@@ -66,6 +66,7 @@ pub(super) fn routes(issuer: &Arc<Issuer>, room: &Room) -> Router {
     router
         .route(&format!("{ROOT}/admin/subscriptions/{{tenant}}"), put(to(admin::change_subscription)))
         .route(&format!("{ROOT}/admin/subscriptions/{{tenant}}/growth-packs"), put(to(admin::change_packs)))
+        .route(&format!("{ROOT}/{{*other}}"), any(wire::not_found))
         .method_not_allowed_fallback(wire::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

@@ -64,6 +64,10 @@ pub(super) fn answer(value: &Value) -> Response {
     (StatusCode::OK, HEADERS, value.to_string()).into_response()
 }
 
+pub(super) async fn not_found() -> Denial {
+    Denial::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such path; docs/TAPI.md names all")
+}
+
 pub(super) async fn method_not_allowed() -> Denial {
     Denial::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "this path takes another method")
 }

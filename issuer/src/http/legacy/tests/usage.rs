@@ -123,6 +123,30 @@ async fn an_event_that_comes_late_is_of_the_day_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sums_of_old_clients_are_as_whole_as_they_will_ever_be() {
+    let old = Old::with(2, &[]).await;
+    old.send_usage(json!([call("cam-1"), call("cam-2")])).await;
+    let scope = crate::storage::SumScope {
+        tenant: TENANT.parse().unwrap(),
+        quarters: 0..i64::MAX / 900_000,
+        meter: None,
+        device: None,
+    };
+    let mut sums = 0;
+    let much_later = old.bench.clock.now().saturating_add(100 * DAY);
+    let mut count = |_| {
+        sums += 1;
+        std::ops::ControlFlow::Continue(())
+    };
+    let lacks = old.bench.admin.storage.usage_sums(&scope, much_later, &mut count).unwrap();
+    assert_eq!(
+        (sums, lacks),
+        (2, crate::storage::Lacks::default()),
+        "who has no journal has nothing more to tell"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_events_are_one_batch() {
     let old = Old::with(2, &[]).await;
     let events: Vec<Value> = (0..1000).map(|number| call(&format!("cam-{}", number % 100))).collect();

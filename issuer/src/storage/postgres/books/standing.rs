@@ -22,7 +22,8 @@ pub(super) async fn of(
     })
 }
 
-/// A device that was taken out of service before the period has nothing to tell of it.
+/// A device that was taken out of service before the period has nothing to tell of it. An old client, whose chain is of epoch
+/// 0, has no journal, and what it did not send is gone.
 async fn chains(
     tx: &Tx<'_>,
     scope: &SumScope,
@@ -30,6 +31,7 @@ async fn chains(
 ) -> Result<Vec<ChainStanding>, StorageError> {
     let sql = "SELECT c.device, c.epoch, c.seq, c.reported_seq, c.received_at, c.forked_at,
                       (d.retired_at IS NULL OR d.retired_at >= $4) AND c.received_at < $3
+                        AND c.epoch > 0
                         AND c.epoch = (SELECT max(epoch) FROM usage_cursors n WHERE n.device = c.device) AS silent
                FROM usage_cursors c JOIN devices d ON d.id = c.device
                WHERE c.tenant = $1 AND ($2::text IS NULL OR c.device = $2)

@@ -18,13 +18,15 @@ pub(super) fn of(tx: &Connection, scope: &SumScope, heard_since: UnixSeconds) ->
     })
 }
 
-/// A device that was taken out of service before the period has nothing to tell of it.
+/// A device that was taken out of service before the period has nothing to tell of it. An old client, whose chain is of epoch
+/// 0, has no journal, and what it did not send is gone.
 fn chains(
     tx: &Connection,
     scope: &SumScope,
     heard_since: UnixSeconds,
 ) -> Result<Vec<ChainStanding>, StorageError> {
     let sql = "SELECT c.*, (d.retired_at IS NULL OR d.retired_at >= ?4) AND c.received_at < ?3
+                        AND c.epoch > 0
                         AND c.epoch = (SELECT max(epoch) FROM usage_cursors n WHERE n.device = c.device) AS silent
                FROM usage_cursors c JOIN devices d ON d.id = c.device
                WHERE c.tenant = ?1 AND (?2 IS NULL OR c.device = ?2)
