@@ -11,20 +11,20 @@
 //! ```
 
 mod address;
+pub mod alike;
 mod dotenv;
 mod near;
 mod problem;
+mod settings;
 mod show;
 mod source;
 mod table;
 mod template;
 mod value;
 
-mod settings;
-
 pub use address::Address;
 pub use dotenv::quote;
-pub use problem::{Code, Level, Problem, Refusal, Source};
+pub use problem::{Code, Level, Problem, Refusal, Source, Weight};
 pub use settings::{Given, Setting, Settings};
 pub use source::EnvFile;
 pub use table::{Bounds, Clash, Effect, Group, Kind, Remark, Rule, Table, Variable, When};

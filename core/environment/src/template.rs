@@ -15,8 +15,8 @@ impl Table {
         let program = self.program;
         let mut text = format!(
             "# The variables of {program} with their defaults, written by: {program} config template\n\
-             # Take the # in front of what is to be otherwise, and give the file with --env-file; {program} config show says \
-             what then counts.\n"
+             # Take the # away in front of what is to be otherwise, and give the file with --env-file.\n\
+             # What then counts is shown by: {program} config show --env-file FILE\n"
         );
         for group in self.groups {
             // Writing to a text cannot fail.
