@@ -14,7 +14,7 @@ pub const LOG_LEVELS: Kind = Kind::Choice(&["TRACE", "DEBUG", "INFO", "WARN", "W
 
 /// A password or key of the old product's own files.
 pub const KNOWN_SECRET: Remark = Remark {
-    when: When::Among(&[
+    when: When::Published(&[
         "your_api_key_here",
         "dev-api-key-123",
         "change_me_in_production",
@@ -22,7 +22,7 @@ pub const KNOWN_SECRET: Remark = Remark {
         "billing_password",
     ]),
     code: Code::KnownSecret,
-    why: "it stands in the old product's code and templates, where anybody can read it",
+    why: "it stands in code and templates, where anybody can read it",
     mend: "choose another, or leave the variable out",
 };
 

@@ -8,7 +8,7 @@
 //! plain    = no blank, quote, backslash or backtick in it, and no "#" at its beginning
 //! ```
 //!
-//! A line ends with LF or CRLF. Nothing is expanded: `$HOME` is six characters.
+//! A line ends with LF or CRLF. Nothing is expanded: `$HOME` is five characters.
 
 use crate::problem::Code;
 use std::fmt::Write as _;

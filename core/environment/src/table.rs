@@ -116,6 +116,8 @@ pub enum When {
     Empty,
     /// One of these texts.
     Among(&'static [&'static str]),
+    /// One of these texts of the old product's own files, which the guide does not repeat.
+    Published(&'static [&'static str]),
     /// True.
     True,
     /// False.
@@ -134,7 +136,7 @@ impl When {
         match self {
             When::Set => true,
             When::Empty => text == Some(""),
-            When::Among(texts) => text.is_some_and(|text| texts.contains(&text)),
+            When::Among(texts) | When::Published(texts) => text.is_some_and(|text| texts.contains(&text)),
             When::True => *value == Value::Boolean(true),
             When::False => *value == Value::Boolean(false),
             When::Exposed => matches!(value, Value::Address(address) if address.is_exposed()),
@@ -147,6 +149,7 @@ impl When {
             When::Set => "any value".to_owned(),
             When::Empty => "an empty value".to_owned(),
             When::Among(texts) => texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", "),
+            When::Published(_) => "what the old product's own files say".to_owned(),
             When::True => "`true`".to_owned(),
             When::False => "`false`".to_owned(),
             When::Exposed => "`http://` to another machine".to_owned(),

@@ -145,7 +145,7 @@ const CACHES: &[Variable] = &[
         "LICENSE_CACHE_TTL_SECONDS",
         "3600",
         LIVES,
-        "How long a licence is good for stands in it, signed; a new one is taken up within a second.",
+        "How long a licence is good for stands in it, signed.",
     )
     .idle(),
     Variable::whole(

@@ -63,6 +63,7 @@ const POWERS: [Power; 5] = [
             ("benches/", "a measurement takes its length from its caller"),
             ("issuer/src/cli/mod.rs", "the one look at the arguments"),
             ("edge/src/cli/config.rs", "the one look at the agent's environment"),
+            ("issuer/src/cli/config.rs", "the one look at the issuer's environment"),
         ],
     },
     Power {
