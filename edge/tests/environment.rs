@@ -6,6 +6,7 @@ use brink_edge::environment::TABLE;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -209,6 +210,17 @@ fn log_level_counts_where_no_flag_says_it() {
     assert!(said.contains("without effect") && said.contains("REDIS_PORT"), "{said}");
     let said = desk.started(&["--env-file", "a.env"], &[("LOG_LEVEL", "DEBUG")]);
     assert!(said.contains(" INFO "), "the environment goes before the file: {said}");
+}
+
+#[test]
+fn a_file_with_secrets_that_others_may_read_is_warned_of() {
+    let desk = Desk::of("acme");
+    fs::write(desk.path("a.env"), "BILLING_API_KEY=hush\n").unwrap();
+    for (mode, count) in [(0o644, 1), (0o640, 1), (0o600, 0)] {
+        fs::set_permissions(desk.path("a.env"), fs::Permissions::from_mode(mode)).unwrap();
+        let ran = desk.run(&[&SHOW[..], &["--env-file", "a.env"]].concat(), &[]);
+        assert_eq!((ran.code, ran.out.matches("FILE_MODE").count()), (0, count), "{mode:o}: {}", ran.out);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -190,6 +191,17 @@ fn port_and_level_count_where_no_flag_says_it() {
     assert!(!said.contains(" INFO "), "{said}");
     let said = desk.served(&LISTEN, &[("PORT", &port)]);
     assert!(said.contains(" INFO ") && !said.contains(&format!(":{port}\n")), "{said}");
+}
+
+#[test]
+fn a_file_with_secrets_that_others_may_read_is_warned_of() {
+    let desk = Desk::production();
+    fs::write(desk.path("a.env"), "ADMIN_API_KEY=hush\n").unwrap();
+    for (mode, count) in [(0o644, 1), (0o640, 1), (0o600, 0)] {
+        fs::set_permissions(desk.path("a.env"), fs::Permissions::from_mode(mode)).unwrap();
+        let ran = desk.run(&[&SHOW[..], &["--env-file", "a.env"]].concat(), &[]);
+        assert_eq!((ran.code, ran.out.matches("FILE_MODE").count()), (0, count), "{mode:o}: {}", ran.out);
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Addresses of servers, as operators write them.
 
 use http::Uri;
-use std::net::IpAddr;
+// Of `core`, which has the type and no socket.
+use core::net::IpAddr;
 
 /// Longest address taken.
 const BYTES_MAX: usize = 1024;

@@ -93,6 +93,10 @@ fn what_counts_is_typed() {
             ("MANAGEMENT_TIER", "managed"),
             ("HEARTBEAT_INTERVAL_MINUTES", "1"),
             ("API_PORT", "8090"),
+            ("API_THREADS", "8"),
+            ("API_ENABLE_CORS", "no"),
+            ("ENABLE_HEARTBEAT", "false"),
+            ("BILLING_SERVICE_URL", "https://b.example/api/v1/"),
             ("LOG_LEVEL", "warning"),
         ],
         false,
@@ -104,6 +108,10 @@ fn what_counts_is_typed() {
     assert_eq!(set.management_tier.set(), Some(&ManagementTier::Managed));
     assert_eq!(set.heartbeat.interval_minutes.set(), Some(&1));
     assert_eq!((set.api.port.set(), set.log_level.set()), (Some(&8090), Some(&"warn")));
+    assert_eq!((set.api.threads.set(), set.api.allows_cors.set()), (Some(&8), Some(&false)));
+    assert_eq!(set.heartbeat.is_enabled.set(), Some(&false));
+    assert_eq!(set.billing.service_url.set().map(Address::as_str), Some("https://b.example/api/v1"));
+    assert_eq!(read(&[("MOCK_BILLING_SERVICE", "1")], true).billing.is_mocked.set(), Some(&true));
 }
 
 #[test]

@@ -2,12 +2,14 @@ use super::*;
 use brink_environment::Problem;
 use std::path::PathBuf;
 
-fn read_at(variables: &[(&str, &str)], development: bool, place: Option<&DatabasePlace>) -> Environment {
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+fn read_at(variables: Pairs<'_>, development: bool, place: Option<&DatabasePlace>) -> Environment {
     let pairs = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     Environment::read(pairs, None, development, place)
 }
 
-fn read(variables: &[(&str, &str)], development: bool) -> Environment {
+fn read(variables: Pairs<'_>, development: bool) -> Environment {
     read_at(variables, development, None)
 }
 
@@ -52,6 +54,7 @@ fn port_and_level_are_taken() {
     let environment = read(&[("PORT", "9000"), ("LOG_LEVEL", "debug")], false);
     assert_eq!(environment.listen().to_string(), "127.0.0.1:9000");
     assert_eq!(environment.filter().as_deref(), Some("warn,brink_issuer=debug"));
+    assert_eq!(read(&[("MOCK_BILLING_SERVICE", "1")], true).is_mocked.set(), Some(&true));
     assert_eq!(read(&[("LOG_LEVEL", "ERROR")], false).filter().as_deref(), Some("error"));
     assert_eq!(read(&[("LOG_LEVEL", "WARNING")], false).filter().as_deref(), Some("warn,brink_issuer=warn"));
 }
@@ -79,7 +82,7 @@ fn what_cannot_be_is_an_error_everywhere() {
 
 #[test]
 fn what_is_unsafe_is_refused_outside_of_development_and_warned_of_in_it() {
-    let cases: [(&[(&str, &str)], &str); 7] = [
+    let cases: [(Pairs<'_>, &str); 7] = [
         (&[("REQUIRE_AUTH", "false")], "REQUIRE_AUTH AUTHENTICATION_OFF"),
         (&[("REQUIRE_ADMIN_AUTH", "no")], "REQUIRE_ADMIN_AUTH AUTHENTICATION_OFF"),
         (&[("REQUIRE_ADMIN_AUTH", "")], "REQUIRE_ADMIN_AUTH AUTHENTICATION_OFF"),
@@ -92,7 +95,7 @@ fn what_is_unsafe_is_refused_outside_of_development_and_warned_of_in_it() {
         assert_eq!(said(&read(variables, false)), [format!("error {problem}")]);
         assert_eq!(said(&read(variables, true)), [format!("warning {problem}")]);
     }
-    let fine: [&[(&str, &str)]; 3] = [
+    let fine: [Pairs<'_>; 3] = [
         &[("ADMIN_API_KEY", "")],
         &[("REQUIRE_ADMIN_AUTH", "true")],
         &[("REQUIRE_AUTH", "true"), ("ADMIN_API_KEY", "long enough")],
@@ -110,7 +113,7 @@ fn variables_and_directory_have_to_mean_one_database() {
         (server("postgres://brink@localhost/brink"), server("postgres://u:hush@db.example:6432/books"));
     let host = ("POSTGRES_HOST", "db.example");
     let here = ("POSTGRES_HOST", "localhost");
-    let cases: [(&[(&str, &str)], &DatabasePlace, &[&str]); 12] = [
+    let cases: [(Pairs<'_>, &DatabasePlace, &[&str]); 12] = [
         (&[], &file, &[]),
         (&[], &far, &[]),
         (&[("USE_POSTGRES", "false")], &file, &[]),
