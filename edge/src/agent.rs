@@ -3,6 +3,7 @@
 //! The loop alone owns the store. Callers on `agent.sock`, the network and the signals have threads of their own and
 //! speak to it by events, so that no slow network keeps a verb waiting.
 
+mod network;
 mod recent;
 mod telling;
 mod usage;

@@ -4,6 +4,7 @@ use crate::command::{EXIT_FAILED, EXIT_NOT_ALLOWED, EXIT_USAGE, Report};
 use crate::exchange::DeviceError;
 use crate::uplink::UplinkError;
 use crate::words::rfc3339;
+use brink_environment::Refusal;
 use brink_license::exchange::ExchangeError;
 use brink_license::keyset::TrustError;
 use brink_license::usage::{Denial, DenialReason, QuantityError};
@@ -145,6 +146,9 @@ pub enum EdgeError {
         /// What the system said.
         reason: std::io::Error,
     },
+    /// The variables of the environment, every error at once.
+    #[error("{0}")]
+    Environment(#[from] Refusal),
     /// The agent's own words about what went wrong with it.
     #[error("{}", report.message)]
     Reported {
@@ -207,6 +211,7 @@ impl EdgeError {
             EdgeError::AgentRuns { .. } => "AGENT_RUNS",
             EdgeError::Socket { .. } => "SOCKET",
             EdgeError::System { .. } => "SYSTEM",
+            EdgeError::Environment(_) => "ENVIRONMENT",
             EdgeError::Reported { report, .. } => return Cow::Owned(report.code.clone()),
         };
         Cow::Borrowed(code)
@@ -263,6 +268,7 @@ impl EdgeError {
             | EdgeError::AgentRuns { .. }
             | EdgeError::Socket { .. }
             | EdgeError::System { .. }
+            | EdgeError::Environment(_)
             | EdgeError::Reported { .. } => false,
         }
     }
@@ -308,6 +314,9 @@ impl EdgeError {
             EdgeError::AgentBusy => "wait a moment and run it again",
             EdgeError::AgentRuns { .. } => "use that one, or stop it first",
             EdgeError::Socket { .. } => "see that the agent's user may write in the device directory",
+            EdgeError::Environment(_) => {
+                "mend them all; brink-edge config show has every variable with its source"
+            }
             EdgeError::System { .. } => "free some of the system's resources and run it again",
         };
         Some(mend.to_owned())
@@ -321,6 +330,7 @@ impl EdgeError {
             | EdgeError::Id(_)
             | EdgeError::Quantity(_)
             | EdgeError::LooksBack { .. }
+            | EdgeError::Environment(_)
             | EdgeError::Uplink(UplinkError::BadUrl { .. }) => EXIT_USAGE,
             EdgeError::Device(DeviceError::Seat(_)) | EdgeError::Journal(UsageError::Denied(_)) => {
                 EXIT_NOT_ALLOWED

@@ -15,6 +15,7 @@ pub mod agent;
 pub mod cli;
 pub mod command;
 pub mod doctor;
+pub mod environment;
 pub mod error;
 pub mod exchange;
 pub mod inspect;

@@ -4,6 +4,7 @@
 //! stores the request before it leaves, [`Writer::finish`] takes up what came back.
 
 mod journal;
+mod network;
 mod replies;
 mod seats;
 
@@ -16,12 +17,15 @@ use brink_license::exchange::{ACTIVATE_PATH, RequestKind};
 use brink_store::{DeviceStore, Finding, Held, Installation, Layout, PendingKind, WriterLock, machine};
 use replies::{accepted, exported};
 use serde_json::json;
+use std::time::Duration;
 
 /// The holder of the lock.
 #[derive(Debug)]
 pub struct Writer {
     layout: Layout,
     occupant: Occupant,
+    /// Where a request is to have less time than the network's own bound.
+    network_timeout: Option<Duration>,
 }
 
 /// What the lock is held for.
@@ -72,7 +76,7 @@ impl Writer {
     pub fn open(layout: &Layout) -> Result<Self, EdgeError> {
         // A directory without trust is none of ours: nothing is made in it.
         layout.trust_anchor()?;
-        let mut writer = Self { layout: layout.clone(), occupant: Occupant::Closed };
+        let mut writer = Self { layout: layout.clone(), occupant: Occupant::Closed, network_timeout: None };
         writer.reopen()?;
         Ok(writer)
     }
@@ -80,7 +84,7 @@ impl Writer {
     /// The same for starting over, which also mends a key or a state that is lost or damaged: it is set aside as it is.
     pub fn open_to_start_over(layout: &Layout) -> Result<Self, EdgeError> {
         layout.trust_anchor()?;
-        let mut writer = Self { layout: layout.clone(), occupant: Occupant::Closed };
+        let mut writer = Self { layout: layout.clone(), occupant: Occupant::Closed, network_timeout: None };
         match writer.reopen() {
             Err(error) if error.is_mended_by_starting_over() => {
                 tracing::warn!(code = %error.code(), %error, "starting over without what was here");
@@ -189,7 +193,7 @@ impl Writer {
             Command::Init { trust } => self.init(trust).map(Step::Done),
             Command::ActivateOnline { code, issuer, ca_pem, again } => {
                 let url = self.known_url(issuer.as_ref())?;
-                let uplink = HttpsUplink::new(url.clone(), ca_pem.as_deref())?;
+                let uplink = self.uplink(url.clone(), ca_pem.as_deref())?;
                 let outgoing = self.activation(code, *again, Some(&url), reading)?;
                 Ok(Step::Send(Departure { outgoing, uplink, moved_to: None }))
             }
@@ -199,7 +203,7 @@ impl Writer {
             }
             Command::ExchangeOnline { issuer, ca_pem } => {
                 let url = self.issuer_url(issuer.as_ref())?;
-                let uplink = HttpsUplink::new(url, ca_pem.as_deref())?;
+                let uplink = self.uplink(url, ca_pem.as_deref())?;
                 let outgoing = self.request(reading)?;
                 Ok(Step::Send(Departure { outgoing, uplink, moved_to: issuer.clone() }))
             }

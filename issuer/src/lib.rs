@@ -24,6 +24,7 @@ pub mod config;
 pub mod currency;
 pub mod desired;
 pub mod editing;
+pub mod environment;
 mod exchange;
 pub mod extension;
 mod failures;

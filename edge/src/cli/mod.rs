@@ -5,6 +5,7 @@ mod activate;
 mod agent_first;
 mod check;
 mod clock;
+mod config;
 mod doctor;
 mod exchange;
 mod init;
@@ -37,7 +38,7 @@ pub struct Cli {
     #[arg(long, global = true)]
     json: bool,
     /// What to log on standard error: error, warn, info, debug, or a filter such as brink_edge=debug [default: info for
-    /// run, warn otherwise]
+    /// run, where LOG_LEVEL says nothing else, and warn otherwise]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = parse_filter)]
     log: Option<String>,
     #[command(subcommand)]
@@ -80,6 +81,9 @@ enum Verb {
     /// fails, with 0 if there are only warnings
     #[command(after_help = EXIT_CODES)]
     Doctor(doctor::Arguments),
+    /// Look at the environment variables that `run` understands
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Config(config::Verb),
     /// Look into signed documents
     #[command(subcommand, after_help = EXIT_CODES)]
     Token(token::Verb),
@@ -136,9 +140,10 @@ impl Cli {
         self.json
     }
 
-    const fn default_filter(&self) -> &'static str {
-        match self.verb {
-            Verb::Run(_) => "info",
+    /// What to log where no flag says it.
+    fn default_filter(&self) -> &'static str {
+        match &self.verb {
+            Verb::Run(arguments) => arguments.log_level().unwrap_or("info"),
             Verb::Init(_)
             | Verb::Activate(_)
             | Verb::Exchange(_)
@@ -149,6 +154,7 @@ impl Cli {
             | Verb::Check(_)
             | Verb::Status(_)
             | Verb::Doctor(_)
+            | Verb::Config(_)
             | Verb::Token(_)
             | Verb::Trust(_) => "warn",
         }
@@ -164,7 +170,7 @@ fn parse_filter(text: &str) -> Result<String, String> {
 
 /// Logs go to standard error, so that standard output is the answer alone.
 pub fn start_logging(cli: &Cli) -> Result<(), TryInitError> {
-    let mut filter = EnvFilter::new(cli.log.as_deref().unwrap_or(cli.default_filter()));
+    let mut filter = EnvFilter::new(cli.log.as_deref().unwrap_or_else(|| cli.default_filter()));
     for directive in WIRE_LOGS.iter().filter_map(|directive| directive.parse().ok()) {
         filter = filter.add_directive(directive);
     }
@@ -190,6 +196,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Check(arguments) => check::carry_out(&arguments),
         Verb::Status(arguments) => status::carry_out(&arguments),
         Verb::Doctor(arguments) => doctor::carry_out(&arguments),
+        Verb::Config(verb) => config::carry_out(&verb),
         Verb::Token(verb) => token::carry_out(&verb),
         Verb::Trust(verb) => trust::carry_out(&verb),
     };

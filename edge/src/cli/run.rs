@@ -1,5 +1,6 @@
 //! `brink-edge run`
 
+use super::config::EnvironmentFile;
 use super::{CaFile, DataDirectory, agent_first};
 use crate::Output;
 use crate::agent::{Agent, Event};
@@ -28,19 +29,31 @@ pub(super) struct Arguments {
     /// Most MiB that the usage journal may have; what is not settled becomes sums before it is full
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=65536))]
     journal_mib: Option<u32>,
+    #[command(flatten)]
+    environment: EnvironmentFile,
+}
+
+impl Arguments {
+    pub(super) fn log_level(&self) -> Option<&'static str> {
+        self.environment.log_level()
+    }
 }
 
 pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Result<Reply, EdgeError> {
     let layout = arguments.data.layout();
+    let environment = arguments.environment.at_start(&layout)?;
     let ca_pem = arguments.ca.read()?;
     let socket = layout.socket();
-    let agent = agent_first::wait_for(|| {
+    let mut agent = agent_first::wait_for(|| {
         // Asked before every attempt: an agent never gives the lock up, so waiting for it would be in vain.
         if !matches!(ask(&socket, &Command::Status, GLANCE_TIMEOUT), Ok(None)) {
             return Err(EdgeError::AgentRuns { socket: socket.clone() });
         }
         Agent::open(&layout, ca_pem.clone(), arguments.journal_mib)
     })?;
+    if let Some(timeout) = environment.exchange_timeout() {
+        agent.limit_network(timeout);
+    }
     end_on_signals(agent.events())?;
     let server = LocalServer::bind(&socket, hosts_group(&layout), agent.events())?;
     let metrics = arguments.metrics.map(Listening::on).transpose()?;

@@ -33,6 +33,7 @@ const REDIRECTION: std::ops::RangeInclusive<u16> = 300..=399;
 pub struct HttpsUplink {
     url: IssuerUrl,
     agent: Agent,
+    timeout: Duration,
 }
 
 impl HttpsUplink {
@@ -53,7 +54,13 @@ impl HttpsUplink {
             // What stays on this machine is nobody else's business, whatever HTTPS_PROXY says.
             config = config.proxy(None);
         }
-        Ok(Self { url, agent: config.build().new_agent() })
+        Ok(Self { url, agent: config.build().new_agent(), timeout: NETWORK_TIMEOUT })
+    }
+
+    /// The same with less time for a request.
+    #[must_use]
+    pub fn within(self, timeout: Duration) -> Self {
+        Self { timeout: timeout.min(NETWORK_TIMEOUT), ..self }
     }
 
     fn unreachable(&self, error: &ureq::Error) -> UplinkError {
@@ -150,7 +157,8 @@ fn is_of_tls(error: &ureq::Error) -> bool {
 
 impl Uplink for HttpsUplink {
     fn send(&self, path: &str, request: &[u8]) -> Result<Delivery, UplinkError> {
-        let sent = self.agent.post(self.url.join(path)).content_type(MEDIA_TYPE).send(request);
+        let post = self.agent.post(self.url.join(path)).config().timeout_global(Some(self.timeout)).build();
+        let sent = post.content_type(MEDIA_TYPE).send(request);
         let response = sent.map_err(|error| self.unreachable(&error))?;
         match response.status().as_u16() {
             200 => self.answer(response),

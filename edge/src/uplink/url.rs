@@ -1,12 +1,8 @@
 //! The issuer's address: HTTPS anywhere, plain HTTP only to this machine.
 
 use super::UplinkError;
+use brink_environment::Address;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
-use ureq::http::Uri;
-
-/// Longest address taken.
-const URL_BYTES_MAX: usize = 1024;
 
 /// An address that requests may be sent to, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,29 +15,12 @@ pub struct IssuerUrl {
 impl IssuerUrl {
     /// Checks an address as a person gives it.
     pub fn parse(text: &str) -> Result<Self, UplinkError> {
-        let bad = |problem| UplinkError::BadUrl { url: shown(text), problem };
-        if text.len() > URL_BYTES_MAX {
-            return Err(bad("it is too long"));
+        let bad = |problem| UplinkError::BadUrl { url: Address::shown(text), problem };
+        let address = Address::parse(text).map_err(bad)?;
+        if address.is_exposed() {
+            return Err(bad("plain http is for this machine's loopback only"));
         }
-        if text.contains('#') {
-            return Err(bad("it has a fragment"));
-        }
-        let uri: Uri = text.parse().map_err(|_| bad("it is not a URL"))?;
-        let authority = uri.authority().ok_or_else(|| bad("it names no host"))?;
-        if authority.as_str().contains('@') {
-            return Err(bad("it carries credentials, which the issuer does not use"));
-        }
-        if uri.query().is_some() {
-            return Err(bad("it has a query"));
-        }
-        let is_loopback = is_loopback(authority.host());
-        match uri.scheme_str() {
-            Some("https") => {}
-            Some("http") if is_loopback => {}
-            Some("http") => return Err(bad("plain http is for this machine's loopback only")),
-            Some(_) | None => return Err(bad("it starts with neither https:// nor http://")),
-        }
-        Ok(Self { text: text.trim_end_matches('/').to_owned(), is_loopback })
+        Ok(Self { text: address.as_str().to_owned(), is_loopback: address.is_loopback() })
     }
 
     /// The address.
@@ -87,20 +66,6 @@ impl From<IssuerUrl> for String {
     fn from(url: IssuerUrl) -> String {
         url.text
     }
-}
-
-/// What may be repeated of a refused address: it may hold a password.
-fn shown(text: &str) -> String {
-    match text.rsplit_once('@') {
-        Some((_, after)) => format!("…@{}", after.chars().take(64).collect::<String>()),
-        None => text.chars().take(64).collect(),
-    }
-}
-
-/// RFC 6761 section 6.3 keeps `localhost` on the machine.
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

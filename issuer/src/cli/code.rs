@@ -10,6 +10,7 @@ impl CliError {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Usage(_) => "USAGE",
+            Self::Environment(_) | Self::EnvironmentShown(_) => "ENVIRONMENT",
             Self::File { .. } => "FILE",
             Self::Output(_) => "OUTPUT",
             Self::Refused { refusal, .. } => refusal.code(),

@@ -21,6 +21,7 @@ use crate::refusal::Refusal;
 use crate::reports::BooksError;
 use crate::rotation::RotationError;
 use crate::storage::StorageError;
+use brink_environment::Refusal as EnvironmentRefusal;
 use brink_signing::KeyFileError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,10 @@ pub(crate) enum CliError {
     Quote { path: PathBuf, error: QuoteError },
     #[error("{}: {error}", path.display())]
     CatalogFile { path: PathBuf, error: CatalogError },
+    #[error(transparent)]
+    Environment(#[from] EnvironmentRefusal),
+    #[error("{0}")]
+    EnvironmentShown(String),
     #[error(transparent)]
     Access(#[from] AccessError),
     #[error(transparent)]
@@ -134,6 +139,9 @@ impl CliError {
             Self::Stripe(error) => typed(error.mend()),
             Self::Catalog(error) | Self::CatalogFile { error, .. } => typed(&error.mend()),
             Self::Quote { error, .. } => typed(&error.mend),
+            Self::Environment(_) | Self::EnvironmentShown(_) => {
+                typed("mend them all; brink-issuer config show has every variable with its source")
+            }
             Self::File { .. } => typed("check the path and its permissions"),
             // Whoever reads it has gone.
             Self::Output(_) => (self.to_string(), None),
@@ -171,7 +179,7 @@ impl CliError {
     /// The table.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) => Exit::Usage,
+            Self::Usage(_) | Self::Environment(_) | Self::EnvironmentShown(_) => Exit::Usage,
             Self::Refused { refusal, .. } if refusal.is_failure() => Exit::Failed,
             Self::Refused { .. } | Self::Unsound(_) | Self::Quote { .. } => Exit::NotAllowed,
             // One code, one exit: whether one catalogue is bad or several contradict each other.

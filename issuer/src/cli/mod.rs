@@ -5,6 +5,7 @@ mod backup;
 mod camera;
 mod ceremony;
 mod code;
+mod config;
 mod device;
 mod error;
 mod exchange;
@@ -42,9 +43,10 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 underst
 #[derive(Debug, Parser)]
 #[command(name = "brink-issuer", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 struct Cli {
-    /// What to log on stderr: error, warn, info, debug, or a filter such as brink_issuer=debug
-    #[arg(long, global = true, default_value = "warn,brink_issuer=info", value_name = "FILTER")]
-    log: String,
+    /// What to log on stderr: error, warn, info, debug, or a filter such as brink_issuer=debug [default:
+    /// warn,brink_issuer=info, where LOG_LEVEL says nothing else to serve]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
     /// Write logs as JSON, one object per line
     #[arg(long, global = true)]
     log_json: bool,
@@ -96,6 +98,9 @@ enum Verb {
     /// What customers owe: close periods, issue, explain, and what stands beside invoices
     #[command(subcommand, after_help = EXIT_CODES)]
     Invoice(invoice::Invoice),
+    /// Look at the environment variables that `serve` understands
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Config(config::Config),
     /// Rate a file of prices, changes and usage: what-if pricing, without a database
     #[command(after_help = EXIT_CODES)]
     Quote(quote::Quote),
@@ -136,8 +141,8 @@ pub(crate) fn run(
     match start_logging(&cli).and_then(|()| carry_out(cli.verb, &mut output)) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            // Its document was written, and says which failed.
-            let is_said = matches!(error, CliError::SomeFailed { .. });
+            // Its document was written, and says what is wrong.
+            let is_said = matches!(error, CliError::SomeFailed { .. } | CliError::EnvironmentShown(_));
             // A broken pipe leaves nobody to tell.
             let _ = output.refusal(json && !is_said, &error);
             error.exit()
@@ -163,6 +168,7 @@ impl Verb {
             Verb::Usage(usage) => usage.target().json,
             Verb::Audit(audit) => audit.target().json,
             Verb::Invoice(invoice) => invoice.target().json,
+            Verb::Config(config) => config.wants_json(),
             Verb::Quote(quote) => quote.json,
             Verb::Upkeep(upkeep) => upkeep.target.json,
             Verb::Backup(backup) => backup.target.json,
@@ -188,6 +194,7 @@ fn carry_out(verb: Verb, output: &mut Output<'_>) -> Result<(), CliError> {
         Verb::Usage(usage) => usage.run(output),
         Verb::Audit(audit) => audit.run(output),
         Verb::Invoice(invoice) => invoice.run(output),
+        Verb::Config(config) => config.run(output),
         Verb::Quote(quote) => quote.run(output),
         Verb::Upkeep(upkeep) => upkeep.run(output),
         Verb::Backup(backup) => backup.run(output),
@@ -203,6 +210,9 @@ fn show_usage<'w>(error: &clap::Error, out: &'w mut dyn Write, err: &'w mut dyn 
     exit
 }
 
+/// What is logged where nobody says anything.
+const LOG_DEFAULT: &str = "warn,brink_issuer=info";
+
 /// At their finer levels these log what is on the wire: the key of Stripe.
 const WIRE_LOGS: [&str; 3] = ["ureq=info", "ureq_proto=info", "rustls=info"];
 
@@ -213,7 +223,12 @@ fn filter(log: &str) -> Result<EnvFilter, CliError> {
 }
 
 fn start_logging(cli: &Cli) -> Result<(), CliError> {
-    let filter = filter(&cli.log)?;
+    let said = match (&cli.log, &cli.verb) {
+        (Some(log), _) => Some(log.clone()),
+        (None, Verb::Serve(serve)) => serve.environment.filter(),
+        (None, _) => None,
+    };
+    let filter = filter(said.as_deref().unwrap_or(LOG_DEFAULT))?;
     let colours = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     // A second start in one process, as tests do, keeps the first.

@@ -4,6 +4,7 @@ mod admin;
 mod daily;
 mod listening;
 
+use super::config::EnvironmentFile;
 use super::error::CliError;
 use super::opening::{Directory, PassphraseSource};
 use super::output::Output;
@@ -30,9 +31,10 @@ const KEYSET_WARNING_SECONDS: i64 = 90 * 86_400;
 pub(super) struct Serve {
     #[command(flatten)]
     data: Directory,
-    /// The address to listen on; port 0 takes a free one, which is printed
+    /// The address to listen on; port 0 takes a free one, which is printed [default: 127.0.0.1 with the port that PORT
+    /// says, or else 8081]
     #[arg(long, value_name = "ADDR:PORT")]
-    listen: SocketAddr,
+    listen: Option<SocketAddr>,
     #[command(flatten)]
     passphrase: PassphraseSource,
     #[command(flatten)]
@@ -46,11 +48,15 @@ pub(super) struct Serve {
     admin: AdminListener,
     #[command(flatten)]
     ops: Ops,
+    #[command(flatten)]
+    pub(super) environment: EnvironmentFile,
 }
 
 impl Serve {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
-        self.check_address()?;
+        let environment = self.environment.at_start(&self.data.directory(), &self.data.place()?)?;
+        let listen = self.listen.unwrap_or_else(|| environment.listen());
+        self.check_address(listen)?;
         self.admin.check_address(self.certificate.is_given())?;
         self.ops.check_address()?;
         let grace = self.ops.drain_grace()?;
@@ -62,12 +68,13 @@ impl Serve {
         let tls = self.certificate.load(issuer.metrics())?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(runtime_error)?;
-        runtime.block_on(self.serve(issuer, (tls, grace), output))
+        runtime.block_on(self.serve(issuer, listen, (tls, grace), output))
     }
 
     async fn serve(
         &self,
         issuer: Arc<Issuer>,
+        listen: SocketAddr,
         (tls, grace): (Option<Arc<Tls>>, Duration),
         output: &mut Output<'_>,
     ) -> Result<(), CliError> {
@@ -76,7 +83,7 @@ impl Serve {
         if let Some(tls) = &tls {
             reload_on_hangup(Arc::clone(tls)).map_err(runtime_error)?;
         }
-        let config = ServeConfig::on(self.listen).with_connections(issuer.storage.pool().max);
+        let config = ServeConfig::on(listen).with_connections(issuer.storage.pool().max);
         let (app, metrics) = (router(Arc::clone(&issuer), &config), issuer.metrics().clone());
         let server = Server::listen(config).await?.with_tls(tls.clone()).counted(&metrics, "device");
         let readiness = Arc::new(Readiness::of(Arc::clone(&issuer)).with_tls(tls.clone()));
@@ -117,17 +124,16 @@ impl Serve {
         Ok(())
     }
 
-    fn check_address(&self) -> Result<(), CliError> {
+    fn check_address(&self, listen: SocketAddr) -> Result<(), CliError> {
         match &self.insecure_listen {
-            _ if self.listen.ip().is_loopback() || self.certificate.is_given() => Ok(()),
+            _ if listen.ip().is_loopback() || self.certificate.is_given() => Ok(()),
             Some(reason) if !reason.trim().is_empty() => {
-                tracing::warn!(listen = %self.listen, %reason, "serving plain HTTP beyond this machine");
+                tracing::warn!(%listen, %reason, "serving plain HTTP beyond this machine");
                 Ok(())
             }
             Some(_) | None => Err(CliError::usage(format!(
-                "--listen {} would serve plain HTTP to other machines; give --tls-cert F and --tls-key F, listen on 127.0.0.1 \
-                 behind a TLS proxy, or give --insecure-listen REASON",
-                self.listen
+                "--listen {listen} would serve plain HTTP to other machines; give --tls-cert F and --tls-key F, listen on 127.0.0.1 \
+                 behind a TLS proxy, or give --insecure-listen REASON"
             ))),
         }
     }

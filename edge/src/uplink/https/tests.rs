@@ -164,3 +164,18 @@ fn certificates_are_certificates() {
     }
     assert!(HttpsUplink::new(url, None).is_ok());
 }
+
+#[test]
+fn a_request_takes_no_longer_than_it_was_given() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = IssuerUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let uplink = HttpsUplink::new(url, None).unwrap().within(Duration::from_millis(200));
+        tell.send(uplink.send("/v1/exchange", b"request")).unwrap();
+    });
+    // Half of the time that a request has otherwise.
+    let delivery = told.recv_timeout(NETWORK_TIMEOUT / 2).expect("it is given up in time");
+    assert_eq!(delivery.unwrap_err().code(), "ISSUER_UNREACHABLE");
+    drop(listener);
+}

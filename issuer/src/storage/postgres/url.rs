@@ -155,18 +155,33 @@ impl DatabaseUrl {
         self.config.get_dbname().unwrap_or_default()
     }
 
+    /// Whom the server knows us as.
+    pub(crate) fn user(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
+    /// The servers, by name or by the folder of their socket.
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        let name = |host: &Host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        };
+        self.config.get_hosts().iter().map(name).collect()
+    }
+
+    /// One for each server, or one for all, or none where it is the usual one.
+    pub(crate) fn ports(&self) -> &[u16] {
+        self.config.get_ports()
+    }
+
     /// The same address for a program that uses libpq, as its environment has it: a password is in no argument.
     pub(crate) fn for_libpq(&self) -> Vec<(&'static str, OsString)> {
         let list = |words: Vec<String>| OsString::from(words.join(","));
-        let hosts = self.config.get_hosts().iter().map(|host| match host {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(path) => path.display().to_string(),
-        });
-        let ports = self.config.get_ports().iter().map(ToString::to_string);
+        let ports = self.ports().iter().map(ToString::to_string);
         let mut said = vec![
-            ("PGHOST", list(hosts.collect())),
+            ("PGHOST", list(self.hosts())),
             ("PGPORT", list(ports.collect())),
-            ("PGUSER", OsString::from(self.config.get_user().unwrap_or_default())),
+            ("PGUSER", OsString::from(self.user())),
             ("PGDATABASE", OsString::from(self.database())),
             ("PGAPPNAME", OsString::from("brink-issuer backup")),
             ("PGCONNECT_TIMEOUT", OsString::from(CONNECT_MAX.as_secs().to_string())),
@@ -222,20 +237,15 @@ impl DatabaseUrl {
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hosts = self.config.get_hosts().iter().enumerate().map(|(at, host)| {
-            let name = match host {
-                Host::Tcp(name) => name.clone(),
-                Host::Unix(path) => path.display().to_string(),
-            };
-            let ports = self.config.get_ports();
+        let hosts = self.hosts().into_iter().enumerate().map(|(at, name)| {
+            let ports = self.ports();
             match ports.get(at).or_else(|| ports.first()) {
                 Some(port) => format!("{name}:{port}"),
                 None => name,
             }
         });
-        let (user, database) = (self.config.get_user(), self.config.get_dbname());
         let hosts = hosts.collect::<Vec<_>>().join(",");
-        write!(f, "postgres://{}@{hosts}/{}", user.unwrap_or_default(), database.unwrap_or_default())
+        write!(f, "postgres://{}@{hosts}/{}", self.user(), self.database())
     }
 }
 

@@ -15,13 +15,23 @@ struct Reach {
 
 /// Arrows point to the core. The edge and the issuer speak through `brink-license`'s documents alone, and a host that
 /// links the store must not thereby link private keys.
-const REACHES: [Reach; 9] = [
+const REACHES: [Reach; 10] = [
     Reach { name: "brink-license", product: &[], tests: &[] },
     Reach { name: "brink-signing", product: &["brink-license"], tests: &[] },
     Reach { name: "brink-store", product: &["brink-license"], tests: &["brink-signing"] },
     Reach { name: "brink-capi", product: &["brink-license", "brink-store"], tests: &[] },
-    Reach { name: "brink-edge", product: &["brink-license", "brink-signing", "brink-store"], tests: &[] },
-    Reach { name: "brink-issuer", product: &["brink-license", "brink-signing"], tests: &["brink-databases"] },
+    // Knows of variables and of nothing that they are about.
+    Reach { name: "brink-environment", product: &[], tests: &[] },
+    Reach {
+        name: "brink-edge",
+        product: &["brink-license", "brink-signing", "brink-store", "brink-environment"],
+        tests: &[],
+    },
+    Reach {
+        name: "brink-issuer",
+        product: &["brink-license", "brink-signing", "brink-environment"],
+        tests: &["brink-databases"],
+    },
     // A server for tests, which knows nothing of what they keep in it.
     Reach { name: "brink-databases", product: &[], tests: &[] },
     Reach {
@@ -36,6 +46,10 @@ const REACHES: [Reach; 9] = [
         tests: &[],
     },
 ];
+
+/// What is pure, and where its source lies.
+const PURE: [(&str, &str); 2] =
+    [("brink-license", "core/license/src/"), ("brink-environment", "core/environment/src/")];
 
 /// Crates that would bring a clock, a file, a socket, a thread, randomness or a log into the pure core.
 const IMPURE_CRATES: [&str; 14] = [
@@ -137,17 +151,12 @@ fn against_the_arrows(packages: &[Package]) -> Vec<String> {
 }
 
 fn impure_dependencies(packages: &[Package]) -> Vec<String> {
-    packages
-        .iter()
-        .filter(|package| package.name == "brink-license")
-        .flat_map(|package| &package.dependencies)
-        .filter(|one| !one.for_tests && IMPURE_CRATES.contains(&one.name.as_str()))
-        .map(|one| {
-            complaint(
-                "brink-license",
-                format!("depends on {}", one.name),
-                "pass its answer in as an argument",
-            )
+    let pure = packages.iter().filter(|package| PURE.iter().any(|(name, _)| *name == package.name));
+    pure.flat_map(|package| package.dependencies.iter().map(move |one| (package, one)))
+        .filter(|(_, one)| !one.for_tests && IMPURE_CRATES.contains(&one.name.as_str()))
+        .map(|(package, one)| {
+            let what = format!("depends on {}", one.name);
+            complaint(&package.name, what, "pass its answer in as an argument")
         })
         .collect()
 }
@@ -179,7 +188,14 @@ fn dependencies_point_one_way() {
 #[test]
 fn the_core_is_pure() {
     let files = rust_files();
-    let core = files.iter().filter(|file| file.path.starts_with("core/license/src/") && !file.test_only);
+    let is_pure = |file: &&RustFile| PURE.iter().any(|(_, source)| file.path.starts_with(source));
+    for (_, source) in PURE {
+        assert!(
+            files.iter().any(|file| file.path.starts_with(source)),
+            "{source} is gone: take it out of PURE"
+        );
+    }
+    let core = files.iter().filter(is_pure).filter(|file| !file.test_only);
     insist(&core.flat_map(impurities).collect::<Vec<_>>());
 }
 
@@ -202,6 +218,8 @@ mod tests {
             sample("brink-capi", &["brink-signing"], &[]),
             sample("brink-edge", &["brink-issuer"], &[]),
             sample("brink-issuer", &[], &["brink-edge"]),
+            sample("brink-environment", &["brink-license"], &[]),
+            sample("brink-store", &["brink-environment"], &[]),
             sample("brink-novel", &[], &[]),
         ];
         for package in bad {
@@ -220,6 +238,7 @@ mod tests {
             impure_dependencies(&[sample("brink-license", &["serde", "tracing"], &["tempfile"])]).len(),
             1
         );
+        assert_eq!(impure_dependencies(&[sample("brink-environment", &["clap"], &["tempfile"])]).len(), 1);
         assert_eq!(impure_dependencies(&[sample("brink-edge", &["tracing"], &[])]).len(), 0);
     }
 

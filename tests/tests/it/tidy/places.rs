@@ -62,6 +62,8 @@ const POWERS: [Power; 5] = [
             ("tests/src/bin/reliability.rs", "the one look at the arguments"),
             ("benches/", "a measurement takes its length from its caller"),
             ("issuer/src/cli/mod.rs", "the one look at the arguments"),
+            ("edge/src/cli/config.rs", "the one look at the agent's environment"),
+            ("issuer/src/cli/config.rs", "the one look at the issuer's environment"),
         ],
     },
     Power {

@@ -1,0 +1,305 @@
+//! The 45 variables that the old product's agent read, with its defaults.
+
+use brink_environment::alike::{KNOWN_SECRET, LOG_LEVELS, MOCKED, POOL_SIZES, PORTS, any_text};
+use brink_environment::{Bounds, Clash, Code, Group, Kind, Remark, Settings, Table, Variable, When};
+use brink_license::TenantId;
+
+/// What the old template says in the place of a tenant.
+const TENANT_TEMPLATE: &str = "your_tenant_uuid_here";
+
+/// The agent's variables.
+pub static TABLE: Table = Table {
+    program: "brink-edge",
+    groups: &[
+        Group { title: "Billing service", variables: BILLING },
+        Group { title: "Device and tenant", variables: IDENTITY },
+        Group { title: "PostgreSQL", variables: POSTGRES },
+        Group { title: "Redis", variables: REDIS },
+        Group { title: "Caches", variables: CACHES },
+        Group { title: "Offline", variables: OFFLINE },
+        Group { title: "Usage", variables: USAGE },
+        Group { title: "What runs", variables: FEATURES },
+        Group { title: "Local API", variables: API },
+        Group { title: "Log", variables: LOG },
+    ],
+    rules: &[heartbeats_without_a_pause],
+};
+
+/// The old product divided milliseconds by 1000.
+const WAITS: Bounds = Bounds::new(1000, 600_000, "ms")
+    .since("the old product rounded less than 1000 ms down to 0, and waited for ever");
+
+const EMPTY_KEY: Remark = Remark {
+    when: When::Empty,
+    code: Code::EmptyKey,
+    why: "the billing service is then asked without a key, and answers nobody or everybody",
+    mend: "give the key, or leave the variable out",
+};
+
+const EXPOSED: Remark = Remark {
+    when: When::Exposed,
+    code: Code::PlainHttp,
+    why: "whoever is on the way reads the key and answers in the billing service's place",
+    mend: "write https://, or an address on this machine",
+};
+
+const BILLING: &[Variable] = &[
+    Variable::of(
+        "BILLING_SERVICE_URL",
+        Kind::Url,
+        "https://billing.brinkbyte.com/api/v1",
+        "Where the local API passes billing questions on to. Licences come from the issuer that the device was activated at, \
+         whatever this says.",
+    )
+    .remarks(&[EXPOSED]),
+    Variable::secret(
+        "BILLING_API_KEY",
+        "The bearer key for the billing service. Exchanges with the issuer need none: the device signs them with its own key.",
+    )
+    .remarks(&[EMPTY_KEY, KNOWN_SECRET]),
+    Variable::whole(
+        "BILLING_TIMEOUT_MS",
+        "5000",
+        WAITS,
+        "How long one call may take. For an exchange with the issuer it counts where it is set, up to 30 s; else an exchange has \
+         30 s.",
+    ),
+    Variable::whole(
+        "BILLING_MAX_RETRIES",
+        "3",
+        Bounds::new(0, 10, ""),
+        "An exchange is repeated until one succeeds, with pauses that grow to a quarter of an hour; what the issuer has taken \
+         is never taken twice.",
+    )
+    .idle(),
+    Variable::boolean(
+        "MOCK_BILLING_SERVICE",
+        false,
+        "For development only. The old product made nothing up either: it left a warning about the key out.",
+    )
+    .remarks(&[MOCKED]),
+];
+
+const IDENTITY: &[Variable] = &[
+    Variable::of(
+        "EDGE_DEVICE_ID",
+        Kind::Text(any_text),
+        "auto",
+        "The issuer names the device when it is activated. The old `auto` was another random name after each start where \
+         /etc/machine-id was missing.",
+    )
+    .idle(),
+    Variable::of(
+        "TENANT_ID",
+        Kind::Text(tenant),
+        "",
+        "The tenant that what is passed on is about. A licence names its tenant itself.",
+    )
+    .remarks(&[Remark {
+        when: When::Among(&[TENANT_TEMPLATE]),
+        code: Code::TemplateText,
+        why: "it is the template's text, and no tenant's name",
+        mend: "write the tenant's id, or leave the variable out",
+    }]),
+    Variable::of(
+        "MANAGEMENT_TIER",
+        Kind::Choice(&["basic", "managed"]),
+        "basic",
+        "What heartbeats say of the device. What it costs is the tier that was sold.",
+    ),
+];
+
+const NO_SERVER: &str = "The device keeps its state in its own directory and needs no server for it.";
+
+const POSTGRES: &[Variable] = &[
+    Variable::of("POSTGRES_HOST", Kind::Text(any_text), "localhost", NO_SERVER).idle(),
+    Variable::whole("POSTGRES_PORT", "5432", PORTS, NO_SERVER).idle(),
+    Variable::of("POSTGRES_DATABASE", Kind::Text(any_text), "tapi_edge", NO_SERVER).idle(),
+    Variable::of("POSTGRES_USER", Kind::Text(any_text), "tapi_user", NO_SERVER).idle(),
+    Variable::secret(
+        "POSTGRES_PASSWORD",
+        "There is no server to show it to. The default of before is none any more: it stood in the code.",
+    )
+    .idle()
+    .remarks(&[KNOWN_SECRET]),
+    Variable::whole("POSTGRES_POOL_SIZE", "10", POOL_SIZES, NO_SERVER).idle(),
+    Variable::whole("POSTGRES_CONNECTION_TIMEOUT_MS", "5000", WAITS, NO_SERVER).idle(),
+];
+
+const NO_CACHE: &str = "A host decides from its own memory, by documents that it has verified itself; a cache that others can \
+                        write to decided for the old product.";
+
+const REDIS: &[Variable] = &[
+    Variable::of("REDIS_HOST", Kind::Text(any_text), "localhost", NO_CACHE).idle(),
+    Variable::whole("REDIS_PORT", "6379", PORTS, NO_CACHE).idle(),
+    Variable::secret("REDIS_PASSWORD", "There is no server to show it to.").idle().remarks(&[KNOWN_SECRET]),
+    Variable::whole("REDIS_MAX_MEMORY_MB", "256", Bounds::new(1, 1_048_576, "MB"), NO_CACHE).idle(),
+    Variable::whole("REDIS_CONNECTION_TIMEOUT_MS", "3000", WAITS, NO_CACHE).idle(),
+];
+
+/// A year.
+const LIVES: Bounds = Bounds::new(1, 31_536_000, "s").since("what lives for no time is never found");
+
+const CACHES: &[Variable] = &[
+    Variable::whole(
+        "LICENSE_CACHE_TTL_SECONDS",
+        "3600",
+        LIVES,
+        "How long a licence is good for stands in it, signed.",
+    )
+    .idle(),
+    Variable::whole(
+        "ENTITLEMENT_CACHE_TTL_SECONDS",
+        "300",
+        LIVES,
+        "Entitlements stand in the licence and change with it.",
+    )
+    .idle(),
+];
+
+const OFFLINE: &[Variable] = &[
+    Variable::boolean(
+        "ENABLE_OFFLINE_MODE",
+        true,
+        "A device is always good for as long offline as its licence says.",
+    )
+    .idle()
+    .remarks(&[Remark {
+        when: When::False,
+        code: Code::Ignored,
+        why: "the device goes on offline all the same, for as long as its licence says",
+        mend: "leave it out; for a shorter time sell a licence with another --offline-max",
+    }]),
+    Variable::whole(
+        "OFFLINE_GRACE_PERIOD_HOURS",
+        "24",
+        Bounds::new(0, 4320, "hours"),
+        "The signed licence says how long a device may be offline and what grace follows.",
+    )
+    .idle(),
+];
+
+const RECORDED: &str = "Whatever a host records is recorded, and what it comes to the contract says.";
+
+const STILL_RECORDED: Remark = Remark {
+    when: When::False,
+    code: Code::Ignored,
+    why: "what hosts record is recorded all the same, as it was before, when nobody looked at this",
+    mend: "leave it out; a host that must not record something does not call record",
+};
+
+const fn tracked(name: &'static str) -> Variable {
+    Variable::boolean(name, true, RECORDED).idle().remarks(&[STILL_RECORDED])
+}
+
+const USAGE: &[Variable] = &[
+    Variable::whole(
+        "USAGE_BATCH_SIZE",
+        "1000",
+        Bounds::new(1, 100_000, ""),
+        "An exchange carries what fits into it, and the next follows at once while there is more.",
+    )
+    .idle(),
+    Variable::whole(
+        "USAGE_SYNC_INTERVAL_MINUTES",
+        "5",
+        Bounds::new(1, 1440, "min"),
+        "The issuer says how often a device exchanges, and usage waits five minutes at most while the network is there.",
+    )
+    .idle(),
+    tracked("TRACK_API_CALLS"),
+    tracked("TRACK_LLM_TOKENS"),
+    tracked("TRACK_STORAGE"),
+    tracked("TRACK_AGENT_EXECUTIONS"),
+    tracked("TRACK_SMS"),
+];
+
+const FEATURES: &[Variable] = &[
+    Variable::boolean("ENABLE_LICENSE_VALIDATION", true, "Licences are always verified.").idle().remarks(&[
+        Remark {
+            when: When::False,
+            code: Code::ChecksOff,
+            why: "it asks for licences that nobody verifies, which this program does not do",
+            mend: "leave it out",
+        },
+    ]),
+    Variable::boolean("ENABLE_USAGE_TRACKING", true, RECORDED).idle().remarks(&[STILL_RECORDED]),
+    Variable::boolean("ENABLE_HEARTBEAT", true, "Whether heartbeats are sent."),
+    Variable::whole(
+        "HEARTBEAT_INTERVAL_MINUTES",
+        "15",
+        Bounds::new(0, 1440, "min"),
+        "The pause between two heartbeats; 0 only where ENABLE_HEARTBEAT is false.",
+    ),
+    Variable::boolean("BYPASS_LICENSE_CHECK", false, "No check is ever left out, in development neither.")
+        .idle()
+        .remarks(&[Remark {
+            when: When::True,
+            code: Code::ChecksOff,
+            why: "it asks for cameras that run without a licence, which this program does not do",
+            mend: "leave it out; to try things, found an issuer with init --dev",
+        }]),
+];
+
+const API: &[Variable] = &[
+    Variable::whole("API_PORT", "8080", PORTS, "The port of the agent's local API, on this machine."),
+    Variable::whole(
+        "API_THREADS",
+        "4",
+        Bounds::new(1, 256, "").since("without a thread nobody is answered"),
+        "How many requests the local API works on at once.",
+    ),
+    Variable::boolean("API_ENABLE_CORS", true, "Whether pages of other origins may call the local API."),
+];
+
+const LOG: &[Variable] = &[
+    Variable::of(
+        "LOG_LEVEL",
+        LOG_LEVELS,
+        "INFO",
+        "What `run` logs on standard error, where --log does not say it.",
+    ),
+    Variable::boolean(
+        "LOG_TO_FILE",
+        true,
+        "The log goes to standard error, and whatever runs the agent keeps and rotates it.",
+    )
+    .idle()
+    .remarks(&[Remark {
+        when: When::True,
+        code: Code::Ignored,
+        why: "no file is written: the log goes to standard error",
+        mend: "write LOG_TO_FILE=false, and let systemd's journal or the container's log keep it",
+    }]),
+    Variable::of("LOG_FILE_PATH", Kind::Text(any_text), "/var/log/tapi/tapi.log", "No file is written.").idle().remarks(&[
+        Remark {
+            when: When::Set,
+            code: Code::Ignored,
+            why: "no file is written: the log goes to standard error",
+            mend: "leave it out, or send standard error there",
+        },
+    ]),
+    Variable::whole("LOG_MAX_FILE_SIZE_MB", "100", Bounds::new(1, 102_400, "MB"), "No file is written.").idle(),
+    Variable::whole("LOG_MAX_FILES", "10", Bounds::new(1, 10_000, ""), "No file is written.").idle(),
+    Variable::boolean(
+        "DEBUG_MODE",
+        false,
+        "LOG_LEVEL=DEBUG says more. The old one printed the bearer key; no level of this program prints a key.",
+    )
+    .idle(),
+];
+
+fn tenant(text: &str) -> Result<(), String> {
+    TenantId::parse(text).map(drop).map_err(|error| error.to_string())
+}
+
+fn heartbeats_without_a_pause(settings: &Settings) -> Option<Clash> {
+    let pause = settings.number::<u32>("HEARTBEAT_INTERVAL_MINUTES");
+    let clashes = settings.boolean("ENABLE_HEARTBEAT").value && pause.set() == Some(&0);
+    clashes.then(|| Clash {
+        variable: "HEARTBEAT_INTERVAL_MINUTES",
+        code: Code::Contradiction,
+        what: "heartbeats are on, and 0 is no pause between two of them".to_owned(),
+        mend: "write ENABLE_HEARTBEAT=false, or a pause of at least 1".to_owned(),
+    })
+}
