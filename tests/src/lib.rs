@@ -31,6 +31,7 @@ mod pinned;
 pub mod probe;
 pub mod rating;
 mod running;
+pub mod schema;
 pub mod settlement_sim;
 mod wait;
 mod world;

@@ -3,6 +3,7 @@
 mod accept;
 mod activate;
 mod agent_first;
+mod api;
 mod check;
 mod clock;
 mod doctor;

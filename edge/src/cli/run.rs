@@ -1,12 +1,16 @@
 //! `brink-edge run`
 
+use super::api::ApiArguments;
 use super::{CaFile, DataDirectory, agent_first};
 use crate::Output;
 use crate::agent::{Agent, Event};
+use crate::api::{Api, Around};
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
 use crate::local::{GLANCE_TIMEOUT, LocalServer, ask};
-use crate::metrics::{Listening, MetricsServer};
+use crate::metrics;
+use crate::output::Ready;
+use crate::serving::Loopback;
 use brink_store::Layout;
 use clap::Args;
 use serde_json::Value;
@@ -28,6 +32,8 @@ pub(super) struct Arguments {
     /// Most MiB that the usage journal may have; what is not settled becomes sums before it is full
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=65536))]
     journal_mib: Option<u32>,
+    #[command(flatten)]
+    api: ApiArguments,
 }
 
 pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Result<Reply, EdgeError> {
@@ -43,12 +49,23 @@ pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Resul
     })?;
     end_on_signals(agent.events())?;
     let server = LocalServer::bind(&socket, hosts_group(&layout), agent.events())?;
-    let metrics = arguments.metrics.map(Listening::on).transpose()?;
-    let address = metrics.as_ref().map(Listening::address);
-    if let Some(listening) = metrics {
-        MetricsServer::start(listening, agent.events())?;
+    let listening = arguments.metrics.map(metrics::listen).transpose()?;
+    let metrics = listening.as_ref().map(Loopback::address);
+    if let Some(listening) = listening {
+        metrics::start(listening, agent.events())?;
     }
-    output.ready(server.path(), address).map_err(cannot_print)?;
+    let around = Around {
+        layout: &layout,
+        agent: agent.events(),
+        tally: agent.tally(),
+        ca_pem: ca_pem.as_deref(),
+        group: hosts_group(&layout),
+    };
+    let options = arguments.api.options();
+    let api = options.is_wanted().then(|| Api::start(&options, around)).transpose()?;
+    let (address, api_socket) = (api.as_ref().and_then(Api::address), api.as_ref().and_then(Api::socket));
+    let ready = Ready { socket: server.path(), metrics, api: address, api_socket };
+    output.ready(&ready).map_err(cannot_print)?;
     tracing::info!(socket = %server.path().display(), "ready");
     agent.run(server)?;
     Ok(Reply::done(Value::Null, ""))
