@@ -26,6 +26,7 @@ pub mod fleet;
 pub mod forge;
 pub mod hammer;
 mod issuer;
+pub mod local_api;
 pub mod metered;
 mod pinned;
 pub mod probe;

@@ -138,7 +138,8 @@ fn malformed(error: &serde_json::Error) -> Refusal {
 /// A reader's words without what it found, which stands first between its quotation marks.
 fn unquoted(text: &str) -> String {
     let Some((before, rest)) = text.split_once(['"', '`']) else { return text.to_owned() };
-    let after = rest.rsplit_once(", expected").map_or_else(String::new, |(_, wanted)| format!(", expected{wanted}"));
+    let after =
+        rest.rsplit_once(", expected").map_or_else(String::new, |(_, wanted)| format!(", expected{wanted}"));
     format!("{before}…{after}").chars().take(CHARS_MAX).collect()
 }
 

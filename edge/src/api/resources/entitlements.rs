@@ -1,15 +1,13 @@
 //! Features and quotas: what any camera of this device may use, and how much of it is left.
 
-use super::OfTenant;
+use super::{OfTenant, journal_refusal};
 use crate::api::desk::Desk;
 use crate::api::input::NoBody;
 use crate::api::meters;
 use crate::api::refusal::Refusal;
 use crate::api::route::{Call, Handled};
 use crate::api::view::{View, mode_word};
-use crate::error::EdgeError;
 use crate::words::rfc3339;
-use axum::http::StatusCode;
 use brink_license::token::{LicenceClaims, Over};
 use brink_license::usage::Quantity;
 use brink_license::{Slug, UnixSeconds};
@@ -108,14 +106,13 @@ pub(in crate::api) struct QuotaStanding {
 pub(in crate::api) fn list(desk: &Desk, call: Call<OfTenant, NoBody>) -> Handled<Entitlements> {
     let view = desk.view()?;
     call.query.check(&view)?;
-    let quotas = if view.bundle().is_some() { counted(desk)? } else { Vec::new() };
+    let quotas = if view.bundle().is_some() { counted(desk, &view)? } else { Vec::new() };
     Ok(of(&view, &quotas).into())
 }
 
 /// As the journal counts them now.
-fn counted(desk: &Desk) -> Result<Vec<QuotaUse>, Refusal> {
-    let quotas = desk.sight.opened().meter().quotas();
-    quotas.map_err(|error| Refusal::of(&EdgeError::from(error), StatusCode::SERVICE_UNAVAILABLE))
+fn counted(desk: &Desk, view: &View) -> Result<Vec<QuotaUse>, Refusal> {
+    desk.sight.opened().meter().quotas().map_err(|error| journal_refusal(view, error))
 }
 
 fn of(view: &View, quotas: &[QuotaUse]) -> Entitlements {

@@ -13,6 +13,9 @@ pub(super) mod usage;
 
 use super::refusal::Refusal;
 use super::view::View;
+use crate::error::EdgeError;
+use axum::http::StatusCode;
+use brink_store::journal::UsageError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -32,6 +35,22 @@ impl OfTenant {
     fn check(&self, view: &View) -> Result<(), Refusal> {
         check_tenant(view, self.tenant_id.as_deref())
     }
+}
+
+/// Why the journal did not do what was asked. One that is gone from a device with a licence is no device that was never
+/// activated: its agent makes it again.
+fn journal_refusal(view: &View, error: UsageError) -> Refusal {
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    if error == UsageError::NotActivated && view.bundle().is_some() {
+        let said = "the journal of this device is gone: its agent makes it again within half a minute";
+        return Refusal::new(
+            unavailable,
+            "JOURNAL_UNUSABLE",
+            said,
+            "wait and ask again, or run brink-edge doctor",
+        );
+    }
+    Refusal::of(&EdgeError::from(error), unavailable)
 }
 
 /// Whether a tenant that was named is the one of this device. A device that was not activated has none to compare with.

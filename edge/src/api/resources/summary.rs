@@ -1,17 +1,14 @@
 //! What was used: the sums of the journal, and how much of it the issuer has not heard of.
 
-use super::OfTenant;
 use super::entitlements::{QuotaStanding, number};
+use super::{OfTenant, journal_refusal};
 use crate::api::desk::Desk;
 use crate::api::input::NoBody;
 use crate::api::meters;
-use crate::api::refusal::Refusal;
 use crate::api::route::{Call, Handled};
 use crate::command::Command;
-use crate::error::EdgeError;
 use crate::local::{GLANCE_TIMEOUT, Peer};
 use crate::words::rfc3339;
-use axum::http::StatusCode;
 use brink_license::usage::MeterTotal;
 use brink_license::{Slug, UnixSeconds};
 use brink_store::QuotaUse;
@@ -94,7 +91,8 @@ pub(in crate::api) struct Unsettled {
 pub(in crate::api) fn show(desk: &Desk, call: Call<OfTenant, NoBody>) -> Handled<Summary> {
     let view = desk.view()?;
     call.query.check(&view)?;
-    let chains = desk.sight.book().and_then(|book| Ok(book.summary()?)).map_err(|error| refused(error))?;
+    let refused = |error| journal_refusal(&view, error);
+    let chains = desk.sight.book().and_then(|book| Ok(book.summary()?)).map_err(refused)?;
     let in_use = chains.last().ok_or_else(|| refused(UsageError::NotActivated))?;
     let quotas = if view.bundle().is_some() {
         desk.sight.opened().meter().quotas().map_err(refused)?
@@ -108,10 +106,6 @@ pub(in crate::api) fn show(desk: &Desk, call: Call<OfTenant, NoBody>) -> Handled
     summary.last_sync = receipt.and_then(|receipt| rfc3339(receipt.claims().server_time));
     summary.unsettled = unsettled(desk, call.peer);
     Ok(summary.into())
-}
-
-fn refused(error: UsageError) -> Refusal {
-    Refusal::of(&EdgeError::from(error), StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn of(chain: &ChainSummary, quotas: &[QuotaUse]) -> Summary {

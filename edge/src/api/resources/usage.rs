@@ -1,6 +1,7 @@
 //! Recording uses: durable when the answer comes, and to each its own answer.
 
 use super::event::{Event, Rejection, UsageEvent};
+use super::journal_refusal;
 use crate::api::desk::Desk;
 use crate::api::input::{self, FromBody, NoQuery};
 use crate::api::refusal::Refusal;
@@ -150,7 +151,7 @@ pub(in crate::api) fn record(desk: &Desk, call: Call<NoQuery, Uses>) -> Handled<
     let written = desk.sight.opened().meter().record_all(uses);
     let written = written.map_err(|error| {
         stages.iter().filter_map(new).for_each(|event| settle(desk, event, None));
-        refused(&error)
+        journal_refusal(&view, error)
     })?;
     let mut written = written.into_iter();
     let mut broken = None;
@@ -164,7 +165,7 @@ pub(in crate::api) fn record(desk: &Desk, call: Call<NoQuery, Uses>) -> Handled<
         .collect();
     let accepted_count = results.iter().filter(|outcome| outcome.accepted).count();
     if let (0, Some(error)) = (accepted_count, broken) {
-        return Err(refused(&error));
+        return Err(journal_refusal(&view, error));
     }
     let errors = results.iter().filter_map(Outcome::line).collect();
     let rejected_count = results.len() - accepted_count;
@@ -177,10 +178,6 @@ fn new(stage: &Stage) -> Option<&Event> {
         Stage::New(event) => Some(event),
         Stage::Rejected(_) | Stage::Known(..) => None,
     }
-}
-
-fn refused(error: &UsageError) -> Refusal {
-    Refusal::of(&EdgeError::from(error.clone()), StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// Where a use stands by the name that it was given.
