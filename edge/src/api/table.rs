@@ -77,7 +77,7 @@ fn of_the_licence() -> Vec<Route> {
         look("/api/v1/license/validate/{camera_id}", cameras::validate)
             .by(Method::POST)
             .afresh()
-            .refusing(&[OTHER_TENANT])
+            .refusing(&[OTHER_TENANT, (422, "No camera can have that name.")])
             .named("validateCamera", "Whether a camera is licensed, by a look at the published licence now"),
         wait((Method::POST, "/api/v1/license/heartbeat"), Room::Agent, heartbeat::beat)
             .answering(&[

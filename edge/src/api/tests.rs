@@ -247,7 +247,7 @@ fn a_camera_is_valid_until_its_grant_or_its_licence_ends() {
         serde_json::json!(["advanced_analytics"])
     );
     let (status, refused) = scene.ask(60, "POST", "/api/v1/license/validate/a\u{7}b");
-    assert_eq!((status, text(&refused, "code")), (400, "BAD_ID"));
+    assert_eq!((status, text(&refused, "code")), (422, "BAD_ID"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::api::refusal::Refusal;
 use crate::api::route::{Call, Handled};
 use crate::api::view::{View, growth, mode_word, shown};
 use crate::words::rfc3339;
+use axum::http::StatusCode;
 use brink_license::CameraId;
 use brink_license::token::{LicenceClaims, Mode};
 use brink_store::gate::Granted;
@@ -240,7 +241,8 @@ pub(in crate::api) struct Validation {
 pub(in crate::api) fn validate(desk: &Desk, view: &View, call: Call<OfTenant, ()>) -> Handled<Validation> {
     call.query.check(view)?;
     let camera = CameraId::parse(call.name());
-    let camera = camera.map_err(|error| Refusal::malformed("BAD_ID", error.to_string(), ""))?;
+    let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
+    let camera = camera.map_err(|error| Refusal::new(unprocessable, "BAD_ID", error.to_string(), ""))?;
     let validation = Validation::of(view, camera.as_str());
     desk.tally.checked(validation.is_valid, view.bundle().is_some());
     Ok(validation.into())

@@ -7,6 +7,7 @@ use crate::api::refusal::Refusal;
 use crate::api::route::{Call, Handled};
 use crate::api::view::{View, mode_word};
 use crate::command::{self, Command, Payload};
+use crate::error::EdgeError;
 use crate::local::{Peer, VERB_TIMEOUT};
 use axum::http::StatusCode;
 use brink_license::b64;
@@ -160,7 +161,8 @@ pub(in crate::api) fn import(desk: &Desk, call: Call<OfTenant, Json<NewLicense>>
 }
 
 fn take_up(desk: &Desk, peer: Peer, command: Command) -> Result<command::Reply, Refusal> {
-    desk.ask(command, peer, VERB_TIMEOUT)?.ok_or_else(Refusal::busy)
+    let busy = || Refusal::of(&EdgeError::AgentBusy, StatusCode::SERVICE_UNAVAILABLE);
+    desk.ask(command, peer, VERB_TIMEOUT)?.ok_or_else(busy)
 }
 
 /// A text of the old product. What it says is looked at no further, and not repeated.
@@ -180,7 +182,7 @@ fn nothing_to_do(names_owner: bool) -> Refusal {
         return Refusal::new(StatusCode::CONFLICT, "LICENSE_NOT_EDITABLE", error, mend);
     }
     let mend = "send the answer of the issuer as licence_file, in base64";
-    Refusal::malformed("MALFORMED", "there is no licence_file", mend)
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "NO_LICENCE_FILE", "there is no licence_file", mend)
 }
 
 /// Base64 of either alphabet, in lines or not, padded or not.
@@ -195,7 +197,8 @@ fn decoded(text: &str) -> Result<Vec<u8>, Refusal> {
         .collect();
     b64::decode(&plain).filter(|bytes| !bytes.is_empty()).ok_or_else(|| {
         let mend = "send the bytes of the file that the issuer made, in base64";
-        Refusal::malformed("BAD_BASE64", "licence_file is no base64", mend)
+        let error = "licence_file is no base64";
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_BASE64", error, mend)
     })
 }
 
@@ -244,6 +247,6 @@ mod tests {
             assert!(!format!("{refusal:?}").contains("demo"), "{refusal:?}");
         }
         assert_eq!(nothing_to_do(true).said.code, "LICENSE_NOT_EDITABLE");
-        assert_eq!(nothing_to_do(false).status, 400);
+        assert_eq!(nothing_to_do(false).status, 422);
     }
 }

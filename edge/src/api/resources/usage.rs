@@ -42,6 +42,7 @@ enum Body {
 /// Many uses.
 #[derive(ToSchema)]
 #[schema(as = UsageEvents)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "see Body")]
 struct Events {
     /// At most 1000.

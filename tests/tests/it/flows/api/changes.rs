@@ -87,9 +87,9 @@ fn keys_owners_and_deletions_are_explained_and_change_nothing() {
         ("POST", json!({"license_key": ""}), 409, "LICENSE_NOT_DELETABLE"),
         ("POST", json!({"license_key": "none"}), 409, "LICENSE_NOT_DELETABLE"),
         ("PUT", json!({"owner": "a"}), 409, "LICENSE_NOT_EDITABLE"),
-        ("POST", json!({}), 400, "MALFORMED"),
-        ("POST", json!({"licence_file": "*"}), 400, "BAD_BASE64"),
-        ("POST", json!({"licence_file": ""}), 400, "BAD_BASE64"),
+        ("POST", json!({}), 422, "NO_LICENCE_FILE"),
+        ("POST", json!({"licence_file": "*"}), 422, "BAD_BASE64"),
+        ("POST", json!({"licence_file": ""}), 422, "BAD_BASE64"),
     ] {
         let (found, refused) = import(&api, method, &body);
         assert_eq!((found, text(&refused, "code")), (status, code), "{body}");

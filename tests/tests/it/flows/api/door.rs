@@ -83,7 +83,7 @@ fn what_is_no_path_of_ours_no_method_of_its_or_no_document_is_refused_by_name() 
     assert!(wrong.header("allow").is_some_and(|allow| allow.contains("DELETE")), "{wrong:?}");
     assert_eq!(send(Asked::new("GET", "/api/v1/license?x=1")), (400, "BAD_QUERY".to_owned()));
     assert_eq!(send(Asked::new("POST", "/api/v1/license/validate/%FF")), (400, "BAD_ID".to_owned()));
-    assert_eq!(send(Asked::new("POST", "/api/v1/license/validate/a%00b")), (400, "BAD_ID".to_owned()));
+    assert_eq!(send(Asked::new("POST", "/api/v1/license/validate/a%00b")), (422, "BAD_ID".to_owned()));
     for (path, body, status, code) in [
         ("/api/v1/usage", "[]", 400, "MALFORMED"),
         ("/api/v1/usage", "", 400, "MALFORMED"),
