@@ -8,6 +8,7 @@ mod recent;
 mod telling;
 mod usage;
 
+use crate::api::Tally;
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
 use crate::exchange::Device;
@@ -63,6 +64,8 @@ pub struct Agent {
     recent: Recent,
     counters: Counters,
     quotas: QuotaLook,
+    /// What the API counts.
+    tally: Arc<Tally>,
 }
 
 /// The request that is on its way, and who waits for its answer.
@@ -105,6 +108,7 @@ impl Agent {
             recent: Recent::default(),
             counters: Counters::default(),
             quotas: QuotaLook::default(),
+            tally: Arc::default(),
         };
         agent.tick(&reading()?);
         Ok(agent)
@@ -114,6 +118,12 @@ impl Agent {
     #[must_use]
     pub fn events(&self) -> Sender<Event> {
         self.events.clone()
+    }
+
+    /// Where the API counts what it is asked, for this agent's page.
+    #[must_use]
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// Works until [`Event::Shutdown`]. The server is dropped first at the end, so that no caller is taken on and left.

@@ -11,6 +11,7 @@ use brink_license::usage::{Denial, DenialReason, QuantityError};
 use brink_license::{IdError, UnixSeconds};
 use brink_signing::KeyFault;
 use brink_store::StoreError;
+use brink_store::gate::OpenError;
 use brink_store::journal::UsageError;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -138,6 +139,14 @@ pub enum EdgeError {
         /// What the system said.
         reason: std::io::Error,
     },
+    /// A file with a token or a key.
+    #[error("{}: {problem}", path.display())]
+    SecretFile {
+        /// Which.
+        path: PathBuf,
+        /// Why it is not used.
+        problem: String,
+    },
     /// A thread or a signal cannot be had.
     #[error("cannot {doing}: {reason}")]
     System {
@@ -157,6 +166,18 @@ pub enum EdgeError {
         /// As the agent said.
         exit_code: u8,
     },
+}
+
+impl From<OpenError> for EdgeError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Boot(reason) => EdgeError::Clock(reason),
+            OpenError::Thread(reason) => EdgeError::System { doing: "start a gate's thread", reason },
+            OpenError::TooMany => {
+                EdgeError::System { doing: "open a gate", reason: std::io::ErrorKind::QuotaExceeded.into() }
+            }
+        }
+    }
 }
 
 fn shown(moment: UnixSeconds) -> String {
@@ -210,6 +231,7 @@ impl EdgeError {
             EdgeError::AgentBusy => "AGENT_BUSY",
             EdgeError::AgentRuns { .. } => "AGENT_RUNS",
             EdgeError::Socket { .. } => "SOCKET",
+            EdgeError::SecretFile { .. } => "SECRET_FILE",
             EdgeError::System { .. } => "SYSTEM",
             EdgeError::Environment(_) => "ENVIRONMENT",
             EdgeError::Reported { report, .. } => return Cow::Owned(report.code.clone()),
@@ -267,6 +289,7 @@ impl EdgeError {
             | EdgeError::AgentBusy
             | EdgeError::AgentRuns { .. }
             | EdgeError::Socket { .. }
+            | EdgeError::SecretFile { .. }
             | EdgeError::System { .. }
             | EdgeError::Environment(_)
             | EdgeError::Reported { .. } => false,
@@ -317,6 +340,9 @@ impl EdgeError {
             EdgeError::Environment(_) => {
                 "mend them all; brink-edge config show has every variable with its source"
             }
+            EdgeError::SecretFile { .. } => {
+                "make it readable by the agent's user, or by the group of hosts, and by nobody else: chmod 0600, or 0640"
+            }
             EdgeError::System { .. } => "free some of the system's resources and run it again",
         };
         Some(mend.to_owned())
@@ -331,6 +357,7 @@ impl EdgeError {
             | EdgeError::Quantity(_)
             | EdgeError::LooksBack { .. }
             | EdgeError::Environment(_)
+            | EdgeError::SecretFile { .. }
             | EdgeError::Uplink(UplinkError::BadUrl { .. }) => EXIT_USAGE,
             EdgeError::Device(DeviceError::Seat(_)) | EdgeError::Journal(UsageError::Denied(_)) => {
                 EXIT_NOT_ALLOWED

@@ -6,12 +6,14 @@
 //! Look                    reads the published bundle like any host: check and status, without the lock
 //! uplink                  carries requests: HTTPS, or a file that a person carries
 //! usage                   writes to and reads from the journal like any host, without the lock
+//! api                     what programs on this machine ask over HTTP, answered from the published bundle
 //! metrics                 what the agent counts, for a scraper on this machine
 //! doctor                  examines everything without changing anything
 //! inspect                 reads any document for a person and says whether it verified
 //! ```
 
 pub mod agent;
+pub mod api;
 pub mod cli;
 pub mod command;
 pub mod doctor;
@@ -27,6 +29,7 @@ pub mod panics;
 pub mod quotas;
 pub mod schedule;
 pub mod seat;
+mod serving;
 pub mod status;
 pub mod uplink;
 pub mod usage;

@@ -12,6 +12,19 @@ pub struct Output<'w> {
     json: bool,
 }
 
+/// Where an agent is reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready<'r> {
+    /// `agent.sock`.
+    pub socket: &'r Path,
+    /// The page of metrics.
+    pub metrics: Option<SocketAddr>,
+    /// The API on the loopback.
+    pub api: Option<SocketAddr>,
+    /// The API on a socket of its own.
+    pub api_socket: Option<&'r Path>,
+}
+
 impl<'w> Output<'w> {
     /// Prints to `out` and `err`; with `json`, every verb puts exactly one JSON document on `out`.
     pub fn new(out: &'w mut dyn Write, err: &'w mut dyn Write, json: bool) -> Self {
@@ -33,17 +46,29 @@ impl<'w> Output<'w> {
     }
 
     /// Says at once that an agent is ready, for a reader that waits for it. That is all that an agent prints.
-    pub fn ready(&mut self, socket: &Path, metrics: Option<SocketAddr>) -> io::Result<()> {
+    pub fn ready(&mut self, ready: &Ready<'_>) -> io::Result<()> {
+        let Ready { socket, metrics, api, api_socket } = ready;
         let metrics = metrics.map(|address| format!("http://{address}/metrics"));
+        let api = api.map(|address| format!("http://{address}/api/v1"));
         if self.json {
             let mut document = serde_json::json!({ "agent": "ready", "socket": socket });
-            if let Some(metrics) = metrics {
-                document["metrics"] = metrics.into();
+            let more = [("metrics", metrics), ("api", api)];
+            more.into_iter().for_each(|(name, place)| {
+                if let Some(place) = place {
+                    document[name] = place.into();
+                }
+            });
+            if let Some(path) = api_socket {
+                document["api_socket"] = serde_json::json!(path);
             }
             writeln!(self.out, "{document}")?;
         } else {
-            let shown = metrics.map(|metrics| format!(", metrics on {metrics}")).unwrap_or_default();
-            writeln!(self.out, "agent ready on {}{shown}", socket.display())?;
+            let mut line = format!("agent ready on {}", socket.display());
+            let api_socket = api_socket.map(|path| path.display().to_string());
+            for (what, place) in [("metrics", metrics), ("API", api), ("API", api_socket)] {
+                line.extend(place.map(|place| format!(", {what} on {place}")));
+            }
+            writeln!(self.out, "{line}")?;
         }
         self.out.flush()
     }
@@ -90,13 +115,27 @@ mod tests {
 
     #[test]
     fn an_agent_says_once_that_it_is_ready() {
-        for (json, expected) in [
-            (false, "agent ready on E/agent.sock\n"),
-            (true, "{\"agent\":\"ready\",\"socket\":\"E/agent.sock\"}\n"),
+        let bare = Ready { socket: Path::new("E/agent.sock"), metrics: None, api: None, api_socket: None };
+        let port = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+        let full =
+            Ready { metrics: port(1), api: port(2), api_socket: Some(Path::new("E/api.sock")), ..bare };
+        for (json, ready, expected) in [
+            (false, bare, "agent ready on E/agent.sock\n"),
+            (true, bare, "{\"agent\":\"ready\",\"socket\":\"E/agent.sock\"}\n"),
+            (
+                false,
+                full,
+                "agent ready on E/agent.sock, metrics on http://127.0.0.1:1/metrics, API on http://127.0.0.1:2/api/v1, API on E/api.sock\n",
+            ),
+            (
+                true,
+                full,
+                "{\"agent\":\"ready\",\"api\":\"http://127.0.0.1:2/api/v1\",\"api_socket\":\"E/api.sock\",\"metrics\":\"http://127.0.0.1:1/metrics\",\"socket\":\"E/agent.sock\"}\n",
+            ),
         ] {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let mut output = Output::new(&mut out, &mut err, json);
-            output.ready(Path::new("E/agent.sock"), None).unwrap();
+            output.ready(&ready).unwrap();
             output.reply(&Reply::done(serde_json::Value::Null, "")).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }

@@ -34,7 +34,7 @@ impl Agent {
         let quotas = self.quotas.at(self.writer.layout());
         let (look, writer, counters) = (&self.look, &self.writer, &self.counters);
         let failures_in_a_row = self.schedule.failures;
-        let (snapshot, quotas) = (&snapshot, &quotas[..]);
-        metrics::text(&metrics::Sources { snapshot, look, writer, counters, failures_in_a_row, quotas })
+        let (snapshot, quotas, api) = (&snapshot, &quotas[..], &*self.tally);
+        metrics::text(&metrics::Sources { snapshot, look, writer, counters, failures_in_a_row, quotas, api })
     }
 }

@@ -57,6 +57,11 @@ impl EnvironmentFile {
         Ok(environment)
     }
 
+    /// Whether an issuer is to be started beside the agent; what is wrong is said by whoever starts.
+    pub(super) fn is_mocked(&self) -> bool {
+        self.read(None).is_ok_and(|environment| environment.billing.is_mocked.value)
+    }
+
     /// What LOG_LEVEL says, before there is a log; what is wrong is said once there is one.
     pub(super) fn log_level(&self) -> Option<&'static str> {
         self.read(None).ok()?.log_level.set().copied()

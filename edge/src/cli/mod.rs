@@ -3,6 +3,7 @@
 mod accept;
 mod activate;
 mod agent_first;
+mod api;
 mod check;
 mod clock;
 mod config;
@@ -22,7 +23,7 @@ use crate::command::Reply;
 use crate::error::EdgeError;
 use clap::{Args, Parser, Subcommand};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -138,6 +139,33 @@ impl Cli {
     #[must_use]
     pub const fn wants_json(&self) -> bool {
         self.json
+    }
+
+    /// The device directory of an agent that is to run; `None` for any other verb.
+    #[must_use]
+    pub fn agents_directory(&self) -> Option<&Path> {
+        match &self.verb {
+            Verb::Run(arguments) => Some(arguments.directory()),
+            Verb::Init(_)
+            | Verb::Activate(_)
+            | Verb::Exchange(_)
+            | Verb::Accept(_)
+            | Verb::Seat(_)
+            | Verb::Clock(_)
+            | Verb::Usage(_)
+            | Verb::Check(_)
+            | Verb::Status(_)
+            | Verb::Doctor(_)
+            | Verb::Config(_)
+            | Verb::Token(_)
+            | Verb::Trust(_) => None,
+        }
+    }
+
+    /// Whether an agent is to run with an issuer in the same program, which this one has not.
+    #[must_use]
+    pub fn wants_mock(&self) -> bool {
+        matches!(&self.verb, Verb::Run(arguments) if arguments.is_mocked())
     }
 
     /// What to log where no flag says it.

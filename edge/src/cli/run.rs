@@ -1,13 +1,17 @@
 //! `brink-edge run`
 
+use super::api::ApiArguments;
 use super::config::EnvironmentFile;
 use super::{CaFile, DataDirectory, agent_first};
 use crate::Output;
 use crate::agent::{Agent, Event};
+use crate::api::{Api, Around};
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
 use crate::local::{GLANCE_TIMEOUT, LocalServer, ask};
-use crate::metrics::{Listening, MetricsServer};
+use crate::metrics;
+use crate::output::Ready;
+use crate::serving::Loopback;
 use brink_store::Layout;
 use clap::Args;
 use serde_json::Value;
@@ -15,6 +19,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
 #[derive(Debug, Args)]
@@ -31,11 +36,23 @@ pub(super) struct Arguments {
     journal_mib: Option<u32>,
     #[command(flatten)]
     environment: EnvironmentFile,
+    #[command(flatten)]
+    api: ApiArguments,
 }
 
 impl Arguments {
     pub(super) fn log_level(&self) -> Option<&'static str> {
         self.environment.log_level()
+    }
+
+    /// The device directory.
+    pub(super) const fn directory(&self) -> &PathBuf {
+        &self.data.data
+    }
+
+    /// Whether an issuer is to be started beside the agent.
+    pub(super) fn is_mocked(&self) -> bool {
+        self.environment.is_mocked()
     }
 }
 
@@ -56,12 +73,23 @@ pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Resul
     }
     end_on_signals(agent.events())?;
     let server = LocalServer::bind(&socket, hosts_group(&layout), agent.events())?;
-    let metrics = arguments.metrics.map(Listening::on).transpose()?;
-    let address = metrics.as_ref().map(Listening::address);
-    if let Some(listening) = metrics {
-        MetricsServer::start(listening, agent.events())?;
+    let listening = arguments.metrics.map(metrics::listen).transpose()?;
+    let metrics = listening.as_ref().map(Loopback::address);
+    if let Some(listening) = listening {
+        metrics::start(listening, agent.events())?;
     }
-    output.ready(server.path(), address).map_err(cannot_print)?;
+    let around = Around {
+        layout: &layout,
+        agent: agent.events(),
+        tally: agent.tally(),
+        ca_pem: ca_pem.as_deref(),
+        group: hosts_group(&layout),
+    };
+    let options = arguments.api.options(&environment)?;
+    let api = options.is_wanted().then(|| Api::start(&options, around)).transpose()?;
+    let (address, api_socket) = (api.as_ref().and_then(Api::address), api.as_ref().and_then(Api::socket));
+    let ready = Ready { socket: server.path(), metrics, api: address, api_socket };
+    output.ready(&ready).map_err(cannot_print)?;
     tracing::info!(socket = %server.path().display(), "ready");
     agent.run(server)?;
     Ok(Reply::done(Value::Null, ""))

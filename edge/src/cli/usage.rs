@@ -7,7 +7,6 @@ use crate::usage::{recorded, summary, verified};
 use crate::writer::Writer;
 use brink_license::usage::Quantity;
 use brink_license::{ResourceId, Slug};
-use brink_store::gate::OpenError;
 use brink_store::journal::{UsageBook, UsageError};
 use brink_store::{Gate, Layout};
 use clap::{Args, Subcommand};
@@ -78,14 +77,7 @@ fn opened(layout: &Layout) -> Result<Option<Gate>, EdgeError> {
         Err(_) if !layout.trust().exists() => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let gate = Gate::open(layout.bundle(), anchor).map_err(|error| match error {
-        OpenError::Boot(reason) => EdgeError::Clock(reason),
-        OpenError::Thread(reason) => EdgeError::System { doing: "start a gate's thread", reason },
-        OpenError::TooMany => {
-            EdgeError::System { doing: "open a gate", reason: std::io::ErrorKind::QuotaExceeded.into() }
-        }
-    })?;
-    Ok(Some(gate))
+    Ok(Some(Gate::open(layout.bundle(), anchor)?))
 }
 
 /// What only the agent may mend or make, this process does where it may and no agent runs, and then tries again.

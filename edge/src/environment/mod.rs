@@ -7,6 +7,7 @@ mod table;
 pub use brink_environment::Given;
 pub use table::TABLE;
 
+use crate::api::Heartbeats;
 use crate::uplink::NETWORK_TIMEOUT;
 use brink_environment::{Address, EnvFile, Secret, Settings, alike};
 use brink_license::TenantId;
@@ -120,6 +121,17 @@ impl Environment {
             log_level: settings.choice("LOG_LEVEL").map(alike::log_level),
             settings,
         }
+    }
+
+    /// What a billing server is told of this device, and how often; `None` where heartbeats are off.
+    #[must_use]
+    pub fn heartbeats(&self) -> Option<Heartbeats> {
+        let minutes = u64::from(self.heartbeat.interval_minutes.value);
+        let is_on = self.heartbeat.is_enabled.value && minutes > 0;
+        is_on.then(|| Heartbeats {
+            interval: Duration::from_secs(60 * minutes),
+            tier: self.management_tier.value,
+        })
     }
 
     /// How long an exchange may take, where that was said: no longer than a verb waits for it.

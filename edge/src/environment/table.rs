@@ -48,8 +48,8 @@ const BILLING: &[Variable] = &[
         "BILLING_SERVICE_URL",
         Kind::Url,
         "https://billing.brinkbyte.com/api/v1",
-        "Where the local API passes billing questions on to. Licences come from the issuer that the device was activated at, \
-         whatever this says.",
+        "Where the local API passes the console's questions on to and heartbeats go, where BILLING_API_KEY is set too and \
+         --billing-url is not given. Licences come from the issuer that the device was activated at, whatever this says.",
     )
     .remarks(&[EXPOSED]),
     Variable::secret(
@@ -75,7 +75,8 @@ const BILLING: &[Variable] = &[
     Variable::boolean(
         "MOCK_BILLING_SERVICE",
         false,
-        "For development only. The old product made nothing up either: it left a warning about the key out.",
+        "For development only: `run` starts brink-edge-mock in its place, which has a development issuer in the same program, and \
+         makes and activates the device where it is not there.",
     )
     .remarks(&[MOCKED]),
 ];
@@ -93,7 +94,7 @@ const IDENTITY: &[Variable] = &[
         "TENANT_ID",
         Kind::Text(tenant),
         "",
-        "The tenant that what is passed on is about. A licence names its tenant itself.",
+        "The customer that brink-edge-mock makes. A licence names its tenant itself.",
     )
     .remarks(&[Remark {
         when: When::Among(&[TENANT_TEMPLATE]),
@@ -242,14 +243,20 @@ const FEATURES: &[Variable] = &[
 ];
 
 const API: &[Variable] = &[
-    Variable::whole("API_PORT", "8080", PORTS, "The port of the agent's local API, on this machine."),
+    Variable::whole("API_PORT", "8080", PORTS, "The port of the local API on 127.0.0.1, where --api-token-file is given and --api-listen is not."),
     Variable::whole(
         "API_THREADS",
         "4",
         Bounds::new(1, 256, "").since("without a thread nobody is answered"),
-        "How many requests the local API works on at once.",
-    ),
-    Variable::boolean("API_ENABLE_CORS", true, "Whether pages of other origins may call the local API."),
+        "The local API bounds what it works on at once by itself.",
+    )
+    .idle(),
+    Variable::boolean(
+        "API_ENABLE_CORS",
+        true,
+        "Pages of one origin may call the local API, the one that --cors-origin names, and never those of any.",
+    )
+    .idle(),
 ];
 
 const LOG: &[Variable] = &[

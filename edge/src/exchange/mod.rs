@@ -16,4 +16,4 @@ pub use error::DeviceError;
 #[cfg(test)]
 #[allow(dead_code, reason = "shared with the tests of the store, which use other parts")]
 #[path = "../../../core/store/src/test_issuer.rs"]
-mod test_issuer;
+pub(crate) mod test_issuer;

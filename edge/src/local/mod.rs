@@ -4,11 +4,14 @@ mod client;
 mod line;
 mod path;
 mod permission;
+mod place;
 mod server;
 
 pub use client::ask;
 pub use path::SocketPath;
+pub(crate) use permission::Household;
 pub use permission::Peer;
+pub(crate) use place::SocketPlace;
 pub use server::LocalServer;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Where the socket lies, for directories of any depth.
 
 use rustix::fs::{Mode, OFlags, open};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -45,7 +46,7 @@ impl SocketPath {
     }
 
     /// The same directory with another name at its end, for a socket that is not yet in its place.
-    pub(super) fn beside(&self, name: &str) -> PathBuf {
+    pub(super) fn beside(&self, name: &OsStr) -> PathBuf {
         self.usable.with_file_name(name)
     }
 }

@@ -32,20 +32,20 @@ enum Audience {
 
 /// As whom an agent runs, and as whom everybody appears to it whose user has no number where it runs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Household {
+pub(crate) struct Household {
     agent: Uid,
     nobody: Uid,
 }
 
 impl Household {
     /// This process's.
-    pub(super) fn own() -> Self {
+    pub(crate) fn own() -> Self {
         let told = std::fs::read_to_string(OVERFLOW_UID).ok().and_then(|text| text.trim().parse().ok());
         Self { agent: geteuid(), nobody: Uid::from_raw(told.unwrap_or(OVERFLOW_UID_DEFAULT)) }
     }
 
     /// Asks the kernel whose program connected (SO_PEERCRED, unix(7)). Whoever it does not name is a host.
-    pub(super) fn peer(self, stream: &impl AsFd) -> Peer {
+    pub(crate) fn peer(self, stream: &impl AsFd) -> Peer {
         let found = getsockopt(stream, PeerCredentials);
         found.map_or(Peer::Host, |found| self.judge(Uid::from_raw(found.uid())))
     }
@@ -57,7 +57,7 @@ impl Household {
     }
 
     /// Refuses what is not for this peer.
-    pub(super) fn check(self, peer: Peer, command: &Command) -> Result<(), EdgeError> {
+    pub(crate) fn check(self, peer: Peer, command: &Command) -> Result<(), EdgeError> {
         match (peer, audience(command)) {
             (Peer::Owner, _) | (Peer::Host, Audience::Hosts) => Ok(()),
             (Peer::Host, Audience::Owner(what)) => {

@@ -2,13 +2,12 @@
 
 use super::line::read_line;
 use super::permission::{Household, Peer};
-use super::{CALLER_TIMEOUT, SocketPath, VERB_TIMEOUT};
+use super::place::SocketPlace;
+use super::{CALLER_TIMEOUT, VERB_TIMEOUT};
 use crate::agent::Event;
 use crate::command::{Command, Reply};
 use crate::error::EdgeError;
-use std::fs::Permissions;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,22 +15,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-/// The socket's mode: the agent's user and the group that hosts are in.
-const MODE: u32 = 0o660;
 /// Most callers at once that are hosts: a host's program opens one at a time, and no machine has this many hosts.
 const HOSTS_MAX: usize = 24;
 /// Most callers at once that own the device. Places of their own, so that hosts that hold all of theirs without a word
 /// keep nobody from stopping them.
 const OWNERS_MAX: usize = 8;
-/// The socket's name until it is complete.
-const NEW_NAME: &str = "agent.sock.new";
 
 /// Listens on the socket and turns every line into an event. Only the holder of the lock may make one: it replaces
 /// whatever an earlier agent left in its place. Dropped, it takes the socket away.
 #[derive(Debug)]
 pub struct LocalServer {
-    socket: Arc<SocketPath>,
-    inode: u64,
+    socket: SocketPlace,
     ending: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -40,21 +34,20 @@ impl LocalServer {
     /// Binds, sets group and mode, and only then gives the socket its name, so that nobody reaches it before.
     pub fn bind(socket: &Path, group: Option<u32>, events: Sender<Event>) -> Result<Self, EdgeError> {
         let failed = |reason| EdgeError::Socket { socket: socket.to_owned(), reason };
-        let path = Arc::new(SocketPath::new(socket).map_err(failed)?);
-        let (listener, inode) = listen(&path, group).map_err(failed)?;
+        let (listener, socket) = SocketPlace::bind(socket, group).map_err(failed)?;
         let ending = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ending);
         let acceptor = std::thread::Builder::new()
             .name("brink-local".to_owned())
             .spawn(move || accept(&listener, &events, &stop))
             .map_err(failed)?;
-        Ok(Self { socket: path, inode, ending, acceptor: Some(acceptor) })
+        Ok(Self { socket, ending, acceptor: Some(acceptor) })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.socket.real()
+        self.socket.path().real()
     }
 }
 
@@ -62,34 +55,12 @@ impl Drop for LocalServer {
     fn drop(&mut self) {
         self.ending.store(true, Ordering::Release);
         // Wakes the acceptor. If even that fails, the process is about to end anyway.
-        let woken = UnixStream::connect(self.socket.usable()).is_ok();
-        let ours = self.socket.usable().symlink_metadata().is_ok_and(|there| there.ino() == self.inode);
-        if ours {
-            let _ = std::fs::remove_file(self.socket.usable());
-        }
+        let woken = UnixStream::connect(self.socket.path().usable()).is_ok();
+        let ours = self.socket.take_away();
         if let (true, Some(acceptor)) = (woken && ours, self.acceptor.take()) {
             let _ = acceptor.join();
         }
     }
-}
-
-fn listen(path: &SocketPath, group: Option<u32>) -> io::Result<(UnixListener, u64)> {
-    let new = path.beside(NEW_NAME);
-    match std::fs::remove_file(&new) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = UnixListener::bind(&new)?;
-    if let Some(group) = group {
-        // Without the right to give the socket away it stays with the agent's own group.
-        if let Err(error) = std::os::unix::fs::chown(&new, None, Some(group)) {
-            tracing::warn!(%error, "agent.sock stays out of the group brink: run the agent as a member of it");
-        }
-    }
-    std::fs::set_permissions(&new, Permissions::from_mode(MODE))?;
-    let inode = new.symlink_metadata()?.ino();
-    std::fs::rename(&new, path.usable())?;
-    Ok((listener, inode))
 }
 
 fn accept(listener: &UnixListener, events: &Sender<Event>, ending: &AtomicBool) {

@@ -2,8 +2,9 @@
 
 mod server;
 
-pub use server::{Listening, MetricsServer};
+pub use server::{listen, page, start};
 
+use crate::api::Tally;
 use crate::look::Look;
 use crate::writer::Writer;
 use brink_license::UnixSeconds;
@@ -55,6 +56,8 @@ pub struct Sources<'s> {
     pub failures_in_a_row: u32,
     /// How the quotas stand.
     pub quotas: &'s [QuotaUse],
+    /// What was asked of the API.
+    pub api: &'s Tally,
 }
 
 /// The text that a scrape gets. Every name is in docs/OPERATING.md.
@@ -65,6 +68,7 @@ pub fn text(sources: &Sources<'_>) -> String {
     exchange(&mut page, sources);
     usage(&mut page, sources);
     quotas(&mut page, sources.quotas);
+    api(&mut page, sources.api);
     page.0
 }
 
@@ -169,6 +173,29 @@ fn quotas(page: &mut Page, quotas: &[QuotaUse]) {
         let is_spent = quota.over == Over::Deny && quota.remaining == Quantity::ZERO;
         u8::from(is_spent || quota.closed.is_some()).to_string()
     });
+}
+
+/// In the order of the tally, where the lines of one name stand together.
+fn api(page: &mut Page, tally: &Tally) {
+    let mut last = "";
+    for (name, labels, number) in tally.lines() {
+        if name != last {
+            let what = match name {
+                "brink_api_checks_total" => {
+                    "Cameras that were asked for over the API; source says whether there was a licence to answer from."
+                }
+                "brink_api_requests_total" => "Requests to the API.",
+                "brink_api_usage_events_total" => "Uses that were brought over the API.",
+                _ => "Questions that were passed on to the billing server.",
+            };
+            page.head(name, "counter", what);
+            last = name;
+        }
+        let labels: Vec<_> =
+            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        // Writing to a text does not fail.
+        let _ = writeln!(page.0, "{name}{{{}}} {number}", labels.join(","));
+    }
 }
 
 /// The text as it grows.

@@ -36,25 +36,36 @@ pub struct HttpsUplink {
     timeout: Duration,
 }
 
+/// Whoever asks this address within a time for answers of a type: by TLS unless it is on this machine, believing the
+/// certificates of `ca_pem` and no others, or else Mozilla's, and following nobody elsewhere.
+pub(crate) fn client(
+    url: &IssuerUrl,
+    ca_pem: Option<&str>,
+    (timeout, accept): (Duration, &str),
+) -> Result<Agent, UplinkError> {
+    let mut config = Agent::config_builder()
+        .https_only(!url.is_loopback())
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(timeout))
+        .timeout_connect(Some(CONNECT_TIMEOUT.min(timeout)))
+        .max_idle_connections(0)
+        .user_agent(USER_AGENT)
+        .accept(accept)
+        .tls_config(tls_config(ca_pem)?);
+    if url.is_loopback() {
+        // What stays on this machine is nobody else's business, whatever HTTPS_PROXY says.
+        config = config.proxy(None);
+    }
+    Ok(config.build().new_agent())
+}
+
 impl HttpsUplink {
     /// An uplink that trusts the certificates of `ca_pem` and no others, or else Mozilla's.
     pub fn new(url: IssuerUrl, ca_pem: Option<&str>) -> Result<Self, UplinkError> {
-        let mut config = Agent::config_builder()
-            .https_only(!url.is_loopback())
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(NETWORK_TIMEOUT))
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .max_idle_connections(0)
-            .user_agent(USER_AGENT)
-            .accept(MEDIA_TYPE)
-            .tls_config(tls_config(ca_pem)?);
-        if url.is_loopback() {
-            // What stays on this machine is nobody else's business, whatever HTTPS_PROXY says.
-            config = config.proxy(None);
-        }
-        Ok(Self { url, agent: config.build().new_agent(), timeout: NETWORK_TIMEOUT })
+        let agent = client(&url, ca_pem, (NETWORK_TIMEOUT, MEDIA_TYPE))?;
+        Ok(Self { url, agent, timeout: NETWORK_TIMEOUT })
     }
 
     /// The same with less time for a request.
@@ -198,7 +209,7 @@ fn plain_code(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
 }
 
-fn media_type(response: &Response<Body>) -> String {
+pub(crate) fn media_type(response: &Response<Body>) -> String {
     let value = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let bare = value.unwrap_or_default().split(';').next().unwrap_or_default();
     bare.trim().to_ascii_lowercase()

@@ -6,6 +6,7 @@ mod url;
 
 pub use file::{FileUplink, read_bounded, write_whole};
 pub use https::{HttpsUplink, NETWORK_TIMEOUT, Probed};
+pub(crate) use https::{client, media_type};
 pub use url::IssuerUrl;
 
 use std::path::PathBuf;
@@ -102,7 +103,7 @@ impl UplinkError {
     pub fn mend(&self) -> String {
         match self {
             UplinkError::BadUrl { .. } => {
-                "give --issuer https://HOST[:PORT], or http:// on this machine's loopback".to_owned()
+                "give https://HOST[:PORT], or http:// on this machine's loopback".to_owned()
             }
             UplinkError::BadCertificates(_) => "give --ca-file a PEM file with CERTIFICATE blocks".to_owned(),
             UplinkError::Unreachable { .. } => {

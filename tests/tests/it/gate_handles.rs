@@ -161,8 +161,14 @@ fn grants_are_listed_by_name_with_packs_and_end_and_outlive_their_gate() {
     let base = licence.grants[0].packs[0].clone();
     licence.device.packs.push(base);
     let (_dir, _path, gate) = open(&licence);
-    let grants = gate.status().unwrap().grants();
+    let status = gate.status().unwrap();
+    let grants = status.grants();
     drop(gate);
+    for granted in (0..grants.len()).filter_map(|place| grants.camera(place)) {
+        let looked_up = status.granted(granted.camera);
+        assert_eq!(looked_up, Some((granted.until, granted.packs.to_vec())), "{}", granted.camera);
+    }
+    assert_eq!(status.granted("cam-004"), None);
     let listed: Vec<_> = (0..grants.len()).filter_map(|place| grants.camera(place)).collect();
     let names: Vec<_> = listed.iter().map(|granted| granted.camera).collect();
     assert_eq!(names, ["cam-000", "cam-001", "cam-002", "cam-003"], "the grants name every second one");

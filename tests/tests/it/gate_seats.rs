@@ -153,7 +153,14 @@ fn a_handle_finds_its_camera_when_it_gets_a_seat_and_is_listed_with_it() {
     publish(&with_seats(&bare, &licence, &sits));
     until("the seat", || gate.check_handles(camera, feature).allowed);
     assert_eq!(gate.check("new-1", NEAR_MISS), gate.check_handles(camera, feature));
-    let grants = gate.status().unwrap().grants();
-    let listed: Vec<_> = (0..grants.len()).map(|place| grants.camera(place).unwrap().camera).collect();
-    assert_eq!(listed, ["cam-000", "cam-001", "new-1"]);
+    let status = gate.status().unwrap();
+    let grants = status.grants();
+    let listed: Vec<_> = (0..grants.len()).map(|place| grants.camera(place).unwrap()).collect();
+    assert_eq!(
+        listed.iter().map(|granted| granted.camera).collect::<Vec<_>>(),
+        ["cam-000", "cam-001", "new-1"]
+    );
+    for granted in listed {
+        assert_eq!(status.granted(granted.camera), Some((granted.until, granted.packs.to_vec())));
+    }
 }

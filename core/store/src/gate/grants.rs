@@ -2,7 +2,7 @@
 
 use brink_license::seating::VerifiedSeats;
 use brink_license::token::{LicenceClaims, VerifiedLicence};
-use brink_license::{Slug, UnixSeconds};
+use brink_license::{Slug, Table, UnixSeconds};
 
 /// The cameras of a licence, named or on unnamed seats, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +68,18 @@ impl Grants {
         let Kind { until, packs } = self.kinds.get(*kind)?;
         Some(Granted { camera, until: *until, packs })
     }
+}
+
+/// The grant of one camera, looked up: when it is over, if before the licence, and its packs as [`Granted::packs`] has them.
+pub(super) fn granted(
+    claims: &LicenceClaims,
+    table: &Table,
+    camera: &str,
+) -> Option<(Option<UnixSeconds>, Vec<Slug>)> {
+    // A camera's place in the table of a licence is the number of its grant.
+    let place = usize::try_from(table.camera(camera).number()).ok()?;
+    let grant = claims.grants.get(place)?;
+    Some((grant.until, with_the_devices(&grant.packs, claims)))
 }
 
 fn with_the_devices(packs: &[Slug], claims: &LicenceClaims) -> Vec<Slug> {

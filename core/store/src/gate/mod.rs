@@ -34,7 +34,7 @@ use crate::meter::Meter;
 use crate::ticker::Ticker;
 use brink_license::clock::{BootId, Standing};
 use brink_license::keyset::TrustAnchor;
-use brink_license::{Code, Decision, Reason, Table, UnixSeconds};
+use brink_license::{Code, Decision, Reason, Slug, Table, UnixSeconds};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -209,6 +209,12 @@ pub struct GateStatus {
 }
 
 impl GateStatus {
+    /// What a reader has just found, for whoever does not wait for a gate's next turn.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, refused: Option<&BundleError>) -> Self {
+        Self { snapshot: snapshot.clone(), standing: *snapshot.standing(), refused: refused.cloned() }
+    }
+
     /// State, deadlines and flags.
     #[must_use]
     pub const fn standing(&self) -> &Standing {
@@ -232,6 +238,13 @@ impl GateStatus {
     pub fn grants(&self) -> Grants {
         let seats = self.snapshot.seats();
         self.bundle().map(|bundle| Grants::of(bundle.licence(), seats)).unwrap_or_default()
+    }
+
+    /// When the grant of one camera is over, if before the licence, and its packs; `None` for a camera that it does not
+    /// license. Whether the licence is in force is another question.
+    #[must_use]
+    pub fn granted(&self, camera: &str) -> Option<(Option<UnixSeconds>, Vec<Slug>)> {
+        grants::granted(self.bundle()?.licence().claims(), self.table(), camera)
     }
 
     /// Why the file as it stands is not in force.

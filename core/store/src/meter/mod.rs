@@ -45,6 +45,9 @@ pub struct MeterLine {
     pub index: u32,
 }
 
+/// A use to be recorded: of which meter, by whom, and how much.
+pub type Use = (Slug, Option<ResourceId>, Quantity);
+
 /// How a quota stands now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotaUse {
@@ -148,6 +151,14 @@ impl Meter {
             }
             recorded => recorded,
         }
+    }
+
+    /// The same for many at once, in as few commits as there are groups of them: to each, in their order, what came of it.
+    pub fn record_all(&self, uses: Vec<Use>) -> Result<Vec<Result<Recorded, UsageError>>, UsageError> {
+        self.shared.check()?;
+        let asked = |(meter, resource, quantity)| Request { meter, resource, act: Act::Use(quantity) };
+        let came = self.shared.writer.carry_out_all(uses.into_iter().map(asked).collect());
+        Ok(came.into_iter().map(|outcome| outcome.and_then(Came::recorded)).collect())
     }
 
     /// What is counted, and by whom, for [`Meter::record_nowait`]. Sets a part of a firm quota aside, and starts the

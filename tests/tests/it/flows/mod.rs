@@ -3,6 +3,7 @@
 mod again;
 mod agent;
 mod anchor;
+mod api;
 mod audit;
 mod backup;
 mod clock_reset;

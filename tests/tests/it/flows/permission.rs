@@ -4,6 +4,7 @@
 
 use super::{COUNTING, Scene};
 use brink_tests::{Device, Program, Ran, Running, User};
+use rustix::process::{Gid, Uid};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The group of the hosts, by a number that no machine has given to anybody.
-const HOSTS: u32 = 64_200;
+pub(super) const HOSTS: u32 = 64_200;
 const AGENT: User = User { uid: 64_101, gid: HOSTS };
 const HOST: User = User { uid: 64_102, gid: HOSTS };
 const STRANGER: User = User { uid: 64_103, gid: 64_103 };
@@ -51,8 +52,19 @@ impl People {
     }
 
     /// A path that everybody can read and write.
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.common.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Does something in a thread that is a host.
+    pub(super) fn as_host<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let as_host = move || {
+            let (uid, gid) = (Uid::from_raw(HOST.uid), Gid::from_raw(HOST.gid));
+            rustix::thread::set_thread_res_gid(gid, gid, gid).unwrap();
+            rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+            work()
+        };
+        std::thread::spawn(as_host).join().unwrap()
     }
 
     /// A file that everybody can read.

@@ -79,6 +79,28 @@ fn a_firm_quota_is_used_to_its_last_unit_and_what_is_denied_leaves_no_trace() {
 }
 
 #[test]
+fn many_at_once_are_judged_each_in_its_turn_in_few_commits() {
+    let (_dir, device) = firm(3);
+    let (_gate, meter) = device.host();
+    let uses = |numbers: &[(&str, u64)]| {
+        numbers.iter().map(|(name, number)| (slug(name), None, units(*number))).collect()
+    };
+    let outcomes =
+        meter.record_all(uses(&[("sms", 2), ("sms", 2), ("llm_token", 7), ("sms", 1), ("sms", 1)])).unwrap();
+    let allowed: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(allowed, [true, false, true, true, false], "a large one denies no small one behind it");
+    assert_eq!(denied(outcomes[1].clone()), (DenialReason::Spent, units(1)));
+    assert_eq!((recorded(&device, "sms"), recorded(&device, "llm_token")), (units(3), units(7)));
+    // More than one group of the writer's.
+    let many = vec![("frames", 0); 600];
+    assert!(meter.record_all(uses(&many)).unwrap().iter().all(Result::is_ok));
+    assert_eq!(meter.record_all(Vec::new()).unwrap(), Vec::new());
+    walk(&device);
+    meter.close().unwrap();
+    assert_eq!(meter.record_all(uses(&[("sms", 1)])), Err(UsageError::Closed));
+}
+
+#[test]
 fn a_meter_that_was_denied_more_asks_the_journal_once_a_second_and_not_each_turn() {
     let (_dir, device) = firm(1);
     let (_gate, meter) = device.host();

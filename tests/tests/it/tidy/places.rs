@@ -32,6 +32,7 @@ const POWERS: [Power; 5] = [
             ("issuer/src/clock.rs", "the one look at the issuer's clocks"),
             ("issuer/src/http/serve.rs", "a herd does not write a line for each connection that it tries"),
             ("tests/src/wait.rs", "a deadline for what a test waits for"),
+            ("tests/src/local_api.rs", "how long answers of the local API take is printed"),
             ("tests/examples/quickstart.rs", "says how long it took"),
             ("tests/src/bin/month-offline.rs", "says how long it took"),
             ("tests/src/bin/usage-hammer.rs", "ends after so many seconds"),

@@ -1,0 +1,75 @@
+//! Heartbeats to the billing server: that this device is there, of which class, and with which cameras. They decide nothing,
+//! and one that is not heard is not sent again: the next one says the same.
+
+use super::billing::Upstream;
+use super::options::Heartbeats;
+use super::sight::Sight;
+use crate::environment::ManagementTier;
+use crate::error::EdgeError;
+use axum::body::Bytes;
+use brink_license::token::{LicenceClaims, Seats};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+
+/// Where they go, below the billing server's address.
+const PATH: &str = "/heartbeat";
+
+/// Sends them for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Heart {
+    /// Dropped, it ends the thread.
+    _alive: Sender<()>,
+}
+
+/// What a heartbeat is made of.
+pub(super) struct Beating {
+    pub(super) upstream: Upstream,
+    pub(super) sight: Arc<Sight>,
+    pub(super) options: Heartbeats,
+}
+
+impl Heart {
+    /// Begins with one at once.
+    pub(super) fn start(beating: Beating) -> Result<Self, EdgeError> {
+        let (alive, ended) = channel();
+        let named = std::thread::Builder::new().name("brink-heartbeat".to_owned());
+        let spawned = named.spawn(move || beat(&beating, &ended));
+        let failed = |reason| EdgeError::System { doing: "start a thread for heartbeats", reason };
+        spawned.map(|_| Self { _alive: alive }).map_err(failed)
+    }
+}
+
+fn beat(beating: &Beating, ended: &Receiver<()>) {
+    loop {
+        send(beating);
+        match ended.recv_timeout(beating.options.interval) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Of a device that has no licence there is nothing to say.
+fn send(beating: &Beating) {
+    let Ok(view) = beating.sight.published() else { return };
+    let Some(claims) = view.claims() else { return };
+    let body = Bytes::from(body(claims, beating.options.tier));
+    match beating.upstream.ask(PATH, Some(&body)) {
+        Ok(_) => tracing::debug!("a heartbeat was sent"),
+        Err(refusal) => tracing::warn!(code = refusal.code(), "a heartbeat was not heard"),
+    }
+}
+
+/// As the client of before sent it.
+fn body(claims: &LicenceClaims, tier: ManagementTier) -> String {
+    let cameras = claims.grants.iter().flat_map(|grant| match &grant.seats {
+        Seats::Cameras(cameras) => cameras.iter().collect::<Vec<_>>(),
+        Seats::Any(_) => Vec::new(),
+    });
+    let body = json!({
+        "device_id": claims.dev, "tenant_id": claims.tenant, "active_camera_ids": cameras.collect::<Vec<_>>(),
+        "management_tier": tier.as_str(),
+    });
+    body.to_string()
+}
