@@ -111,11 +111,8 @@ fn check_type(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
         Some("null") => value.is_null(),
         _ => false,
     };
-    let fits = match &schema["type"] {
-        Value::Null => true,
-        Value::Array(kinds) => kinds.iter().any(is_of),
-        kind => is_of(kind),
-    };
+    let kind = &schema["type"];
+    let fits = kind.is_null() || kind.as_array().map_or_else(|| is_of(kind), |kinds| kinds.iter().any(is_of));
     if fits { Ok(()) } else { Err(format!("{at} is no {}", schema["type"])) }
 }
 

@@ -2,7 +2,7 @@
 
 use super::OfTenant;
 use crate::api::desk::Desk;
-use crate::api::input::Json;
+use crate::api::input::{Json, NoQuery};
 use crate::api::refusal::Refusal;
 use crate::api::route::{Call, Handled};
 use crate::api::view::{View, mode_word};
@@ -139,6 +139,7 @@ pub(in crate::api) struct Imported {
 }
 
 pub(in crate::api) fn import(desk: &Desk, call: Call<OfTenant, Json<NewLicense>>) -> Handled<Imported> {
+    call.query.check(&desk.view()?)?;
     let NewLicense { licence_file, license_key, key, owner, email } = call.body.0;
     if let Some(key) = license_key.or(key) {
         return Err(no_keys(&key));
@@ -203,7 +204,7 @@ fn decoded(text: &str) -> Result<Vec<u8>, Refusal> {
 }
 
 /// Removing the licence.
-pub(in crate::api) fn delete(_: &Desk, _: &View, _: Call<OfTenant, ()>) -> Handled<License> {
+pub(in crate::api) fn delete(_: &Desk, _: &View, _: Call<NoQuery, ()>) -> Handled<License> {
     Err(cannot_be_deleted())
 }
 

@@ -14,7 +14,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use brink_store::journal::{Recorded, UsageError};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -30,6 +30,7 @@ const EVENTS_MAX: usize = 1000;
 #[serde(untagged)]
 #[allow(
     dead_code,
+    clippy::large_enum_variant,
     reason = "the document says it; each use is read by itself, so that one that is not clear refuses no other"
 )]
 enum Body {
@@ -58,10 +59,7 @@ impl FromBody for Uses {
 
     fn read(bytes: &Bytes) -> Result<Self, Refusal> {
         let malformed = |error: &str| Refusal::malformed("MALFORMED", error, "see /api/v1/openapi.json");
-        let mut members = match input::json::<Value>(bytes)? {
-            Value::Object(members) => members,
-            _ => return Err(malformed("the body is no object")),
-        };
+        let mut members: Map<String, Value> = input::json(bytes)?;
         let uses = match members.remove("events") {
             None => vec![Value::Object(members)],
             Some(_) if !members.is_empty() => {

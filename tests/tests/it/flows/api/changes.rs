@@ -96,6 +96,9 @@ fn keys_owners_and_deletions_are_explained_and_change_nothing() {
         assert!(!refused.to_string().contains(key), "{refused}");
         assert!(text(&refused, "mend").len() > 10, "{refused}");
     }
+    let elsewhere =
+        Asked::new("POST", "/api/v1/license?tenant_id=acme").by_token().json("{\"licence_file\":\"AAAA\"}");
+    assert_eq!(api.send(&elsewhere).code(), "UNKNOWN_TENANT");
     let deleted = api.send(&Asked::new("DELETE", "/api/v1/license").by_token());
     assert_eq!((deleted.status, deleted.code().as_str()), (409, "LICENSE_NOT_DELETABLE"));
     let after = api.get("/api/v1/license");
