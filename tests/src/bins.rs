@@ -12,6 +12,8 @@ pub enum Program {
     Issuer,
     /// `brink-edge`
     Edge,
+    /// `brink-edge-mock`
+    Mock,
     /// `brink-fleet`
     Fleet,
     /// A host process that holds a gate.
@@ -26,7 +28,7 @@ impl Program {
     /// Where it is: what `scripts/test` built just before, or else what cargo builds now. Cargo takes its own lock, so
     /// test processes that ask at once wait for one build.
     pub fn path(self) -> &'static Path {
-        static PATHS: [OnceLock<PathBuf>; 6] = [const { OnceLock::new() }; 6];
+        static PATHS: [OnceLock<PathBuf>; 7] = [const { OnceLock::new() }; 7];
         PATHS[self as usize].get_or_init(|| prebuilt(self.name()).unwrap_or_else(|| build(self.name())))
     }
 
@@ -34,6 +36,7 @@ impl Program {
         match self {
             Program::Issuer => "brink-issuer",
             Program::Edge => "brink-edge",
+            Program::Mock => "brink-edge-mock",
             Program::Fleet => "brink-fleet",
             Program::GateHost => "gate-host",
             Program::MeterHost => "meter-host",

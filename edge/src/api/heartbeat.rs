@@ -7,7 +7,7 @@ use super::sight::Sight;
 use crate::environment::ManagementTier;
 use crate::error::EdgeError;
 use axum::body::Bytes;
-use brink_license::token::{LicenceClaims, Seats};
+use brink_license::token::LicenceClaims;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -57,16 +57,13 @@ fn send(beating: &Beating) {
     let body = Bytes::from(body(claims, beating.options.tier));
     match beating.upstream.ask(PATH, Some(&body)) {
         Ok(_) => tracing::debug!("a heartbeat was sent"),
-        Err(refusal) => tracing::warn!(code = refusal.code(), "a heartbeat was not heard"),
+        Err(refusal) => tracing::warn!(code = refusal.said.code, "a heartbeat was not heard"),
     }
 }
 
 /// As the client of before sent it.
 fn body(claims: &LicenceClaims, tier: ManagementTier) -> String {
-    let cameras = claims.grants.iter().flat_map(|grant| match &grant.seats {
-        Seats::Cameras(cameras) => cameras.iter().collect::<Vec<_>>(),
-        Seats::Any(_) => Vec::new(),
-    });
+    let cameras = claims.grants.iter().flat_map(|grant| grant.seats.cameras());
     let body = json!({
         "device_id": claims.dev, "tenant_id": claims.tenant, "active_camera_ids": cameras.collect::<Vec<_>>(),
         "management_tier": tier.as_str(),

@@ -57,7 +57,7 @@ impl ApiArguments {
         let Environment { billing, .. } = environment;
         let said = billing.service_url.set().zip(billing.api_key.set().filter(|key| !key.is_empty()));
         let Some((address, key)) = said else { return Ok(None) };
-        let url = IssuerUrl::parse(&address.to_string()).map_err(EdgeError::from)?;
+        let url = IssuerUrl::parse(address.as_str()).map_err(EdgeError::from)?;
         let key = BillingKey::Given(Secret::new(key.reveal()));
         Ok(Some(Billing { url, key, heartbeats }))
     }

@@ -127,7 +127,17 @@ pub fn main() -> ExitCode {
     run(std::env::args_os(), &mut out, &mut err).into()
 }
 
-/// The same, for tests: any arguments, any writers. `arguments` start with the program's name.
+/// The same with any arguments and any writers, for a program that has an issuer in it. `arguments` start with the program's
+/// name; answers the exit code.
+#[must_use]
+pub fn carry_out_from(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    run(arguments, out, err) as u8
+}
+
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,

@@ -15,6 +15,7 @@ mod host;
 mod https;
 mod keys;
 mod losses;
+mod mock;
 mod offline;
 mod pages;
 mod permission;

@@ -15,7 +15,7 @@ struct Reach {
 
 /// Arrows point to the core. The edge and the issuer speak through `brink-license`'s documents alone, and a host that
 /// links the store must not thereby link private keys.
-const REACHES: [Reach; 10] = [
+const REACHES: [Reach; 11] = [
     Reach { name: "brink-license", product: &[], tests: &[] },
     Reach { name: "brink-signing", product: &["brink-license"], tests: &[] },
     Reach { name: "brink-store", product: &["brink-license"], tests: &["brink-signing"] },
@@ -32,6 +32,8 @@ const REACHES: [Reach; 10] = [
         product: &["brink-license", "brink-signing", "brink-environment"],
         tests: &["brink-databases"],
     },
+    // One process with both of them, for development: nothing depends on it.
+    Reach { name: "brink-mock", product: &["brink-edge", "brink-issuer"], tests: &[] },
     // A server for tests, which knows nothing of what they keep in it.
     Reach { name: "brink-databases", product: &[], tests: &[] },
     Reach {

@@ -64,6 +64,8 @@ const POWERS: [Power; 5] = [
             ("benches/", "a measurement takes its length from its caller"),
             ("issuer/src/cli/mod.rs", "the one look at the arguments"),
             ("edge/src/cli/config.rs", "the one look at the agent's environment"),
+            ("edge/src/main.rs", "goes on as the program beside it, with its own arguments"),
+            ("edge/mock/src/main.rs", "the one look at the arguments and the environment"),
             ("issuer/src/cli/config.rs", "the one look at the issuer's environment"),
         ],
     },

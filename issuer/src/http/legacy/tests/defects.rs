@@ -193,6 +193,41 @@ async fn heartbeats_are_on_record_and_a_device_that_is_silent_is_offline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_page_of_another_origin_may_read_an_answer() {
+    let old = Old::with(2, &[]).await;
+    let headers = format!("Authorization: Bearer {}\r\nOrigin: https://elsewhere.example\r\n", old.key);
+    let got = old.ask_with("GET", &format!("/api/v1/billing/license/{TENANT}"), &headers, "").await;
+    assert_eq!(got.status, 200);
+    assert!(!got.head.contains("access-control"), "{got:?}");
+    let preflight = old.ask_with("OPTIONS", "/api/v1/licenses/validate", &headers, "").await;
+    assert_eq!(preflight.refused(405), "METHOD_NOT_ALLOWED");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_and_devices_are_called_as_anybody_called_them() {
+    let old = Old::with(2, &[]).await;
+    for name in ["default", "Laden Süd", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"] {
+        let tenant = old.bench.another_tenant(name);
+        old.bench.admin.set_subscription(&tenant, &crate::testkit::order(Some(1), &[])).unwrap();
+        let key = key(&old.bench, "legacy", Some(name));
+        let body = json!({ "camera_id": "Eingang / 1", "tenant_id": name, "device_id": name }).to_string();
+        let got = old.ask("POST", "/api/v1/licenses/validate", &key, &body).await;
+        assert_eq!(got.done()["is_valid"], true, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_kept_as_its_digest_and_shown_by_nothing_again() {
+    let old = Old::with(2, &[]).await;
+    import(&old.bench, "bb_0f1e2d3c-4b5a-6978").unwrap();
+    let kept = old.bench.try_sql("SELECT id, name FROM admin_keys", &[]).unwrap();
+    let notes = old.bench.try_sql("SELECT action, detail FROM audit", &[]).unwrap();
+    assert!(!format!("{kept:?}{notes:?}").contains("0f1e2d3c-4b5a"));
+    let secret = old.key.rsplit('_').next().unwrap().to_owned();
+    assert!(!format!("{kept:?}{notes:?}").contains(&secret));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_inside_is_nobodys_business_outside() {
     let old = Old::with(2, &[]).await;
     old.bench.meddle();

@@ -4,6 +4,7 @@
 mod changes;
 mod console;
 mod door;
+mod heartbeats;
 mod offline;
 mod usage;
 
