@@ -32,13 +32,13 @@ pub(crate) fn start(directory: &Path, tenant: &str, key: &str) -> anyhow::Result
     let mock = |url| Mock { url, key_file: directory.join("billing.key"), directory: directory.to_owned() };
     if !data.exists() {
         fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
-        verb(&data, &["init", "--issuer", NAME, "--dev"])?;
-        verb(&data, &["tenant", "create", "--id", tenant, "--name", "Development"])?;
-        verb(&data, &[&["subscription", "set", "--tenant", tenant], &TERMS[..]].concat())?;
+        // Whole or not at all: what was begun and broken off is begun again.
+        let begun = directory.join("issuer.begun");
+        let _ = fs::remove_dir_all(&begun);
         let key_file = mock(String::new()).key_file;
         write_secret(&key_file, key)?;
-        let path = key_file.display().to_string();
-        verb(&data, &["key", "create", "--tenant", tenant, "--scope", "legacy", "--value-file", &path])?;
+        found(&begun, tenant, &key_file)?;
+        fs::rename(&begun, &data).context("cannot give the issuer its name")?;
     }
     // A device goes on to ask where it was activated.
     let remembered = directory.join("address");
@@ -47,6 +47,15 @@ pub(crate) fn start(directory: &Path, tenant: &str, key: &str) -> anyhow::Result
     fs::write(&remembered, url.trim_start_matches("http://"))
         .context("cannot remember the issuer's address")?;
     Ok(mock(url))
+}
+
+fn found(data: &Path, tenant: &str, key_file: &Path) -> anyhow::Result<()> {
+    verb(data, &["init", "--issuer", NAME, "--dev"])?;
+    verb(data, &["tenant", "create", "--id", tenant, "--name", "Development"])?;
+    verb(data, &[&["subscription", "set", "--tenant", tenant], &TERMS[..]].concat())?;
+    let path = key_file.display().to_string();
+    verb(data, &["key", "create", "--tenant", tenant, "--scope", "legacy", "--value-file", &path])?;
+    Ok(())
 }
 
 impl Mock {

@@ -11,7 +11,6 @@ mod issuer;
 use anyhow::{Context as _, bail};
 use brink_edge::Output;
 use brink_edge::cli::{Cli, carry_out, start_logging};
-use brink_edge::environment::Environment;
 use clap::Parser as _;
 use std::ffi::OsString;
 use std::io::{stderr, stdout};
@@ -33,7 +32,7 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     start_logging(&cli).context("cannot start the log")?;
     brink_edge::panics::tell_sleds_apart();
-    let environment = Environment::read(std::env::vars_os(), None, true);
+    let environment = cli.environment().context("the file of --env-file cannot be read")?;
     let tenant = environment.tenant.as_ref().map_or(TENANT, |tenant| tenant.as_str());
     let key = Some(environment.billing.api_key.value.reveal()).filter(|key| !key.is_empty()).unwrap_or(KEY);
     device::check(&data)?;

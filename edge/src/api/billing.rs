@@ -18,7 +18,7 @@ use ureq::{Agent, Body};
 /// What the old console waits for, too.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest answer.
-const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+const ANSWER_BYTES_MAX: u64 = 8 * 1024 * 1024;
 const JSON: &str = "application/json";
 
 /// A billing server that the console's questions are passed on to.
@@ -38,6 +38,11 @@ impl Upstream {
     pub(super) fn new(billing: &Billing, ca_pem: Option<&str>) -> Result<Self, EdgeError> {
         let key = match &billing.key {
             BillingKey::File(file) => secret::read(file, KEY_CHARS_MIN)?.0,
+            BillingKey::Given(key) if key.reveal().len() < KEY_CHARS_MIN => {
+                let what =
+                    format!("BILLING_API_KEY has fewer than {KEY_CHARS_MIN} characters; give the whole key");
+                return Err(EdgeError::Usage(what));
+            }
             BillingKey::Given(key) => key.clone(),
         };
         let agent = client(&billing.url, ca_pem, (TIMEOUT, JSON))?;
@@ -70,7 +75,13 @@ impl Upstream {
         };
         match status {
             200..=299 | 400 | 404 | 409 | 422 | 429 => {}
-            401 | 403 => {
+            403 => {
+                let error = "the billing server says that this is not the tenant of the agent's key";
+                let mend =
+                    "set the console's tenant to this device's, or check the file of --billing-key-file";
+                return Err(Refusal::new(StatusCode::NOT_FOUND, "UNKNOWN_TENANT", error, mend));
+            }
+            401 => {
                 let error = format!("the billing server refuses the agent's key (status {status})");
                 return Err(failed("BILLING_KEY_REFUSED", error, "check the file of --billing-key-file"));
             }

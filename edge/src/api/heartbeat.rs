@@ -4,7 +4,6 @@
 use super::billing::Upstream;
 use super::options::Heartbeats;
 use super::sight::Sight;
-use crate::environment::ManagementTier;
 use crate::error::EdgeError;
 use axum::body::Bytes;
 use brink_license::token::LicenceClaims;
@@ -54,19 +53,19 @@ fn beat(beating: &Beating, ended: &Receiver<()>) {
 fn send(beating: &Beating) {
     let Ok(view) = beating.sight.published() else { return };
     let Some(claims) = view.claims() else { return };
-    let body = Bytes::from(body(claims, beating.options.tier));
+    let body = Bytes::from(body(claims, beating.options));
     match beating.upstream.ask(PATH, Some(&body)) {
         Ok(_) => tracing::debug!("a heartbeat was sent"),
         Err(refusal) => tracing::warn!(code = refusal.said.code, "a heartbeat was not heard"),
     }
 }
 
-/// As the client of before sent it.
-fn body(claims: &LicenceClaims, tier: ManagementTier) -> String {
+/// As the client of before sent it, and when the next one comes.
+fn body(claims: &LicenceClaims, options: Heartbeats) -> String {
     let cameras = claims.grants.iter().flat_map(|grant| grant.seats.cameras());
     let body = json!({
         "device_id": claims.dev, "tenant_id": claims.tenant, "active_camera_ids": cameras.collect::<Vec<_>>(),
-        "management_tier": tier.as_str(),
+        "management_tier": options.tier.as_str(), "heartbeat_interval_seconds": options.interval.as_secs(),
     });
     body.to_string()
 }

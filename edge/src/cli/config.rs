@@ -57,9 +57,9 @@ impl EnvironmentFile {
         Ok(environment)
     }
 
-    /// Whether an issuer is to be started beside the agent; what is wrong is said by whoever starts.
-    pub(super) fn is_mocked(&self) -> bool {
-        self.read(None).is_ok_and(|environment| environment.billing.is_mocked.value)
+    /// What counts before anything is judged; what is wrong is said by whoever starts.
+    pub(super) fn glance(&self) -> Option<Environment> {
+        self.read(None).ok()
     }
 
     /// What LOG_LEVEL says, before there is a log; what is wrong is said once there is one.

@@ -20,6 +20,7 @@ mod usage;
 
 use crate::Output;
 use crate::command::Reply;
+use crate::environment::Environment;
 use crate::error::EdgeError;
 use clap::{Args, Parser, Subcommand};
 use std::io;
@@ -146,6 +147,27 @@ impl Cli {
     pub fn agents_directory(&self) -> Option<&Path> {
         match &self.verb {
             Verb::Run(arguments) => Some(arguments.directory()),
+            Verb::Init(_)
+            | Verb::Activate(_)
+            | Verb::Exchange(_)
+            | Verb::Accept(_)
+            | Verb::Seat(_)
+            | Verb::Clock(_)
+            | Verb::Usage(_)
+            | Verb::Check(_)
+            | Verb::Status(_)
+            | Verb::Doctor(_)
+            | Verb::Config(_)
+            | Verb::Token(_)
+            | Verb::Trust(_) => None,
+        }
+    }
+
+    /// What an agent that is to run is told by its environment, file included; what is wrong is said when it starts.
+    #[must_use]
+    pub fn environment(&self) -> Option<Environment> {
+        match &self.verb {
+            Verb::Run(arguments) => arguments.environment(),
             Verb::Init(_)
             | Verb::Activate(_)
             | Verb::Exchange(_)

@@ -7,6 +7,7 @@ use crate::Output;
 use crate::agent::{Agent, Event};
 use crate::api::{Api, Around};
 use crate::command::{Command, Reply};
+use crate::environment::Environment;
 use crate::error::EdgeError;
 use crate::local::{GLANCE_TIMEOUT, LocalServer, ask};
 use crate::metrics;
@@ -50,9 +51,17 @@ impl Arguments {
         &self.data.data
     }
 
-    /// Whether an issuer is to be started beside the agent.
+    pub(super) fn environment(&self) -> Option<Environment> {
+        self.environment.glance()
+    }
+
+    /// Whether an issuer is to be started beside the agent. A device of an issuer that is none for development refuses the
+    /// variable when it starts, like every other that is unsafe there.
     pub(super) fn is_mocked(&self) -> bool {
-        self.environment.is_mocked()
+        let layout = self.data.layout();
+        let is_new = !layout.trust().exists();
+        let is_free = is_new || layout.trust_anchor().is_ok_and(|anchor| anchor.issuer().is_development());
+        is_free && self.environment().is_some_and(|environment| environment.billing.is_mocked.value)
     }
 }
 

@@ -162,6 +162,11 @@ impl Admin {
         Ok(MadeKey { key: key.shown(), row })
     }
 
+    /// Whether a key of before Brink can be imported.
+    pub fn check_imported(&self, value: &Redacted) -> Result<(), AccessError> {
+        self.imported(value).map(drop)
+    }
+
     /// A key of before Brink.
     fn imported(&self, value: &Redacted) -> Result<ApiKey, AccessError> {
         let key = ApiKey::imported(value.reveal()).ok_or(AccessError::ImportedValue)?;

@@ -36,7 +36,8 @@ pub(super) enum Key {
 pub(super) struct Create {
     #[command(flatten)]
     target: Target,
-    /// What it may do, for example devices:read; may be given several times. `*` is everything
+    /// What it may do, for example devices:read; may be given several times. `*` is everything; `legacy` is for old clients of
+    /// one tenant, and wants --tenant
     #[arg(long = "scope", value_name = "S", required = true)]
     scopes: Vec<Scope>,
     /// For this tenant alone: there is no other for whoever has the key

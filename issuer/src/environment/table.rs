@@ -82,8 +82,15 @@ const AUTHENTICATION: &[Variable] = &[
         "The admin API knows its own keys, each with scopes and an end, and of each only its digest.",
     )
     .idle()
-    .remarks(&[KNOWN_SECRET]),
+    .remarks(&[EMPTY_KEY, KNOWN_SECRET]),
 ];
+
+const EMPTY_KEY: Remark = Remark {
+    when: When::Empty,
+    code: Code::EmptyKey,
+    why: "the old server let everybody in where it was empty",
+    mend: "leave it out: the keys of init and key create serve",
+};
 
 const DEVELOPMENT: &[Variable] =
     &[Variable::boolean("MOCK_BILLING_SERVICE", false, "For development only.").remarks(&[MOCKED])];

@@ -45,7 +45,7 @@ pub(super) struct Room {
 
 /// A place that is held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(in crate::http) struct Held {
     _permit: OwnedSemaphorePermit,
     _counted: Place,
 }

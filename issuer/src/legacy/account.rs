@@ -8,7 +8,7 @@ use crate::catalog::{PRICE_CAMERA, PackKind, Scope};
 use crate::storage::{DeviceStatus, Seat, SubscriptionRow, SubscriptionView, Terms};
 use brink_license::usage::QUARTER_MS;
 use brink_license::{CameraId, Slug, UnixSeconds};
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Months, NaiveDate};
 use std::collections::BTreeMap;
 
 const QUARTER_SECONDS: i64 = QUARTER_MS / 1000;
@@ -27,6 +27,8 @@ pub(crate) struct Account {
     pub(crate) refused: Option<Answered>,
     /// Its cameras, by name.
     pub(crate) cameras: Vec<(CameraId, Seat, UnixSeconds)>,
+    /// How many of them came before each.
+    ranks: Vec<u64>,
 }
 
 impl Account {
@@ -48,6 +50,13 @@ impl Account {
         Some(trial.ends_at.since(self.now).max(0).saturating_add(86_399) / 86_400)
     }
 
+    /// The beginning of the same day a month before.
+    pub(crate) fn month_before(&self, at: UnixSeconds) -> UnixSeconds {
+        let zone = self.view.tenant.zone;
+        let day = local_day(at, zone).checked_sub_months(Months::new(1));
+        day.map_or(at, |day| local_midnight(day, zone))
+    }
+
     /// Midnight at the beginning of the next month of the tenant.
     pub(crate) fn next_month(&self) -> UnixSeconds {
         let zone = self.view.tenant.zone;
@@ -58,6 +67,18 @@ impl Account {
         };
         next.map_or(self.now, |day| local_midnight(day, zone))
     }
+}
+
+fn ranks(cameras: &[(CameraId, Seat, UnixSeconds)]) -> Vec<u64> {
+    let mut places: Vec<usize> = (0..cameras.len()).collect();
+    places.sort_by_key(|place| cameras.get(*place).map(|(camera, _, at)| (*at, camera)));
+    let mut ranks = vec![0; cameras.len()];
+    for (rank, place) in (0_u64..).zip(places) {
+        if let Some(own) = ranks.get_mut(place) {
+            *own = rank;
+        }
+    }
+    ranks
 }
 
 /// A price for people to look at; what is owed is never added up of these.
@@ -78,7 +99,8 @@ impl Client<'_> {
             Standing::Out(why) => (Mode::Unlicensed, Some(why)),
         };
         let cameras = storage.seated(self.tenant)?;
-        Ok(Account { now, view, row, mode, refused, cameras })
+        let ranks = ranks(&cameras);
+        Ok(Account { now, view, row, mode, refused, cameras, ranks })
     }
 
     /// The packs of one of its cameras, and whether it may run.
@@ -87,10 +109,7 @@ impl Client<'_> {
             return (false, Vec::new());
         };
         let is_there = matches!(seat.status, DeviceStatus::Pending | DeviceStatus::Active);
-        let came = |(camera, _, at): &(CameraId, Seat, UnixSeconds)| (*at, camera.clone());
-        let own = account.cameras.get(place).map(came);
-        let before = account.cameras.iter().filter(|other| Some(came(other)) < own).count();
-        let fits = (before as u64) < u64::from(row.terms.cameras);
+        let fits = account.ranks.get(place).is_some_and(|rank| *rank < u64::from(row.terms.cameras));
         (account.refused.is_none() && is_there && fits, self.packs_of(row, seat))
     }
 

@@ -23,6 +23,8 @@ const CATEGORIES: [(&str, Option<&str>, Option<&str>); 6] = [
     ("api_calls", None, Some("api_call")),
     ("integrations", Some("outputs"), None),
 ];
+/// Classes by other names, as components are asked for by.
+const CLASSES: [(&str, &str); 2] = [("bicycle", "bike"), ("stroller", "pram")];
 /// Those of them whose every name is the meter itself.
 const METERED: [&str; 2] = ["api_calls", "agents"];
 
@@ -73,16 +75,15 @@ impl Client<'_> {
         };
         let ends = now.saturating_add(i64::from(row.terms.days) * DAY);
         let valid_until = row.terms.trial.map_or(ends, |trial| ends.min(trial.ends_at));
-        let meter = self.meter(category, feature);
+        let included = quotas::included(&self.issuer.catalog, &row.terms);
+        let has_quota = |meter: &Slug| METERED.contains(&category) || included.contains_key(meter);
+        let meter = self.meter(category, feature).filter(has_quota);
         if meter.is_none() && !self.has(&row, category, feature) {
             let why = format!("{category}/{feature} is in none of the tenant's packs");
             return Ok(Entitlement::no(now, ("NOT_ENTITLED", why)));
         }
         let counted = meter.or_else(|| counted_by(category));
-        let quota = counted.and_then(|meter| {
-            let included = quotas::included(&self.issuer.catalog, &row.terms).remove(&meter)?;
-            Some((meter, included))
-        });
+        let quota = counted.and_then(|meter| included.get(&meter).copied().map(|quota| (meter, quota)));
         let Some((meter, (limit, over))) = quota else {
             let (limit, over) = (None, None);
             return Ok(Entitlement { is_enabled: true, limit, used: 0, over, valid_until, refused: None });
@@ -100,19 +101,17 @@ impl Client<'_> {
         })
     }
 
-    /// The meter that a question is about: a category that is one, or a feature that is called as one.
+    /// The meter that a question is about: that of a category that counts nothing else, or of the category's own, called by
+    /// its name.
     fn meter(&self, category: &str, feature: &str) -> Option<Slug> {
-        let meters = &self.issuer.catalog.meters;
-        if METERED.contains(&category) {
-            return counted_by(category);
-        }
-        let named = feature.parse::<Slug>().ok()?;
-        let meant = meters.meant(&named).clone();
-        meters.is_named(&meant).then_some(meant)
+        let own = counted_by(category)?;
+        let named = feature.parse::<Slug>().is_ok_and(|name| *self.issuer.catalog.meters.meant(&name) == own);
+        (METERED.contains(&category) || named).then_some(own)
     }
 
     /// Whether one of the tenant's packs has the feature, under the category's old name or its own.
     fn has(&self, row: &SubscriptionRow, category: &str, feature: &str) -> bool {
+        let feature = CLASSES.iter().find(|(old, _)| *old == feature).map_or(feature, |(_, own)| own);
         let own = CATEGORIES.iter().find(|(old, _, _)| *old == category).and_then(|(_, own, _)| *own);
         let wanted =
             [Some(category), own].into_iter().flatten().map(|category| format!("{category}/{feature}"));

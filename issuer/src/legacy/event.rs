@@ -43,7 +43,7 @@ pub(crate) enum EventError {
         text: String,
     },
     /// Not a quantity.
-    #[error("quantity {0} is none: a number from 0 to 9223372036854775")]
+    #[error("quantity {0} is none: a number that is not negative, and not above what can be counted")]
     Quantity(String),
     /// Not a moment.
     #[error("event_time {0:?} is neither seconds since 1970 nor RFC 3339")]
@@ -93,15 +93,15 @@ fn named(members: &Map<String, Value>, member: &'static str) -> Result<Option<Re
     }
 }
 
-/// A double where it was one: what is beyond the twelfth place was never meant.
+/// A double where it was one: what is beyond the twelfth place was never meant. Null is how no number is written, NaN.
 fn quantity(value: Option<&Value>) -> Result<Quantity, EventError> {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Quantity::whole(1)) };
+    let Some(value) = value else { return Ok(Quantity::whole(1)) };
     let bad = || EventError::Quantity(short(&value.to_string()));
     let text = match value {
         Value::Number(number) if number.is_u64() => number.to_string(),
         Value::Number(number) => {
             let number = number.as_f64().filter(|number| number.is_finite() && *number >= 0.0);
-            format!("{:.PLACES_MAX$}", number.ok_or_else(bad)?)
+            format!("{:.PLACES_MAX$}", number.ok_or_else(bad)?.abs())
         }
         Value::String(text) => text.trim().to_owned(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(bad()),
@@ -111,8 +111,11 @@ fn quantity(value: Option<&Value>) -> Result<Quantity, EventError> {
 
 /// Every form that was ever understood. What is none of them was taken for now, once, and billed in the wrong month.
 fn moment(value: Option<&Value>) -> Result<Option<i64>, EventError> {
-    let seconds = |seconds: i64| Some(seconds.saturating_mul(1000));
-    let bad = || EventError::Time(short(&value.map(ToString::to_string).unwrap_or_default()));
+    let bad = || {
+        let text = value.and_then(Value::as_str).map(str::to_owned);
+        EventError::Time(short(&text.or_else(|| value.map(ToString::to_string)).unwrap_or_default()))
+    };
+    let seconds = |number: i64| Some(millis(number));
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => match (number.as_i64(), number.as_f64()) {
@@ -127,9 +130,14 @@ fn moment(value: Option<&Value>) -> Result<Option<i64>, EventError> {
     }
 }
 
+/// Seconds, or milliseconds where they would lie in the year 5138 or behind it.
+const fn millis(number: i64) -> i64 {
+    if number.unsigned_abs() >= 100_000_000_000 { number } else { number.saturating_mul(1000) }
+}
+
 fn written(text: &str) -> Option<i64> {
-    if let Ok(seconds) = text.parse::<i64>() {
-        return Some(seconds.saturating_mul(1000));
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(millis(number));
     }
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(at.timestamp_millis());
@@ -180,6 +188,8 @@ mod tests {
             json!(1_761_955_200),
             json!(1_761_955_200.0),
             json!(" 1761955200 "),
+            json!(1_761_955_200_000_i64),
+            json!("1761955200000"),
             json!("2025-11-01T00:00:00Z"),
             json!("2025-11-01T11:00:00.000000000+11:00"),
             json!("2025-11-01 00:00:00"),
@@ -205,8 +215,16 @@ mod tests {
         assert!(
             refused(json!({ "event_type": "api_call", "resource_id": "a\u{0}b" })).contains("resource_id")
         );
-        for bad in [json!(-1), json!(-0.5), json!("NaN"), json!("1e3"), json!([]), json!(1e300), json!(false)]
-        {
+        for bad in [
+            json!(null),
+            json!(-1),
+            json!(-0.5),
+            json!("NaN"),
+            json!("1e3"),
+            json!([]),
+            json!(1e300),
+            json!(false),
+        ] {
             let error = read(json!({ "event_type": "api_call", "quantity": bad.clone() })).unwrap_err();
             assert!(matches!(error, EventError::Quantity(_)), "{bad}: {error}");
         }

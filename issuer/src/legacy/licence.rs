@@ -3,9 +3,9 @@
 use super::{Client, LegacyError};
 use crate::admin::AdminError;
 use crate::assignment::{AssignmentError, AssignmentOrder};
-use crate::catalog::Scope;
+use crate::catalog::{Catalog, Scope};
 use crate::editing::Keeping;
-use crate::storage::{DeviceStatus, LegacyPolicy, Seat, SubscriptionRow, SubscriptionView};
+use crate::storage::{DeviceStatus, LegacyPolicy, Seat, SubscriptionRow, SubscriptionView, Terms};
 use crate::subscription::SubscriptionOrder;
 use crate::timeline::{Entry, NoneInForce};
 use brink_license::token::Enforce;
@@ -109,8 +109,17 @@ pub(super) fn standing(view: &SubscriptionView, policy: LegacyPolicy, now: UnixS
             let at = crate::calendar::rfc3339(trial.ends_at);
             Standing::Out(("TRIAL_OVER", format!("the trial ended at {at}")))
         }
+        None if row.terms.cameras == 0 => {
+            Standing::Out(("NO_CAMERAS", "the subscription has no cameras any more".into()))
+        }
         Some(_) | None => Standing::In(Box::new(row.clone())),
     }
+}
+
+/// The packs of a subscription that cameras can have.
+pub(crate) fn packs_of_cameras(catalog: &Catalog, terms: &Terms) -> Vec<String> {
+    let of_cameras = |pack: &&Slug| catalog.by_slug(pack).is_some_and(|pack| pack.scope == Scope::Camera);
+    terms.packs.keys().filter(of_cameras).map(ToString::to_string).collect()
 }
 
 impl Client<'_> {
@@ -132,12 +141,17 @@ impl Client<'_> {
         let Some(camera) = camera else { return Ok(verdict) };
         let seat = match storage.seat_of(self.tenant, camera)? {
             Some(seat) => seat,
-            None if seating == Seating::Looks => {
-                return Ok(verdict.refused(now, "NOT_SEATED", format!("camera {camera} has no seat")));
-            }
             None if !policy.auto_seat => {
                 let why = format!("camera {camera} has no seat, and none is given by itself");
                 return Ok(verdict.refused(now, "NOT_SEATED", why));
+            }
+            // As it would be if it were its device that asked.
+            None if seating == Seating::Looks && view.cameras_named < u64::from(row.terms.cameras) => {
+                return Ok(verdict);
+            }
+            None if seating == Seating::Looks => {
+                let why = format!("every seat of {} is taken", row.terms.cameras);
+                return Ok(verdict.refused(now, "NO_FREE_SEAT", why));
             }
             None => match self.seat(camera, device, &row)? {
                 Ok(seat) => seat,
@@ -200,8 +214,7 @@ impl Client<'_> {
         device: &str,
         row: &SubscriptionRow,
     ) -> Result<Result<Seat, Answered>, LegacyError> {
-        let of_cameras = |pack: &&Slug| self.scope(pack) == Some(Scope::Camera);
-        let packs: Vec<String> = row.terms.packs.keys().filter(of_cameras).map(ToString::to_string).collect();
+        let packs = packs_of_cameras(&self.issuer.catalog, &row.terms);
         let device = self.device(device)?;
         let order = AssignmentOrder { cameras: vec![camera.clone()], packs, remove: false };
         match self.admin().assign_cameras(&device, &order) {

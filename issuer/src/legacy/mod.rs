@@ -13,7 +13,7 @@ mod usage;
 
 pub(crate) use account::{Account, SoldPack, shown};
 pub(crate) use heartbeat::{Beat, INTERVAL_SECONDS};
-pub(crate) use licence::{Mode, Seating, Verdict};
+pub(crate) use licence::{Mode, Seating, Verdict, packs_of_cameras};
 pub use policy::{LegacyPolicyEdit, LegacyStanding};
 
 use crate::access::Credential;
@@ -22,11 +22,14 @@ use crate::issuer::Issuer;
 use crate::secret::NoRandom;
 use crate::storage::{LegacyName, StorageError};
 use brink_license::{DeviceId, NAME_BYTES_MAX, TenantId, UnixSeconds};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Devices that stand for clients of one key. A client that invents a name for each event, as one did, ends up as the one
 /// without a name.
 const DEVICES_MAX: u32 = 500;
+/// Who says no name.
+const NAMELESS: &str = "";
 
 /// Why something could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -76,19 +79,49 @@ impl<'i> Client<'i> {
 
     /// The device that stands for what it calls itself.
     fn device(&self, name: &str) -> Result<DeviceId, LegacyError> {
-        // What is no name is none.
-        let named = (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+        let name = sound(name);
+        match self.devices(&[name])?.remove(name) {
+            Some(device) => Ok(device),
+            None => self.make(name),
+        }
+    }
+
+    /// The devices of these names, each of which has one. Where a key has as many as are told apart, what is not known is of
+    /// the one without a name, and nothing is written.
+    fn devices(&self, names: &[&str]) -> Result<BTreeMap<String, DeviceId>, LegacyError> {
+        let key = self.credential.key.id();
+        let asked: BTreeSet<&str> = names.iter().copied().chain([NAMELESS]).collect();
+        let asked: Vec<&str> = asked.into_iter().collect();
+        let (mut found, mut count) = self.issuer.storage.legacy_names(key, &asked)?;
+        for name in names {
+            if found.contains_key(*name) {
+                continue;
+            }
+            let device = match found.get(NAMELESS) {
+                Some(nameless) if count >= u64::from(DEVICES_MAX) => nameless.clone(),
+                Some(_) | None => {
+                    count = count.saturating_add(1);
+                    self.make(name)?
+                }
+            };
+            found.insert((*name).to_owned(), device);
+        }
+        Ok(found)
+    }
+
+    fn make(&self, name: &str) -> Result<DeviceId, LegacyError> {
         let name = LegacyName {
             api_key: self.credential.key.id().clone(),
             tenant: self.tenant.clone(),
-            name: if named { name.to_owned() } else { String::new() },
+            name: name.to_owned(),
         };
-        match self.issuer.storage.legacy_device(&name)? {
-            Some(device) => Ok(device),
-            None => {
-                let new = code::ended(&name, (self.now(), &self.credential.actor()), DEVICES_MAX)?;
-                Ok(self.issuer.storage.make_legacy_device(&name, &new)?)
-            }
-        }
+        let new = code::ended(&name, (self.now(), &self.credential.actor()), DEVICES_MAX)?;
+        Ok(self.issuer.storage.make_legacy_device(&name, &new)?)
     }
+}
+
+/// What is no name is none.
+fn sound(name: &str) -> &str {
+    let is_name = (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+    if is_name { name } else { NAMELESS }
 }

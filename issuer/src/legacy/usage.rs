@@ -6,7 +6,7 @@
 //! said, and the event set aside; it is told to be accepted all the same, or its client would send its whole batch for ever.
 
 use super::event::{Event, EventError};
-use super::{Client, LegacyError};
+use super::{Client, LegacyError, NAMELESS, sound};
 use crate::admin::ran;
 use crate::storage::{
     CursorRow, Evidence, LEGACY_EPOCH, LegacyAsked, LegacyPosting, LegacyView, NewBatch, NewUsage,
@@ -17,10 +17,13 @@ use brink_license::clock::BootId;
 use brink_license::usage::{Entry, Genesis, Head, Moment, Quantity, Record, Usage};
 use brink_license::{DeviceId, Kid, Slug, TenantId, UnixSeconds};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A body that comes again within this time is the same batch.
 const SAME_SECONDS: i64 = 86_400;
+/// The same of one with an event that does not say when it was: two of these may be equal and be two. It is longer than the
+/// longest pause of a client that tries again (256 s and four attempts), and shorter than that between two of its batches.
+const SAME_UNDATED_SECONDS: i64 = 290;
 /// Errors that are told of one body: the quarantine has them all.
 const ERRORS_MAX: usize = 100;
 
@@ -44,40 +47,61 @@ pub(crate) struct Taken {
 type Placed<'v> = (usize, &'v Value, Result<Event, String>);
 
 impl Client<'_> {
-    /// Takes a body of usage, once.
-    pub(crate) fn usage(&self, events: &[Value], body_sha256: [u8; 32]) -> Result<Taken, LegacyError> {
-        let now = self.now();
-        let mut of_names: BTreeMap<String, Vec<Placed<'_>>> = BTreeMap::new();
-        for (place, value) in events.iter().enumerate() {
-            let event = self.read(value);
-            let name = event.as_ref().map(|event| event.device.clone()).unwrap_or_default();
-            of_names.entry(name).or_default().push((place, value, event));
+    /// Takes a body of usage, once; answers whether it was new.
+    pub(crate) fn usage(
+        &self,
+        events: &[Value],
+        body_sha256: [u8; 32],
+    ) -> Result<(Taken, bool), LegacyError> {
+        let (now, key) = (self.now(), self.credential.key.id());
+        let read: Vec<_> = events.iter().map(|value| (value, self.read(value))).collect();
+        let is_dated = read.iter().all(|(_, event)| event.as_ref().is_ok_and(|event| event.at_ms.is_some()));
+        let since = now.saturating_add(if is_dated { -SAME_SECONDS } else { -SAME_UNDATED_SECONDS });
+        // Most of what comes again comes when nothing is written any more.
+        if let Some(answer) = self.issuer.storage.legacy_answer(key, &body_sha256, since)? {
+            return Ok((again(&answer, events.len()), false));
         }
-        let mut of_devices: BTreeMap<DeviceId, Vec<Placed<'_>>> = BTreeMap::new();
-        for (name, events) in of_names {
-            of_devices.entry(self.device(&name)?).or_default().extend(events);
-        }
-        // Names beyond the last that is told apart are of one device, in the order of the body.
-        of_devices.values_mut().for_each(|events| events.sort_by_key(|(place, _, _)| *place));
+        let of_devices = self.placed(read)?;
         let asked = LegacyAsked {
-            api_key: self.credential.key.id().clone(),
+            api_key: key.clone(),
             body_sha256,
-            since: now.saturating_add(-SAME_SECONDS),
+            since,
+            kept_since: now.saturating_add(-SAME_SECONDS),
             devices: of_devices.keys().cloned().collect(),
         };
         let mut outcome = None;
         self.issuer.storage.settle_legacy(&asked, &mut |view| match &view.answered {
             Some(answer) => {
-                outcome = Some(again(answer, events.len()));
+                outcome = Some((again(answer, events.len()), false));
                 None
             }
             None => {
                 let (taken, posting) = self.posting(view, &of_devices, now);
-                outcome = Some(taken);
+                outcome = Some((taken, true));
                 Some(posting)
             }
         })?;
         Ok(ran(outcome)?)
+    }
+
+    /// The events of each device, in the order of the body.
+    fn placed<'v>(
+        &self,
+        read: Vec<(&'v Value, Result<Event, String>)>,
+    ) -> Result<BTreeMap<DeviceId, Vec<Placed<'v>>>, LegacyError> {
+        let name_of = |event: &Result<Event, String>| match event {
+            Ok(event) => sound(&event.device).to_owned(),
+            Err(_) => NAMELESS.to_owned(),
+        };
+        let names: BTreeSet<String> = read.iter().map(|(_, event)| name_of(event)).collect();
+        let devices = self.devices(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let mut of_devices: BTreeMap<DeviceId, Vec<Placed<'v>>> = BTreeMap::new();
+        for (place, (value, event)) in read.into_iter().enumerate() {
+            if let Some(device) = devices.get(&name_of(&event)) {
+                of_devices.entry(device.clone()).or_default().push((place, value, event));
+            }
+        }
+        Ok(of_devices)
     }
 
     fn read(&self, value: &Value) -> Result<Event, String> {
@@ -85,6 +109,11 @@ impl Client<'_> {
         if !event.tenant.is_empty() && event.tenant != self.tenant.as_str() {
             let other: String = event.tenant.chars().take(64).collect();
             return Err(format!("tenant_id {other:?} is not the tenant of this key"));
+        }
+        let meters = &self.issuer.catalog.meters;
+        // What no catalogue counts would be on no invoice, and a misspelling is all that it can be.
+        if !meters.is_named(meters.meant(&event.meter)) {
+            return Err(format!("event_type {:?} is no meter of the catalogue", event.meter.as_str()));
         }
         Ok(event)
     }

@@ -85,6 +85,8 @@ pub struct LegacyAsked {
     pub body_sha256: [u8; 32],
     /// One that came after this moment is the same batch.
     pub since: UnixSeconds,
+    /// What came before this one is forgotten.
+    pub kept_since: UnixSeconds,
     /// The devices that it is of, each once and sorted.
     pub devices: Vec<DeviceId>,
 }
@@ -161,9 +163,9 @@ impl Contact {
     #[must_use]
     pub fn with(&self, beat: &Heartbeat) -> Option<Self> {
         // A clock that went back begins nothing.
-        let goes_on = beat.at < self.until() && beat.tier == self.tier;
-        goes_on.then(|| Self {
+        (beat.at < self.until()).then(|| Self {
             last: self.last.max(beat.at),
+            tier: beat.tier,
             beats: self.beats.saturating_add(1),
             interval_seconds: beat.interval_seconds,
             cameras: beat.cameras,
@@ -201,8 +203,20 @@ pub trait LegacyBooks: Send + Sync {
         plan: Plan<'_, LegacyPolicy, NewLegacyPolicy>,
     ) -> Result<(), StorageError>;
 
-    /// The device that stands for a name, if there is one.
-    fn legacy_device(&self, name: &LegacyName) -> Result<Option<DeviceId>, StorageError>;
+    /// The devices in service that stand for these names of a key, and how many names of it there are in all.
+    fn legacy_names(
+        &self,
+        key: &KeyId,
+        names: &[&str],
+    ) -> Result<(BTreeMap<String, DeviceId>, u64), StorageError>;
+
+    /// What was answered to a body, if it came after this moment.
+    fn legacy_answer(
+        &self,
+        key: &KeyId,
+        body_sha256: &[u8; 32],
+        since: UnixSeconds,
+    ) -> Result<Option<String>, StorageError>;
 
     /// The same, made if there is none.
     fn make_legacy_device(&self, name: &LegacyName, new: &NewLegacyDevice) -> Result<DeviceId, StorageError>;

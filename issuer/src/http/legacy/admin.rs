@@ -3,19 +3,19 @@
 
 use super::desk::{Ask, Desk};
 use super::wire::{Denial, object, text};
-use crate::access::{Grantor, KeyOrder, Scope};
-use crate::admin::{Admin, TenantOrder};
+use crate::access::{AccessError, Grantor, KeyOrder, Scope};
+use crate::admin::{Admin, AdminError, TenantOrder};
 use crate::assignment::AssignmentOrder;
 use crate::calendar::rfc3339;
 use crate::editing::{Keeping, TenantEdit};
 use crate::legacy::LegacyPolicyEdit;
 use crate::secret::{Redacted, hex, random};
-use crate::storage::{SubscriptionRow, TenantRow};
+use crate::storage::{SubscriptionRow, TenantRow, TimelineView};
 use crate::subscription::SubscriptionOrder;
 use crate::timeline::{ChangeOrder, Entry, QuantityDelta};
 use axum::http::StatusCode;
-use brink_license::TenantId;
 use brink_license::token::Enforce;
+use brink_license::{CameraId, DeviceId, TenantId};
 use serde_json::{Map, Value, json};
 
 /// Cameras of a plan that is not a trial, where nothing is said.
@@ -32,9 +32,20 @@ fn shown(admin: &Admin, row: &TenantRow, key: Option<&str>) -> Result<Value, Den
     }))
 }
 
+fn of_key(error: AccessError) -> Denial {
+    if let AccessError::Random(error) = &error {
+        return Denial::internal(error);
+    }
+    let code = crate::codes::of_access(&error);
+    if let AccessError::Storage(error) = error { error.into() } else { Denial::bad(code, error.to_string()) }
+}
+
+/// Whoever makes a tenant gives a key with it, so that both are refused together.
 pub(super) fn create_tenant(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let admin = ask.admin(desk, Scope::TenantsWrite, None)?;
-    ask.admin(desk, Scope::KeysWrite, None)?;
+    for scope in [Scope::KeysWrite, Scope::Legacy] {
+        ask.admin(desk, scope, None)?;
+    }
     let body = object(&ask.body)?;
     let id = match text(&body, "id")? {
         "" => format!("tenant-{}", hex(&*random::<8>().map_err(|error| Denial::internal(&error))?)),
@@ -43,6 +54,14 @@ pub(super) fn create_tenant(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let id: TenantId = id.parse().map_err(|error| Denial::bad("BAD_ID", format!("id: {error}")))?;
     let name = text(&body, "name")?.to_owned();
     let key = text(&body, "api_key")?;
+    let key = (!key.is_empty()).then(|| Redacted::new(key.to_owned()));
+    if ask.credential().expires_at.is_some() {
+        let text = "the tenant's key would last longer than your own; ask with one that does not end";
+        return Err(Denial::new(StatusCode::FORBIDDEN, "BEYOND_EXPIRY", text));
+    }
+    if let Some(value) = &key {
+        admin.check_imported(value).map_err(of_key)?;
+    }
     let order =
         TenantOrder { id, name, timezone: "UTC".into(), currency: desk.issuer.catalog.currency.to_string() };
     let row = admin.create_tenant(order)?;
@@ -51,15 +70,9 @@ pub(super) fn create_tenant(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
         scopes: [Scope::Legacy].into_iter().collect(),
         tenant: Some(row.id.clone()),
         expires_days: None,
-        value: (!key.is_empty()).then(|| Redacted::new(key.to_owned())),
+        value: key,
     };
-    let made = admin.create_key(&order, Grantor::Holder(ask.credential()));
-    let made = made.map_err(|error| {
-        Denial::bad(
-            crate::codes::of_access(&error),
-            format!("the tenant {} is there, without a key: {error}", row.id),
-        )
-    })?;
+    let made = admin.create_key(&order, Grantor::Holder(ask.credential())).map_err(of_key)?;
     shown(&admin, &row, Some(made.key.reveal()))
 }
 
@@ -120,7 +133,7 @@ pub(super) fn subscribe(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let tenant: TenantId =
         tenant.parse().map_err(|error| Denial::bad("BAD_ID", format!("tenant_id: {error}")))?;
     let is_trial = match text(&body, "plan")? {
-        "" | "trial" => true,
+        "trial" => true,
         "base" | "enterprise" => false,
         _ => return Err(Denial::bad("BAD_PLAN", "plan is trial, base or enterprise")),
     };
@@ -142,7 +155,17 @@ pub(super) fn subscribe(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
         grace_days: 7,
         offline_max_days: 30,
     };
-    Ok(sold(&tenant, &admin.set_subscription(&tenant, &order)?))
+    // What somebody pays for is changed, and not replaced by a few words.
+    let is_new = |view: &TimelineView| view.versions.iter().all(|row| row.terms.trial.is_some());
+    let keeping = Keeping { expected: &is_new, is_kept: true };
+    match admin.replace_subscription(&tenant, &order, &Entry::default(), &keeping) {
+        Ok(recorded) => Ok(sold(&tenant, &recorded.version)),
+        Err(AdminError::Stale) => {
+            let text = "the tenant has a subscription; change it with PUT /admin/subscriptions/T";
+            Err(Denial::new(StatusCode::CONFLICT, "SUBSCRIPTION_EXISTS", text))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn changed(admin: &Admin, tenant: &TenantId, order: &ChangeOrder) -> Result<SubscriptionRow, Denial> {
@@ -167,6 +190,24 @@ fn names(body: &Map<String, Value>, member: &str) -> Result<Vec<String>, Denial>
     names.ok_or_else(|| Denial::bad("BAD_FIELD", format!("{member} is no list of texts")))
 }
 
+/// Gives the cameras of old clients the packs of the subscription, as the old server did with all of a tenant's.
+fn pack(admin: &Admin, tenant: &TenantId, row: &SubscriptionRow) -> Result<(), Denial> {
+    let packs = crate::legacy::packs_of_cameras(&admin.catalog, &row.terms);
+    for device in admin.legacy_devices(tenant)? {
+        let cameras = seated_on(admin, tenant, &device.device)?;
+        if !cameras.is_empty() {
+            let order = AssignmentOrder { cameras, packs: packs.clone(), remove: false };
+            admin.assign_cameras(&device.device, &order)?;
+        }
+    }
+    Ok(())
+}
+
+fn seated_on(admin: &Admin, tenant: &TenantId, device: &DeviceId) -> Result<Vec<CameraId>, Denial> {
+    let seated = admin.storage.seated(tenant)?.into_iter();
+    Ok(seated.filter(|(_, seat, _)| seat.device == *device).map(|(camera, ..)| camera).collect())
+}
+
 /// Packs by slug or display name; one that the catalogue does not have is refused, and so is one without a price.
 pub(super) fn change_packs(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let tenant = ask.named_tenant()?;
@@ -176,6 +217,7 @@ pub(super) fn change_packs(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let packs = enable.into_iter().map(|name| (name, None)).collect();
     let order = ChangeOrder { packs, remove_packs: disable, ..ChangeOrder::default() };
     let row = changed(&admin, &tenant, &order)?;
+    pack(&admin, &tenant, &row)?;
     Ok(json!({ "enabled_packs": row.terms.packs.keys().collect::<Vec<_>>() }))
 }
 
@@ -183,12 +225,7 @@ pub(super) fn change_packs(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
 fn release(admin: &Admin, tenant: &TenantId) -> Result<usize, Denial> {
     let mut released = 0;
     for device in admin.legacy_devices(tenant)? {
-        let seated = admin.storage.seated(tenant)?;
-        let cameras: Vec<_> = seated
-            .into_iter()
-            .filter(|(_, seat, _)| seat.device == device.device)
-            .map(|(camera, ..)| camera)
-            .collect();
+        let cameras = seated_on(admin, tenant, &device.device)?;
         if !cameras.is_empty() {
             let order = AssignmentOrder { cameras, packs: Vec::new(), remove: true };
             released += admin.assign_cameras(&device.device, &order)?;
@@ -207,6 +244,16 @@ pub(super) fn revoke(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     };
     if row.terms.trial.is_some() {
         return Err(Denial::bad("TRIAL", "a trial is not revoked: it ends by itself"));
+    }
+    let legacy: Vec<_> = admin.legacy_devices(&tenant)?.into_iter().map(|device| device.device).collect();
+    let elsewhere =
+        admin.storage.seated(&tenant)?.into_iter().find(|(_, seat, _)| !legacy.contains(&seat.device));
+    if let Some((camera, seat, _)) = elsewhere {
+        let text = format!(
+            "camera {camera} sits on device {}, which is no old client's; take it off with `camera assign --remove` first",
+            seat.device
+        );
+        return Err(Denial::new(StatusCode::CONFLICT, "BELOW_ASSIGNED", text));
     }
     let cameras = release(&admin, &tenant)?;
     let packs: Vec<String> = row.terms.packs.keys().map(ToString::to_string).collect();

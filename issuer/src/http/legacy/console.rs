@@ -4,14 +4,12 @@ use super::desk::{Ask, Desk};
 use super::devices::verdict;
 use super::wire::{Denial, object};
 use crate::calendar::rfc3339;
-use crate::legacy::{Account, Client, Mode};
+use crate::legacy::{Account, Client, Mode, Seating};
 use crate::reports::period::Bound;
 use axum::http::StatusCode;
 use brink_license::UnixSeconds;
 use serde_json::{Map, Value, json};
 
-/// Days of usage that are shown where nothing else is asked.
-const USAGE_DAYS: i64 = 30;
 const QUARTER_SECONDS: i64 = 900;
 
 /// Cents, for people: sums of prices that are shown, never what is owed.
@@ -111,7 +109,12 @@ pub(super) fn subscription(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
             })
         })
         .collect();
-    let status = if account.refused.is_none() { "active" } else { "expired" };
+    let status = match &account.refused {
+        None => "active",
+        Some(("NO_CAMERAS", _)) => "cancelled",
+        Some(("TENANT_SUSPENDED", _)) => "suspended",
+        Some(_) => "expired",
+    };
     Ok(json!({
         "subscription_id": format!("{}-{}", client.tenant(), row.version), "tenant_id": client.tenant(),
         "plan": if is_trial { "trial" } else { "base" }, "status": status, "cameras_licensed": row.terms.cameras,
@@ -142,7 +145,8 @@ fn for_sale(client: &Client<'_>, account: &Account) -> Vec<Value> {
         let said = price.map_or_else(|| "price by contract".to_owned(), |_| format!("per {per}"));
         json!({
             "pack_id": pack.slug, "pack_name": pack.name, "description": format!("{}, {said}", pack.name),
-            "category": pack.category, "price_monthly": price.unwrap_or_default(), "features": pack.features,
+            "category": pack.category, "price_monthly": price.unwrap_or_default(),
+            "is_priced_by_contract": price.is_none(), "features": pack.features,
             "is_enabled": account.terms().is_some_and(|terms| terms.packs.contains_key(&pack.slug)),
         })
     };
@@ -161,7 +165,7 @@ pub(super) fn pricing(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
 
 pub(super) fn validate(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let (client, body) = (ask.client(desk)?, object(&ask.body)?);
-    let verdict = verdict(desk, &client, &body)?;
+    let verdict = verdict(desk, &client, (&body, Seating::Looks))?;
     let (code, why) = verdict.refused.clone().unzip();
     Ok(json!({
         "is_valid": verdict.is_valid(), "license_mode": verdict.mode.as_str(),
@@ -195,13 +199,14 @@ pub(super) fn usage(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
             _ => {}
         }
     }
-    // The quarter that runs is part of it.
-    let end = end.unwrap_or_else(|| account.now.saturating_add(QUARTER_SECONDS));
-    let start = start.unwrap_or_else(|| end.saturating_add(-USAGE_DAYS * 86_400));
+    let end = end.unwrap_or(account.now);
+    let start = start.unwrap_or_else(|| account.month_before(end));
     if start > end {
         return Err(Denial::bad("PERIOD_EMPTY", "start is behind end"));
     }
-    let used = client.used_between((start, end))?;
+    // Up to now, the quarter that runs is part of it.
+    let until = if end == account.now { end.saturating_add(QUARTER_SECONDS) } else { end };
+    let used = client.used_between((start, until))?;
     let mut answer = json!({
         "tenant_id": client.tenant(), "period_start": rfc3339(start), "period_end": rfc3339(end),
     });

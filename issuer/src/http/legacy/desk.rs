@@ -4,13 +4,13 @@ use super::wire::{Denial, answer};
 use super::{BODY_BYTES_MAX, Handler};
 use crate::access::{ApiKey, Credential, Scope, authenticate};
 use crate::admin::Admin;
-use crate::http::room::Room;
+use crate::http::room::{Held, Room};
 use crate::issuer::Issuer;
 use crate::legacy::Client;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use brink_license::{Slug, TenantId, UnixSeconds};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +66,16 @@ impl Desk {
         }
     }
 
+    /// The body, and the place that it takes until it is done with.
+    async fn receive(&self, request: Request) -> Result<(Option<Held>, Bytes), Denial> {
+        let read = self.room.to_read(length(request.headers())?).map_err(|_| Denial::busy())?;
+        let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Denial::too_large(),
+            _ => Denial::bad("MALFORMED", "the body could not be read; send it without pauses"),
+        })?;
+        Ok((read, body))
+    }
+
     async fn attend(
         self: Arc<Self>,
         request: Request,
@@ -75,13 +85,11 @@ impl Desk {
         let key = bearer(&parts.headers)?;
         let tenant = named(RawPathParams::from_request_parts(&mut parts, &()).await.ok());
         let query = parts.uri.query().unwrap_or_default().to_owned();
-        let read = self.room.to_read(length(&parts.headers)?).map_err(|_| Denial::busy())?;
-        let body = Bytes::from_request(Request::from_parts(parts, body), &()).await.map_err(|rejection| {
-            match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Denial::too_large(),
-                _ => Denial::bad("MALFORMED", "the body could not be read; send it without pauses"),
-            }
-        })?;
+        // Nothing is asked with a body that is not sent.
+        let (read, body) = match parts.method {
+            Method::GET => (None, Bytes::new()),
+            _ => self.receive(Request::from_parts(parts, body)).await?,
+        };
         let work = self.room.to_work().await.map_err(|_| Denial::busy())?;
         let span = tracing::Span::current();
         let done = tokio::task::spawn_blocking(move || {
@@ -190,7 +198,7 @@ fn bearer(headers: &HeaderMap) -> Result<ApiKey, Denial> {
 /// How long the body may get; one that does not say may be as long as any.
 fn length(headers: &HeaderMap) -> Result<usize, Denial> {
     let Some(length) = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()) else {
-        return Ok(0);
+        return Ok(BODY_BYTES_MAX);
     };
     match length.parse::<usize>() {
         Ok(length) if length <= BODY_BYTES_MAX => Ok(length),

@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 type Body = Map<String, Value>;
 
+/// Most events of one body: five times what any old client sends.
+const EVENTS_MAX: usize = 5000;
+
 /// Whether what the body names is the key's tenant; one that is not named is.
 fn is_own(client: &Client<'_>, body: &Body) -> Result<bool, Denial> {
     let named = text(body, "tenant_id")?;
@@ -22,7 +25,11 @@ fn epoch(at: UnixSeconds) -> String {
 }
 
 /// The verdict on a camera that the body names.
-pub(super) fn verdict(desk: &Desk, client: &Client<'_>, body: &Body) -> Result<Verdict, Denial> {
+pub(super) fn verdict(
+    desk: &Desk,
+    client: &Client<'_>,
+    (body, seating): (&Body, Seating),
+) -> Result<Verdict, Denial> {
     let no = |code, why: &str| Verdict {
         mode: Mode::Unlicensed,
         packs: Vec::new(),
@@ -41,12 +48,12 @@ pub(super) fn verdict(desk: &Desk, client: &Client<'_>, body: &Body) -> Result<V
             Err(error) => return Ok(no("BAD_ID", &format!("camera_id: {error}"))),
         },
     };
-    Ok(client.licence(camera.as_ref(), device, Seating::Takes)?)
+    Ok(client.licence(camera.as_ref(), device, seating)?)
 }
 
 pub(super) fn licence(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let (client, body) = (ask.client(desk)?, object(&ask.body)?);
-    let verdict = verdict(desk, &client, &body)?;
+    let verdict = verdict(desk, &client, (&body, Seating::Takes))?;
     let (code, why) = verdict.refused.clone().unzip();
     Ok(json!({
         "is_valid": verdict.is_valid(), "license_mode": verdict.mode.as_str(), "enabled_growth_packs": verdict.packs,
@@ -81,10 +88,16 @@ pub(super) fn entitlement(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
 pub(super) fn usage(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let (client, body) = (ask.client(desk)?, object(&ask.body)?);
     let events = list(&body, "events")?;
-    let taken = client.usage(events, crate::secret::sha256(&ask.body))?;
-    let meters = events.iter().filter_map(|event| event.get("event_type")?.as_str()?.parse::<Slug>().ok());
-    let meant = meters.map(|meter| desk.issuer.catalog.meters.meant(&meter).clone());
-    desk.count(client.tenant(), meant);
+    if events.len() > EVENTS_MAX {
+        return Err(Denial::too_many(EVENTS_MAX));
+    }
+    let (taken, is_new) = client.usage(events, crate::secret::sha256(&ask.body))?;
+    if is_new {
+        let meters =
+            events.iter().filter_map(|event| event.get("event_type")?.as_str()?.parse::<Slug>().ok());
+        let meant = meters.map(|meter| desk.issuer.catalog.meters.meant(&meter).clone());
+        desk.count(client.tenant(), meant);
+    }
     Ok(json!(taken))
 }
 
@@ -100,6 +113,10 @@ pub(super) fn heartbeat(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let beat = Beat {
         device: text(&body, "device_id")?.to_owned(),
         cameras: list(&body, "active_camera_ids")?.len(),
+        interval_seconds: body
+            .get("heartbeat_interval_seconds")
+            .and_then(Value::as_u64)
+            .and_then(|seconds| u32::try_from(seconds).ok()),
         tier: text(&body, "management_tier")?.to_owned(),
     };
     client.beat(&beat)?;

@@ -40,6 +40,11 @@ impl Denial {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", text)
     }
 
+    pub(super) fn too_many(most: usize) -> Self {
+        let text = format!("a body has at most {most} events; send the others in another one");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_MANY", text)
+    }
+
     /// Its words may name files and rows, which are nobody's business outside.
     pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request of an old client failed");
@@ -65,7 +70,7 @@ pub(super) fn answer(value: &Value) -> Response {
 }
 
 pub(super) async fn not_found() -> Denial {
-    Denial::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such path; docs/TAPI.md names all")
+    Denial::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such path here")
 }
 
 pub(super) async fn method_not_allowed() -> Denial {

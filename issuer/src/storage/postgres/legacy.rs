@@ -4,6 +4,7 @@ use super::columns::{column, damaged, parsed, seconds, status, tier_text, uint};
 use super::connection::Tx;
 use super::usage::{Brought, issuers_own, record};
 use super::{PostgresStorage, StorageError, codes, locks, note, tenants};
+use crate::access::KeyId;
 use crate::amount::Amount;
 use crate::storage::columns::Columns as _;
 use crate::storage::legacy::{contact, legacy_device};
@@ -39,8 +40,31 @@ impl LegacyBooks for PostgresStorage {
         })
     }
 
-    fn legacy_device(&self, name: &LegacyName) -> Result<Option<DeviceId>, StorageError> {
-        self.read(async |tx| device_of(tx, name).await)
+    fn legacy_names(
+        &self,
+        key: &KeyId,
+        names: &[&str],
+    ) -> Result<(BTreeMap<String, DeviceId>, u64), StorageError> {
+        self.read(async |tx| {
+            let sql = "SELECT l.name, l.device FROM legacy_devices l
+                       JOIN devices d ON d.id = l.device AND d.retired_at IS NULL
+                       WHERE l.api_key = $1 AND l.name = ANY($2)";
+            let rows = tx.rows(sql, &[&key.as_str(), &names]).await?;
+            let found =
+                rows.iter().map(|row| Ok((column::<&str>(row, "name")?.to_owned(), parsed(row, "device")?)));
+            let found = found.collect::<Result<BTreeMap<_, _>, StorageError>>()?;
+            let sql = "SELECT count(*) AS names FROM legacy_devices WHERE api_key = $1";
+            Ok((found, uint(&tx.one(sql, &[&key.as_str()]).await?, "names")?))
+        })
+    }
+
+    fn legacy_answer(
+        &self,
+        key: &KeyId,
+        body_sha256: &[u8; 32],
+        since: UnixSeconds,
+    ) -> Result<Option<String>, StorageError> {
+        self.read(async |tx| answered(tx, key, body_sha256, since).await)
     }
 
     fn make_legacy_device(&self, name: &LegacyName, new: &NewLegacyDevice) -> Result<DeviceId, StorageError> {
@@ -128,7 +152,9 @@ async fn policy(tx: &Tx<'_>, tenant: &TenantId) -> Result<LegacyPolicy, StorageE
 }
 
 async fn device_of(tx: &Tx<'_>, name: &LegacyName) -> Result<Option<DeviceId>, StorageError> {
-    let sql = "SELECT device FROM legacy_devices WHERE api_key = $1 AND name = $2";
+    let sql =
+        "SELECT l.device FROM legacy_devices l JOIN devices d ON d.id = l.device AND d.retired_at IS NULL
+               WHERE l.api_key = $1 AND l.name = $2";
     let found = tx.optional(sql, &[&name.api_key.as_str(), &name.name]).await?;
     found.map(|row| parsed(&row, "device")).transpose()
 }
@@ -137,8 +163,9 @@ async fn make(tx: &Tx<'_>, name: &LegacyName, new: &NewLegacyDevice) -> Result<D
     if let Some(device) = device_of(tx, name).await? {
         return Ok(device);
     }
-    let sql = "SELECT count(*) AS devices FROM legacy_devices WHERE api_key = $1";
-    let is_full = uint(&tx.one(sql, &[&name.api_key.as_str()]).await?, "devices")? >= u64::from(new.max);
+    let sql = "SELECT count(*) AS devices FROM legacy_devices WHERE api_key = $1 AND name <> $2";
+    let others = uint(&tx.one(sql, &[&name.api_key.as_str(), &name.name]).await?, "devices")?;
+    let is_full = others >= u64::from(new.max) && !name.name.is_empty();
     let nameless = LegacyName { name: String::new(), ..name.clone() };
     let name = if is_full { &nameless } else { name };
     if is_full && let Some(device) = device_of(tx, name).await? {
@@ -149,7 +176,8 @@ async fn make(tx: &Tx<'_>, name: &LegacyName, new: &NewLegacyDevice) -> Result<D
     };
     codes::insert(tx, &new.code).await?;
     let sql =
-        "INSERT INTO legacy_devices (api_key, name, tenant, device, made_at) VALUES ($1, $2, $3, $4, $5)";
+        "INSERT INTO legacy_devices (api_key, name, tenant, device, made_at) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (api_key, name) DO UPDATE SET device = excluded.device, made_at = excluded.made_at";
     let (key, tenant, made_at) = (name.api_key.as_str(), name.tenant.as_str(), new.code.created_at.as_i64());
     tx.execute(sql, &[&key, &name.name, &tenant, &device.as_str(), &made_at]).await?;
     note(tx, &new.note).await?;
@@ -184,13 +212,20 @@ fn seat(row: &Row) -> Result<Seat, StorageError> {
     })
 }
 
-async fn view(tx: &Tx<'_>, asked: &LegacyAsked) -> Result<LegacyView, StorageError> {
+async fn answered(
+    tx: &Tx<'_>,
+    key: &KeyId,
+    body_sha256: &[u8; 32],
+    since: UnixSeconds,
+) -> Result<Option<String>, StorageError> {
     let sql = "SELECT answer FROM legacy_batches WHERE api_key = $1 AND body_sha256 = $2 AND at > $3";
-    let key = asked.api_key.as_str();
-    let found = tx.optional(sql, &[&key, &&asked.body_sha256[..], &asked.since.as_i64()]).await?;
-    if let Some(row) = found {
-        let answered = Some(column::<&str>(&row, "answer")?.to_owned());
-        return Ok(LegacyView { answered, usage: BTreeMap::new() });
+    let found = tx.optional(sql, &[&key.as_str(), &&body_sha256[..], &since.as_i64()]).await?;
+    found.map(|row| Ok(column::<&str>(&row, "answer")?.to_owned())).transpose()
+}
+
+async fn view(tx: &Tx<'_>, asked: &LegacyAsked) -> Result<LegacyView, StorageError> {
+    if let Some(answer) = answered(tx, &asked.api_key, &asked.body_sha256, asked.since).await? {
+        return Ok(LegacyView { answered: Some(answer), usage: BTreeMap::new() });
     }
     Ok(LegacyView { answered: None, usage: issuers_own(tx, &asked.devices, LEGACY_EPOCH).await? })
 }
@@ -209,8 +244,9 @@ async fn post(
     record(tx, &brought.collect::<Vec<_>>()).await?;
     let key = asked.api_key.as_str();
     let sql = "DELETE FROM legacy_batches WHERE api_key = $1 AND at <= $2";
-    tx.execute(sql, &[&key, &asked.since.as_i64()]).await?;
-    let sql = "INSERT INTO legacy_batches (api_key, body_sha256, answer, at) VALUES ($1, $2, $3, $4)";
+    tx.execute(sql, &[&key, &asked.kept_since.as_i64()]).await?;
+    let sql = "INSERT INTO legacy_batches (api_key, body_sha256, answer, at) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (api_key, body_sha256) DO UPDATE SET answer = excluded.answer, at = excluded.at";
     tx.execute(sql, &[&key, &&asked.body_sha256[..], &posting.answer, &posting.at.as_i64()]).await?;
     for said in &posting.notes {
         note(tx, said).await?;

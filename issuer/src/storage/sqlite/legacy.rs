@@ -3,6 +3,7 @@
 use super::books::sums;
 use super::columns::{column, damaged, parsed, seconds, status, tier_text};
 use super::{SqliteStorage, StorageError, codes, note, tenants, usage};
+use crate::access::KeyId;
 use crate::amount::Amount;
 use crate::storage::legacy::{contact, legacy_device};
 use crate::storage::{
@@ -36,8 +37,31 @@ impl LegacyBooks for SqliteStorage {
         })
     }
 
-    fn legacy_device(&self, name: &LegacyName) -> Result<Option<DeviceId>, StorageError> {
-        self.read(|tx| device_of(tx, name))
+    fn legacy_names(
+        &self,
+        key: &KeyId,
+        names: &[&str],
+    ) -> Result<(BTreeMap<String, DeviceId>, u64), StorageError> {
+        self.read(|tx| {
+            let mut found = BTreeMap::new();
+            for name in names {
+                if let Some(device) = device_of(tx, (key, name))? {
+                    found.insert((*name).to_owned(), device);
+                }
+            }
+            let sql = "SELECT count(*) AS names FROM legacy_devices WHERE api_key = ?1";
+            let count: i64 = tx.prepare_cached(sql)?.query_row([key.as_str()], |row| row.get(0))?;
+            Ok((found, u64::try_from(count).unwrap_or_default()))
+        })
+    }
+
+    fn legacy_answer(
+        &self,
+        key: &KeyId,
+        body_sha256: &[u8; 32],
+        since: UnixSeconds,
+    ) -> Result<Option<String>, StorageError> {
+        self.read(|tx| answered(tx, key, body_sha256, since))
     }
 
     fn make_legacy_device(&self, name: &LegacyName, new: &NewLegacyDevice) -> Result<DeviceId, StorageError> {
@@ -121,21 +145,23 @@ fn policy(tx: &Connection, tenant: &TenantId) -> Result<LegacyPolicy, StorageErr
     })
 }
 
-fn device_of(tx: &Connection, name: &LegacyName) -> Result<Option<DeviceId>, StorageError> {
-    let sql = "SELECT device FROM legacy_devices WHERE api_key = ?1 AND name = ?2";
+fn device_of(tx: &Connection, (key, name): (&KeyId, &str)) -> Result<Option<DeviceId>, StorageError> {
+    let sql =
+        "SELECT l.device FROM legacy_devices l JOIN devices d ON d.id = l.device AND d.retired_at IS NULL
+               WHERE l.api_key = ?1 AND l.name = ?2";
     let found = tx
         .prepare_cached(sql)?
-        .query_row([name.api_key.as_str(), &name.name], |row| Ok(parsed(row, "device")))
+        .query_row([key.as_str(), name], |row| Ok(parsed(row, "device")))
         .optional()?;
     found.transpose()
 }
 
 fn make(tx: &Connection, name: &LegacyName, new: &NewLegacyDevice) -> Result<DeviceId, StorageError> {
-    if let Some(device) = device_of(tx, name)? {
+    if let Some(device) = device_of(tx, (&name.api_key, &name.name))? {
         return Ok(device);
     }
-    let sql = "SELECT count(*) FROM legacy_devices WHERE api_key = ?1";
-    let count: u32 = tx.query_row(sql, [name.api_key.as_str()], |row| row.get(0))?;
+    let sql = "SELECT count(*) FROM legacy_devices WHERE api_key = ?1 AND name <> ?2";
+    let count: u32 = tx.query_row(sql, [name.api_key.as_str(), &name.name], |row| row.get(0))?;
     if count >= new.max && !name.name.is_empty() {
         return make(tx, &LegacyName { name: String::new(), ..name.clone() }, new);
     }
@@ -144,7 +170,8 @@ fn make(tx: &Connection, name: &LegacyName, new: &NewLegacyDevice) -> Result<Dev
     };
     codes::insert(tx, &new.code)?;
     let sql =
-        "INSERT INTO legacy_devices (api_key, name, tenant, device, made_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+        "INSERT INTO legacy_devices (api_key, name, tenant, device, made_at) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (api_key, name) DO UPDATE SET device = excluded.device, made_at = excluded.made_at";
     let made_at = new.code.created_at.as_i64();
     tx.execute(
         sql,
@@ -180,10 +207,19 @@ fn seat(row: &Row<'_>) -> Result<Seat, StorageError> {
     })
 }
 
-fn view(tx: &Connection, asked: &LegacyAsked) -> Result<LegacyView, StorageError> {
+fn answered(
+    tx: &Connection,
+    key: &KeyId,
+    body_sha256: &[u8; 32],
+    since: UnixSeconds,
+) -> Result<Option<String>, StorageError> {
     let sql = "SELECT answer FROM legacy_batches WHERE api_key = ?1 AND body_sha256 = ?2 AND at > ?3";
-    let values = params![asked.api_key.as_str(), asked.body_sha256, asked.since.as_i64()];
-    let answered = tx.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?;
+    let values = params![key.as_str(), body_sha256, since.as_i64()];
+    Ok(tx.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
+}
+
+fn view(tx: &Connection, asked: &LegacyAsked) -> Result<LegacyView, StorageError> {
+    let answered = answered(tx, &asked.api_key, &asked.body_sha256, asked.since)?;
     if answered.is_some() {
         return Ok(LegacyView { answered, usage: BTreeMap::new() });
     }
@@ -199,8 +235,9 @@ fn post(tx: &Connection, asked: &LegacyAsked, posting: &LegacyPosting) -> Result
     }
     let key = asked.api_key.as_str();
     let sql = "DELETE FROM legacy_batches WHERE api_key = ?1 AND at <= ?2";
-    tx.prepare_cached(sql)?.execute(params![key, asked.since.as_i64()])?;
-    let sql = "INSERT INTO legacy_batches (api_key, body_sha256, answer, at) VALUES (?1, ?2, ?3, ?4)";
+    tx.prepare_cached(sql)?.execute(params![key, asked.kept_since.as_i64()])?;
+    let sql = "INSERT INTO legacy_batches (api_key, body_sha256, answer, at) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (api_key, body_sha256) DO UPDATE SET answer = excluded.answer, at = excluded.at";
     let at = posting.at.as_i64();
     tx.prepare_cached(sql)?.execute(params![key, asked.body_sha256, posting.answer, at])?;
     posting.notes.iter().try_for_each(|said| note(tx, said))

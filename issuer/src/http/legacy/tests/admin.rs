@@ -103,3 +103,49 @@ async fn a_trial_is_not_revoked_and_a_bad_order_is_refused_by_name() {
         assert_eq!(post("/api/v1/admin/subscriptions", body.clone()).await.refused(400), code, "{body}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_be_half_done_is_refused_whole() {
+    let old = Old::with(2, &[]).await;
+    let root = key(&old.bench, "*", None);
+    let ask = |method: &'static str, path: &'static str, key: String, body: Value| {
+        let old = &old;
+        async move { old.ask(method, path, &key, &body.to_string()).await }
+    };
+    // Whoever cannot give a key makes no tenant either.
+    let few = key(&old.bench, "tenants:write keys:write", None);
+    let made = |key: String, body: Value| ask("POST", "/api/v1/admin/tenants", key, body);
+    assert_eq!(made(few, json!({ "id": "x1", "name": "X" })).await.refused(403), "SCOPE");
+    let bad = json!({ "id": "x1", "name": "X", "api_key": "short" });
+    assert_eq!(made(root.clone(), bad).await.refused(400), "IMPORTED_KEY");
+    assert!(old.bench.admin.storage.tenant_row(&"x1".parse().unwrap()).is_err());
+    let scopes = key(&old.bench, "tenants:write keys:write legacy", None);
+    assert_eq!(made(scopes, json!({ "id": "x1", "name": "X" })).await.done()["id"], "x1");
+    // What is paid for is not replaced.
+    for plan in ["trial", "base"] {
+        let order = json!({ "tenant_id": TENANT, "plan": plan, "cameras_licensed": 9 });
+        let got = ask("POST", "/api/v1/admin/subscriptions", root.clone(), order).await;
+        assert_eq!(got.refused(409), "SUBSCRIPTION_EXISTS", "{plan}");
+    }
+    let order = json!({ "tenant_id": TENANT });
+    assert_eq!(
+        ask("POST", "/api/v1/admin/subscriptions", root.clone(), order).await.refused(400),
+        "BAD_PLAN"
+    );
+    // A device of ours keeps its camera, and the old client its seat.
+    assert!(old.is_valid("cam-1").await);
+    let device = old.bench.activated();
+    old.bench.assign(&device.id(), &["cam-2".to_owned()], &[]);
+    let revoke = "/api/v1/billing/license/tenant-123/revoke";
+    assert_eq!(ask("POST", revoke, root.clone(), json!({})).await.refused(409), "BELOW_ASSIGNED");
+    assert!(old.is_valid("cam-1").await);
+    old.bench.try_assign(&device.id(), &["cam-2".to_owned()], &[], true).unwrap();
+    ask("POST", revoke, root, json!({})).await.done();
+    assert_eq!(old.camera("cam-1").await["code"], "NO_CAMERAS");
+    let shown = old.get("/api/v1/billing/license/tenant-123").await.done();
+    assert_eq!(
+        (&shown["is_valid"], &shown["license_mode"], &shown["can_revoke"]),
+        (&json!(false), &json!("unlicensed"), &json!(false))
+    );
+    assert_eq!(old.get("/api/v1/billing/subscription/tenant-123").await.done()["status"], "cancelled");
+}

@@ -125,3 +125,19 @@ async fn usage_is_summed_by_every_spelling_and_over_the_days_that_are_asked() {
     let bad = old.get(&format!("/api/v1/billing/usage/{TENANT}?start=2026-03-02&end=2026-03-01")).await;
     assert_eq!(bad.refused(400), "PERIOD_EMPTY");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_of_the_console_seats_nothing_and_is_answered_as_its_device_would_be() {
+    let old = Old::with(1, &["advanced_analytics"]).await;
+    let ask = |camera: &'static str| {
+        let body = json!({ "camera_id": camera, "tenant_id": TENANT });
+        async { old.post("/billing/validate", body).await.done() }
+    };
+    assert_eq!(ask("cam-1").await["is_valid"], true, "there is a seat for it");
+    assert!(old.bench.admin.storage.seated(&TENANT.parse().unwrap()).unwrap().is_empty(), "and nobody on it");
+    assert!(old.is_valid("cam-2").await);
+    assert_eq!(ask("cam-1").await["code"], "NO_FREE_SEAT");
+    assert_eq!(ask("cam-2").await["enabled_growth_packs"], json!(["advanced_analytics"]));
+    old.policy(LegacyPolicyEdit { auto_seat: Some(false), ..LegacyPolicyEdit::default() });
+    assert_eq!(ask("cam-1").await["code"], "NOT_SEATED");
+}

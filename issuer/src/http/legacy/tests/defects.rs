@@ -236,3 +236,44 @@ async fn what_is_wrong_inside_is_nobodys_business_outside() {
     assert_eq!(got.refused(500), "INTERNAL");
     assert!(!got.text.contains("heartbeats"), "{got:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_whose_device_was_replaced_can_come_back() {
+    let old = Old::with(3, &[]).await;
+    assert!(old.is_valid("cam-1").await);
+    let tenant = TENANT.parse().unwrap();
+    let stand_in = || old.bench.admin.legacy_devices(&tenant).unwrap().remove(0).device;
+    let (first, device) = (stand_in(), old.bench.activated());
+    let order = crate::retirement::RetirementOrder {
+        device: first.clone(),
+        successor: crate::retirement::Successor::Existing(device.id()),
+        accept_overlap: false,
+        reason: None,
+    };
+    old.bench.admin.retire(&order).unwrap();
+    let seat = || old.bench.admin.storage.seat_of(&tenant, &"cam-1".parse().unwrap()).unwrap().unwrap();
+    assert_eq!(seat().device, device.id(), "its camera went over");
+    // Going back: taken off there, it is seated anew with its first question, and others can be as well.
+    old.bench.try_assign(&device.id(), &["cam-1".to_owned()], &[], true).unwrap();
+    assert!(old.is_valid("cam-1").await && old.is_valid("cam-2").await);
+    assert!(stand_in() != first && seat().device == stand_in());
+    old.send_usage(json!([{ "event_type": "api_call", "device_id": "dev-a" }])).await;
+    old.bench.admin.verify_usage(None).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feature_that_is_called_like_a_meter_takes_its_pack() {
+    let old = Old::with(2, &[]).await;
+    for (category, feature) in [
+        ("outputs", "sms"),
+        ("outputs", "sms_sent"),
+        ("outputs", "cloud_export_gb"),
+        ("foo", "sms"),
+        ("cv_models", "bicycle"),
+    ] {
+        assert_eq!(old.entitled(category, feature).await["code"], "NOT_ENTITLED", "{category}/{feature}");
+    }
+    old.bench.subscribe(2, &["integration", "active_transport=30"]);
+    assert_eq!(old.entitled("outputs", "sms").await["is_enabled"], true);
+    assert_eq!(old.entitled("cv_models", "bicycle").await["is_enabled"], true, "by its other name");
+}

@@ -153,3 +153,51 @@ async fn a_thousand_events_are_one_batch() {
     assert_eq!(old.send_usage(json!(events)).await["accepted_count"], 1000);
     assert_eq!(old.used("api_call"), "1000");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_that_do_not_say_when_are_one_batch_for_as_long_as_a_client_tries_again() {
+    let old = Old::with(2, &[]).await;
+    let events =
+        json!([{ "tenant_id": TENANT, "device_id": "dev-1", "event_type": "api_call", "quantity": 10 }]);
+    old.send_usage(events.clone()).await;
+    old.bench.pass(280);
+    old.send_usage(events.clone()).await;
+    assert_eq!(old.used("api_call"), "10", "its longest pause is not over");
+    old.bench.pass(20);
+    old.send_usage(events.clone()).await;
+    assert_eq!(old.used("api_call"), "20", "the next batch looks the same, and is another one");
+    old.send_usage(events).await;
+    assert_eq!(old.used("api_call"), "20");
+    old.bench.admin.verify_usage(None).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_events_are_refused_before_anything_is_read_of_them() {
+    let old = Old::with(2, &[]).await;
+    let body = json!({ "events": vec![0; 5001] });
+    assert_eq!(old.post("/usage/batch", body).await.refused(413), "TOO_MANY");
+    let said = old.send_usage(json!(vec![0; 5000])).await;
+    assert_eq!(said["accepted_count"], 5000);
+    assert_eq!(said["errors"].as_array().unwrap().len(), 101, "some are named, and how many more there are");
+    assert_eq!(old.bench.admin.verify_usage(None).unwrap().records, 5000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_that_no_catalogue_counts_is_set_aside_by_name() {
+    let old = Old::with(2, &[]).await;
+    let said = old.send_usage(json!([{ "event_type": "api_cals" }, { "event_type": "api_call" }])).await;
+    assert_eq!(
+        said["errors"],
+        json!(["event 0 was set aside: event_type \"api_cals\" is no meter of the catalogue"])
+    );
+    assert_eq!(old.used("api_call"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn empty_bodies_at_once_are_all_answered() {
+    let old = Old::with(2, &[]).await;
+    let sent = (0..8).map(|_| old.post("/usage/batch", json!({ "events": [] })));
+    for got in futures_util::future::join_all(sent).await {
+        assert_eq!(got.done()["accepted_count"], 1);
+    }
+}

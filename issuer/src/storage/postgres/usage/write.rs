@@ -5,7 +5,7 @@ use super::super::columns::{damaged, int};
 use super::super::connection::Tx;
 use super::MOST;
 use super::raw::Records;
-use crate::storage::{CursorRow, NewBatch, NewFork, NewUsage, Quarantine, Sum, SumKey, UsageView};
+use crate::storage::{CursorRow, NewBatch, NewFork, NewRecord, NewUsage, Quarantine, Sum, SumKey, UsageView};
 use brink_license::{DeviceId, TenantId};
 use tokio_postgres::types::ToSql;
 
@@ -228,32 +228,46 @@ async fn set_totals(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<(
     Ok(())
 }
 
-/// What is in no sum. It is rare: each has a statement of its own.
+/// What is in no sum.
 async fn set_aside(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<(), StorageError> {
+    let aside = batches.iter().flat_map(|(device, batch)| {
+        let of_batch = batch.records.iter().filter_map(|record| Some((record, record.quarantine.as_ref()?)));
+        of_batch.map(|(record, why)| (*device, *batch, record, why))
+    });
+    let aside: Vec<Aside<'_>> = aside.collect();
+    if aside.is_empty() {
+        return Ok(());
+    }
+    fn each<'a, T>(aside: &[Aside<'a>], of: impl Fn(&Aside<'a>) -> T) -> Vec<T> {
+        aside.iter().map(of).collect()
+    }
     let sql = "INSERT INTO usage_quarantine
                  (device, epoch, seq, from_seq, tenant, received_at, event_ms, floor_ms, bytes, reason, detail, at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $6)";
-    for (device, batch) in batches {
-        for record in &batch.records {
-            let Some(Quarantine { reason, detail }) = &record.quarantine else { continue };
-            let values: [&(dyn ToSql + Sync); 11] = [
-                &device.as_str(),
-                &i64::from(batch.epoch),
-                &int(record.seq),
-                &int(record.from),
-                &batch.tenant.as_str(),
-                &batch.received_ms,
-                &record.event_ms,
-                &record.floor_ms,
-                &record.bytes,
-                &reason.as_str(),
-                detail,
-            ];
-            tx.execute(sql, &values).await?;
-        }
-    }
+               SELECT device, epoch, seq, from_seq, tenant, received_at, event_ms, floor_ms, bytes, reason, detail, received_at
+               FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
+                           $8::bigint[], $9::bytea[], $10::text[], $11::text[])
+                 WITH ORDINALITY AS n(device, epoch, seq, from_seq, tenant, received_at, event_ms, floor_ms, bytes, reason,
+                                      detail, place)
+               ORDER BY place";
+    let values: [&(dyn ToSql + Sync); 11] = [
+        &each(&aside, |(device, ..)| device.as_str()),
+        &each(&aside, |(_, batch, ..)| i64::from(batch.epoch)),
+        &each(&aside, |(_, _, record, _)| int(record.seq)),
+        &each(&aside, |(_, _, record, _)| int(record.from)),
+        &each(&aside, |(_, batch, ..)| batch.tenant.as_str()),
+        &each(&aside, |(_, batch, ..)| batch.received_ms),
+        &each(&aside, |(_, _, record, _)| record.event_ms),
+        &each(&aside, |(_, _, record, _)| record.floor_ms),
+        &each(&aside, |(_, _, record, _)| record.bytes.as_slice()),
+        &each(&aside, |(_, _, _, why)| why.reason.as_str()),
+        &each(&aside, |(_, _, _, why)| why.detail.as_str()),
+    ];
+    tx.execute(sql, &values).await?;
     Ok(())
 }
+
+/// A record in no sum, and why.
+type Aside<'a> = (&'a DeviceId, &'a NewBatch, &'a NewRecord, &'a Quarantine);
 
 async fn add_losses(tx: &Tx<'_>, batches: &[(&DeviceId, &NewBatch)]) -> Result<(), StorageError> {
     let sql = "INSERT INTO usage_losses (device, epoch, from_seq, to_seq, tenant, reason, at)
