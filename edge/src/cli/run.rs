@@ -23,6 +23,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
+/// What the issuer of brink-edge-mock is called.
+const MOCK_ISSUER: &str = "dev-mock";
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -55,12 +58,13 @@ impl Arguments {
         self.environment.glance()
     }
 
-    /// Whether an issuer is to be started beside the agent. A device of an issuer that is none for development refuses the
-    /// variable when it starts, like every other that is unsafe there.
+    /// Whether an issuer is to be started beside the agent: of a device that is not there yet, or that was made with it. Any other
+    /// has an issuer, and judges the variable when it starts, like every other that is unsafe.
     pub(super) fn is_mocked(&self) -> bool {
         let layout = self.data.layout();
         let is_new = !layout.trust().exists();
-        let is_free = is_new || layout.trust_anchor().is_ok_and(|anchor| anchor.issuer().is_development());
+        let is_made = || layout.trust_anchor().is_ok_and(|anchor| anchor.issuer().as_str() == MOCK_ISSUER);
+        let is_free = is_new || is_made();
         is_free && self.environment().is_some_and(|environment| environment.billing.is_mocked.value)
     }
 }

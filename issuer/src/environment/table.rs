@@ -1,7 +1,7 @@
 //! The variables that the old billing server read, with its defaults.
 
 use brink_environment::alike::{KNOWN_SECRET, LOG_LEVELS, MOCKED, POOL_SIZES, PORTS, any_text};
-use brink_environment::{Clash, Code, Group, Kind, Remark, Settings, Table, Variable, When};
+use brink_environment::{Code, Group, Kind, Remark, Table, Variable, When};
 
 /// The issuer's variables.
 pub static TABLE: Table = Table {
@@ -13,7 +13,7 @@ pub static TABLE: Table = Table {
         Group { title: "Development", variables: DEVELOPMENT },
         Group { title: "Log", variables: LOG },
     ],
-    rules: &[admin_without_a_key],
+    rules: &[],
 };
 
 const LISTENING: &[Variable] = &[Variable::whole(
@@ -101,17 +101,3 @@ const LOG: &[Variable] = &[Variable::of(
     "INFO",
     "What `serve` logs of itself on standard error, where --log does not say it.",
 )];
-
-/// The old server let everybody in when it was to ask for a key and had none.
-fn admin_without_a_key(settings: &Settings) -> Option<Clash> {
-    let key = settings.secret("ADMIN_API_KEY");
-    let is_asked = settings.boolean("REQUIRE_ADMIN_AUTH").set() == Some(&true);
-    let clashes = is_asked && key.is_set && key.value.is_empty();
-    clashes.then(|| Clash {
-        variable: "ADMIN_API_KEY",
-        code: Code::EmptyKey,
-        what: "REQUIRE_ADMIN_AUTH asks for a key and this one is empty, which let everybody in before"
-            .to_owned(),
-        mend: "leave both out: the keys of init and key create serve".to_owned(),
-    })
-}

@@ -48,9 +48,17 @@ fn a_device_of_somebody_else_is_left_alone() {
     let world = World::new();
     let issuer = world.issuer();
     let device = world.device("edge", &issuer);
-    let mut command = Command::new(Program::Edge.path());
-    command.args(["run", "--data"]).arg(device.data()).env("MOCK_BILLING_SERVICE", "true");
+    let mut command = Command::new(Program::Mock.path());
+    command.args(["run", "--data"]).arg(device.data());
     let ran = Ran::to_end(&mut command);
     assert_ne!(ran.code, Some(0), "{ran}");
     assert!(ran.stderr.contains("a device directory of its own"), "{ran}");
+    // The agent itself goes on with the issuer that it has, and says that the variable makes nothing up.
+    let mut command = device.command(&["run"]);
+    command.env("MOCK_BILLING_SERVICE", "true");
+    let mut agent = Running::start(&mut command, world.path("edge.log"));
+    agent.announced("agent ready on ");
+    assert!(agent.log().contains("DEVELOPMENT_ONLY"), "{}", agent.log());
+    assert!(!world.path("edge.mock-issuer").exists());
+    agent.stop();
 }
