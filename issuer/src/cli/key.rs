@@ -11,6 +11,7 @@ use crate::secret::Redacted;
 use crate::storage::ApiKeyRow;
 use brink_license::TenantId;
 use clap::{Args, Subcommand};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -98,6 +99,12 @@ impl Create {
     fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let Self { target, scopes, tenant, expires_days, name, value_file } = self;
         let value = value_file.as_deref().map(read_value).transpose()?;
+        if let Some(path) = value_file.as_deref().filter(|path| is_open(path)) {
+            output.warn(&format!(
+                "{} can be read by others, and with it the key; chmod 0600",
+                path.display()
+            ))?;
+        }
         let order = KeyOrder { name, scopes: scopes.into_iter().collect(), tenant, expires_days, value };
         let MadeKey { key, row } = target.data.admin()?.create_key(&order, Grantor::Operator)?;
         let mut document = document(&row);
@@ -105,6 +112,11 @@ impl Create {
         let lines = format!("key {}, shown this once\n{}", key.reveal(), line(&row));
         Ok(output.result(target.json, &document, &lines)?)
     }
+}
+
+/// Whether others than its owner may read a file.
+fn is_open(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
 }
 
 /// One line. What is no text is no key, and is refused as one.
