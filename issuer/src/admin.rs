@@ -212,21 +212,32 @@ impl Admin {
                 let old = self.storage.device(&order.device, now)?;
                 let expires = CodeEnd::Hours(*expires_hours);
                 let expires_at = code_end(expires, (now, old.tenant.zone))?;
+                let zone = old.tenant.zone;
                 let order = CodeOrder { tenant: old.tenant.id, tier: old.device.tier, uses: 1, expires };
-                (None, Some(fresh_code(&order, (now, expires_at))?))
+                (None, Some((fresh_code(&order, (now, expires_at))?, zone)))
+            }
+            Successor::Elsewhere { tenant, expires_hours } => {
+                let (old, to) = (self.storage.device(&order.device, now)?, self.storage.tenant(tenant, now)?);
+                let expires = CodeEnd::Hours(*expires_hours);
+                let expires_at = code_end(expires, (now, to.tenant.zone))?;
+                // It would activate a device that cannot be licensed.
+                to.current.map_err(TimelineError::from)?;
+                let zone = to.tenant.zone;
+                let order = CodeOrder { tenant: to.tenant.id, tier: old.device.tier, uses: 1, expires };
+                (None, Some((fresh_code(&order, (now, expires_at))?, zone)))
             }
         };
         let mut outcome = None;
         self.storage.retire(&order.device, existing, now, &mut |view| {
-            let code = fresh.as_ref().map(|(_, code)| code);
-            let (retired, record) = match retirement::retire(view, order, code, (now, &self.actor)) {
+            let fresh = fresh.as_ref().map(|((_, code), zone)| (code, *zone));
+            let (retired, record) = match retirement::retire(view, order, fresh, (now, &self.actor)) {
                 Ok((retired, record)) => (Ok(retired), Some(record)),
                 Err(refusal) => (Err(refusal), None),
             };
             outcome = Some(retired);
             record
         })?;
-        Ok((ran(outcome)??, fresh.map(|(text, code)| made(text, code))))
+        Ok((ran(outcome)??, fresh.map(|((text, code), _)| made(text, code))))
     }
 
     /// Makes a code that activates a device anew.

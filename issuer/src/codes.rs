@@ -131,6 +131,7 @@ pub(crate) const fn of_retirement(error: &RetirementError) -> &'static str {
         RetirementError::Reason => "REASON",
         RetirementError::Itself(_) => "SAME_DEVICE",
         RetirementError::OtherTenant { .. } => "OTHER_TENANT",
+        RetirementError::SameTenant { .. } => "SAME_TENANT",
         RetirementError::OverlapBeyond { .. } => "OVERLAP_BEYOND",
     }
 }

@@ -4,9 +4,12 @@
 //! cameras are free at once and its seats only then: the rule of [`crate::seats`] goes on to count them. Only somebody who
 //! says so, and why, lets the successor have them earlier; what may run twice is bounded and named.
 
-use crate::calendar::rfc3339;
-use crate::storage::{Actor, AuditNote, DeviceStatus, DeviceView, NewCode, Retirement, RetirementView};
+use crate::calendar::{local_day, local_midnight, rfc3339};
+use crate::storage::{
+    Actor, AuditNote, DeviceStatus, DeviceView, NewCode, Retirement, RetirementView, Transfer,
+};
 use brink_license::{CameraId, DeviceId, TenantId, UnixSeconds};
+use chrono_tz::Tz;
 use serde::Serialize;
 
 /// Longest reason: a line of the audit, and no essay.
@@ -37,6 +40,13 @@ pub enum Successor {
     },
     /// A device that is there already.
     Existing(DeviceId),
+    /// The same machine at another customer, as a new device with a code that lives this long.
+    Elsewhere {
+        /// The customer.
+        tenant: TenantId,
+        /// Hours.
+        expires_hours: u32,
+    },
 }
 
 /// Why nothing was done.
@@ -65,6 +75,17 @@ pub enum RetirementError {
     /// A successor of another customer.
     #[error("device {device} is of tenant {tenant}; name one of the same tenant with --by")]
     OtherTenant {
+        /// The device.
+        device: DeviceId,
+        /// Whose it is.
+        tenant: TenantId,
+    },
+    /// A transfer to whom the device is already.
+    #[error(
+        "device {device} is of tenant {tenant} already; `device replace` puts another in its place, \
+         `device reactivate` gives it another key"
+    )]
+    SameTenant {
         /// The device.
         device: DeviceId,
         /// Whose it is.
@@ -100,6 +121,7 @@ impl RetirementError {
         match self {
             Self::Already { .. }
             | Self::OtherTenant { .. }
+            | Self::SameTenant { .. }
             | Self::SuccessorRetired(_)
             | Self::OverlapBeyond { .. } => true,
             Self::ReasonMissing | Self::Reason | Self::Itself(_) => false,
@@ -122,6 +144,19 @@ pub struct Retired {
     pub held_until: Option<String>,
     /// Whether they may run twice.
     pub overlap: bool,
+    /// What it becomes at another customer.
+    pub transfer: Option<Moved>,
+}
+
+/// A device at the customer that it went to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// The device there.
+    pub device: DeviceId,
+    /// The customer.
+    pub tenant: TenantId,
+    /// From when on that customer pays for it: its own midnight of the day after that of the transfer where the device was.
+    pub billed_from: String,
 }
 
 /// What is wrong with an order before anything stored is looked at.
@@ -133,7 +168,9 @@ pub fn check_order(order: &RetirementOrder) -> Result<(), RetirementError> {
     }
     match &order.successor {
         Successor::Existing(by) if *by == order.device => Err(RetirementError::Itself(by.clone())),
-        Successor::Existing(_) | Successor::New { .. } | Successor::None => Ok(()),
+        Successor::Existing(_) | Successor::New { .. } | Successor::Elsewhere { .. } | Successor::None => {
+            Ok(())
+        }
     }
 }
 
@@ -144,11 +181,11 @@ pub(crate) fn check_reason(reason: &str) -> bool {
         && !reason.chars().any(char::is_control)
 }
 
-/// What to record, or why not. `code` is that of a new successor.
+/// What to record, or why not. With a new successor come its code and the zone of whose it will be.
 pub fn retire(
     view: &RetirementView,
     order: &RetirementOrder,
-    code: Option<&NewCode>,
+    fresh: Option<(&NewCode, Tz)>,
     (now, actor): (UnixSeconds, &Actor),
 ) -> Result<(Retired, Retirement), RetirementError> {
     let device = &view.device.device;
@@ -165,12 +202,26 @@ pub fn retire(
             return Err(RetirementError::SuccessorRetired(by.id.clone()));
         }
     }
+    if let Successor::Elsewhere { tenant, .. } = &order.successor
+        && *tenant == device.tenant
+    {
+        return Err(RetirementError::SameTenant { device: device.id.clone(), tenant: tenant.clone() });
+    }
     let Held { seats: held, quota_ppm, until: held_until } = Held::of(&view.device);
     let overlap = order.accept_overlap && (held > 0 || quota_ppm > 0);
     if overlap {
         check_overlap(view)?;
     }
+    let code = fresh.map(|(code, _)| code);
     let new = code.and_then(|code| code.devices.first()).map(|(device, _)| device);
+    let transfer = match (&order.successor, new, fresh) {
+        (Successor::Elsewhere { .. }, Some(new), Some((_, there))) => {
+            let billed_from = day_after(now, view.device.tenant.zone, there);
+            Some(Transfer { device: new.clone(), billed_from })
+        }
+        _ => None,
+    };
+    let new = new.filter(|_| transfer.is_none());
     let retired = Retired {
         device: device.id.clone(),
         replaced_by: existing.map(|by| &by.id).or(new).cloned(),
@@ -178,21 +229,42 @@ pub fn retire(
         seats_held: held,
         held_until: (held > 0).then(|| rfc3339(held_until)),
         overlap,
+        transfer: code.zip(transfer.as_ref()).map(|(code, transfer)| Moved {
+            device: transfer.device.clone(),
+            tenant: code.tenant.clone(),
+            billed_from: rfc3339(transfer.billed_from),
+        }),
     };
-    let note = AuditNote {
+    let mut note = AuditNote {
         tenant: Some(view.device.tenant.id.clone()),
         at: now,
         actor: actor.clone(),
-        action: if retired.replaced_by.is_some() { "device.replace" } else { "device.retire" },
+        action: match (&retired.replaced_by, &transfer) {
+            (_, Some(_)) => "device.transfer",
+            (Some(_), None) => "device.replace",
+            (None, None) => "device.retire",
+        },
         subject: device.id.to_string(),
         detail: serde_json::json!({
             "replaced_by": retired.replaced_by, "cameras": retired.cameras, "seats_held": held,
             "held_until": retired.held_until, "overlap": overlap, "reason": order.reason,
         }),
     };
-    let retirement =
-        Retirement { at: now, successor: retired.replaced_by.clone(), code: code.cloned(), overlap, note };
+    // The device at the other customer, and not who that is: this is read by whom the device was.
+    if let (Some(moved), Some(detail)) = (&retired.transfer, note.detail.as_object_mut()) {
+        detail.insert("became".into(), moved.device.as_str().into());
+        detail.insert("billed_until".into(), moved.billed_from.as_str().into());
+    }
+    let successor = retired.replaced_by.clone();
+    let retirement = Retirement { at: now, successor, code: code.cloned(), transfer, overlap, note };
     Ok((retired, retirement))
+}
+
+/// Where the day begins in one zone that comes after that of an instant in another: days are paid by their dates, so that none
+/// is paid twice and none by nobody, however far apart the zones are.
+fn day_after(at: UnixSeconds, here: Tz, there: Tz) -> UnixSeconds {
+    let day = local_day(at, here);
+    local_midnight(day.succ_opt().unwrap_or(day), there)
 }
 
 /// What a device may still run on, with any of its keys: that of now, and those of earlier epochs whose overlap nobody

@@ -32,6 +32,9 @@ pub(super) enum Device {
     /// Retire a device and put another in its place, with its cameras, seats and share of the quotas
     #[command(after_help = EXIT_CODES)]
     Replace(retire::Replace),
+    /// Give a device to another tenant, who pays for it from the next day on; prints the code that activates it there
+    #[command(after_help = EXIT_CODES)]
+    Transfer(retire::Transfer),
     /// Make a code that activates a device anew, with another key; prints it once. Every copy of the old key is refused
     #[command(after_help = EXIT_CODES)]
     Reactivate(reactivate::Reactivate),
@@ -72,6 +75,7 @@ impl Device {
             Device::List(list) => &list.target,
             Device::Retire(retire) => &retire.target,
             Device::Replace(replace) => &replace.target,
+            Device::Transfer(transfer) => &transfer.target,
             Device::Reactivate(reactivate) => &reactivate.target,
             Device::Evidence(evidence) => &evidence.target,
             Device::ClockReset(reset) => &reset.target,
@@ -84,6 +88,7 @@ impl Device {
             Device::List(list) => list.run(output),
             Device::Retire(retire) => retire.run(output),
             Device::Replace(replace) => replace.run(output),
+            Device::Transfer(transfer) => transfer.run(output),
             Device::Reactivate(reactivate) => reactivate.run(output),
             Device::Evidence(evidence) => evidence.run(output),
             Device::ClockReset(reset) => reset.run(output),

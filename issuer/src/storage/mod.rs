@@ -62,7 +62,7 @@ pub use notices::{
 pub use plans::{
     Activation, ActivationView, Answer, AnswerKind, AnswerMark, AssignmentView, AuditNote, CameraChange,
     DeviceListed, DeviceView, Elsewhere, Founding, Holder, NewCode, NewManifest, Posting, Report, Retirement,
-    RetirementView, StandingChange,
+    RetirementView, StandingChange, Transfer,
 };
 pub use probes::{Holdings, Pool, Probes};
 pub use remembered::{Asked, NamedRequest, Remembering, Sealed, Work};

@@ -167,10 +167,21 @@ pub struct Retirement {
     pub successor: Option<DeviceId>,
     /// The code that activates a new successor.
     pub code: Option<NewCode>,
+    /// The device that it becomes at another customer.
+    pub transfer: Option<Transfer>,
     /// Whether what it may still run on holds no seats any more.
     pub overlap: bool,
     /// What the audit says.
     pub note: AuditNote,
+}
+
+/// What a device becomes at another customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// The device there.
+    pub device: DeviceId,
+    /// From when on it is paid for there: a midnight.
+    pub billed_from: UnixSeconds,
 }
 
 /// One line of a tenant's list.

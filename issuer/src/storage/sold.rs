@@ -28,6 +28,8 @@ pub struct DeviceLife {
     pub tier: Tier,
     /// When it was activated first; another key later on changes nothing of that.
     pub activated_at: UnixSeconds,
+    /// Until when another customer paid for it, which it came from.
+    pub billed_from: Option<UnixSeconds>,
     /// When it was taken out of service.
     pub retired_at: Option<UnixSeconds>,
 }
@@ -59,6 +61,7 @@ pub(super) fn device_life(row: &impl Columns) -> Result<DeviceLife, StorageError
         device: parsed(row, "id")?,
         tier: tier(row)?,
         activated_at: seconds(row, "began")?,
+        billed_from: optional_seconds(row, "billed_from")?,
         retired_at: optional_seconds(row, "retired_at")?,
     })
 }

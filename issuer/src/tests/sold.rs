@@ -215,6 +215,7 @@ fn a_device_is_there_from_its_first_activation_until_it_is_retired() {
         device: device.clone(),
         tier: Tier::Basic,
         activated_at: at(from),
+        billed_from: None,
         retired_at: until.map(at),
     };
     let expected = [life(&one, 1, Some(3)), life(&two, 2, None)];

@@ -1,4 +1,4 @@
-//! `brink-issuer device retire` and `device replace`.
+//! `brink-issuer device retire`, `device replace` and `device transfer`.
 
 use crate::admin::MadeCode;
 use crate::calendar::rfc3339;
@@ -6,8 +6,8 @@ use crate::cli::error::CliError;
 use crate::cli::opening::Target;
 use crate::cli::output::Output;
 use crate::code::HOURS_DEFAULT;
-use crate::retirement::{Retired, RetirementOrder, Successor};
-use brink_license::DeviceId;
+use crate::retirement::{Moved, Retired, RetirementOrder, Successor};
+use brink_license::{DeviceId, TenantId};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -43,6 +43,24 @@ pub(in crate::cli) struct Replace {
     reason: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Transfer {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The device that goes
+    #[arg(long, value_name = "DEV")]
+    device: DeviceId,
+    /// The tenant that it goes to
+    #[arg(long, value_name = "T")]
+    to: TenantId,
+    /// Hours until the code expires that activates it there, at most 2160
+    #[arg(long, value_name = "H", default_value_t = HOURS_DEFAULT)]
+    expires_hours: u32,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
 impl Retire {
     pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
         let order = RetirementOrder {
@@ -65,14 +83,26 @@ impl Replace {
     }
 }
 
+impl Transfer {
+    pub(super) fn run(self, output: &mut Output<'_>) -> Result<(), CliError> {
+        let successor = Successor::Elsewhere { tenant: self.to, expires_hours: self.expires_hours };
+        let order =
+            RetirementOrder { device: self.device, successor, accept_overlap: false, reason: self.reason };
+        carry_out(&self.target, &order, output)
+    }
+}
+
 fn carry_out(target: &Target, order: &RetirementOrder, output: &mut Output<'_>) -> Result<(), CliError> {
     let (retired, made) = target.data.admin()?.retire(order)?;
-    let document = serde_json::json!({
+    let mut document = serde_json::json!({
         "device": retired.device, "replaced_by": retired.replaced_by, "cameras": retired.cameras,
         "seats_held": retired.seats_held, "held_until": retired.held_until, "overlap": retired.overlap,
         "code": made.as_ref().map(|made| made.code.reveal()),
         "expires_at": made.as_ref().map(|made| rfc3339(made.expires_at)),
     });
+    if let (Some(moved), Some(fields)) = (&retired.transfer, document.as_object_mut()) {
+        fields.insert("transfer".into(), serde_json::json!(moved));
+    }
     Ok(output.result(target.json, &document, &describe(&retired, made.as_ref()))?)
 }
 
@@ -92,6 +122,12 @@ fn describe(retired: &Retired, made: Option<&MadeCode>) -> String {
             format!("until {until} it may still run on {seats_held} seats, which nobody else gets before")
         }
     });
+    if let Some(moved) = &retired.transfer {
+        let Moved { device: new, tenant, billed_from } = moved;
+        lines.push(format!(
+            "it becomes device {new} of tenant {tenant}, who pays for it from {billed_from} on"
+        ));
+    }
     if let Some(made) = made {
         let (code, expires_at) = (made.code.reveal(), rfc3339(made.expires_at));
         lines.push(format!("code {code}, shown this once, expires {expires_at}"));

@@ -15,7 +15,7 @@ use crate::catalog::{Catalog, PRICE_CAMERA, Scope, Versions};
 use crate::quotas;
 use crate::storage::{CameraEvent, DeviceLife, SubscriptionRow, TenantRow, Terms, Tier, TrialWindow};
 use crate::timeline::{self, Segment};
-use brink_license::{CameraId, Slug, UnixSeconds};
+use brink_license::{CameraId, DeviceId, Slug, UnixSeconds};
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
@@ -94,7 +94,7 @@ pub(super) fn contract(
         was_priced: BTreeSet::new(),
     };
     making.sell(&stretches);
-    making.pack_cameras(&stretches, sold.cameras);
+    making.pack_cameras(&stretches, (sold.cameras, sold.devices));
     making.run_devices(&stretches, sold.devices);
     let timeline = Timeline::new(&making.changes)
         .map_err(|error| InvoiceError::Timeline { tenant: sold.tenant.id.clone(), error })?;
@@ -245,7 +245,14 @@ impl<'c> Making<'c> {
     }
 
     /// Packs of cameras: each camera that has one is a thing of that price, for as long as the pack is subscribed.
-    fn pack_cameras(&mut self, stretches: &[Stretch<'_>], events: &[CameraEvent]) {
+    /// What sits on a device that came from another customer is here from when on the device is.
+    fn pack_cameras(
+        &mut self,
+        stretches: &[Stretch<'_>],
+        (events, devices): (&[CameraEvent], &[DeviceLife]),
+    ) {
+        let came: BTreeMap<&DeviceId, UnixSeconds> =
+            devices.iter().filter_map(|device| Some((&device.device, device.billed_from?))).collect();
         let mut by_camera: BTreeMap<&CameraId, Vec<&CameraEvent>> = BTreeMap::new();
         for event in events {
             by_camera.entry(&event.camera).or_default().push(event);
@@ -253,9 +260,11 @@ impl<'c> Making<'c> {
         for (camera, events) in by_camera {
             let mut moments: BTreeSet<UnixSeconds> = events.iter().map(|event| event.at).collect();
             moments.extend(stretches.iter().map(|stretch| stretch.from));
+            let on = events.iter().filter_map(|event| event.device.as_ref());
+            moments.extend(on.filter_map(|device| came.get(device)).copied());
             let mut there: BTreeSet<Slug> = BTreeSet::new();
             for at in moments {
-                let next = self.packs_of(at, stretches, &events);
+                let next = self.packs_of(at, stretches, (&events, &came));
                 for pack in there.symmetric_difference(&next).cloned().collect::<Vec<_>>() {
                     let resource = format!("{camera}:{pack}").into();
                     let price = next.contains(&pack).then_some(pack);
@@ -271,7 +280,7 @@ impl<'c> Making<'c> {
         &self,
         at: UnixSeconds,
         stretches: &[Stretch<'_>],
-        events: &[&CameraEvent],
+        (events, came): (&[&CameraEvent], &BTreeMap<&DeviceId, UnixSeconds>),
     ) -> BTreeSet<Slug> {
         let terms = in_force(stretches, at).and_then(|stretch| stretch.terms);
         let event = events[..events.partition_point(|event| event.at <= at)].last();
@@ -281,7 +290,8 @@ impl<'c> Making<'c> {
                 && self.pack(pack).is_some_and(|pack| pack.scope == Scope::Camera)
                 && self.has_price(pack)
         };
-        event.packs.iter().filter(is_sold).filter(|_| event.device.is_some()).cloned().collect()
+        let is_here = event.device.as_ref().is_some_and(|on| came.get(on).is_none_or(|from| *from <= at));
+        event.packs.iter().filter(is_sold).filter(|_| is_here).cloned().collect()
     }
 
     /// Devices, for as long as they are in service and the terms are not those of a trial.
@@ -296,12 +306,13 @@ impl<'c> Making<'c> {
                 continue;
             }
             let mut moments: BTreeSet<UnixSeconds> = stretches.iter().map(|stretch| stretch.from).collect();
-            moments.extend([Some(device.activated_at), device.retired_at].into_iter().flatten());
+            let begins = device.billed_from.map_or(device.activated_at, |from| from.max(device.activated_at));
+            moments.extend([Some(begins), device.retired_at].into_iter().flatten());
             let mut is_there = false;
             for at in moments {
                 let is_sold = in_force(stretches, at)
                     .is_some_and(|stretch| stretch.terms.is_some() && !stretch.is_trial());
-                let in_service = device.activated_at <= at && device.retired_at.is_none_or(|end| at < end);
+                let in_service = begins <= at && device.retired_at.is_none_or(|end| at < end);
                 let next = is_sold && in_service;
                 if next != is_there {
                     let event = Event::Resource {

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::invoicing::document::Days;
+use crate::storage::AnswerKind;
+use brink_license::exchange::RequestKind;
 
 /// What the lines of the price come to in a period, whatever else is on the documents.
 fn only(documents: &[Document], from: &str, price: &str) -> Vec<String> {
@@ -397,6 +399,92 @@ fn devices_are_charged_from_activation_until_they_are_retired_and_items_once_or_
         invoicing.close(&tenant, None).unwrap().into_iter().flat_map(|closed| closed.documents).collect();
     assert_eq!(only(&later, "2026-05-01", "device_basic"), Vec::<String>::new());
     assert!(of(&later, "2026-04-01").iter().any(|line| &*line.price == "device_basic" && line.net_minor < 0));
+}
+
+#[test]
+fn r15_a_device_that_goes_to_another_customer_is_paid_for_once_a_day() {
+    // It goes on the 11th at 15:00 in New York: 12:00 of that day in Los Angeles, 04:00 of the next in Tokyo.
+    for (zone, billed_from) in [
+        ("America/New_York", "2026-03-12T04:00:00Z"),
+        ("America/Los_Angeles", "2026-03-12T07:00:00Z"),
+        ("Asia/Tokyo", "2026-03-11T15:00:00Z"),
+    ] {
+        moves_on_the_11th(zone, billed_from);
+    }
+}
+
+fn moves_on_the_11th(zone: &str, billed_from: &str) {
+    let firm = Firm::since("2026-03-01", "America/New_York");
+    let agreed = |name: &str, amount: &str| {
+        (
+            name.to_owned(),
+            Some(crate::storage::Agreed { amount: amount.parse().unwrap(), per: None, at_once: true }),
+        )
+    };
+    let other = TenantOrder {
+        id: "other".parse().unwrap(),
+        name: "Other".into(),
+        timezone: zone.into(),
+        currency: "USD".into(),
+    };
+    let other = firm.bench.admin.create_tenant(other).unwrap().id;
+    for tenant in [&firm.tenant, &other] {
+        firm.bench.admin.set_subscription(tenant, &order(Some(5), &["advanced_analytics"])).unwrap();
+        let price = ChangeOrder { prices: vec![agreed("device_basic", "31")], ..ChangeOrder::default() };
+        firm.bench.admin.change_subscription(tenant, &price, &Entry::default(), &Keeping::all()).unwrap();
+    }
+    let activated = |tenant: &TenantId, code: &str| {
+        let mut edge = firm.bench.device();
+        let request = edge.request(RequestKind::Activate { code: code.to_owned() });
+        let answer = firm.bench.issuer.answer(&request, Some(AnswerKind::Activate)).unwrap();
+        edge.accept_of(tenant.as_str(), &answer);
+        edge.id()
+    };
+    let code =
+        CodeOrder { tenant: firm.tenant.clone(), tier: Tier::Basic, uses: 1, expires: CodeEnd::Hours(168) };
+    let made = firm.bench.admin.create_code(&code).unwrap();
+    let old = activated(&firm.tenant, made.code.reveal());
+    firm.assign(&old, 0..3, &["advanced_analytics"]);
+    firm.at("2026-03-11T19:00:00Z");
+    let order = |tenant: &TenantId| crate::retirement::RetirementOrder {
+        device: old.clone(),
+        reason: Some("sold".into()),
+        accept_overlap: false,
+        successor: crate::retirement::Successor::Elsewhere { tenant: tenant.clone(), expires_hours: 24 },
+    };
+    let same = firm.bench.admin.retire(&order(&firm.tenant)).unwrap_err();
+    assert_eq!(crate::codes::of_admin(&same), "SAME_TENANT");
+    assert!(same.to_string().contains("device replace"), "{same}");
+    assert!(firm.bench.admin.retire(&order(&"nobody".parse().unwrap())).is_err());
+    let (retired, made) = firm.bench.admin.retire(&order(&other)).unwrap();
+    let (moved, made) = (retired.transfer.unwrap(), made.unwrap());
+    assert_eq!((&moved.tenant, &*moved.billed_from), (&other, billed_from));
+    assert_eq!(
+        (retired.replaced_by, retired.cameras.len()),
+        (None, 3),
+        "nobody of the old customer's has them"
+    );
+    let new = activated(&other, made.code.reveal());
+    assert_eq!(moved.device, new);
+    firm.assign(&new, 0..3, &["advanced_analytics"]);
+    let again = firm.bench.admin.retire(&order(&other)).unwrap_err();
+    assert!(again.to_string().contains("retired already"), "{again}");
+    firm.at("2026-04-02T12:00:00Z");
+    let closed = |tenant: &TenantId| -> Vec<Document> {
+        let closed = firm.invoicing.close(tenant, None).unwrap();
+        closed.into_iter().flat_map(|closed| closed.documents).collect()
+    };
+    let days = |documents: &[Document], price: &str| -> i64 {
+        of(documents, "2026-03-01")
+            .into_iter()
+            .filter(|line| &*line.price == price)
+            .filter_map(|line| line.unit_days)
+            .sum()
+    };
+    let (theirs, ours) = (closed(&firm.tenant), closed(&other));
+    // Of March's 31 days eleven are of whom it was.
+    assert_eq!((days(&theirs, "device_basic"), days(&ours, "device_basic")), (11, 20));
+    assert_eq!((days(&theirs, "advanced_analytics"), days(&ours, "advanced_analytics")), (33, 60));
 }
 
 #[test]

@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V6__invoices", include_str!("../../../../migrations/issuer/postgres/V6__invoices.sql")),
     ("V7__trial_reminders", include_str!("../../../../migrations/issuer/postgres/V7__trial_reminders.sql")),
     ("V8__legacy", include_str!("../../../../migrations/issuer/postgres/V8__legacy.sql")),
+    ("V9__transfers", include_str!("../../../../migrations/issuer/postgres/V9__transfers.sql")),
 ];
 
 /// The advisory lock of those who migrate: "brink" in ASCII.

@@ -2,7 +2,7 @@
 
 use super::columns::{self, parsed};
 use super::connection::{Tx, Values};
-use super::{StorageError, cameras, codes, devices, note, past, sold, tenants};
+use super::{StorageError, cameras, codes, devices, locks, note, past, sold, tenants};
 use crate::storage::readers;
 use crate::storage::{DeviceListed, DeviceQuery, Retirement, RetirementView};
 use brink_license::{DeviceId, TenantId, UnixSeconds};
@@ -27,7 +27,14 @@ pub(super) async fn record(
     retirement: &Retirement,
 ) -> Result<(), StorageError> {
     if let Some(code) = &retirement.code {
+        // That of another customer where the device goes there.
+        locks::tenant(tx, &code.tenant).await?;
         codes::create(tx, code, &retirement.note.actor).await?;
+    }
+    if let Some(transfer) = &retirement.transfer {
+        let sql = "INSERT INTO device_transfers (device, came_from, billed_from) VALUES ($1, $2, $3)";
+        let billed_from = transfer.billed_from.as_i64();
+        tx.execute(sql, &[&transfer.device.as_str(), &device.as_str(), &billed_from]).await?;
     }
     let (device, by) = (device.as_str(), retirement.successor.as_ref().map(DeviceId::as_str));
     let at = retirement.at.as_i64();

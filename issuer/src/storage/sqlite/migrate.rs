@@ -29,6 +29,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V16__invoices", include_str!("../../../../migrations/issuer/sqlite/V16__invoices.sql")),
     ("V17__trial_reminders", include_str!("../../../../migrations/issuer/sqlite/V17__trial_reminders.sql")),
     ("V18__legacy", include_str!("../../../../migrations/issuer/sqlite/V18__legacy.sql")),
+    ("V19__transfers", include_str!("../../../../migrations/issuer/sqlite/V19__transfers.sql")),
 ];
 
 /// What a refused or failed migration says.

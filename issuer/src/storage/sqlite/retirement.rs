@@ -27,6 +27,11 @@ pub(super) fn record(
     if let Some(code) = &retirement.code {
         codes::create(tx, code, &retirement.note.actor)?;
     }
+    if let Some(transfer) = &retirement.transfer {
+        let sql = "INSERT INTO device_transfers (device, came_from, billed_from) VALUES (?1, ?2, ?3)";
+        let billed_from = transfer.billed_from.as_i64();
+        tx.execute(sql, params![transfer.device.as_str(), device.as_str(), billed_from])?;
+    }
     let by = retirement.successor.as_ref().map(DeviceId::as_str);
     sold::note_all(tx, device, (by, retirement.at))?;
     match by {

@@ -27,6 +27,7 @@ impl SoldBooks for SqliteStorage {
             tenants::row(tx, tenant)?;
             let sql = "
                 SELECT d.id, d.tier, d.retired_at,
+                  (SELECT t.billed_from FROM device_transfers t WHERE t.device = d.id) AS billed_from,
                   coalesce((SELECT r.redeemed_at FROM code_redemptions r WHERE r.device = d.id), d.activated_at) AS began
                 FROM devices d WHERE d.tenant = ?1 AND d.activated_at IS NOT NULL ORDER BY began, d.id";
             let mut statement = tx.prepare_cached(sql)?;

@@ -79,7 +79,7 @@ fn usage_belongs_to_the_customer_of_its_activation() {
     edge.exchange(&bench.issuer).unwrap();
     edge.journal().record("tea", "cam", 1000);
     let mut edge = anew(&bench, &mut edge);
-    // What a transfer will do: the device is another customer's with its next activation.
+    // However it came to be another customer's: the books go by the activation, and not by whose the device is now.
     let other = bench.another_tenant("tenant-456");
     bench.admin.set_subscription(&other, &crate::testkit::order(Some(9), &[])).unwrap();
     bench.sql("UPDATE devices SET tenant = 'tenant-456'", &[]);

@@ -131,7 +131,8 @@ pub(in crate::http::admin) fn replace(call: Call<'_, DeviceId, (), Replacement>)
 }
 
 fn retired((retired, code): (Retired, Option<crate::admin::MadeCode>)) -> RetiredDevice {
-    let Retired { device, replaced_by, cameras, seats_held, held_until, overlap } = retired;
+    // No key is of two customers: devices go from one to another by the command alone.
+    let Retired { device, replaced_by, cameras, seats_held, held_until, overlap, transfer: _ } = retired;
     let code = code.map(MadeCode::from);
     RetiredDevice { device, replaced_by, cameras, seats_held, held_until, overlap, code }
 }
