@@ -188,25 +188,9 @@ pub fn retire(
     fresh: Option<(&NewCode, Tz)>,
     (now, actor): (UnixSeconds, &Actor),
 ) -> Result<(Retired, Retirement), RetirementError> {
-    let device = &view.device.device;
-    if device.status == DeviceStatus::Retired {
-        let replaced_by = device.replaced_by.clone();
-        return Err(RetirementError::Already { device: device.id.clone(), replaced_by });
-    }
-    let existing = view.successor.as_ref().map(|successor| &successor.device);
-    if let Some(by) = existing {
-        if by.tenant != device.tenant {
-            return Err(RetirementError::OtherTenant { device: by.id.clone(), tenant: by.tenant.clone() });
-        }
-        if by.status == DeviceStatus::Retired {
-            return Err(RetirementError::SuccessorRetired(by.id.clone()));
-        }
-    }
-    if let Successor::Elsewhere { tenant, .. } = &order.successor
-        && *tenant == device.tenant
-    {
-        return Err(RetirementError::SameTenant { device: device.id.clone(), tenant: tenant.clone() });
-    }
+    check_parties(view, order)?;
+    let (device, existing) =
+        (&view.device.device, view.successor.as_ref().map(|successor| &successor.device));
     let Held { seats: held, quota_ppm, until: held_until } = Held::of(&view.device);
     let overlap = order.accept_overlap && (held > 0 || quota_ppm > 0);
     if overlap {
@@ -258,6 +242,29 @@ pub fn retire(
     let successor = retired.replaced_by.clone();
     let retirement = Retirement { at: now, successor, code: code.cloned(), transfer, overlap, note };
     Ok((retired, retirement))
+}
+
+/// Whether this device can go, and to whom the order says.
+fn check_parties(view: &RetirementView, order: &RetirementOrder) -> Result<(), RetirementError> {
+    let device = &view.device.device;
+    if device.status == DeviceStatus::Retired {
+        let replaced_by = device.replaced_by.clone();
+        return Err(RetirementError::Already { device: device.id.clone(), replaced_by });
+    }
+    if let Some(by) = view.successor.as_ref().map(|successor| &successor.device) {
+        if by.tenant != device.tenant {
+            return Err(RetirementError::OtherTenant { device: by.id.clone(), tenant: by.tenant.clone() });
+        }
+        if by.status == DeviceStatus::Retired {
+            return Err(RetirementError::SuccessorRetired(by.id.clone()));
+        }
+    }
+    if let Successor::Elsewhere { tenant, .. } = &order.successor
+        && *tenant == device.tenant
+    {
+        return Err(RetirementError::SameTenant { device: device.id.clone(), tenant: tenant.clone() });
+    }
+    Ok(())
 }
 
 /// Where the day begins in one zone that comes after that of an instant in another: days are paid by their dates, so that none

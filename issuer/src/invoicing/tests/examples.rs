@@ -413,14 +413,8 @@ fn r15_a_device_that_goes_to_another_customer_is_paid_for_once_a_day() {
     }
 }
 
-fn moves_on_the_11th(zone: &str, billed_from: &str) {
-    let firm = Firm::since("2026-03-01", "America/New_York");
-    let agreed = |name: &str, amount: &str| {
-        (
-            name.to_owned(),
-            Some(crate::storage::Agreed { amount: amount.parse().unwrap(), per: None, at_once: true }),
-        )
-    };
+/// A customer like the firm, in a zone of its own; a device is a dollar a day to both in March.
+fn another(firm: &Firm, zone: &str) -> TenantId {
     let other = TenantOrder {
         id: "other".parse().unwrap(),
         name: "Other".into(),
@@ -430,9 +424,17 @@ fn moves_on_the_11th(zone: &str, billed_from: &str) {
     let other = firm.bench.admin.create_tenant(other).unwrap().id;
     for tenant in [&firm.tenant, &other] {
         firm.bench.admin.set_subscription(tenant, &order(Some(5), &["advanced_analytics"])).unwrap();
-        let price = ChangeOrder { prices: vec![agreed("device_basic", "31")], ..ChangeOrder::default() };
-        firm.bench.admin.change_subscription(tenant, &price, &Entry::default(), &Keeping::all()).unwrap();
+        let agreed = crate::storage::Agreed { amount: "31".parse().unwrap(), per: None, at_once: true };
+        let prices = vec![("device_basic".to_owned(), Some(agreed))];
+        let order = ChangeOrder { prices, ..ChangeOrder::default() };
+        firm.bench.admin.change_subscription(tenant, &order, &Entry::default(), &Keeping::all()).unwrap();
     }
+    other
+}
+
+fn moves_on_the_11th(zone: &str, billed_from: &str) {
+    let firm = Firm::since("2026-03-01", "America/New_York");
+    let other = another(&firm, zone);
     let activated = |tenant: &TenantId, code: &str| {
         let mut edge = firm.bench.device();
         let request = edge.request(RequestKind::Activate { code: code.to_owned() });
