@@ -72,7 +72,7 @@ impl ApiKey {
         Some(Self { id, secret, is_imported: false })
     }
 
-    /// A key of before Brink: any visible ASCII of [`IMPORTED_BYTES`] that is no key of ours; `None` for any other text.
+    /// A key of before Brink: any visible ASCII of 12 to 512 bytes that is no key of ours; `None` for any other text.
     #[must_use]
     pub fn imported(text: &str) -> Option<Self> {
         let is_sound = IMPORTED_BYTES.contains(&text.len())
