@@ -205,26 +205,25 @@ impl Admin {
     pub fn retire(&self, order: &RetirementOrder) -> Result<(Retired, Option<MadeCode>), AdminError> {
         retirement::check_order(order)?;
         let now = self.clock.now();
-        let (existing, fresh) = match &order.successor {
+        let (existing, new) = match &order.successor {
             Successor::None => (None, None),
             Successor::Existing(by) => (Some(by), None),
-            Successor::New { expires_hours } => {
+            Successor::New { expires_hours } => (None, Some((None, *expires_hours))),
+            Successor::Elsewhere { tenant, expires_hours } => (None, Some((Some(tenant), *expires_hours))),
+        };
+        let fresh = match new {
+            None => None,
+            Some((elsewhere, expires_hours)) => {
                 let old = self.storage.device(&order.device, now)?;
-                let expires = CodeEnd::Hours(*expires_hours);
-                let expires_at = code_end(expires, (now, old.tenant.zone))?;
-                let zone = old.tenant.zone;
-                let order = CodeOrder { tenant: old.tenant.id, tier: old.device.tier, uses: 1, expires };
-                (None, Some((fresh_code(&order, (now, expires_at))?, zone)))
-            }
-            Successor::Elsewhere { tenant, expires_hours } => {
-                let (old, to) = (self.storage.device(&order.device, now)?, self.storage.tenant(tenant, now)?);
-                let expires = CodeEnd::Hours(*expires_hours);
-                let expires_at = code_end(expires, (now, to.tenant.zone))?;
+                let to = elsewhere.map(|tenant| self.storage.tenant(tenant, now)).transpose()?;
+                let (owner, licensable) =
+                    to.map_or((old.tenant, Ok(())), |to| (to.tenant, to.current.map(drop)));
+                let expires = CodeEnd::Hours(expires_hours);
+                let expires_at = code_end(expires, (now, owner.zone))?;
                 // It would activate a device that cannot be licensed.
-                to.current.map_err(TimelineError::from)?;
-                let zone = to.tenant.zone;
-                let order = CodeOrder { tenant: to.tenant.id, tier: old.device.tier, uses: 1, expires };
-                (None, Some((fresh_code(&order, (now, expires_at))?, zone)))
+                licensable.map_err(TimelineError::from)?;
+                let order = CodeOrder { tenant: owner.id, tier: old.device.tier, uses: 1, expires };
+                Some((fresh_code(&order, (now, expires_at))?, owner.zone))
             }
         };
         let mut outcome = None;

@@ -18,6 +18,17 @@ pub struct EnvFile<'a> {
     pub is_open: bool,
 }
 
+impl EnvFile<'_> {
+    /// Most bytes that one has; the largest template has about ten thousand.
+    pub const BYTES_MAX: usize = 64 * 1024;
+
+    /// Whether others than the owner may read a file of that Unix mode.
+    #[must_use]
+    pub const fn is_open_by(mode: u32) -> bool {
+        mode & 0o044 != 0
+    }
+}
+
 /// What a variable was given; an `Err` is no text.
 pub(crate) type Given = (Source, Result<String, OsString>);
 

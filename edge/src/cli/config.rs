@@ -12,11 +12,6 @@ use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-/// The template has about ten kilobytes.
-const FILE_BYTES_MAX: usize = 64 * 1024;
-/// Bits of a file's mode that let others than its owner read it.
-const OPEN_BITS: u32 = 0o044;
-
 /// A file of variables beside the process's environment.
 #[derive(Clone, Debug, Args)]
 pub(super) struct EnvironmentFile {
@@ -33,10 +28,10 @@ impl EnvironmentFile {
         let Some(path) = &self.env_file else {
             return Ok(Environment::read(std::env::vars_os(), None, development));
         };
-        let bytes = read_bounded(path, FILE_BYTES_MAX)?;
+        let bytes = read_bounded(path, EnvFile::BYTES_MAX)?;
         let mode = path.metadata().map_or(0, |metadata| metadata.permissions().mode());
         let name = path.display().to_string();
-        let file = EnvFile { name: &name, bytes: &bytes, is_open: mode & OPEN_BITS != 0 };
+        let file = EnvFile { name: &name, bytes: &bytes, is_open: EnvFile::is_open_by(mode) };
         Ok(Environment::read(std::env::vars_os(), Some(&file), development))
     }
 
@@ -64,7 +59,7 @@ impl EnvironmentFile {
 
     /// What LOG_LEVEL says, before there is a log; what is wrong is said once there is one.
     pub(super) fn log_level(&self) -> Option<&'static str> {
-        self.read(None).ok()?.log_level.set().copied()
+        self.glance()?.log_level.set().copied()
     }
 }
 

@@ -145,29 +145,30 @@ impl Cli {
     /// The device directory of an agent that is to run; `None` for any other verb.
     #[must_use]
     pub fn agents_directory(&self) -> Option<&Path> {
-        match &self.verb {
-            Verb::Run(arguments) => Some(arguments.directory()),
-            Verb::Init(_)
-            | Verb::Activate(_)
-            | Verb::Exchange(_)
-            | Verb::Accept(_)
-            | Verb::Seat(_)
-            | Verb::Clock(_)
-            | Verb::Usage(_)
-            | Verb::Check(_)
-            | Verb::Status(_)
-            | Verb::Doctor(_)
-            | Verb::Config(_)
-            | Verb::Token(_)
-            | Verb::Trust(_) => None,
-        }
+        Some(self.run()?.directory())
     }
 
     /// What an agent that is to run is told by its environment, file included; what is wrong is said when it starts.
     #[must_use]
     pub fn environment(&self) -> Option<Environment> {
+        self.run()?.environment()
+    }
+
+    /// Whether an agent is to run with an issuer in the same program, which this one has not.
+    #[must_use]
+    pub fn wants_mock(&self) -> bool {
+        self.run().is_some_and(run::Arguments::is_mocked)
+    }
+
+    /// What to log where no flag says it.
+    fn default_filter(&self) -> &'static str {
+        self.run().map_or("warn", |arguments| arguments.log_level().unwrap_or("info"))
+    }
+
+    /// What an agent is to run with; `None` for any other verb.
+    const fn run(&self) -> Option<&run::Arguments> {
         match &self.verb {
-            Verb::Run(arguments) => arguments.environment(),
+            Verb::Run(arguments) => Some(arguments),
             Verb::Init(_)
             | Verb::Activate(_)
             | Verb::Exchange(_)
@@ -181,32 +182,6 @@ impl Cli {
             | Verb::Config(_)
             | Verb::Token(_)
             | Verb::Trust(_) => None,
-        }
-    }
-
-    /// Whether an agent is to run with an issuer in the same program, which this one has not.
-    #[must_use]
-    pub fn wants_mock(&self) -> bool {
-        matches!(&self.verb, Verb::Run(arguments) if arguments.is_mocked())
-    }
-
-    /// What to log where no flag says it.
-    fn default_filter(&self) -> &'static str {
-        match &self.verb {
-            Verb::Run(arguments) => arguments.log_level().unwrap_or("info"),
-            Verb::Init(_)
-            | Verb::Activate(_)
-            | Verb::Exchange(_)
-            | Verb::Accept(_)
-            | Verb::Seat(_)
-            | Verb::Clock(_)
-            | Verb::Usage(_)
-            | Verb::Check(_)
-            | Verb::Status(_)
-            | Verb::Doctor(_)
-            | Verb::Config(_)
-            | Verb::Token(_)
-            | Verb::Trust(_) => "warn",
         }
     }
 }

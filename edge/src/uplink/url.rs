@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 /// An address that requests may be sent to, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct IssuerUrl {
-    text: String,
-    is_loopback: bool,
-}
+pub struct IssuerUrl(Address);
 
 impl IssuerUrl {
     /// Checks an address as a person gives it.
@@ -20,31 +17,31 @@ impl IssuerUrl {
         if address.is_exposed() {
             return Err(bad("plain http is for this machine's loopback only"));
         }
-        Ok(Self { text: address.as_str().to_owned(), is_loopback: address.is_loopback() })
+        Ok(Self(address))
     }
 
     /// The address.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.0.as_str()
     }
 
     /// Whether it stays on this machine, so that no proxy is asked.
     #[must_use]
     pub const fn is_loopback(&self) -> bool {
-        self.is_loopback
+        self.0.is_loopback()
     }
 
     /// The address of one path, which starts with a slash.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
-        format!("{}{path}", self.text)
+        format!("{self}{path}")
     }
 }
 
 impl std::fmt::Display for IssuerUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
@@ -64,7 +61,7 @@ impl TryFrom<String> for IssuerUrl {
 
 impl From<IssuerUrl> for String {
     fn from(url: IssuerUrl) -> String {
-        url.text
+        url.as_str().to_owned()
     }
 }
 

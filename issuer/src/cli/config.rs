@@ -15,11 +15,6 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-/// The template has a few kilobytes.
-const FILE_BYTES_MAX: usize = 64 * 1024;
-/// Bits of a file's mode that let others than its owner read it.
-const OPEN_BITS: u32 = 0o044;
-
 /// A file of variables beside the process's environment.
 #[derive(Debug, Args)]
 pub(super) struct EnvironmentFile {
@@ -35,14 +30,14 @@ impl EnvironmentFile {
         let Some(path) = &self.env_file else {
             return Ok(Environment::read(std::env::vars_os(), None, development, place));
         };
-        let bytes = read_bounded(path, FILE_BYTES_MAX)?;
-        if bytes.len() > FILE_BYTES_MAX {
-            let error = io::Error::other(format!("it has more than {FILE_BYTES_MAX} bytes"));
+        let bytes = read_bounded(path, EnvFile::BYTES_MAX)?;
+        if bytes.len() > EnvFile::BYTES_MAX {
+            let error = io::Error::other(format!("it has more than {} bytes", EnvFile::BYTES_MAX));
             return Err(CliError::File { path: path.clone(), error });
         }
         let mode = path.metadata().map_or(0, |metadata| metadata.permissions().mode());
         let name = path.display().to_string();
-        let file = EnvFile { name: &name, bytes: &bytes, is_open: mode & OPEN_BITS != 0 };
+        let file = EnvFile { name: &name, bytes: &bytes, is_open: EnvFile::is_open_by(mode) };
         Ok(Environment::read(std::env::vars_os(), Some(&file), development, place))
     }
 
