@@ -1,5 +1,6 @@
 //! The composition of what answers devices: database, keys, catalogue, clock.
 
+use crate::admin::Admin;
 use crate::answer::Answering;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -10,7 +11,7 @@ use crate::keys::KeysError;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::request::{self, Request};
-use crate::storage::{AnswerKind, Storage, StorageError};
+use crate::storage::{Actor, AnswerKind, Storage, StorageError};
 use crate::{activation, exchange};
 use brink_license::{IssuerName, UnixSeconds};
 use brink_signing::Passphrase;
@@ -51,6 +52,12 @@ impl Issuer {
         let (failures, metrics) = (Failures::default(), Metrics::default());
         metrics.host.started(clock.now());
         Ok(Self { storage, clock, catalog, name, in_force, failures, metrics })
+    }
+
+    /// What an admin does, in somebody's name, on this issuer's database.
+    pub(crate) fn admin(&self, actor: Actor) -> Admin {
+        let (storage, clock) = (Arc::clone(&self.storage), Arc::clone(&self.clock));
+        Admin { storage, catalog: self.catalog.clone(), clock, actor }
     }
 
     /// The issuer's name.

@@ -3,15 +3,13 @@
 use super::licence::{Answered, Mode, Standing, standing};
 use super::{Client, LegacyError};
 use crate::amount::Amount;
-use crate::calendar::{local_day, local_midnight};
+use crate::calendar::{local_day, local_midnight, month_start, months_later};
 use crate::catalog::{PRICE_CAMERA, PackKind, Scope};
-use crate::storage::{DeviceStatus, Seat, SubscriptionRow, SubscriptionView, Terms};
-use brink_license::usage::QUARTER_MS;
+use crate::reports::period::QUARTER_SECONDS;
+use crate::storage::{Seat, SubscriptionRow, SubscriptionView, Terms};
 use brink_license::{CameraId, Slug, UnixSeconds};
-use chrono::{Datelike, Months, NaiveDate};
+use chrono::Months;
 use std::collections::BTreeMap;
-
-const QUARTER_SECONDS: i64 = QUARTER_MS / 1000;
 
 /// What is known of a tenant at a moment.
 pub(crate) struct Account {
@@ -60,16 +58,12 @@ impl Account {
     /// Midnight at the beginning of the next month of the tenant.
     pub(crate) fn next_month(&self) -> UnixSeconds {
         let zone = self.view.tenant.zone;
-        let day = local_day(self.now, zone);
-        let next = match day.month() {
-            12 => NaiveDate::from_ymd_opt(day.year() + 1, 1, 1),
-            month => NaiveDate::from_ymd_opt(day.year(), month + 1, 1),
-        };
-        next.map_or(self.now, |day| local_midnight(day, zone))
+        months_later(month_start(self.now, zone), 1, zone)
     }
 }
 
-fn ranks(cameras: &[(CameraId, Seat, UnixSeconds)]) -> Vec<u64> {
+/// How many cameras came before each: those that came last are over the limit.
+pub(super) fn ranks(cameras: &[(CameraId, Seat, UnixSeconds)]) -> Vec<u64> {
     let mut places: Vec<usize> = (0..cameras.len()).collect();
     places.sort_by_key(|place| cameras.get(*place).map(|(camera, _, at)| (*at, camera)));
     let mut ranks = vec![0; cameras.len()];
@@ -108,9 +102,8 @@ impl Client<'_> {
         let Some(((_, seat, _), row)) = account.cameras.get(place).zip(account.row.as_ref()) else {
             return (false, Vec::new());
         };
-        let is_there = matches!(seat.status, DeviceStatus::Pending | DeviceStatus::Active);
         let fits = account.ranks.get(place).is_some_and(|rank| *rank < u64::from(row.terms.cameras));
-        (account.refused.is_none() && is_there && fits, self.packs_of(row, seat))
+        (account.refused.is_none() && seat.is_in_service() && fits, self.packs_of(row, seat))
     }
 
     /// What a price comes to for this tenant: as agreed, or as the catalogue says.

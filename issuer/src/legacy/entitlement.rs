@@ -6,13 +6,12 @@ use super::{Client, LegacyError};
 use crate::calendar::month_start;
 use crate::catalog::{PACK_BASE, PACK_TRIAL};
 use crate::quotas;
+use crate::reports::period::QUARTER_SECONDS;
 use crate::storage::{SubscriptionRow, SubscriptionView};
 use brink_license::token::Over;
-use brink_license::usage::QUARTER_MS;
 use brink_license::{Slug, UnixSeconds};
 
 const DAY: i64 = 86_400;
-const QUARTER_SECONDS: i64 = QUARTER_MS / 1000;
 
 /// Categories of old clients, with the one that the catalogue has for them and the meter that counts them.
 const CATEGORIES: [(&str, Option<&str>, Option<&str>); 6] = [
@@ -126,15 +125,9 @@ impl Client<'_> {
     /// Whole units of a meter that the tenant used this month; a part of one counts as one.
     fn used(&self, view: &SubscriptionView, meter: &Slug) -> Result<u64, LegacyError> {
         let (now, zone) = (self.now(), view.tenant.zone);
-        let from = month_start(now, zone).as_i64().div_euclid(QUARTER_SECONDS);
-        let to = now.as_i64().div_euclid(QUARTER_SECONDS).saturating_add(1);
-        let used = self.issuer.storage.used_in(self.tenant, from..to)?;
-        let mut units: i128 = 0;
-        for (name, amount) in used.iter().filter(|(name, _)| self.issuer.catalog.meters.meant(name) == meter)
-        {
-            tracing::trace!(%name, "counted");
-            units = units.saturating_add(amount.units());
-        }
+        // The quarter of an hour that runs is one of this month.
+        let used = self.used_between((month_start(now, zone), now.saturating_add(QUARTER_SECONDS)))?;
+        let units = used.get(meter).copied().unwrap_or_default().units();
         let whole = units.max(0).unsigned_abs().div_ceil(crate::amount::Amount::ONE_UNITS.unsigned_abs());
         Ok(u64::try_from(whole).unwrap_or(u64::MAX))
     }

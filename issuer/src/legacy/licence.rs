@@ -1,11 +1,12 @@
 //! Whether a camera may run, as an old client asks it: with every camera that starts, and whenever its cache is old.
 
+use super::account::ranks;
 use super::{Client, LegacyError};
 use crate::admin::AdminError;
 use crate::assignment::{AssignmentError, AssignmentOrder};
 use crate::catalog::{Catalog, Scope};
 use crate::editing::Keeping;
-use crate::storage::{DeviceStatus, LegacyPolicy, Seat, SubscriptionRow, SubscriptionView, Terms};
+use crate::storage::{LegacyPolicy, Seat, SubscriptionRow, SubscriptionView, Terms};
 use crate::subscription::SubscriptionOrder;
 use crate::timeline::{Entry, NoneInForce};
 use brink_license::token::Enforce;
@@ -71,7 +72,8 @@ impl Verdict {
         self.refused.is_none()
     }
 
-    fn no(now: UnixSeconds, code: &'static str, why: impl Into<String>) -> Self {
+    /// Nothing may run.
+    pub(crate) fn no(now: UnixSeconds, code: &'static str, why: impl Into<String>) -> Self {
         let refused = Some((code, why.into()));
         Self { mode: Mode::Unlicensed, packs: Vec::new(), valid_until: now, cameras_allowed: 0, refused }
     }
@@ -237,25 +239,18 @@ impl Client<'_> {
         seat: &Seat,
         (view, row): (&SubscriptionView, &SubscriptionRow),
     ) -> Result<Option<Answered>, LegacyError> {
-        match seat.status {
-            DeviceStatus::Suspended | DeviceStatus::Revoked | DeviceStatus::Retired => {
-                let why = format!(
-                    "camera {camera} sits on device {}, which is {}",
-                    seat.device,
-                    seat.status.as_str()
-                );
-                return Ok(Some(("DEVICE_OUT", why)));
-            }
-            DeviceStatus::Pending | DeviceStatus::Active => {}
+        if !seat.is_in_service() {
+            let why =
+                format!("camera {camera} sits on device {}, which is {}", seat.device, seat.status.as_str());
+            return Ok(Some(("DEVICE_OUT", why)));
         }
         let allowed = u64::from(row.terms.cameras);
         if view.cameras_named <= allowed {
             return Ok(None);
         }
-        let mut all = self.issuer.storage.seated(self.tenant)?;
-        all.sort_by(|one, other| (one.2, &one.0).cmp(&(other.2, &other.0)));
-        let place = all.iter().position(|(seated, _, _)| seated == camera);
-        let is_late = place.is_some_and(|place| place as u64 >= allowed);
+        let all = self.issuer.storage.seated(self.tenant)?;
+        let mut ranked = all.iter().map(|(seated, _, _)| seated).zip(ranks(&all));
+        let is_late = ranked.any(|(seated, rank)| seated == camera && rank >= allowed);
         let why = || {
             format!(
                 "{} cameras have a seat and {allowed} are subscribed; camera {camera} came later",

@@ -13,7 +13,7 @@ mod usage;
 
 pub(crate) use account::{Account, SoldPack, shown};
 pub(crate) use heartbeat::{Beat, INTERVAL_SECONDS};
-pub(crate) use licence::{Mode, Seating, Verdict, packs_of_cameras};
+pub(crate) use licence::{Answered, Mode, Seating, Verdict, packs_of_cameras};
 pub use policy::{LegacyPolicyEdit, LegacyStanding};
 
 use crate::access::Credential;
@@ -23,7 +23,6 @@ use crate::secret::NoRandom;
 use crate::storage::{LegacyName, StorageError};
 use brink_license::{DeviceId, NAME_BYTES_MAX, TenantId, UnixSeconds};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Devices that stand for clients of one key. A client that invents a name for each event, as one did, ends up as the one
 /// without a name.
@@ -69,12 +68,7 @@ impl<'i> Client<'i> {
 
     /// What is done for it is done as everybody else does it, in the name of its key.
     fn admin(&self) -> Admin {
-        Admin {
-            storage: Arc::clone(&self.issuer.storage),
-            catalog: self.issuer.catalog.clone(),
-            clock: Arc::clone(&self.issuer.clock),
-            actor: self.credential.actor(),
-        }
+        self.issuer.admin(self.credential.actor())
     }
 
     /// The device that stands for what it calls itself.

@@ -150,7 +150,7 @@ impl Client<'_> {
         // An old client takes none accepted for a failure, and sends even an empty body again.
         let taken = Taken { accepted_count: count.max(1), rejected_count: 0, errors };
         let answer = serde_json::json!(taken).to_string();
-        (taken, LegacyPosting { at: now, answer, usage, notes: Vec::new() })
+        (taken, LegacyPosting { at: now, answer, usage })
     }
 }
 

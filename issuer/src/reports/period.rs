@@ -7,7 +7,8 @@ use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
 use std::ops::Range;
 
-const QUARTER_SECONDS: i64 = QUARTER_MS / 1000;
+/// What usage is added up by.
+pub(crate) const QUARTER_SECONDS: i64 = QUARTER_MS / 1000;
 
 /// A bound as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,6 +76,17 @@ pub struct Seat {
     pub packs: Vec<Slug>,
 }
 
+impl Seat {
+    /// Whether its device may run cameras.
+    #[must_use]
+    pub const fn is_in_service(&self) -> bool {
+        match self.status {
+            DeviceStatus::Pending | DeviceStatus::Active => true,
+            DeviceStatus::Suspended | DeviceStatus::Revoked | DeviceStatus::Retired => false,
+        }
+    }
+}
+
 /// A body of usage that came.
 #[derive(Clone, Debug)]
 pub struct LegacyAsked {
@@ -109,8 +120,6 @@ pub struct LegacyPosting {
     pub answer: String,
     /// Of each device.
     pub usage: Vec<(DeviceId, NewUsage)>,
-    /// What the audit says.
-    pub notes: Vec<AuditNote>,
 }
 
 /// A heartbeat.

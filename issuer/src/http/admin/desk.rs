@@ -194,12 +194,7 @@ impl Desk {
         let Admitted { credential, named, if_match, name, path, input, _received } = admitted;
         let storage = &self.issuer.storage;
         let context = |storage: &Arc<dyn Storage>| Context {
-            admin: Admin {
-                storage: Arc::clone(storage),
-                catalog: self.issuer.catalog.clone(),
-                clock: Arc::clone(&self.issuer.clock),
-                actor: credential.actor(),
-            },
+            admin: Admin { storage: Arc::clone(storage), ..self.issuer.admin(credential.actor()) },
             issuer: Arc::clone(&self.issuer),
             credential: Arc::clone(&credential),
             if_match: if_match.clone(),

@@ -17,6 +17,7 @@ use axum::http::StatusCode;
 use brink_license::token::Enforce;
 use brink_license::{CameraId, DeviceId, TenantId};
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Cameras of a plan that is not a trial, where nothing is said.
 const CAMERAS_DEFAULT: u32 = 10;
@@ -190,22 +191,34 @@ fn names(body: &Map<String, Value>, member: &str) -> Result<Vec<String>, Denial>
     names.ok_or_else(|| Denial::bad("BAD_FIELD", format!("{member} is no list of texts")))
 }
 
-/// Gives the cameras of old clients the packs of the subscription, as the old server did with all of a tenant's.
-fn pack(admin: &Admin, tenant: &TenantId, row: &SubscriptionRow) -> Result<(), Denial> {
-    let packs = crate::legacy::packs_of_cameras(&admin.catalog, &row.terms);
-    for device in admin.legacy_devices(tenant)? {
-        let cameras = seated_on(admin, tenant, &device.device)?;
-        if !cameras.is_empty() {
-            let order = AssignmentOrder { cameras, packs: packs.clone(), remove: false };
-            admin.assign_cameras(&device.device, &order)?;
-        }
-    }
-    Ok(())
+/// The cameras of old clients, by the devices that stand for those; and one that sits elsewhere, if there is any.
+struct Seats {
+    of_clients: BTreeMap<DeviceId, Vec<CameraId>>,
+    elsewhere: Option<(CameraId, DeviceId)>,
 }
 
-fn seated_on(admin: &Admin, tenant: &TenantId, device: &DeviceId) -> Result<Vec<CameraId>, Denial> {
-    let seated = admin.storage.seated(tenant)?.into_iter();
-    Ok(seated.filter(|(_, seat, _)| seat.device == *device).map(|(camera, ..)| camera).collect())
+fn seats(admin: &Admin, tenant: &TenantId) -> Result<Seats, Denial> {
+    let clients: BTreeSet<_> =
+        admin.legacy_devices(tenant)?.into_iter().map(|device| device.device).collect();
+    let mut seats = Seats { of_clients: BTreeMap::new(), elsewhere: None };
+    for (camera, seat, _) in admin.storage.seated(tenant)? {
+        if clients.contains(&seat.device) {
+            seats.of_clients.entry(seat.device).or_default().push(camera);
+        } else if seats.elsewhere.is_none() {
+            seats.elsewhere = Some((camera, seat.device));
+        }
+    }
+    Ok(seats)
+}
+
+/// Assigns the cameras of old clients anew or takes them off, and says how many that changed.
+fn assign(admin: &Admin, seats: Seats, (packs, remove): (&[String], bool)) -> Result<usize, Denial> {
+    let mut changed = 0;
+    for (device, cameras) in seats.of_clients {
+        let order = AssignmentOrder { cameras, packs: packs.to_vec(), remove };
+        changed += admin.assign_cameras(&device, &order)?;
+    }
+    Ok(changed)
 }
 
 /// Packs by slug or display name; one that the catalogue does not have is refused, and so is one without a price.
@@ -217,21 +230,10 @@ pub(super) fn change_packs(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let packs = enable.into_iter().map(|name| (name, None)).collect();
     let order = ChangeOrder { packs, remove_packs: disable, ..ChangeOrder::default() };
     let row = changed(&admin, &tenant, &order)?;
-    pack(&admin, &tenant, &row)?;
+    // The packs of the subscription, as the old server gave them to all cameras of a tenant.
+    let packs = crate::legacy::packs_of_cameras(&admin.catalog, &row.terms);
+    assign(&admin, seats(&admin, &tenant)?, (&packs, false))?;
     Ok(json!({ "enabled_packs": row.terms.packs.keys().collect::<Vec<_>>() }))
-}
-
-/// Takes the cameras of old clients off their seats; those that were assigned to a device of ours are for its operator.
-fn release(admin: &Admin, tenant: &TenantId) -> Result<usize, Denial> {
-    let mut released = 0;
-    for device in admin.legacy_devices(tenant)? {
-        let cameras = seated_on(admin, tenant, &device.device)?;
-        if !cameras.is_empty() {
-            let order = AssignmentOrder { cameras, packs: Vec::new(), remove: true };
-            released += admin.assign_cameras(&device.device, &order)?;
-        }
-    }
-    Ok(released)
 }
 
 /// Ends what a tenant pays for: no cameras from now on, in one version of its subscription, which goes on to say what was.
@@ -245,17 +247,15 @@ pub(super) fn revoke(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     if row.terms.trial.is_some() {
         return Err(Denial::bad("TRIAL", "a trial is not revoked: it ends by itself"));
     }
-    let legacy: Vec<_> = admin.legacy_devices(&tenant)?.into_iter().map(|device| device.device).collect();
-    let elsewhere =
-        admin.storage.seated(&tenant)?.into_iter().find(|(_, seat, _)| !legacy.contains(&seat.device));
-    if let Some((camera, seat, _)) = elsewhere {
+    let mut seats = seats(&admin, &tenant)?;
+    if let Some((camera, device)) = seats.elsewhere.take() {
         let text = format!(
             "camera {camera} sits on device {}, which is no old client's; take it off with `camera assign --remove` first",
-            seat.device
+            device
         );
         return Err(Denial::new(StatusCode::CONFLICT, "BELOW_ASSIGNED", text));
     }
-    let cameras = release(&admin, &tenant)?;
+    let cameras = assign(&admin, seats, (&[], true))?;
     let packs: Vec<String> = row.terms.packs.keys().map(ToString::to_string).collect();
     let order =
         ChangeOrder { cameras: Some(QuantityDelta::To(0)), remove_packs: packs, ..ChangeOrder::default() };

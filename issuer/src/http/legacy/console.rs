@@ -2,15 +2,13 @@
 
 use super::desk::{Ask, Desk};
 use super::devices::verdict;
-use super::wire::{Denial, object};
+use super::wire::{Denial, object, said};
 use crate::calendar::rfc3339;
 use crate::legacy::{Account, Client, Mode, Seating};
-use crate::reports::period::Bound;
+use crate::reports::period::{Bound, QUARTER_SECONDS};
 use axum::http::StatusCode;
 use brink_license::UnixSeconds;
 use serde_json::{Map, Value, json};
-
-const QUARTER_SECONDS: i64 = 900;
 
 /// Cents, for people: sums of prices that are shown, never what is owed.
 fn cents(amount: f64) -> f64 {
@@ -27,7 +25,7 @@ pub(super) fn licence(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let tenant = client.tenant().as_str();
     let shown_from = tenant.char_indices().rev().nth(3).map_or(0, |(place, _)| place);
     let hidden = tenant[..shown_from].chars().count();
-    let (code, why) = account.refused.clone().unzip();
+    let (code, why) = said(account.refused.as_ref());
     Ok(json!({
         "license_mode": account.mode.as_str(),
         "is_valid": account.refused.is_none(),
@@ -39,11 +37,11 @@ pub(super) fn licence(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
         "trial_started_at": trial.map(|trial| rfc3339(trial.started_at)),
         "enabled_growth_packs": packs,
         "cameras": cameras(&client, &account),
-        "pricing": pricing_of(desk, &client, &account),
+        "pricing": pricing_of(&client, &account),
         "license_key": format!("{}{}", "*".repeat(hidden), &tenant[shown_from..]),
         "can_revoke": account.mode == Mode::Base,
-        "code": code.unwrap_or("OK"),
-        "error_message": why.unwrap_or_default(),
+        "code": code,
+        "error_message": why,
     }))
 }
 
@@ -63,7 +61,7 @@ fn cameras(client: &Client<'_>, account: &Account) -> Vec<Value> {
     account.cameras.iter().enumerate().map(of).collect()
 }
 
-fn pricing_of(desk: &Desk, client: &Client<'_>, account: &Account) -> Value {
+fn pricing_of(client: &Client<'_>, account: &Account) -> Value {
     let terms = account.terms();
     let paid = terms.filter(|terms| terms.trial.is_none());
     let rate = client.camera_price(terms);
@@ -82,13 +80,8 @@ fn pricing_of(desk: &Desk, client: &Client<'_>, account: &Account) -> Value {
     json!({
         "base_cost": cents(base), "camera_count": count, "per_camera_rate": rate, "growth_packs": packs,
         "growth_pack_cost": cents(of_packs), "total_monthly": cents(base + of_packs),
-        "currency": currency(desk, account),
+        "currency": account.view.tenant.currency.to_string(),
     })
-}
-
-/// Prices of a tenant are in its currency; those of the catalogue in the catalogue's.
-fn currency(_: &Desk, account: &Account) -> String {
-    account.view.tenant.currency.to_string()
 }
 
 pub(super) fn subscription(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
@@ -120,7 +113,7 @@ pub(super) fn subscription(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
         "plan": if is_trial { "trial" } else { "base" }, "status": status, "cameras_licensed": row.terms.cameras,
         "growth_packs": packs, "billing_cycle": "monthly",
         "next_billing_date": if is_trial { String::new() } else { rfc3339(account.next_month()) },
-        "total_monthly_cost": pricing_of(desk, &client, &account)["total_monthly"],
+        "total_monthly_cost": pricing_of(&client, &account)["total_monthly"],
     }))
 }
 
@@ -159,19 +152,18 @@ pub(super) fn pricing(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let rate = client.camera_price(account.terms());
     Ok(json!({
         "base_license": { "per_camera_monthly": rate, "description": "One camera with the base pack" },
-        "growth_packs": for_sale(&client, &account), "currency": currency(desk, &account),
+        "growth_packs": for_sale(&client, &account), "currency": account.view.tenant.currency.to_string(),
     }))
 }
 
 pub(super) fn validate(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let (client, body) = (ask.client(desk)?, object(&ask.body)?);
     let verdict = verdict(desk, &client, (&body, Seating::Looks))?;
-    let (code, why) = verdict.refused.clone().unzip();
+    let (code, why) = said(verdict.refused.as_ref());
     Ok(json!({
         "is_valid": verdict.is_valid(), "license_mode": verdict.mode.as_str(),
         "valid_until": rfc3339(verdict.valid_until), "enabled_growth_packs": verdict.packs,
-        "cameras_allowed": verdict.cameras_allowed, "code": code.unwrap_or("OK"),
-        "error_message": why.unwrap_or_default(),
+        "cameras_allowed": verdict.cameras_allowed, "code": code, "error_message": why,
     }))
 }
 

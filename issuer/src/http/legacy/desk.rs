@@ -141,12 +141,7 @@ impl Ask {
             }
             (Some(_) | None, _) => {}
         }
-        Ok(Admin {
-            storage: Arc::clone(&desk.issuer.storage),
-            catalog: desk.issuer.catalog.clone(),
-            clock: Arc::clone(&desk.issuer.clock),
-            actor: self.credential.actor(),
-        })
+        Ok(desk.issuer.admin(self.credential.actor()))
     }
 
     pub(super) const fn credential(&self) -> &Credential {

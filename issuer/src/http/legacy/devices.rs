@@ -2,8 +2,8 @@
 //! moments are texts of seconds, cameras a whole number, lists are never null.
 
 use super::desk::{Ask, Desk};
-use super::wire::{Denial, list, object, text};
-use crate::legacy::{Beat, Client, INTERVAL_SECONDS, Mode, Seating, Verdict};
+use super::wire::{Denial, list, object, said, text};
+use crate::legacy::{Beat, Client, INTERVAL_SECONDS, Seating, Verdict};
 use brink_license::{CameraId, Slug, UnixSeconds};
 use serde_json::{Map, Value, json};
 
@@ -30,13 +30,7 @@ pub(super) fn verdict(
     client: &Client<'_>,
     (body, seating): (&Body, Seating),
 ) -> Result<Verdict, Denial> {
-    let no = |code, why: &str| Verdict {
-        mode: Mode::Unlicensed,
-        packs: Vec::new(),
-        valid_until: desk.issuer.clock.now(),
-        cameras_allowed: 0,
-        refused: Some((code, why.to_owned())),
-    };
+    let no = |code, why: &str| Verdict::no(desk.issuer.clock.now(), code, why);
     if !is_own(client, body)? {
         return Ok(no(OF_ANOTHER.0, OF_ANOTHER.1));
     }
@@ -54,11 +48,11 @@ pub(super) fn verdict(
 pub(super) fn licence(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let (client, body) = (ask.client(desk)?, object(&ask.body)?);
     let verdict = verdict(desk, &client, (&body, Seating::Takes))?;
-    let (code, why) = verdict.refused.clone().unzip();
+    let (code, why) = said(verdict.refused.as_ref());
     Ok(json!({
         "is_valid": verdict.is_valid(), "license_mode": verdict.mode.as_str(), "enabled_growth_packs": verdict.packs,
         "valid_until": epoch(verdict.valid_until), "cameras_allowed": verdict.cameras_allowed,
-        "code": code.unwrap_or("OK"), "error_message": why.unwrap_or_default(),
+        "code": code, "error_message": why,
     }))
 }
 
@@ -76,12 +70,12 @@ pub(super) fn entitlement(desk: &Desk, ask: &Ask) -> Result<Value, Denial> {
     let fits = |number: i64| number.min(i64::from(i32::MAX));
     let whole = |number: u64| fits(i64::try_from(number).unwrap_or(i64::MAX));
     let limit = if found.is_enabled || found.limit.is_some() { found.limit.map_or(-1, whole) } else { 0 };
-    let (code, why) = found.refused.clone().unzip();
+    let (code, why) = said(found.refused.as_ref());
     Ok(json!({
         "is_enabled": found.is_enabled, "quota_remaining": fits(found.remaining()), "quota_limit": limit,
         "quota_used": whole(found.used), "overage": found.over,
-        "valid_until": epoch(found.valid_until), "code": code.unwrap_or("OK"),
-        "error_message": why.unwrap_or_default(),
+        "valid_until": epoch(found.valid_until), "code": code,
+        "error_message": why,
     }))
 }
 

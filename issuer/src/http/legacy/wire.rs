@@ -3,14 +3,14 @@
 use crate::access::Denied;
 use crate::admin::AdminError;
 use crate::http::observe::Coded;
-use crate::legacy::LegacyError;
+use crate::legacy::{Answered, LegacyError};
 use crate::storage::StorageError;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-/// What is said beside a denial, whatever it is about.
+/// What is said of what is no fault of the client's.
 const FAILED: &str = "the issuer failed; its log says why";
 
 /// A refusal: one object with the text, as it always was, and a stable code.
@@ -67,6 +67,11 @@ const HEADERS: [(axum::http::HeaderName, &str); 2] =
 /// An answer. Compact, because scripts look for `"is_valid":true`.
 pub(super) fn answer(value: &Value) -> Response {
     (StatusCode::OK, HEADERS, value.to_string()).into_response()
+}
+
+/// The code and the text that stand in an answer, whether it is a denial or not.
+pub(super) fn said(refused: Option<&Answered>) -> (&'static str, &str) {
+    refused.map_or(("OK", ""), |(code, why)| (code, why))
 }
 
 pub(super) async fn not_found() -> Denial {
