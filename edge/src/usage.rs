@@ -1,11 +1,11 @@
 //! What the `usage` verbs answer. They work on the journal as any host does, with or without an agent.
 
 use crate::command::{EXIT_NOT_ALLOWED, Reply, Report};
-use crate::words::rfc3339;
+use crate::words::{rfc3339, rfc3339_of_ms};
+use brink_license::Slug;
 use brink_license::clock::State;
 use brink_license::token::Over;
 use brink_license::usage::{MeterTotal, Overage, Quantity};
-use brink_license::{Slug, UnixSeconds};
 use brink_store::QuotaUse;
 use brink_store::journal::{BookFault, ChainSummary, Recorded, Walked};
 use serde_json::{Value, json};
@@ -66,8 +66,8 @@ fn sums(meter: &Slug, total: &MeterTotal) -> Value {
         "total": total.total.to_string(),
         "records": total.records,
         "count": total.count,
-        "first": moment(total.first_ms),
-        "last": moment(total.last_ms),
+        "first": rfc3339_of_ms(total.first_ms),
+        "last": rfc3339_of_ms(total.last_ms),
     })
 }
 
@@ -110,16 +110,12 @@ pub(crate) fn quota_line(quota: &QuotaUse) -> String {
     line
 }
 
-fn moment(milliseconds: i64) -> Option<String> {
-    rfc3339(UnixSeconds::new(milliseconds.div_euclid(1000)))
-}
-
 fn lines(chain: &ChainSummary) -> Vec<String> {
     let ChainSummary { device, epoch, seq, meters, .. } = chain;
     let mut lines = vec![format!("{device}, epoch {epoch}: up to number {seq}")];
     lines.extend(meters.iter().map(|(meter, total)| {
         let MeterTotal { total, records, first_ms, last_ms, .. } = total;
-        let shown = |at: i64| moment(at).unwrap_or_else(|| at.to_string());
+        let shown = |at: i64| rfc3339_of_ms(at).unwrap_or_else(|| at.to_string());
         format!("  {meter}: {total} in {records} records, {} to {}", shown(*first_ms), shown(*last_ms))
     }));
     lines

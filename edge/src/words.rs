@@ -14,6 +14,12 @@ pub(crate) fn rfc3339(moment: UnixSeconds) -> Option<String> {
     Some(moment.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
+/// The same of milliseconds, to the second.
+#[must_use]
+pub(crate) fn rfc3339_of_ms(milliseconds: i64) -> Option<String> {
+    rfc3339(UnixSeconds::new(milliseconds.div_euclid(1000)))
+}
+
 /// Reads RFC 3339 with any offset; fractions of a second are dropped.
 pub(crate) fn parse_rfc3339(text: &str) -> Result<UnixSeconds, String> {
     let moment = DateTime::parse_from_rfc3339(text).map_err(|e| {

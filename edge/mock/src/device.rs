@@ -1,9 +1,10 @@
 //! The device: made and activated where it is not there.
 
-use super::issuer::{Mock, NAME};
+use super::issuer::Mock;
 use anyhow::{Context as _, bail};
 use brink_edge::Output;
 use brink_edge::cli::{Cli, carry_out};
+use brink_edge::environment::MOCK_ISSUER;
 use clap::Parser as _;
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::path::Path;
 pub(crate) fn check(data: &Path) -> anyhow::Result<()> {
     let Ok(trust) = fs::read(data.join("trust.json")) else { return Ok(()) };
     let trust: serde_json::Value = serde_json::from_slice(&trust).context("trust.json is no JSON")?;
-    if trust["issuer"] == NAME {
+    if trust["issuer"] == MOCK_ISSUER {
         return Ok(());
     }
     bail!(

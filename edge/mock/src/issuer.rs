@@ -1,6 +1,7 @@
 //! The issuer: made once, served by a thread of this process for as long as it lives.
 
 use anyhow::{Context as _, bail};
+use brink_edge::environment::MOCK_ISSUER;
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -10,8 +11,6 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-/// Its name, which devices pin.
-pub(crate) const NAME: &str = "dev-mock";
 /// Cameras of the customer, and its pack.
 const TERMS: [&str; 4] = ["--cameras", "10", "--pack", "advanced_analytics"];
 /// It answers within milliseconds, or the port is taken.
@@ -50,7 +49,7 @@ pub(crate) fn start(directory: &Path, tenant: &str, key: &str) -> anyhow::Result
 }
 
 fn found(data: &Path, tenant: &str, key_file: &Path) -> anyhow::Result<()> {
-    verb(data, &["init", "--issuer", NAME, "--dev"])?;
+    verb(data, &["init", "--issuer", MOCK_ISSUER, "--dev"])?;
     verb(data, &["tenant", "create", "--id", tenant, "--name", "Development"])?;
     verb(data, &[&["subscription", "set", "--tenant", tenant], &TERMS[..]].concat())?;
     let path = key_file.display().to_string();

@@ -32,7 +32,7 @@ pub(super) struct Desk {
     pub(super) agent: Sender<Event>,
     pub(super) tally: Arc<Tally>,
     pub(super) remembered: Remembered,
-    pub(super) billing: Option<Upstream>,
+    pub(super) billing: Option<Arc<Upstream>>,
     /// The document of the API.
     pub(super) document: Bytes,
     pub(super) rooms: Rooms,

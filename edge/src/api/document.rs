@@ -120,7 +120,11 @@ fn refusals(route: &Route) -> BTreeMap<u16, &'static str> {
     }
     refusals.insert(400, "The path, the query or the body is not what this path takes.");
     if route.takes_body() {
-        refusals.insert(408, "The body did not arrive in time.");
+        refusals.extend([
+            (408, "The body did not arrive in time."),
+            (413, "The body is too large."),
+            (415, "The body does not say that it is JSON."),
+        ]);
     }
     refusals.extend(route.refusals.iter().copied());
     refusals

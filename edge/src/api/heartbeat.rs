@@ -23,7 +23,7 @@ pub(super) struct Heart {
 
 /// What a heartbeat is made of.
 pub(super) struct Beating {
-    pub(super) upstream: Upstream,
+    pub(super) upstream: Arc<Upstream>,
     pub(super) sight: Arc<Sight>,
     pub(super) options: Heartbeats,
 }

@@ -1,17 +1,13 @@
 //! The names that callers gave to uses, so that what is sent again is not recorded again. In memory, and so for as long as
 //! the agent runs: the journal keeps no names.
 
-use brink_license::usage::Quantity;
-use brink_license::{ResourceId, Slug};
 use brink_store::journal::Recorded;
+use brink_store::meter::Use;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Names that are kept, the newest: with texts of the largest size some ten megabytes.
 const NAMES_MAX: usize = 1 << 14;
-
-/// What a name was given to.
-pub(super) type Used = (Slug, Option<ResourceId>, Quantity);
 
 /// How a name stands that somebody brings.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +24,7 @@ pub(super) enum Known {
 
 #[derive(Debug)]
 struct Entry {
-    used: Used,
+    used: Use,
     recorded: Option<Recorded>,
 }
 
@@ -49,7 +45,7 @@ impl Remembered {
     }
 
     /// Looks a name up, and takes it for this use where nobody has it.
-    pub(super) fn take(&self, name: &str, used: &Used) -> Known {
+    pub(super) fn take(&self, name: &str, used: &Use) -> Known {
         let mut names = self.names();
         match names.entries.get(name) {
             Some(entry) if entry.used != *used => Known::Other,
@@ -84,9 +80,11 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use brink_license::Slug;
     use brink_license::usage::Overage;
+    use brink_license::usage::Quantity;
 
-    fn used(number: u64) -> Used {
+    fn used(number: u64) -> Use {
         (Slug::parse("sms").unwrap(), None, Quantity::whole(number))
     }
 

@@ -69,7 +69,7 @@ impl Api {
         let address = tcp.as_ref().map(Loopback::address);
         let door = Door { token, origin: options.cors_origin.clone() };
         let desk = desk(options, &around, door)?;
-        let heart = heart(options, &around, Arc::clone(&desk.sight))?;
+        let heart = heart(options, &desk)?;
         let (listener, socket) = socket.unzip();
         start(app(Arc::new(desk)), (tcp, listener))?;
         Ok(Self { address, socket, _heart: heart })
@@ -99,6 +99,7 @@ impl Drop for Api {
 pub(super) fn desk(options: &Options, around: &Around<'_>, door: Door) -> Result<Desk, EdgeError> {
     let billing =
         options.billing.as_ref().map(|billing| Upstream::new(billing, around.ca_pem)).transpose()?;
+    let billing = billing.map(Arc::new);
     Ok(Desk {
         door,
         sight: Arc::new(Sight::open(around.layout)?),
@@ -113,10 +114,10 @@ pub(super) fn desk(options: &Options, around: &Around<'_>, door: Door) -> Result
     })
 }
 
-fn heart(options: &Options, around: &Around<'_>, sight: Arc<Sight>) -> Result<Option<Heart>, EdgeError> {
-    let Some(billing) = &options.billing else { return Ok(None) };
-    let Some(options) = billing.heartbeats else { return Ok(None) };
-    let upstream = Upstream::new(billing, around.ca_pem)?;
+fn heart(options: &Options, desk: &Desk) -> Result<Option<Heart>, EdgeError> {
+    let options = options.billing.as_ref().and_then(|billing| billing.heartbeats);
+    let Some((options, upstream)) = options.zip(desk.billing.as_ref()) else { return Ok(None) };
+    let (upstream, sight) = (Arc::clone(upstream), Arc::clone(&desk.sight));
     Heart::start(Beating { upstream, sight, options }).map(Some)
 }
 

@@ -47,7 +47,6 @@ fn of_the_licence() -> Vec<Route> {
                 (409, "No request waits for this answer, or the licence says otherwise."),
                 (410, "There are no licence keys any more."),
                 (413, "The file is larger than any answer."),
-                (415, "The body does not say that it is JSON."),
                 (422, "The file is not the issuer's answer to the request that waits."),
             ])
             .named(id, summary)
@@ -87,8 +86,6 @@ fn of_the_licence() -> Vec<Route> {
             .refusing(&[
                 OTHER_TENANT,
                 (409, "The device was not activated, or knows no issuer to call."),
-                (413, "The body is too large."),
-                (415, "The body does not say that it is JSON."),
                 (502, "The issuer refused; the code is its own."),
             ])
             .named("heartbeat", "Exchange with the issuer now"),
@@ -102,12 +99,7 @@ fn of_usage() -> Vec<Route> {
     vec![
         wait((Method::POST, "/api/v1/usage"), Room::Journal, usage::record)
             .with_body_of(usage::BODY_BYTES_MAX)
-            .refusing(&[
-                NOT_YET,
-                (413, "The body is too large, or has too many uses."),
-                (415, "The body does not say that it is JSON."),
-                NO_JOURNAL,
-            ])
+            .refusing(&[NOT_YET, (413, "The body is too large, or has too many uses."), NO_JOURNAL])
             .named("recordUsage", "Record uses; what is accepted is durable when the answer comes"),
         wait((Method::GET, "/api/v1/usage/summary"), Room::Journal, summary::show)
             .refusing(&[OTHER_TENANT, NOT_YET, NO_JOURNAL])
@@ -122,16 +114,6 @@ fn of_the_console() -> Vec<Route> {
         (400, "As the billing server answered."),
         (404, "There is none, or as the billing server answered."),
         (409, "As the billing server answered."),
-        (422, "As the billing server answered."),
-        (429, "As the billing server answered."),
-        (502, "The billing server cannot be reached, refuses the agent's key, or failed."),
-    ];
-    const SENDING: &[(u16, &str)] = &[
-        (400, "As the billing server answered."),
-        (404, "There is none, or as the billing server answered."),
-        (409, "As the billing server answered."),
-        (413, "The body is too large."),
-        (415, "The body does not say that it is JSON."),
         (422, "As the billing server answered."),
         (429, "As the billing server answered."),
         (502, "The billing server cannot be reached, refuses the agent's key, or failed."),
@@ -166,7 +148,7 @@ fn of_the_console() -> Vec<Route> {
             .for_whom(Needs::Console)
             .taking_an_object()
             .answering(ANSWERS)
-            .refusing(SENDING)
+            .refusing(REFUSALS)
             .named("billingValidate", "Passed on: whether a camera is licensed"),
     ]
 }

@@ -7,7 +7,7 @@ use crate::Output;
 use crate::agent::{Agent, Event};
 use crate::api::{Api, Around};
 use crate::command::{Command, Reply};
-use crate::environment::Environment;
+use crate::environment::{Environment, MOCK_ISSUER};
 use crate::error::EdgeError;
 use crate::local::{GLANCE_TIMEOUT, LocalServer, ask};
 use crate::metrics;
@@ -22,9 +22,6 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-
-/// What the issuer of brink-edge-mock is called.
-const MOCK_ISSUER: &str = "dev-mock";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

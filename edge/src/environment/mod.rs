@@ -14,6 +14,9 @@ use brink_license::TenantId;
 use std::ffi::OsString;
 use std::time::Duration;
 
+/// The issuer in `brink-edge-mock`, which devices pin: `brink-edge run` becomes that program for devices of this one alone.
+pub const MOCK_ISSUER: &str = "dev-mock";
+
 /// What counts of the variables. The others do nothing any more; they are in [`Environment::settings`].
 #[derive(Clone, Debug)]
 pub struct Environment {

@@ -2,10 +2,10 @@
 
 use super::DEFAULT_TENANT;
 use crate::api::meters;
-use crate::api::remembered::Used;
 use brink_license::token::LicenceClaims;
 use brink_license::usage::Quantity;
 use brink_license::{ResourceId, Slug};
+use brink_store::meter::Use;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,7 +51,7 @@ pub(in crate::api) struct UsageEvent {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Event {
     pub(super) id: Option<String>,
-    pub(super) used: Used,
+    pub(super) used: Use,
 }
 
 /// Why one use of many is not recorded.

@@ -8,9 +8,9 @@ use crate::api::meters;
 use crate::api::route::{Call, Handled};
 use crate::command::Command;
 use crate::local::{GLANCE_TIMEOUT, Peer};
-use crate::words::rfc3339;
+use crate::words::{rfc3339, rfc3339_of_ms};
+use brink_license::Slug;
 use brink_license::usage::MeterTotal;
-use brink_license::{Slug, UnixSeconds};
 use brink_store::QuotaUse;
 use brink_store::journal::{ChainSummary, UsageError};
 use serde::Serialize;
@@ -116,7 +116,7 @@ fn of(chain: &ChainSummary, quotas: &[QuotaUse]) -> Summary {
     Summary {
         tenant_id: None,
         device_id: chain.device.to_string(),
-        period_start: chain.meters.iter().map(|(_, total)| total.first_ms).min().and_then(moment),
+        period_start: chain.meters.iter().map(|(_, total)| total.first_ms).min().and_then(rfc3339_of_ms),
         period_end: None,
         api_calls: named("api_calls"),
         llm_tokens_used: named("llm_tokens_used"),
@@ -138,13 +138,9 @@ fn sum((meter, total): &(Slug, MeterTotal)) -> MeterSum {
         total: total.total.to_string(),
         records: total.records,
         count: total.count,
-        first: moment(total.first_ms),
-        last: moment(total.last_ms),
+        first: rfc3339_of_ms(total.first_ms),
+        last: rfc3339_of_ms(total.last_ms),
     }
-}
-
-fn moment(milliseconds: i64) -> Option<String> {
-    rfc3339(UnixSeconds::new(milliseconds.div_euclid(1000)))
 }
 
 /// Only the agent knows how far the issuer has acknowledged. It may be busy, and the sums need not wait for it.

@@ -5,7 +5,7 @@ use super::journal_refusal;
 use crate::api::desk::Desk;
 use crate::api::input::{self, FromBody, NoQuery};
 use crate::api::refusal::Refusal;
-use crate::api::remembered::{Known, Used};
+use crate::api::remembered::Known;
 use crate::api::route::{Call, Handled, Named, schema_of};
 use crate::api::tally::Brought;
 use crate::error::EdgeError;
@@ -13,6 +13,7 @@ use crate::words::rfc3339;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use brink_store::journal::{Recorded, UsageError};
+use brink_store::meter::Use;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -146,7 +147,7 @@ pub(in crate::api) fn record(desk: &Desk, call: Call<NoQuery, Uses>) -> Handled<
         Err(rejection) => Stage::Rejected(rejection),
     };
     let stages: Vec<Stage> = call.body.0.into_iter().map(read).collect();
-    let uses: Vec<Used> = stages.iter().filter_map(new).map(|event| event.used.clone()).collect();
+    let uses: Vec<Use> = stages.iter().filter_map(new).map(|event| event.used.clone()).collect();
     let written = desk.sight.opened().meter().record_all(uses);
     let written = written.map_err(|error| {
         stages.iter().filter_map(new).for_each(|event| settle(desk, event, None));
