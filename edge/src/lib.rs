@@ -7,6 +7,7 @@
 //! uplink                  carries requests: HTTPS, or a file that a person carries
 //! usage                   writes to and reads from the journal like any host, without the lock
 //! api                     what programs on this machine ask over HTTP, answered from the published bundle
+//! database                the PostgreSQL of this device that other programs read: its schema, and rows in batches
 //! metrics                 what the agent counts, for a scraper on this machine
 //! doctor                  examines everything without changing anything
 //! inspect                 reads any document for a person and says whether it verified
@@ -16,6 +17,7 @@ pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod command;
+pub mod database;
 pub mod doctor;
 pub mod environment;
 pub mod error;
@@ -29,6 +31,7 @@ pub mod panics;
 pub mod quotas;
 pub mod schedule;
 pub mod seat;
+mod secret;
 mod serving;
 pub mod status;
 pub mod uplink;

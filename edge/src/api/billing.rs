@@ -3,9 +3,9 @@
 use super::options::{Billing, BillingKey};
 use super::refusal::Refusal;
 use super::route::Answer;
-use super::secret::{self, KEY_CHARS_MIN};
 use crate::command::Secret;
 use crate::error::EdgeError;
+use crate::secret::{self, KEY_CHARS_MIN};
 use crate::uplink::{IssuerUrl, client, media_type};
 use axum::body::Bytes;
 use axum::http::StatusCode;

@@ -26,7 +26,6 @@ mod refusal;
 mod remembered;
 mod resources;
 mod route;
-mod secret;
 mod server;
 mod sight;
 mod table;

@@ -7,9 +7,11 @@ mod api;
 mod check;
 mod clock;
 mod config;
+mod database;
 mod doctor;
 mod exchange;
 mod init;
+mod migrate;
 mod progress;
 mod run;
 mod seat;
@@ -83,6 +85,9 @@ enum Verb {
     /// fails, with 0 if there are only warnings
     #[command(after_help = EXIT_CODES)]
     Doctor(doctor::Arguments),
+    /// Make the tables of this device's PostgreSQL, or bring them up to date; run again it changes nothing
+    #[command(after_help = EXIT_CODES)]
+    Migrate(migrate::Arguments),
     /// Look at the environment variables that `run` understands
     #[command(subcommand, after_help = EXIT_CODES)]
     Config(config::Verb),
@@ -179,6 +184,7 @@ impl Cli {
             | Verb::Check(_)
             | Verb::Status(_)
             | Verb::Doctor(_)
+            | Verb::Migrate(_)
             | Verb::Config(_)
             | Verb::Token(_)
             | Verb::Trust(_) => None,
@@ -221,6 +227,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Check(arguments) => check::carry_out(&arguments),
         Verb::Status(arguments) => status::carry_out(&arguments),
         Verb::Doctor(arguments) => doctor::carry_out(&arguments),
+        Verb::Migrate(arguments) => migrate::carry_out(&arguments),
         Verb::Config(verb) => config::carry_out(&verb),
         Verb::Token(verb) => token::carry_out(&verb),
         Verb::Trust(verb) => trust::carry_out(&verb),

@@ -79,7 +79,7 @@ pub(super) fn restore(
 fn with_database(program: &'static str, url: &DatabaseUrl) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command.envs(url.for_libpq());
+    command.envs(url.for_libpq("brink-issuer backup"));
     command
 }
 

@@ -80,6 +80,10 @@ pub(super) fn of_pool(error: PoolError) -> StorageError {
     }
 }
 
+pub(super) fn of_tls(error: brink_postgres::TlsError) -> StorageError {
+    StorageError::Denied { problem: error.0 }
+}
+
 pub(super) fn closed() -> StorageError {
     StorageError::Unavailable { problem: "this program is closing it".to_owned() }
 }

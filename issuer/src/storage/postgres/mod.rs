@@ -43,11 +43,10 @@ mod subscriptions;
 mod tenants;
 mod trials;
 mod upkeep;
-mod url;
 mod usage;
 mod walk;
 
-pub use url::{DatabaseUrl, UrlError};
+pub use brink_postgres::{DatabaseUrl, UrlError};
 
 use super::StorageError;
 use audit::note;

@@ -1,7 +1,7 @@
 //! What readiness, metrics and backups ask of the database.
 
+use super::DatabaseUrl;
 use super::columns::{column, optional_seconds, uint};
-use super::url::DatabaseUrl;
 use super::{PostgresStorage, StorageError, migrate};
 use crate::storage::{Holdings, Pool, Probes};
 

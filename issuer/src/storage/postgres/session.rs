@@ -1,7 +1,7 @@
 //! The pool, and what each connection is set to.
 
-use super::StorageError;
-use super::url::DatabaseUrl;
+use super::{StorageError, failure};
+use brink_postgres::{CONNECT_MAX, DatabaseUrl};
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
 use std::time::Duration;
 
@@ -10,9 +10,6 @@ const CONNECTIONS_MAX: usize = 16;
 
 /// How long a caller waits for one of them, as long as for a lock: below a client's patience.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-
-/// How long a server may take to answer at all.
-pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// Refused when it is `off`: what was answered could be lost with the server's power.
 pub(super) const DURABLE: &str = "synchronous_commit";
@@ -27,7 +24,7 @@ const SETTINGS: &str = "
 
 pub(super) fn pool(url: &DatabaseUrl) -> Result<Pool, StorageError> {
     let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(url.config().clone(), url.tls()?, config);
+    let manager = Manager::from_config(url.config().clone(), url.tls().map_err(failure::of_tls)?, config);
     let asserted = Hook::async_fn(|client, _| {
         Box::pin(async move {
             let row = client.query_one(SETTINGS, &[]).await.map_err(HookError::Backend)?;

@@ -15,21 +15,23 @@ struct Reach {
 
 /// Arrows point to the core. The edge and the issuer speak through `brink-license`'s documents alone, and a host that
 /// links the store must not thereby link private keys.
-const REACHES: [Reach; 11] = [
+const REACHES: [Reach; 12] = [
     Reach { name: "brink-license", product: &[], tests: &[] },
     Reach { name: "brink-signing", product: &["brink-license"], tests: &[] },
     Reach { name: "brink-store", product: &["brink-license"], tests: &["brink-signing"] },
     Reach { name: "brink-capi", product: &["brink-license", "brink-store"], tests: &[] },
     // Knows of variables and of nothing that they are about.
     Reach { name: "brink-environment", product: &[], tests: &[] },
+    // Knows where a server is and of nothing that is kept there.
+    Reach { name: "brink-postgres", product: &[], tests: &[] },
     Reach {
         name: "brink-edge",
-        product: &["brink-license", "brink-signing", "brink-store", "brink-environment"],
-        tests: &[],
+        product: &["brink-license", "brink-signing", "brink-store", "brink-environment", "brink-postgres"],
+        tests: &["brink-databases"],
     },
     Reach {
         name: "brink-issuer",
-        product: &["brink-license", "brink-signing", "brink-environment"],
+        product: &["brink-license", "brink-signing", "brink-environment", "brink-postgres"],
         tests: &["brink-databases"],
     },
     // One process with both of them, for development: nothing depends on it.

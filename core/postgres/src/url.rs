@@ -3,8 +3,6 @@
 //! A server on another machine has to show a certificate that leads to a root of this system, or to `sslrootcert=FILE`.
 //! On this machine, and through a socket, nothing can be in between, so there TLS is on request (`sslmode=require`).
 
-use super::StorageError;
-use super::session::CONNECT_MAX;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -21,6 +19,9 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use zeroize::Zeroizing;
+
+/// How long a server may take to answer at all.
+pub const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// A connection over which nothing moves is asked whether it is there, and one whose bytes nobody takes is given up: a
 /// server that lost its power says nothing.
@@ -46,6 +47,11 @@ pub enum UrlError {
     )]
     NoTls(String),
 }
+
+/// Why there can be no TLS: what is wrong with the roots, by the file that they are in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TlsError(pub String);
 
 /// The address of a PostgreSQL database. Shown without its password.
 #[derive(Clone)]
@@ -151,17 +157,20 @@ impl DatabaseUrl {
     }
 
     /// The database's name on its server.
-    pub(crate) fn database(&self) -> &str {
+    #[must_use]
+    pub fn database(&self) -> &str {
         self.config.get_dbname().unwrap_or_default()
     }
 
     /// Whom the server knows us as.
-    pub(crate) fn user(&self) -> &str {
+    #[must_use]
+    pub fn user(&self) -> &str {
         self.config.get_user().unwrap_or_default()
     }
 
     /// The servers, by name or by the folder of their socket.
-    pub(crate) fn hosts(&self) -> Vec<String> {
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
         let name = |host: &Host| match host {
             Host::Tcp(name) => name.clone(),
             Host::Unix(path) => path.display().to_string(),
@@ -170,12 +179,14 @@ impl DatabaseUrl {
     }
 
     /// One for each server, or one for all, or none where it is the usual one.
-    pub(crate) fn ports(&self) -> &[u16] {
+    #[must_use]
+    pub fn ports(&self) -> &[u16] {
         self.config.get_ports()
     }
 
     /// The same address for a program that uses libpq, as its environment has it: a password is in no argument.
-    pub(crate) fn for_libpq(&self) -> Vec<(&'static str, OsString)> {
+    #[must_use]
+    pub fn for_libpq(&self, application: &str) -> Vec<(&'static str, OsString)> {
         let list = |words: Vec<String>| OsString::from(words.join(","));
         let ports = self.ports().iter().map(ToString::to_string);
         let mut said = vec![
@@ -183,7 +194,7 @@ impl DatabaseUrl {
             ("PGPORT", list(ports.collect())),
             ("PGUSER", OsString::from(self.user())),
             ("PGDATABASE", OsString::from(self.database())),
-            ("PGAPPNAME", OsString::from("brink-issuer backup")),
+            ("PGAPPNAME", OsString::from(application)),
             ("PGCONNECT_TIMEOUT", OsString::from(CONNECT_MAX.as_secs().to_string())),
         ];
         if self.config.get_ssl_mode() == SslMode::Disable {
@@ -200,19 +211,22 @@ impl DatabaseUrl {
         said
     }
 
-    pub(super) fn config(&self) -> &Config {
+    /// For the driver.
+    #[must_use]
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
-    pub(super) fn tls(&self) -> Result<MakeRustlsConnect, StorageError> {
+    /// For the driver: the roots that a server has to lead to, none where TLS is not asked for.
+    pub fn tls(&self) -> Result<MakeRustlsConnect, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|e| StorageError::Denied { problem: e.to_string() })?;
+            .map_err(|e| TlsError(e.to_string()))?;
         Ok(MakeRustlsConnect::new(builder.with_root_certificates(self.roots()?).with_no_client_auth()))
     }
 
-    fn roots(&self) -> Result<RootCertStore, StorageError> {
+    fn roots(&self) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
         if self.config.get_ssl_mode() == SslMode::Disable {
             return Ok(roots);
@@ -221,9 +235,7 @@ impl DatabaseUrl {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             return Ok(roots);
         };
-        let unusable = |problem: String| StorageError::Denied {
-            problem: format!("sslrootcert={}: {problem}", path.display()),
-        };
+        let unusable = |problem: String| TlsError(format!("sslrootcert={}: {problem}", path.display()));
         for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unusable(e.to_string()))? {
             let certificate = certificate.map_err(|e| unusable(e.to_string()))?;
             roots.add(certificate).map_err(|e| unusable(e.to_string()))?;

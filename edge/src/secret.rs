@@ -13,13 +13,13 @@ use std::path::Path;
 /// Largest file.
 const BYTES_MAX: u64 = 4096;
 /// Shortest token: 128 bits in hexadecimal digits.
-pub(super) const TOKEN_CHARS_MIN: usize = 32;
+pub(crate) const TOKEN_CHARS_MIN: usize = 32;
 /// Shortest key of a billing server. They are made elsewhere, so this only finds a file that is not filled in.
-pub(super) const KEY_CHARS_MIN: usize = 8;
+pub(crate) const KEY_CHARS_MIN: usize = 8;
 
 /// Reads a secret of at least so many characters, and says who can have read it: the agent's owner alone, or whoever is in
 /// the file's group, who are hosts.
-pub(super) fn read(path: &Path, chars_min: usize) -> Result<(Secret, Peer), EdgeError> {
+pub(crate) fn read(path: &Path, chars_min: usize) -> Result<(Secret, Peer), EdgeError> {
     let refuse = |problem: String| EdgeError::SecretFile { path: path.to_owned(), problem };
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);

@@ -1,0 +1,15 @@
+//! The PostgreSQL of this device, which other programs read: its schema, a pool of connections, and rows in batches.
+//!
+//! Owns every statement that the edge sends to PostgreSQL. Called by the mirror, by the transfer of old files and by
+//! `brink-edge migrate`; never by a decision, by metering or by an exchange.
+
+mod error;
+mod migrate;
+mod pool;
+
+pub use error::DatabaseError;
+pub use migrate::Migrated;
+pub use pool::{Database, Sizes};
+
+#[cfg(test)]
+pub(crate) mod tests;

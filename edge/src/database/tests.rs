@@ -1,0 +1,152 @@
+use super::{Database, DatabaseError, Migrated, Sizes};
+use brink_databases::{Database as Fresh, ask, run};
+use brink_postgres::DatabaseUrl;
+use std::future::Future;
+
+/// A pool on a database of the test's own.
+pub(crate) fn at(fresh: &Fresh) -> Database {
+    let url: DatabaseUrl = fresh.url().parse().unwrap();
+    Database::at(&url, "brink-edge tests", Sizes::default()).unwrap()
+}
+
+/// Waits for what the servers say.
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
+}
+
+/// A database with the tables.
+pub(crate) fn migrated() -> (Fresh, Database) {
+    let fresh = Fresh::empty();
+    let database = at(&fresh);
+    wait(database.migrate()).unwrap();
+    (fresh, database)
+}
+
+fn one(fresh: &Fresh, sql: &str) -> String {
+    ask(&fresh.url(), sql)[0][0].clone().unwrap_or_default()
+}
+
+#[test]
+fn a_migration_runs_once_whoever_asks() {
+    let fresh = Fresh::empty();
+    let database = at(&fresh);
+    assert!(matches!(wait(database.checked()), Err(DatabaseError::NoSchema)));
+    // Two at once: one makes the tables, the other finds them.
+    let (one_did, other_did) = wait(async { tokio::join!(database.migrate(), database.migrate()) });
+    let mut did = [one_did.unwrap().from, other_did.unwrap().from];
+    did.sort_unstable();
+    assert_eq!(did, [0, 6]);
+    assert_eq!(wait(database.migrate()).unwrap(), Migrated { from: 6, to: 6, partitions: 0 });
+    drop(wait(database.checked()).unwrap());
+    assert_eq!(one(&fresh, "SELECT count(*) FROM brink_schema_history"), "6");
+}
+
+#[test]
+fn tables_of_others_are_left_as_they_are() {
+    let fresh = Fresh::empty();
+    run(&fresh.url(), "CREATE TABLE cameras (mine text); INSERT INTO cameras VALUES ('kept')");
+    let refused = wait(at(&fresh).migrate()).unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.to_string().contains("cameras")),
+        ("DATABASE_OCCUPIED", true),
+        "{refused}"
+    );
+    assert_eq!(one(&fresh, "SELECT mine FROM cameras"), "kept");
+    // As the mend says.
+    run(&fresh.url(), "CREATE SCHEMA brink");
+    let url: DatabaseUrl = format!("{}?options=-csearch_path%3Dbrink", fresh.url()).parse().unwrap();
+    let beside = Database::at(&url, "brink-edge tests", Sizes::default()).unwrap();
+    assert_eq!(wait(beside.migrate()).unwrap().from, 0);
+    assert_eq!(one(&fresh, "SELECT count(*) FROM brink.cameras"), "0");
+}
+
+#[test]
+fn tables_of_a_later_program_are_refused() {
+    let (fresh, database) = migrated();
+    run(
+        &fresh.url(),
+        "INSERT INTO brink_schema_history SELECT 99, 'later', applied_on, '1' FROM brink_schema_history LIMIT 1",
+    );
+    for refused in [wait(database.migrate()).unwrap_err(), wait(database.checked()).map(drop).unwrap_err()] {
+        assert_eq!(refused.code(), "DATABASE_SCHEMA_NEWER");
+    }
+    run(&fresh.url(), "DELETE FROM brink_schema_history WHERE version > 3");
+    let refused = wait(database.checked()).map(drop).unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.mend().as_str()),
+        ("DATABASE_SCHEMA_OLDER", "run brink-edge migrate")
+    );
+}
+
+#[test]
+fn a_month_that_comes_late_takes_its_rows_out_of_the_default_partition() {
+    let (fresh, _database) = migrated();
+    let url = fresh.url();
+    run(
+        &url,
+        "INSERT INTO usage_events (tenant_id, event_type, unit, event_time)
+               SELECT 'tenant-123', 'api_call', 'count', moment FROM unnest(ARRAY[
+                   '2020-04-30 23:59:59.999999+00', '2020-05-01 00:00:00+00', '2020-05-31 23:59:59.999999+00',
+                   '2020-06-01 00:00:00+00', '60000-01-01 00:00:00+00', '-infinity']::timestamptz[]) moment",
+    );
+    assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events_default"), "6");
+    // Whatever the session takes for its own time zone.
+    run(
+        &url,
+        "SET TimeZone = 'Australia/Sydney'; SELECT create_monthly_partitions('usage_events', '2020-05-20', '2020-06-02')",
+    );
+    assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events_y2020m05"), "2");
+    assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events_y2020m06"), "1");
+    assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events"), "6");
+    assert_eq!(
+        one(
+            &fresh,
+            "SELECT string_agg(n, ',') FROM drop_partitions_before('usage_events', '2020-06-30 23:59:59+00') n"
+        ),
+        "usage_events_y2020m05",
+        "June has not ended by then"
+    );
+    assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events"), "4");
+}
+
+#[test]
+fn every_view_compiles_and_refreshes_beside_its_readers() {
+    let (fresh, _database) = migrated();
+    let url = fresh.url();
+    run(&url, "INSERT INTO cameras (camera_id, name, url, tenant_id) VALUES ('gate', 'Gate', 'rtsp://gate', 'tenant-123');
+               INSERT INTO telemetry_events (camera_id, timestamp, event_type, source_id) SELECT 'gate', n, 0, 's' FROM generate_series(1, 10) n;
+               INSERT INTO line_zones (zone_id, camera_id, name, line_start_x, line_start_y, line_end_x, line_end_y)
+                   SELECT 'line' || n, 'gate', 'l', 0.5, 0, 1, 1 FROM generate_series(1, 3) n;
+               INSERT INTO polygon_zones (zone_id, camera_id, name, polygon_points) SELECT 'area' || n, 'gate', 'p', '[]' FROM generate_series(1, 4) n;
+               INSERT INTO camera_licenses (camera_id, tenant_id, license_mode, is_trial, enabled_growth_packs)
+                   VALUES ('gate', 'tenant-123', 'base', false, '[\"base\", \"retail\"]'), ('door', 'tenant-123', 'base', false, '[\"base\"]');
+               INSERT INTO usage_events (tenant_id, event_type, unit, quantity) VALUES ('tenant-123', 'api_call', 'count', 2.5), ('tenant-123', 'api_call', 'count', 1)");
+    for view in ["camera_status_summary", "tenant_usage_summary", "tenant_license_summary"] {
+        run(&url, &format!("REFRESH MATERIALIZED VIEW CONCURRENTLY {view}"));
+    }
+    let summary = "SELECT event_count_24h || ' ' || line_zone_count || ' ' || polygon_zone_count FROM camera_status_summary";
+    assert_eq!(one(&fresh, summary), "10 3 4");
+    assert_eq!(
+        one(&fresh, "SELECT camera_count || ' ' || all_growth_packs FROM tenant_license_summary"),
+        "2 [\"base\", \"retail\"]"
+    );
+    assert_eq!(one(&fresh, "SELECT event_count || ' ' || total_quantity FROM tenant_usage_summary"), "2 3.5");
+    assert_eq!(one(&fresh, "SELECT count(*) > 0 FROM database_health"), "t");
+    assert_eq!(one(&fresh, "SELECT is_feature_enabled('nobody', 'analytics', 'near_miss')"), "f");
+}
+
+#[test]
+fn a_server_that_is_not_there_and_one_that_refuses_are_told_apart() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let url: DatabaseUrl = format!("postgres://brink@127.0.0.1:{port}/edge").parse().unwrap();
+    let nobody = Database::at(&url, "brink-edge tests", Sizes::default()).unwrap();
+    assert_eq!(wait(nobody.connection()).map(drop).unwrap_err().code(), "DATABASE_UNAVAILABLE");
+    let fresh = Fresh::empty();
+    let url: DatabaseUrl = brink_databases::url_of("no_such_database").parse().unwrap();
+    let refused =
+        wait(Database::at(&url, "brink-edge tests", Sizes::default()).unwrap().connection()).map(drop);
+    assert_eq!(refused.unwrap_err().code(), "DATABASE_DENIED");
+    drop(fresh);
+}
