@@ -16,7 +16,7 @@ pub struct Manifest {
     pub seed: u64,
     /// The configuration first, then the telemetry in the order of its names.
     pub files: Vec<FileRows>,
-    /// Rows that were made to be stumbled over; a row has one entry, or a second one as the first of its file.
+    /// Rows that were made to be stumbled over; what is true of a whole file is said of its first event.
     pub traps: Vec<Trapped>,
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Order {
     pub(crate) is_trapped: bool,
     /// Those of anywhere that lie here.
     pub(crate) snares: Vec<Snare>,
-    /// Whether those with ids out of the ordinary lie here too.
+    /// Whether those with ids out of the ordinary lie here too; it is the file whose camera is not configured any more.
     pub(crate) has_end: bool,
 }
 
@@ -156,7 +156,10 @@ impl<'a> Making<'a> {
         for at in 0..count {
             self.event((at, count), &mut properties, &mut counts)?;
             if at == 0 && self.order.is_trapped {
-                self.first_id();
+                self.first(trap::IDS_RESTART);
+                if self.order.has_end {
+                    self.first(trap::UNCONFIGURED);
+                }
             }
             while let Some((_, snare)) = places.pop_if(|(place, _)| *place <= at + 1) {
                 self.snare(snare)?;
@@ -206,12 +209,13 @@ impl<'a> Making<'a> {
         Ok(())
     }
 
-    fn first_id(&mut self) {
+    /// What is true of the whole file is said of its first event.
+    fn first(&mut self, trap: &str) {
         self.made.traps.push(Trapped {
             file: self.order.file.clone(),
             table: "telemetry_events".to_owned(),
             rowid: self.connection.last_insert_rowid(),
-            trap: trap::IDS_RESTART.to_owned(),
+            trap: trap.to_owned(),
             fate: Fate::Held,
         });
     }

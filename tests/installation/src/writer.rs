@@ -18,7 +18,7 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_millis(5);
 const EVENTS_PER_TRANSACTION: u64 = 10;
 /// Files that are written to at once; more would be more open files than a process may have.
-const FILES_MAX: usize = 200;
+const FILES_MAX: usize = 100;
 /// Where files whose ids have grown out of what is ordinary are left alone.
 const IDS_MAX: i64 = 1 << 40;
 

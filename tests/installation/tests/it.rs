@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tempfile::TempDir;
 
+/// What is said of the first event of a file, which is an ordinary one.
+const OF_FILES: [&str; 2] = ["camera_without_configuration", "ids_restart"];
+
 fn made(plan: &Plan) -> (TempDir, Manifest) {
     let folder = TempDir::new().unwrap();
     let manifest = plan.generate(folder.path()).unwrap();
@@ -91,7 +94,10 @@ fn the_manifest_counts_what_is_there() {
             .flat_map(|file| file.tables.values())
             .map(|rows| rows.total)
             .sum();
-        let snares = manifest.traps.iter().filter(|one| one.file != "tapi.db" && one.trap != "ids_restart");
+        let snares = manifest
+            .traps
+            .iter()
+            .filter(|one| one.file != "tapi.db" && !OF_FILES.contains(&one.trap.as_str()));
         assert_eq!(ordinary - snares.count() as u64, 5000);
         assert!(manifest.files.iter().any(|file| file.tables.values().all(|rows| rows.total == 0)));
     }
@@ -137,7 +143,7 @@ fn every_snare_is_laid_whatever_the_seed() {
     assert!(names(&small).len() > 140, "{}", names(&small).len());
     let (small, none) = (names(&small), names(&none));
     // Without rows there is no first event.
-    assert_eq!(small.difference(&none).collect::<Vec<_>>(), ["ids_restart"]);
+    assert_eq!(small.difference(&none).collect::<Vec<_>>(), OF_FILES);
     let (_, plain) = made(&Plan { traps: false, ..Plan::default() });
     assert_eq!(plain.traps, []);
 }

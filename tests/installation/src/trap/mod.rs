@@ -51,6 +51,8 @@ pub(crate) fn big_blob() -> Snare {
 pub(crate) const BIG_BLOB: &str = "thumbnail_of_50_mb";
 /// The first event of each file has the id of the first event of every other file.
 pub(crate) const IDS_RESTART: &str = "ids_restart";
+/// The first event of a file whose camera is not configured any more.
+pub(crate) const UNCONFIGURED: &str = "camera_without_configuration";
 
 const EVENTS: &str = "telemetry_events";
 const FRAMES: &str = "frames";
