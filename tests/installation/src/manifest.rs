@@ -54,8 +54,10 @@ pub struct Trapped {
 }
 
 /// Whether PostgreSQL can hold each value of a row in a column of the type that the table declares: `INTEGER` as `bigint`
-/// (`event_type` as `integer`, `created_at` as `timestamptz`), `TEXT` as `text`, JSON as `jsonb`, `BLOB` as `bytea`. It
-/// says nothing of what a transfer makes of a camera without a name.
+/// (`event_type`, `width` and `height` as `integer`, `created_at` as `timestamptz`), `TEXT` as `text`, JSON as `jsonb`,
+/// `BLOB` as `bytea`, each only where SQLite stored it in that class, and no NULL in a key. An `id` or `frame_id` has to be
+/// in 1 to 2^40 - 1 besides, because the number of its file goes above it. It says nothing of what a transfer makes of a
+/// camera without a name, nor of a zone whose id another camera has too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {

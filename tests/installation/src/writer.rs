@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Between two transactions, so that whoever reads can keep up: some thousand rows a second.
+/// Between two transactions, so that whoever reads can keep up: about two thousand events a second.
 const PAUSE: Duration = Duration::from_millis(5);
 const EVENTS_PER_TRANSACTION: u64 = 10;
 /// Files that are written to at once; more would be more open files than a process may have.
