@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// Makes an installation of tAPI as a transfer meets it: tapi.db, data/telemetry_<camera>.db and manifest.json
+/// Makes an installation of tAPI as a transfer meets it: tapi.db, data/telemetry_CAMERA.db and manifest.json
 ///
 /// The same options make the same rows. Unless --plain is given, there are rows, files and cameras among them that a transfer
 /// stumbles over; manifest.json lists each with its file, table and rowid, and whether PostgreSQL can hold it.
