@@ -15,7 +15,7 @@ struct Reach {
 
 /// Arrows point to the core. The edge and the issuer speak through `brink-license`'s documents alone, and a host that
 /// links the store must not thereby link private keys.
-const REACHES: [Reach; 12] = [
+const REACHES: [Reach; 13] = [
     Reach { name: "brink-license", product: &[], tests: &[] },
     Reach { name: "brink-signing", product: &["brink-license"], tests: &[] },
     Reach { name: "brink-store", product: &["brink-license"], tests: &["brink-signing"] },
@@ -49,6 +49,8 @@ const REACHES: [Reach; 12] = [
         product: &["brink-license", "brink-signing", "brink-store", "brink-edge"],
         tests: &[],
     },
+    // Writes what the product before this one left behind, and knows nothing of what becomes of it.
+    Reach { name: "brink-installation", product: &[], tests: &[] },
 ];
 
 /// What is pure, and where its source lies.
