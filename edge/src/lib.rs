@@ -34,6 +34,7 @@ pub mod seat;
 mod secret;
 mod serving;
 pub mod status;
+pub mod transfer;
 pub mod uplink;
 pub mod usage;
 mod words;

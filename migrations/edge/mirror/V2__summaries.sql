@@ -21,7 +21,7 @@ CREATE TABLE time_series_buckets (
     bucket_size      bigint NOT NULL,
     event_type       integer NOT NULL,
     class_name       text,
-    event_count      bigint NOT NULL DEFAULT 0,
+    event_count      bigint DEFAULT 0,
     last_updated     bigint
 );
 CREATE INDEX time_series_buckets_key ON time_series_buckets (camera_id, bucket_timestamp, bucket_size, event_type);
@@ -30,9 +30,9 @@ CREATE TABLE class_distribution (
     id           bigint PRIMARY KEY DEFAULT nextval('summaries_id'),
     camera_id    text NOT NULL,
     tenant_id    text,
-    class_name   text NOT NULL,
+    class_name   text,
     event_type   integer NOT NULL,
-    total_count  bigint NOT NULL DEFAULT 0,
+    total_count  bigint DEFAULT 0,
     last_updated bigint
 );
 CREATE INDEX class_distribution_key ON class_distribution (camera_id, class_name, event_type);
@@ -41,11 +41,11 @@ CREATE TABLE dwell_times (
     id              bigint PRIMARY KEY DEFAULT nextval('summaries_id'),
     camera_id       text NOT NULL,
     tenant_id       text,
-    track_id        text NOT NULL,
-    class_name      text NOT NULL,
-    first_seen      bigint NOT NULL,
-    last_seen       bigint NOT NULL,
-    detection_count bigint NOT NULL DEFAULT 1,
+    track_id        text,
+    class_name      text,
+    first_seen      bigint,
+    last_seen       bigint,
+    detection_count bigint DEFAULT 1,
     -- Exact where the two lie further apart than a bigint reaches.
     dwell_time_ms   numeric GENERATED ALWAYS AS (last_seen::numeric - first_seen::numeric) STORED,
     last_updated    bigint
@@ -57,8 +57,8 @@ CREATE TABLE event_type_counts (
     camera_id        text NOT NULL,
     tenant_id        text,
     event_type       integer NOT NULL,
-    total_count      bigint NOT NULL DEFAULT 0,
-    recent_count_24h bigint NOT NULL DEFAULT 0,
+    total_count      bigint DEFAULT 0,
+    recent_count_24h bigint DEFAULT 0,
     last_updated     bigint,
     last_24h_updated bigint
 );

@@ -23,6 +23,8 @@ CREATE TABLE transfer_progress (
     copied      bigint NOT NULL DEFAULT 0,
     rejected    bigint NOT NULL DEFAULT 0,
     -- pending, copying, done
+    -- Of what was replaced whole: the count of its rows and the sum of their digests, to leave alone what did not change.
+    digest      bytea,
     state       text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'copying', 'done')),
     started_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
@@ -34,13 +36,15 @@ CREATE TABLE transfer_rejects (
     source     integer NOT NULL REFERENCES transfer_sources (number),
     table_name text NOT NULL,
     rowid      bigint NOT NULL,
+    -- Which of the things that one row holds: zones of a camera; 0 for the row itself.
+    part       integer NOT NULL DEFAULT 0,
     -- A stable word for the reason, and where in the row.
     reason     text NOT NULL,
     detail     text NOT NULL,
     camera_id  text,
-    -- The row: its columns in their order, each with its storage class, as docs/TRANSFER.md describes it.
+    -- The row as JSON in UTF-8: each column with its storage class, as docs/TRANSFER.md describes it.
     content    bytea NOT NULL,
     seen_at    timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (source, table_name, rowid)
+    PRIMARY KEY (source, table_name, rowid, part)
 );
 CREATE INDEX transfer_rejects_reason ON transfer_rejects (reason);

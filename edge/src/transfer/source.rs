@@ -1,0 +1,361 @@
+//! The old files: which there are, a safe copy of each, and whether it is one that is known.
+//!
+//! A file is never written to. It is copied in one read transaction by SQLite's backup interface, which a program that writes
+//! meanwhile neither notices nor disturbs, and the copy is what is read.
+
+use super::error::TransferError;
+use super::tables::{TABLES, Table};
+use brink_store::machine;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a file that another program holds is waited for: as long as tAPI itself waits.
+const BUSY: Duration = Duration::from_secs(30);
+/// What each SQLite database begins with (SQLite, "Database File Format", 1.3.1).
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// What a telemetry file is called.
+const PREFIX: &[u8] = b"telemetry_";
+const WHOLE: &[u8] = b"telemetry.db";
+/// What the name of a copy ends with.
+const COPY: &str = ".copy";
+/// All of a path but what is plain in a URI (SQLite, "URI Filenames").
+const PATH_ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
+/// Schemas that are known have no version.
+const VERSION_KNOWN: i64 = 0;
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileKind {
+    /// Configuration: keys, and cameras as JSON.
+    Configuration,
+    /// Telemetry of one camera, or of all.
+    Telemetry,
+}
+
+impl FileKind {
+    /// As the target has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FileKind::Configuration => "configuration",
+            FileKind::Telemetry => "telemetry",
+        }
+    }
+}
+
+/// A file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceFile {
+    /// What it holds.
+    pub kind: FileKind,
+    /// Its name, as it is known by in the target: bytes that are no UTF-8 are written in hexadecimal behind a `%`.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// The camera that it is named for.
+    pub camera: Option<String>,
+}
+
+impl SourceFile {
+    fn new(kind: FileKind, path: PathBuf) -> Self {
+        let bytes = path.file_name().unwrap_or_default().as_bytes().to_vec();
+        let camera = bytes.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(b".db")).map(readable);
+        Self { kind, name: readable(&bytes), path, camera }
+    }
+}
+
+/// Bytes of a name as text; no two names become one.
+fn readable(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes
+            .iter()
+            .map(|byte| {
+                if byte.is_ascii_graphic() && *byte != b'%' {
+                    char::from(*byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            })
+            .collect(),
+    }
+}
+
+/// The configuration, and each telemetry file of a directory, by name.
+pub fn discover(
+    config_db: Option<&Path>,
+    telemetry_dir: Option<&Path>,
+) -> Result<Vec<SourceFile>, TransferError> {
+    let mut found = Vec::new();
+    if let Some(path) = config_db {
+        path.symlink_metadata().map_err(TransferError::io(path, "look at it"))?;
+        found.push(SourceFile::new(FileKind::Configuration, path.to_owned()));
+    }
+    if let Some(dir) = telemetry_dir {
+        for entry in fs::read_dir(dir).map_err(TransferError::io(dir, "list it"))? {
+            let path = entry.map_err(TransferError::io(dir, "list it"))?.path();
+            let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
+            let is_one = name == WHOLE || name.starts_with(PREFIX) && name.ends_with(b".db");
+            // A directory of that name is nobody's database.
+            if is_one && path.is_file() {
+                found.push(SourceFile::new(FileKind::Telemetry, path));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A file as it was at one moment. The copy is removed when this is dropped.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// To read from.
+    pub conn: Connection,
+    /// The original, for messages.
+    pub path: PathBuf,
+    /// Whether there was anything in it at all.
+    pub is_empty: bool,
+    copy: PathBuf,
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        remove(&self.copy);
+    }
+}
+
+fn remove(copy: &Path) {
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        // What is not there needs not go; what cannot go is replaced by the next.
+        let _ = fs::remove_file(beside(copy, suffix));
+    }
+}
+
+/// Makes the work directory, and removes the copies of transfers that were killed.
+pub fn prepare(work: &Path) -> Result<(), TransferError> {
+    fs::create_dir_all(work).map_err(TransferError::io(work, "make it"))?;
+    for entry in fs::read_dir(work).map_err(TransferError::io(work, "list it"))? {
+        let path = entry.map_err(TransferError::io(work, "list it"))?.path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let process = name.strip_suffix(COPY).and_then(|rest| rest.split_once('.')?.0.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            remove(&path);
+        }
+    }
+    Ok(())
+}
+
+/// Beside a file while somebody writes to it, or after somebody was killed at it.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// What changes when somebody writes: whether there are logs beside it, its length, and when it was written.
+fn traces(path: &Path) -> Result<(bool, u64, i64, i64), TransferError> {
+    let found = path.metadata().map_err(TransferError::io(path, "look at it"))?;
+    let has_log = ["-wal", "-journal"].into_iter().any(|suffix| beside(path, suffix).exists());
+    Ok((has_log, found.len(), found.mtime(), found.mtime_nsec()))
+}
+
+/// Opens a file for reading. `still`: as one that nobody writes to, which leaves nothing beside it.
+fn open(path: &Path, still: bool) -> Result<Connection, TransferError> {
+    let mut begun = [0; 16];
+    let mut file = fs::File::open(path).map_err(TransferError::io(path, "open it"))?;
+    let read = std::io::Read::read(&mut file, &mut begun).map_err(TransferError::io(path, "read it"))?;
+    if read > 0 && begun[..read] != MAGIC[..read] {
+        return Err(TransferError::NotSqlite(path.to_owned()));
+    }
+    let of = |error: rusqlite::Error| TransferError::of_sqlite(path, &error);
+    let mut name = OsString::from("file:");
+    name.push(percent_encoding::percent_encode(path.as_os_str().as_bytes(), PATH_ESCAPED).to_string());
+    name.push(if still { "?immutable=1" } else { "" });
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(name, flags).map_err(of)?;
+    conn.busy_timeout(BUSY).map_err(of)?;
+    Ok(conn)
+}
+
+impl Snapshot {
+    /// Copies a file into the work directory and looks whether the copy is whole.
+    pub fn of(file: &SourceFile, work: &Path) -> Result<Self, TransferError> {
+        let before = traces(&file.path)?;
+        if !before.0 {
+            let copied = Self::copied(file, work, true);
+            // Nobody has begun to write meanwhile: what was copied is of one moment.
+            if traces(&file.path)? == before {
+                return copied;
+            }
+        }
+        Self::copied(file, work, false)
+    }
+
+    fn copied(file: &SourceFile, work: &Path, still: bool) -> Result<Self, TransferError> {
+        let copy = work.join(format!("{}.{}{COPY}", std::process::id(), machine::boottime_millis()));
+        remove(&copy);
+        let source = open(&file.path, still)?;
+        let target = Connection::open(&copy).map_err(|error| TransferError::Io {
+            path: work.to_owned(),
+            doing: "make a copy there",
+            reason: std::io::Error::other(error),
+        })?;
+        let mut snapshot = Self { conn: target, path: file.path.clone(), is_empty: false, copy };
+        // The copy is nobody's if the machine loses its power.
+        let quick = snapshot.conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF");
+        quick.map_err(|error| snapshot.of_copy(&error, work))?;
+        // All pages in one step are of one moment.
+        let copied = Backup::new(&source, &mut snapshot.conn).and_then(|backup| backup.step(-1));
+        match copied {
+            Ok(StepResult::Done) => {}
+            Ok(_) => return Err(TransferError::Locked(snapshot.path.clone())),
+            Err(error) => return Err(snapshot.of_copy(&error, work)),
+        }
+        drop(source);
+        snapshot.examine(work)?;
+        Ok(snapshot)
+    }
+
+    fn of_copy(&self, error: &rusqlite::Error, work: &Path) -> TransferError {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => {
+                TransferError::NoRoom { work: work.to_owned(), path: self.path.clone() }
+            }
+            Some(_) | None => self.fault(error),
+        }
+    }
+
+    /// What SQLite said while it read.
+    pub fn fault(&self, error: &rusqlite::Error) -> TransferError {
+        TransferError::of_sqlite(&self.path, error)
+    }
+
+    fn examine(&mut self, work: &Path) -> Result<(), TransferError> {
+        let verdict = self.conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+        let verdict = verdict.map_err(|error| self.of_copy(&error, work))?;
+        if verdict != "ok" {
+            return Err(TransferError::Corrupt { path: self.path.clone(), problem: verdict });
+        }
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        let tables = self
+            .conn
+            .query_row(tables, [], |row| row.get::<_, i64>(0))
+            .map_err(|error| self.fault(&error))?;
+        self.is_empty = tables == 0;
+        Ok(())
+    }
+
+    /// Names of a query's first column.
+    fn names(&self, sql: &str) -> Result<Vec<String>, TransferError> {
+        let of = |error: rusqlite::Error| self.fault(&error);
+        let mut found = self.conn.prepare(sql).map_err(of)?;
+        let names = found.query_map([], |row| row.get::<_, String>(0)).map_err(of)?;
+        names.collect::<Result<_, _>>().map_err(of)
+    }
+
+    fn columns(&self, table: &str) -> Result<Vec<String>, TransferError> {
+        self.names(&format!("SELECT name FROM pragma_table_xinfo('{table}')"))
+    }
+
+    /// Refuses what a later program made: whatever nobody here knows would be left behind.
+    fn refuse_newer(&self, known: &[(&str, Vec<&str>)]) -> Result<(), TransferError> {
+        let newer = |what: String| Err(TransferError::Newer { path: self.path.clone(), what });
+        let version: i64 = self
+            .conn
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|error| self.fault(&error))?;
+        if version != VERSION_KNOWN {
+            return newer(format!("its schema has version {version}"));
+        }
+        for table in
+            self.names("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?
+        {
+            let Some((_, columns)) = known.iter().find(|(name, _)| *name == table) else {
+                return newer(format!("it has a table {table}"));
+            };
+            let unknown =
+                self.columns(&table)?.into_iter().find(|column| !columns.contains(&column.as_str()));
+            if let Some(column) = unknown {
+                return newer(format!("its table {table} has a column {column}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The tables of a telemetry file that are there: a program that never wrote some made none.
+    pub fn tables(&self) -> Result<Vec<&'static Table>, TransferError> {
+        let known: Vec<_> = TABLES
+            .iter()
+            .map(|table| {
+                // The number under its own name, and what SQLite computes by itself.
+                let columns = table.sources().chain(["id", "dwell_time_ms"]).collect();
+                (table.name, columns)
+            })
+            .collect();
+        self.refuse_newer(&known)?;
+        let mut present = Vec::new();
+        for table in &TABLES {
+            let columns = self.columns(table.name)?;
+            if columns.is_empty() {
+                continue;
+            }
+            let lacking =
+                table.sources().find(|name| *name != "rowid" && !columns.iter().any(|column| column == name));
+            if let Some(column) = lacking {
+                let what = format!("its table {} has no column {column}", table.name);
+                return Err(TransferError::Schema { path: self.path.clone(), what });
+            }
+            present.push(table);
+        }
+        if present.is_empty() && !self.is_empty {
+            let what = "it has none of the tables of telemetry".to_owned();
+            return Err(TransferError::Schema { path: self.path.clone(), what });
+        }
+        Ok(present)
+    }
+
+    /// Refuses a configuration that is none.
+    pub fn check_configuration(&self) -> Result<(), TransferError> {
+        self.refuse_newer(&[
+            ("config", vec!["key", "value", "updated_at"]),
+            ("camera_config", vec!["camera_id", "config", "updated_at"]),
+        ])?;
+        let tables =
+            self.names("SELECT name FROM sqlite_schema WHERE name IN ('config', 'camera_config')")?;
+        if tables.len() < 2 && !self.is_empty {
+            let what = "it has no tables config and camera_config".to_owned();
+            return Err(TransferError::Schema { path: self.path.clone(), what });
+        }
+        Ok(())
+    }
+
+    /// How many rows a table has.
+    pub fn count(&self, table: &str) -> Result<u64, TransferError> {
+        let count =
+            self.conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+        count.map(i64::unsigned_abs).map_err(|error| self.fault(&error))
+    }
+
+    /// The highest number that a table ever gave, whether the row is still there or not.
+    pub fn highest(&self, table: &str) -> Result<i64, TransferError> {
+        let of = |error: rusqlite::Error| self.fault(&error);
+        let has = "SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'";
+        let present: i64 = self
+            .conn
+            .query_row(&format!("SELECT coalesce(max(rowid), 0) FROM {table}"), [], |row| row.get(0))
+            .map_err(of)?;
+        if self.conn.query_row(has, [], |row| row.get::<_, i64>(0)).map_err(of)? == 0 {
+            return Ok(present);
+        }
+        let given = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+        let given: i64 = self.conn.query_row(given, [table], |row| row.get(0)).map_err(of)?;
+        Ok(present.max(given))
+    }
+}
