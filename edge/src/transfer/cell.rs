@@ -6,9 +6,9 @@ use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
 /// How far the number of a file stands above the numbers of its rows.
-pub const FILE_SHIFT: u32 = 40;
+pub(super) const FILE_SHIFT: u32 = 40;
 /// The highest number that a row of a file may have.
-pub const ROW_MAX: i64 = (1 << FILE_SHIFT) - 1;
+pub(super) const ROW_MAX: i64 = (1 << FILE_SHIFT) - 1;
 /// Bytes of a text in an index: a third of a page, less what stands beside it (PostgreSQL, "Index Row Size").
 const INDEXED_BYTES_MAX: usize = 2600;
 /// Bytes of any value: PostgreSQL's limit of a field is 1 GiB.
@@ -20,7 +20,7 @@ const MOMENT_MS: std::ops::Range<i64> = -210_866_803_200_000..9_224_318_016_000_
 
 /// What a column takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// The row's number; the file's goes above it.
     Id,
     /// The number of a frame of the same file, or none.
@@ -53,7 +53,7 @@ pub enum Kind {
 
 /// A value as PostgreSQL holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cell<'v> {
+pub(super) enum Cell<'v> {
     /// NULL
     Null,
     /// bigint
@@ -72,7 +72,7 @@ pub enum Cell<'v> {
 
 /// Why PostgreSQL cannot hold a value. A stable word each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(super) enum Reason {
     /// NULL where there is always something.
     Null,
     /// Another kind of value than the column's.
@@ -101,7 +101,7 @@ pub enum Reason {
 
 impl Reason {
     /// The stable word.
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Reason::Null => "null",
             Reason::StorageClass => "storage_class",
@@ -121,28 +121,28 @@ impl Reason {
 
 /// What all rows of a file share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub(super) struct Origin {
     /// The file's number.
-    pub number: i32,
+    pub(super) number: i32,
     /// The tenant that its rows are given.
-    pub tenant: Option<String>,
+    pub(super) tenant: Option<String>,
 }
 
 impl Origin {
     /// A row's number among those of all files.
-    pub fn id(&self, row: i64) -> Option<i64> {
+    pub(super) fn id(&self, row: i64) -> Option<i64> {
         (1..=ROW_MAX).contains(&row).then(|| (i64::from(self.number) << FILE_SHIFT) | row)
     }
 
     /// The numbers of this file's rows: the first, and the last.
-    pub fn ids(&self) -> (i64, i64) {
+    pub(super) fn ids(&self) -> (i64, i64) {
         let first = i64::from(self.number) << FILE_SHIFT;
         (first, first | ROW_MAX)
     }
 }
 
 /// Reads a value for its column. `before` are the columns of the row that stand before it.
-pub fn convert<'v>(
+pub(super) fn convert<'v>(
     kind: Kind,
     value: ValueRef<'v>,
     before: &[Cell<'v>],
@@ -196,7 +196,7 @@ fn integer(value: ValueRef<'_>) -> Result<i64, Reason> {
 }
 
 /// Text that PostgreSQL holds.
-pub fn text(value: ValueRef<'_>) -> Result<&str, Reason> {
+pub(super) fn text(value: ValueRef<'_>) -> Result<&str, Reason> {
     let bytes = match value {
         ValueRef::Text(bytes) => bytes,
         ValueRef::Null => return Err(Reason::Null),
@@ -214,7 +214,7 @@ fn moment(ms: i64) -> Result<Cell<'static>, Reason> {
 }
 
 /// The month of a moment, counted from year 0, by UTC.
-pub fn month_of(moment: i64) -> i64 {
+pub(super) fn month_of(moment: i64) -> i64 {
     use chrono::{DateTime, Datelike};
     let seconds = moment.div_euclid(1_000_000) + PG_EPOCH_MS / 1000;
     DateTime::from_timestamp(seconds, 0)
@@ -222,7 +222,7 @@ pub fn month_of(moment: i64) -> i64 {
 }
 
 /// Appends a row as `COPY .. WITH (FORMAT binary)` takes it.
-pub fn encode(row: &[Cell<'_>], out: &mut Vec<u8>) {
+pub(super) fn encode(row: &[Cell<'_>], out: &mut Vec<u8>) {
     out.extend(u16::try_from(row.len()).unwrap_or(u16::MAX).to_be_bytes());
     for cell in row {
         let mut field = |bytes: &[u8]| {
@@ -246,7 +246,7 @@ pub fn encode(row: &[Cell<'_>], out: &mut Vec<u8>) {
 }
 
 /// Reads a field that PostgreSQL sent in binary; `None` where it is nothing that the column holds.
-pub fn decode(kind: Kind, field: Option<&[u8]>) -> Option<Cell<'_>> {
+pub(super) fn decode(kind: Kind, field: Option<&[u8]>) -> Option<Cell<'_>> {
     let Some(bytes) = field else { return Some(Cell::Null) };
     Some(match kind {
         Kind::Id | Kind::FrameId | Kind::Big | Kind::BigOrNull => {
@@ -265,10 +265,10 @@ pub fn decode(kind: Kind, field: Option<&[u8]>) -> Option<Cell<'_>> {
 }
 
 /// Of a row's content; the same on both ends.
-pub type RowDigest = u128;
+pub(super) type RowDigest = u128;
 
 /// The digest of a row.
-pub fn digest(row: &[Cell<'_>]) -> RowDigest {
+pub(super) fn digest(row: &[Cell<'_>]) -> RowDigest {
     let mut hash = Sha256::new();
     for cell in row {
         let mut part = |kind: u8, bytes: &[u8]| {

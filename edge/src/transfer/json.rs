@@ -15,7 +15,7 @@ const STRING_BYTES_MAX: usize = (1 << 28) - 1;
 
 /// Why a text is nothing for `jsonb`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JsonFault {
+pub(super) enum JsonFault {
     /// No JSON.
     Malformed,
     /// U+0000, which its text cannot hold.
@@ -32,7 +32,7 @@ pub enum JsonFault {
 
 impl JsonFault {
     /// A stable word.
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             JsonFault::Malformed => "json_malformed",
             JsonFault::Nul => "json_nul",
@@ -45,15 +45,15 @@ impl JsonFault {
 }
 
 /// Of a value; the same for every text of it.
-pub type JsonDigest = [u8; 16];
+pub(super) type JsonDigest = [u8; 16];
 
 /// Whether `jsonb` can hold it.
-pub fn check(text: &str) -> Result<(), JsonFault> {
+pub(super) fn check(text: &str) -> Result<(), JsonFault> {
     whole(text, false).map(drop)
 }
 
 /// The digest of what `jsonb` keeps of it.
-pub fn digest(text: &str) -> Result<JsonDigest, JsonFault> {
+pub(super) fn digest(text: &str) -> Result<JsonDigest, JsonFault> {
     whole(text, true)
 }
 

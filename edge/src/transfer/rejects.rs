@@ -7,26 +7,26 @@ use std::fmt::Write;
 
 /// A row, and why it is here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reject {
+pub(super) struct Reject {
     /// The table that it was meant for.
-    pub table: &'static str,
+    pub(super) table: &'static str,
     /// Its number in its file.
-    pub rowid: i64,
+    pub(super) rowid: i64,
     /// Which of the things that the row holds; 0 for the row itself.
-    pub part: i32,
+    pub(super) part: i32,
     /// A stable word.
-    pub reason: &'static str,
+    pub(super) reason: &'static str,
     /// Where in the row, or what the server said.
-    pub detail: String,
+    pub(super) detail: String,
     /// The camera, as far as it can be read.
-    pub camera: Option<String>,
+    pub(super) camera: Option<String>,
     /// The whole row.
-    pub content: Vec<u8>,
+    pub(super) content: Vec<u8>,
 }
 
 impl Reject {
     /// A row of a query whose first column is its number.
-    pub fn of(
+    pub(super) fn of(
         table: &'static str,
         row: &Row<'_>,
         columns: &[&str],

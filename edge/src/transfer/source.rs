@@ -32,7 +32,7 @@ const VERSION_KNOWN: i64 = 0;
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FileKind {
+pub(super) enum FileKind {
     /// Configuration: keys, and cameras as JSON.
     Configuration,
     /// Telemetry of one camera, or of all.
@@ -41,7 +41,7 @@ pub enum FileKind {
 
 impl FileKind {
     /// As the target has it.
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             FileKind::Configuration => "configuration",
             FileKind::Telemetry => "telemetry",
@@ -51,15 +51,15 @@ impl FileKind {
 
 /// A file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SourceFile {
+pub(super) struct SourceFile {
     /// What it holds.
-    pub kind: FileKind,
+    pub(super) kind: FileKind,
     /// Its name, as it is known by in the target: bytes that are no UTF-8 are written in hexadecimal behind a `%`.
-    pub name: String,
+    pub(super) name: String,
     /// Where it is.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// The camera that it is named for.
-    pub camera: Option<String>,
+    pub(super) camera: Option<String>,
 }
 
 impl SourceFile {
@@ -88,7 +88,7 @@ fn readable(bytes: &[u8]) -> String {
 }
 
 /// The configuration, and each telemetry file of a directory, by name.
-pub fn discover(
+pub(super) fn discover(
     config_db: Option<&Path>,
     telemetry_dir: Option<&Path>,
 ) -> Result<Vec<SourceFile>, TransferError> {
@@ -114,13 +114,13 @@ pub fn discover(
 
 /// A file as it was at one moment. The copy is removed when this is dropped.
 #[derive(Debug)]
-pub struct Snapshot {
+pub(super) struct Snapshot {
     /// To read from.
-    pub conn: Connection,
+    pub(super) conn: Connection,
     /// The original, for messages.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// Whether there was anything in it at all.
-    pub is_empty: bool,
+    pub(super) is_empty: bool,
     copy: PathBuf,
 }
 
@@ -138,7 +138,7 @@ fn remove(copy: &Path) {
 }
 
 /// Makes the work directory, and removes the copies of transfers that were killed.
-pub fn prepare(work: &Path) -> Result<(), TransferError> {
+pub(super) fn prepare(work: &Path) -> Result<(), TransferError> {
     fs::create_dir_all(work).map_err(TransferError::io(work, "make it"))?;
     for entry in fs::read_dir(work).map_err(TransferError::io(work, "list it"))? {
         let path = entry.map_err(TransferError::io(work, "list it"))?.path();
@@ -186,7 +186,7 @@ fn open(path: &Path, still: bool) -> Result<Connection, TransferError> {
 
 impl Snapshot {
     /// Copies a file into the work directory and looks whether the copy is whole.
-    pub fn of(file: &SourceFile, work: &Path) -> Result<Self, TransferError> {
+    pub(super) fn of(file: &SourceFile, work: &Path) -> Result<Self, TransferError> {
         let before = traces(&file.path)?;
         if !before.0 {
             let copied = Self::copied(file, work, true);
@@ -233,7 +233,7 @@ impl Snapshot {
     }
 
     /// What SQLite said while it read.
-    pub fn fault(&self, error: &rusqlite::Error) -> TransferError {
+    pub(super) fn fault(&self, error: &rusqlite::Error) -> TransferError {
         TransferError::of_sqlite(&self.path, error)
     }
 
@@ -290,7 +290,7 @@ impl Snapshot {
     }
 
     /// The tables of a telemetry file that are there: a program that never wrote some made none.
-    pub fn tables(&self) -> Result<Vec<&'static Table>, TransferError> {
+    pub(super) fn tables(&self) -> Result<Vec<&'static Table>, TransferError> {
         let known: Vec<_> = TABLES
             .iter()
             .map(|table| {
@@ -322,7 +322,7 @@ impl Snapshot {
     }
 
     /// Refuses a configuration that is none.
-    pub fn check_configuration(&self) -> Result<(), TransferError> {
+    pub(super) fn check_configuration(&self) -> Result<(), TransferError> {
         self.refuse_newer(&[
             ("config", vec!["key", "value", "updated_at"]),
             ("camera_config", vec!["camera_id", "config", "updated_at"]),
@@ -337,14 +337,14 @@ impl Snapshot {
     }
 
     /// How many rows a table has.
-    pub fn count(&self, table: &str) -> Result<u64, TransferError> {
+    pub(super) fn count(&self, table: &str) -> Result<u64, TransferError> {
         let count =
             self.conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
         count.map(i64::unsigned_abs).map_err(|error| self.fault(&error))
     }
 
     /// The highest number that a table ever gave, whether the row is still there or not.
-    pub fn highest(&self, table: &str) -> Result<i64, TransferError> {
+    pub(super) fn highest(&self, table: &str) -> Result<i64, TransferError> {
         let of = |error: rusqlite::Error| self.fault(&error);
         let has = "SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'";
         let present: i64 = self

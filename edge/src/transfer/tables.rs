@@ -5,28 +5,28 @@ use rusqlite::Row;
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
-pub struct Column {
+pub(super) struct Column {
     /// In SQLite; empty for one that nothing is read for.
-    pub source: &'static str,
+    pub(super) source: &'static str,
     /// In PostgreSQL.
-    pub target: &'static str,
+    pub(super) target: &'static str,
     /// What it takes.
-    pub kind: Kind,
+    pub(super) kind: Kind,
 }
 
 /// A table.
 #[derive(Debug)]
-pub struct Table {
+pub(super) struct Table {
     /// The same on both ends.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// Rows are only ever added: what is here already is not read again. Of any other table the whole is replaced.
-    pub grows: bool,
+    pub(super) grows: bool,
     /// The row's number comes first.
-    pub columns: &'static [Column],
+    pub(super) columns: &'static [Column],
 }
 
 /// The most columns of one.
-pub const COLUMNS_MAX: usize = 11;
+pub(super) const COLUMNS_MAX: usize = 11;
 
 const fn column(name: &'static str, kind: Kind) -> Column {
     Column { source: name, target: name, kind }
@@ -41,7 +41,7 @@ const CAMERA: Column = column("camera_id", Kind::Camera);
 const TENANT: Column = derived("tenant_id", Kind::Tenant);
 
 /// Every table that is known, in the order in which they are copied.
-pub const TABLES: [Table; 7] = [
+pub(super) const TABLES: [Table; 7] = [
     Table {
         name: "frames",
         grows: true,
@@ -145,19 +145,19 @@ pub const TABLES: [Table; 7] = [
 
 /// A row on its way: as many cells as its table has columns.
 #[derive(Debug)]
-pub struct Cells<'v> {
+pub(super) struct Cells<'v> {
     cells: [Cell<'v>; COLUMNS_MAX],
     len: usize,
 }
 
 impl<'v> Cells<'v> {
     /// The cells.
-    pub fn as_slice(&self) -> &[Cell<'v>] {
+    pub(super) fn as_slice(&self) -> &[Cell<'v>] {
         &self.cells[..self.len]
     }
 
     /// The camera that the row is about.
-    pub fn camera(&self) -> &'v str {
+    pub(super) fn camera(&self) -> &'v str {
         match self.cells[1] {
             Cell::Text(camera) => camera,
             Cell::Null | Cell::Big(_) | Cell::Int(_) | Cell::Json(_) | Cell::Bytes(_) | Cell::Moment(_) => "",
@@ -165,7 +165,7 @@ impl<'v> Cells<'v> {
     }
 
     /// When the row was made, in microseconds since 2000; `None` in a table that has no such column.
-    pub fn created(&self) -> Option<i64> {
+    pub(super) fn created(&self) -> Option<i64> {
         self.as_slice().iter().find_map(|cell| match cell {
             Cell::Moment(moment) => Some(*moment),
             Cell::Null | Cell::Big(_) | Cell::Int(_) | Cell::Text(_) | Cell::Json(_) | Cell::Bytes(_) => None,
@@ -175,29 +175,29 @@ impl<'v> Cells<'v> {
 
 impl Table {
     /// The table with this name.
-    pub fn named(name: &str) -> Option<&'static Self> {
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
         TABLES.iter().find(|table| table.name == name)
     }
 
     /// Columns that are read, in their order.
-    pub fn sources(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn sources(&self) -> impl Iterator<Item = &'static str> {
         self.columns.iter().map(|column| column.source).filter(|name| !name.is_empty())
     }
 
     /// Rows from a number on, in their order.
-    pub fn select(&self) -> String {
+    pub(super) fn select(&self) -> String {
         let columns: Vec<_> = self.sources().collect();
         format!("SELECT {} FROM {} WHERE rowid >= ?1 ORDER BY rowid", columns.join(", "), self.name)
     }
 
     /// Columns that are written, in their order.
-    pub fn targets(&self) -> String {
+    pub(super) fn targets(&self) -> String {
         let columns: Vec<_> = self.columns.iter().map(|column| column.target).collect();
         columns.join(", ")
     }
 
     /// A row of [`Table::select`]; or why PostgreSQL cannot hold it, and in which column.
-    pub fn convert<'v>(
+    pub(super) fn convert<'v>(
         &self,
         row: &'v Row<'_>,
         origin: &'v Origin,
@@ -221,7 +221,7 @@ impl Table {
     }
 
     /// A row that PostgreSQL sent, field by field.
-    pub fn decode<'v>(&self, fields: &[Option<&'v [u8]>]) -> Option<Cells<'v>> {
+    pub(super) fn decode<'v>(&self, fields: &[Option<&'v [u8]>]) -> Option<Cells<'v>> {
         let mut cells = Cells { cells: [Cell::Null; COLUMNS_MAX], len: self.columns.len() };
         for (at, (column, field)) in self.columns.iter().zip(fields).enumerate() {
             cells.cells[at] = cell::decode(column.kind, *field)?;

@@ -1,6 +1,7 @@
 use super::*;
 use brink_databases::{Database as Fresh, try_ask};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 /// What the server keeps of a text, or that it refuses.
 fn kept(url: &str, texts: &[String]) -> Vec<Option<String>> {
