@@ -1,13 +1,16 @@
 //! PostgreSQL and Redis for tests: a server that is there already, or one that this process starts and that ends with it;
-//! and in PostgreSQL a database of its own for each test.
+//! and in PostgreSQL a database of its own for each test. README.md says where they come from.
 
 #![allow(clippy::panic, reason = "called by tests only, and a database that cannot be had is a failed test")]
 
+#[cfg(feature = "docker")]
+mod docker;
 mod found;
 mod postgres;
 mod redis;
 mod watched;
 
+pub use found::docker_engine;
 pub use postgres::Server;
 pub use redis::{REDIS_VARIABLE, RedisServer, redis_url};
 
@@ -43,7 +46,7 @@ pub struct Database {
 }
 
 /// The server of this process, as `postgres://USER@HOST:PORT`: named in the environment, or started now, by programs of this
-/// machine.
+/// machine or in a container.
 ///
 /// # Panics
 /// Where there is none, with what to do about it.
@@ -54,6 +57,12 @@ pub fn server_url() -> &'static str {
     ADDRESS.get_or_init(|| {
         if let Some(url) = variable(SERVER_VARIABLE) {
             return url.trim_end_matches('/').to_owned();
+        }
+        #[cfg(feature = "docker")]
+        if postgres::programs().is_none()
+            && let Some(url) = docker::postgres()
+        {
+            return url;
         }
         STARTED.get_or_init(Server::start).url()
     })

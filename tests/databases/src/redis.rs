@@ -35,7 +35,7 @@ const KIND: Kind = Kind {
 const PORTS_TRIED: usize = 5;
 
 /// Where this process's Redis is, as `redis://HOST:PORT`: the one that the environment names, or else one that is started
-/// now. Others may keep something there too: names have to be one's own.
+/// now, by programs of this machine or in a container. Others may keep something there too: names have to be one's own.
 ///
 /// # Panics
 /// Where there is none, with what to do about it.
@@ -46,6 +46,12 @@ pub fn redis_url() -> &'static str {
     ADDRESS.get_or_init(|| {
         if let Some(url) = variable(REDIS_VARIABLE) {
             return url.trim_end_matches('/').to_owned();
+        }
+        #[cfg(feature = "docker")]
+        if program().is_none()
+            && let Some(url) = crate::docker::redis()
+        {
+            return url;
         }
         STARTED.get_or_init(RedisServer::start).url()
     })
