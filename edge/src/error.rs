@@ -5,6 +5,7 @@ mod mend;
 use crate::command::{EXIT_FAILED, EXIT_NOT_ALLOWED, EXIT_USAGE, Report};
 use crate::database::DatabaseError;
 use crate::exchange::DeviceError;
+use crate::transfer::TransferError;
 use crate::uplink::UplinkError;
 use crate::words::rfc3339;
 use brink_environment::Refusal;
@@ -161,6 +162,9 @@ pub enum EdgeError {
     /// The device's PostgreSQL, for other programs to read.
     #[error("{0}")]
     Database(#[from] DatabaseError),
+    /// The move of the old files to it.
+    #[error("{0}")]
+    Transfer(#[from] TransferError),
     /// The variables of the environment, every error at once.
     #[error("{0}")]
     Environment(#[from] Refusal),
@@ -231,6 +235,7 @@ impl EdgeError {
             EdgeError::SecretFile { .. } => "SECRET_FILE",
             EdgeError::System { .. } => "SYSTEM",
             EdgeError::Database(error) => error.code(),
+            EdgeError::Transfer(error) => error.code(),
             EdgeError::Environment(_) => "ENVIRONMENT",
             EdgeError::Reported { report, .. } => return Cow::Owned(report.code.clone()),
         };
@@ -290,6 +295,7 @@ impl EdgeError {
             | EdgeError::SecretFile { .. }
             | EdgeError::System { .. }
             | EdgeError::Database(_)
+            | EdgeError::Transfer(_)
             | EdgeError::Environment(_)
             | EdgeError::Reported { .. } => false,
         }
@@ -333,6 +339,7 @@ impl EdgeError {
             | EdgeError::AgentRuns { .. }
             | EdgeError::Socket { .. }
             | EdgeError::Database(_)
+            | EdgeError::Transfer(_)
             | EdgeError::System { .. } => EXIT_FAILED,
         }
     }

@@ -17,6 +17,7 @@ mod run;
 mod seat;
 mod status;
 mod token;
+mod transfer;
 mod trust;
 mod usage;
 
@@ -88,6 +89,9 @@ enum Verb {
     /// Make the tables of this device's PostgreSQL, or bring them up to date; run again it changes nothing
     #[command(after_help = EXIT_CODES)]
     Migrate(migrate::Arguments),
+    /// Move tAPI's old SQLite files to this device's PostgreSQL, without losing a row
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Transfer(transfer::Verb),
     /// Look at the environment variables that `run` understands
     #[command(subcommand, after_help = EXIT_CODES)]
     Config(config::Verb),
@@ -185,6 +189,7 @@ impl Cli {
             | Verb::Status(_)
             | Verb::Doctor(_)
             | Verb::Migrate(_)
+            | Verb::Transfer(_)
             | Verb::Config(_)
             | Verb::Token(_)
             | Verb::Trust(_) => None,
@@ -228,6 +233,7 @@ pub fn carry_out(cli: Cli, output: &mut Output<'_>) -> io::Result<u8> {
         Verb::Status(arguments) => status::carry_out(&arguments),
         Verb::Doctor(arguments) => doctor::carry_out(&arguments),
         Verb::Migrate(arguments) => migrate::carry_out(&arguments),
+        Verb::Transfer(verb) => transfer::carry_out(&verb),
         Verb::Config(verb) => config::carry_out(&verb),
         Verb::Token(verb) => token::carry_out(&verb),
         Verb::Trust(verb) => trust::carry_out(&verb),

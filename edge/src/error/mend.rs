@@ -57,6 +57,7 @@ impl EdgeError {
             EdgeError::AgentRuns { .. } => "use that one, or stop it first",
             EdgeError::Socket { .. } => "see that the agent's user may write in the device directory",
             EdgeError::Database(error) => return Some(error.mend()),
+            EdgeError::Transfer(error) => return Some(error.mend()),
             EdgeError::Environment(_) => {
                 "mend them all; brink-edge config show has every variable with its source"
             }

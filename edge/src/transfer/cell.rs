@@ -213,6 +213,11 @@ fn moment(ms: i64) -> Result<Cell<'static>, Reason> {
     if MOMENT_MS.contains(&ms) { Ok(Cell::Moment((ms - PG_EPOCH_MS) * 1000)) } else { Err(Reason::Moment) }
 }
 
+/// In milliseconds since 1970.
+pub(super) fn ms_of(moment: i64) -> i64 {
+    moment.div_euclid(1000) + PG_EPOCH_MS
+}
+
 /// The month of a moment, counted from year 0, by UTC.
 pub(super) fn month_of(moment: i64) -> i64 {
     use chrono::{DateTime, Datelike};

@@ -59,6 +59,14 @@ pub enum TransferError {
         /// The highest that is in the target.
         copied: i64,
     },
+    /// The target has rows of it, and no word of how they came.
+    #[error("the database has rows of {} in {table} that no checkpoint knows of", path.display())]
+    Stray {
+        /// The file.
+        path: PathBuf,
+        /// Which table.
+        table: &'static str,
+    },
     /// The system refused.
     #[error("{}: cannot {doing}: {reason}", path.display())]
     Io {
@@ -86,9 +94,6 @@ pub enum TransferError {
     /// Some files did not go through; the others did.
     #[error("{0} of the files did not go through")]
     Files(u64),
-    /// Somebody wants it to end.
-    #[error("ended before it was done")]
-    Interrupted,
 }
 
 impl TransferError {
@@ -105,12 +110,12 @@ impl TransferError {
             TransferError::Newer { .. } => "SOURCE_NEWER",
             TransferError::Schema { .. } => "SOURCE_SCHEMA",
             TransferError::Replaced { .. } => "SOURCE_REPLACED",
+            TransferError::Stray { .. } => "TRANSFER_STRAY",
             TransferError::Io { .. } => "SOURCE_UNREADABLE",
             TransferError::NoRoom { .. } => "WORK_FULL",
             TransferError::TooMany(_) => "SOURCES_TOO_MANY",
             TransferError::Differs(_) => "TRANSFER_DIFFERS",
             TransferError::Files(_) => "TRANSFER_INCOMPLETE",
-            TransferError::Interrupted => "TRANSFER_INTERRUPTED",
         }
     }
 
@@ -132,6 +137,9 @@ impl TransferError {
             TransferError::Replaced { .. } => {
                 "transfer it from another directory under another name, so that it has numbers of its own"
             }
+            TransferError::Stray { .. } => {
+                "put transfer_progress back as it was, or remove the rows as the roll-back plan says, and run this again"
+            }
             TransferError::Io { .. } => {
                 "see that this user may read it, and write in its directory and in --work-dir"
             }
@@ -143,7 +151,6 @@ impl TransferError {
             TransferError::Files(_) => {
                 "mend each as it says above, and run the transfer again: what is done stays done"
             }
-            TransferError::Interrupted => "run it again: it goes on where it stood",
         };
         mend.to_owned()
     }
@@ -159,21 +166,23 @@ impl TransferError {
             | TransferError::Newer { .. }
             | TransferError::Schema { .. }
             | TransferError::Replaced { .. }
+            | TransferError::Stray { .. }
             | TransferError::Io { .. }
             | TransferError::NoRoom { .. } => true,
             TransferError::Database(_)
             | TransferError::Runs
             | TransferError::TooMany(_)
             | TransferError::Differs(_)
-            | TransferError::Files(_)
-            | TransferError::Interrupted => false,
+            | TransferError::Files(_) => false,
         }
     }
 
     pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |reason| match reason.kind() {
-            io::ErrorKind::NotFound => TransferError::Vanished(path.to_owned()),
-            _ => TransferError::Io { path: path.to_owned(), doing, reason },
+        move |reason| {
+            if reason.kind() == io::ErrorKind::NotFound {
+                return TransferError::Vanished(path.to_owned());
+            }
+            TransferError::Io { path: path.to_owned(), doing, reason }
         }
     }
 
@@ -195,4 +204,11 @@ impl TransferError {
             Some(_) | None => TransferError::Corrupt { path: path_buf, problem },
         }
     }
+}
+
+/// A row of the target that its columns cannot have.
+pub(super) fn unreadable(table: &str) -> TransferError {
+    TransferError::Database(DatabaseError::Engine(format!(
+        "it sent a row of {table} that its columns cannot hold"
+    )))
 }

@@ -10,10 +10,71 @@
 //! ```
 
 mod cell;
+mod dump;
 mod error;
 mod json;
+mod ledger;
+mod load;
+mod plan;
+mod progress;
+mod read;
 mod rejects;
+mod report;
+mod run;
 mod source;
 mod tables;
+mod verify;
 
 pub use error::TransferError;
+pub use plan::{FilePlan, Plan, ROLL_BACK, Target, plan};
+pub use report::{FileReport, Report, TableReport, report};
+pub use run::{FileRan, Ran, TableRan, dry_run, run};
+pub use verify::{CameraFound, FileVerified, Sums, TableFound, Verified, verify};
+
+use serde::Serialize;
+use source::SourceFile;
+use std::path::PathBuf;
+
+/// Which files, and where copies of them may lie.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The configuration.
+    pub config_db: Option<PathBuf>,
+    /// Where the telemetry files are.
+    pub telemetry_dir: Option<PathBuf>,
+    /// For copies to read from: as much room as the largest file.
+    pub work: PathBuf,
+    /// What rows that say none are given.
+    pub tenant: Option<String>,
+}
+
+impl Files {
+    /// Makes the work directory and finds the files.
+    fn begin(&self) -> Result<Vec<SourceFile>, TransferError> {
+        source::prepare(&self.work)?;
+        self.found()
+    }
+
+    fn found(&self) -> Result<Vec<SourceFile>, TransferError> {
+        source::discover(self.config_db.as_deref(), self.telemetry_dir.as_deref())
+    }
+}
+
+/// A file that did not go through.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failed {
+    /// Its name.
+    pub name: String,
+    /// A stable code.
+    pub code: &'static str,
+    /// What was wrong.
+    pub message: String,
+    /// What helps.
+    pub mend: String,
+}
+
+impl Failed {
+    fn of(file: &SourceFile, error: &TransferError) -> Self {
+        Self { name: file.name.clone(), code: error.code(), message: error.to_string(), mend: error.mend() }
+    }
+}

@@ -121,12 +121,15 @@ pub(super) struct Snapshot {
     pub(super) path: PathBuf,
     /// Whether there was anything in it at all.
     pub(super) is_empty: bool,
-    copy: PathBuf,
+    /// None for a look at the original itself.
+    copy: Option<PathBuf>,
 }
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
-        remove(&self.copy);
+        if let Some(copy) = &self.copy {
+            remove(copy);
+        }
     }
 }
 
@@ -207,7 +210,7 @@ impl Snapshot {
             doing: "make a copy there",
             reason: std::io::Error::other(error),
         })?;
-        let mut snapshot = Self { conn: target, path: file.path.clone(), is_empty: false, copy };
+        let mut snapshot = Self { conn: target, path: file.path.clone(), is_empty: false, copy: Some(copy) };
         // The copy is nobody's if the machine loses its power.
         let quick = snapshot.conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF");
         quick.map_err(|error| snapshot.of_copy(&error, work))?;
@@ -221,6 +224,22 @@ impl Snapshot {
         drop(source);
         snapshot.examine(work)?;
         Ok(snapshot)
+    }
+
+    /// Looks at the original itself, which others may write to meanwhile.
+    pub(super) fn glance(file: &SourceFile) -> Result<Self, TransferError> {
+        let still = !traces(&file.path)?.0;
+        let conn = open(&file.path, still)?;
+        let mut snapshot = Self { conn, path: file.path.clone(), is_empty: false, copy: None };
+        snapshot.count_tables()?;
+        Ok(snapshot)
+    }
+
+    /// Another connection to the same copy, for another thread.
+    pub(super) fn again(&self) -> Result<Connection, TransferError> {
+        let path = self.copy.as_deref().unwrap_or(&self.path);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(path, flags).map_err(|error| self.fault(&error))
     }
 
     fn of_copy(&self, error: &rusqlite::Error, work: &Path) -> TransferError {
@@ -243,12 +262,13 @@ impl Snapshot {
         if verdict != "ok" {
             return Err(TransferError::Corrupt { path: self.path.clone(), problem: verdict });
         }
-        let tables = "SELECT count(*) FROM sqlite_schema";
-        let tables = self
-            .conn
-            .query_row(tables, [], |row| row.get::<_, i64>(0))
-            .map_err(|error| self.fault(&error))?;
-        self.is_empty = tables == 0;
+        self.count_tables()
+    }
+
+    fn count_tables(&mut self) -> Result<(), TransferError> {
+        let tables =
+            self.conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+        self.is_empty = tables.map_err(|error| self.fault(&error))? == 0;
         Ok(())
     }
 
@@ -319,6 +339,14 @@ impl Snapshot {
             return Err(TransferError::Schema { path: self.path.clone(), what });
         }
         Ok(present)
+    }
+
+    /// The tables of telemetry that are read row by row: none of a configuration.
+    pub(super) fn tables_of(&self, file: &SourceFile) -> Result<Vec<&'static Table>, TransferError> {
+        match file.kind {
+            FileKind::Telemetry => self.tables(),
+            FileKind::Configuration => self.check_configuration().map(|()| Vec::new()),
+        }
     }
 
     /// Refuses a configuration that is none.

@@ -156,6 +156,14 @@ impl<'v> Cells<'v> {
         &self.cells[..self.len]
     }
 
+    /// The row's number among those of all files.
+    pub(super) fn id(&self) -> i64 {
+        match self.cells[0] {
+            Cell::Big(id) => id,
+            Cell::Null | Cell::Text(_) | Cell::Int(_) | Cell::Json(_) | Cell::Bytes(_) | Cell::Moment(_) => 0,
+        }
+    }
+
     /// The camera that the row is about.
     pub(super) fn camera(&self) -> &'v str {
         match self.cells[1] {
@@ -174,11 +182,6 @@ impl<'v> Cells<'v> {
 }
 
 impl Table {
-    /// The table with this name.
-    pub(super) fn named(name: &str) -> Option<&'static Self> {
-        TABLES.iter().find(|table| table.name == name)
-    }
-
     /// Columns that are read, in their order.
     pub(super) fn sources(&self) -> impl Iterator<Item = &'static str> {
         self.columns.iter().map(|column| column.source).filter(|name| !name.is_empty())

@@ -1,0 +1,265 @@
+//! Chunks into PostgreSQL: each with its checkpoint in one transaction, so that it is there once whatever happens in between.
+
+use super::cell::Origin;
+use super::error::TransferError;
+use super::ledger::{self, Reached};
+use super::read::Chunk;
+use super::rejects::Reject;
+use super::tables::Table;
+use crate::database::{Database, DatabaseError};
+use bytes::Bytes;
+use deadpool_postgres::{ClientWrapper, Object};
+use futures_util::SinkExt;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::pin::pin;
+use std::time::Duration;
+use tokio_postgres::Transaction;
+
+/// What begins and ends a binary COPY (PostgreSQL, "COPY", Binary Format).
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const TRAILER: &[u8] = b"\xff\xff";
+/// Bytes that are handed over at once.
+const PIECE: usize = 1 << 20;
+/// How long a server that went away is waited for, in pauses of these lengths: some minutes, in which it can be restarted.
+const PAUSES_SECONDS: [u64; 12] = [1, 1, 2, 4, 8, 15, 15, 15, 30, 30, 30, 30];
+/// Months that partitions are made for: 2000 to 2099. What lies outside of them is in the default partition.
+const MONTHS: Range<i64> = 2000 * 12..2100 * 12;
+
+/// One connection that holds the transfer's lock, made again when it is lost.
+pub(super) struct Loader {
+    database: Database,
+    /// Taken out of the pool, so that the lock goes with it.
+    client: Option<ClientWrapper>,
+    /// Partitions that are there.
+    made: BTreeSet<(&'static str, i64)>,
+}
+
+impl Loader {
+    /// Connects, looks at the tables, and takes the lock.
+    pub(super) async fn begin(database: &Database) -> Result<Self, TransferError> {
+        let mut loader = Self { database: database.clone(), client: None, made: BTreeSet::new() };
+        loader.client().await?;
+        Ok(loader)
+    }
+
+    /// The connection, with the lock.
+    pub(super) async fn client(&mut self) -> Result<&mut ClientWrapper, TransferError> {
+        let client = match self.client.take() {
+            Some(client) if !client.is_closed() => client,
+            Some(_) | None => {
+                let client = Object::take(self.database.checked().await?);
+                ledger::lock(&client).await?;
+                client
+            }
+        };
+        Ok(self.client.insert(client))
+    }
+
+    /// Waits before the next attempt; `None` when it was waited for long enough.
+    async fn pause(attempt: usize) -> Option<()> {
+        tokio::time::sleep(Duration::from_secs(*PAUSES_SECONDS.get(attempt)?)).await;
+        Some(())
+    }
+
+    /// Writes a chunk. `reached` is how far the table had come before it, and after it. `again` finds a row whole that only
+    /// the server turns out to refuse.
+    pub(super) async fn store(
+        &mut self,
+        chunk: &Chunk,
+        origin: &Origin,
+        reached: &mut Reached,
+        again: &mut dyn FnMut(i64, String) -> Result<Reject, TransferError>,
+    ) -> Result<(), TransferError> {
+        let encoded = Bytes::copy_from_slice(&chunk.encoded);
+        let mut rejects = chunk.rejects.clone();
+        let mut refused = BTreeSet::new();
+        let mut attempt = 0;
+        loop {
+            let after = Self::after(chunk, reached, rejects.len());
+            match self.attempt((chunk, &encoded, &refused), origin, (&rejects, &after)).await {
+                Ok(()) => {
+                    *reached = after;
+                    return Ok(());
+                }
+                Err(TransferError::Database(DatabaseError::Value(_)))
+                    if refused.is_empty() && !chunk.rows.is_empty() =>
+                {
+                    for (rowid, said) in self.refused((chunk, &encoded), origin).await? {
+                        refused.insert(rowid);
+                        rejects.push(again(rowid, said)?);
+                    }
+                }
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!(code = error.code(), %error, "the transfer waits for the database");
+                    if Self::pause(attempt).await.is_none() {
+                        return Err(error);
+                    }
+                    attempt += 1;
+                    if self.is_there(chunk, origin, &after).await {
+                        *reached = after;
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn after(chunk: &Chunk, reached: &Reached, rejects: usize) -> Reached {
+        // What is replaced begins anew with its first chunk.
+        let before = if chunk.is_first && !chunk.table.grows { &Reached::default() } else { reached };
+        let looked_at = chunk.looked_at();
+        Reached {
+            last: chunk.last.or(before.last),
+            copied: before.copied + looked_at - rejects as u64,
+            rejected: before.rejected + rejects as u64,
+            is_done: chunk.is_last,
+            digest: chunk.digest.clone(),
+        }
+    }
+
+    /// Whether a chunk whose answer was lost was committed.
+    async fn is_there(&mut self, chunk: &Chunk, origin: &Origin, after: &Reached) -> bool {
+        let Ok(client) = self.client().await else { return false };
+        let known = ledger::reached(client, origin.number).await;
+        known.is_ok_and(|known| known.get(chunk.table.name) == Some(after))
+    }
+
+    async fn attempt(
+        &mut self,
+        (chunk, encoded, refused): (&Chunk, &Bytes, &BTreeSet<i64>),
+        origin: &Origin,
+        (rejects, after): (&[Reject], &Reached),
+    ) -> Result<(), TransferError> {
+        self.make_partitions(chunk).await?;
+        let client = self.client().await?;
+        let tx = client.transaction().await.map_err(DatabaseError::from)?;
+        if chunk.is_first && !chunk.table.grows {
+            clear(&tx, chunk.table, origin).await?;
+        }
+        for rows in runs(chunk, refused) {
+            copy(&tx, chunk.table, bytes_of(chunk, encoded, rows)).await?;
+        }
+        ledger::reject(&tx, origin.number, rejects).await?;
+        ledger::reach(&tx, (origin.number, chunk.table.name), after).await?;
+        Ok(tx.commit().await.map_err(DatabaseError::from)?)
+    }
+
+    /// The rows of a chunk that the server refuses, with its words: halves are tried until each is found. Nothing is kept.
+    async fn refused(
+        &mut self,
+        (chunk, encoded): (&Chunk, &Bytes),
+        _origin: &Origin,
+    ) -> Result<Vec<(i64, String)>, TransferError> {
+        let mut found = Vec::new();
+        let mut open: Vec<Range<usize>> = std::iter::once(0..chunk.rows.len()).collect();
+        while let Some(rows) = open.pop() {
+            let client = self.client().await?;
+            let tx = client.transaction().await.map_err(DatabaseError::from)?;
+            let tried = copy(&tx, chunk.table, bytes_of(chunk, encoded, rows.clone())).await;
+            tx.rollback().await.map_err(DatabaseError::from)?;
+            match tried {
+                Ok(()) => {}
+                Err(DatabaseError::Value(said)) if rows.len() == 1 => {
+                    found.push((chunk.rows[rows.start].0, said))
+                }
+                Err(DatabaseError::Value(_)) => {
+                    let middle = rows.start + rows.len() / 2;
+                    open.push(middle..rows.end);
+                    open.push(rows.start..middle);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn make_partitions(&mut self, chunk: &Chunk) -> Result<(), TransferError> {
+        let table = chunk.table.name;
+        let wanted: Vec<i64> = chunk
+            .months
+            .iter()
+            .copied()
+            .filter(|month| MONTHS.contains(month) && !self.made.contains(&(table, *month)))
+            .collect();
+        for month in wanted {
+            let day = format!("{:04}-{:02}-01", month.div_euclid(12), month.rem_euclid(12) + 1);
+            let client = self.client().await?;
+            let sql = "SELECT create_monthly_partition($1, $2::text::date)";
+            client.query_one(sql, &[&table, &day]).await.map_err(DatabaseError::from)?;
+            self.made.insert((table, month));
+        }
+        Ok(())
+    }
+}
+
+/// Removes what a pass before left of a table that is replaced.
+async fn clear(tx: &Transaction<'_>, table: &Table, origin: &Origin) -> Result<(), DatabaseError> {
+    let (first, last) = origin.ids();
+    tx.execute(&format!("DELETE FROM {} WHERE id BETWEEN $1 AND $2", table.name), &[&first, &last]).await?;
+    let sql = "DELETE FROM transfer_rejects WHERE source = $1 AND table_name = $2";
+    tx.execute(sql, &[&origin.number, &table.name]).await?;
+    Ok(())
+}
+
+async fn copy(tx: &Transaction<'_>, table: &Table, rows: Bytes) -> Result<(), DatabaseError> {
+    let sql = format!("COPY {} ({}) FROM STDIN WITH (FORMAT binary)", table.name, table.targets());
+    let sink = tx.copy_in::<_, Bytes>(&sql).await?;
+    let mut sink = pin!(sink);
+    sink.send(Bytes::from_static(HEADER)).await?;
+    let mut rest = rows;
+    while !rest.is_empty() {
+        sink.send(rest.split_to(rest.len().min(PIECE))).await?;
+    }
+    sink.send(Bytes::from_static(TRAILER)).await?;
+    sink.finish().await?;
+    Ok(())
+}
+
+/// The bytes of some rows of a chunk.
+fn bytes_of(chunk: &Chunk, encoded: &Bytes, rows: Range<usize>) -> Bytes {
+    let end = |row: usize| row.checked_sub(1).map_or(0, |before| chunk.rows[before].1);
+    encoded.slice(end(rows.start)..end(rows.end))
+}
+
+/// Rows in a row that nobody refused.
+fn runs(chunk: &Chunk, refused: &BTreeSet<i64>) -> Vec<Range<usize>> {
+    if refused.is_empty() {
+        return std::iter::once(0..chunk.rows.len()).filter(|all| !all.is_empty()).collect();
+    }
+    let (mut runs, mut begun) = (Vec::new(), 0);
+    for (at, (rowid, _)) in chunk.rows.iter().enumerate() {
+        if refused.contains(rowid) {
+            runs.push(begun..at);
+            begun = at + 1;
+        }
+    }
+    runs.push(begun..chunk.rows.len());
+    runs.retain(|run| !run.is_empty());
+    runs
+}
+
+/// Whether the server may be back in a while. A disk that is full is for somebody to see.
+const fn is_passing(error: &TransferError) -> bool {
+    match error {
+        TransferError::Database(error) => {
+            matches!(error, DatabaseError::Unavailable(_) | DatabaseError::Busy(_))
+        }
+        // Of a connection that was lost: the server has not noticed yet.
+        TransferError::Runs => true,
+        TransferError::Vanished(_)
+        | TransferError::Locked(_)
+        | TransferError::NotSqlite(_)
+        | TransferError::Corrupt { .. }
+        | TransferError::Newer { .. }
+        | TransferError::Schema { .. }
+        | TransferError::Replaced { .. }
+        | TransferError::Io { .. }
+        | TransferError::NoRoom { .. }
+        | TransferError::TooMany(_)
+        | TransferError::Stray { .. }
+        | TransferError::Differs(_)
+        | TransferError::Files(_) => false,
+    }
+}

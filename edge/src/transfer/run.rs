@@ -1,0 +1,234 @@
+//! A transfer: file by file, table by table, each from where it stood.
+
+use super::cell::{Origin, Reason};
+use super::error::TransferError;
+use super::ledger::{self, Reached};
+use super::load::Loader;
+use super::progress::Progress;
+use super::read::{self, Chunk, Wanted};
+use super::rejects::Reject;
+use super::source::{FileKind, Snapshot, SourceFile};
+use super::tables::Table;
+use super::{Failed, Files};
+use crate::database::{Database, DatabaseError};
+use rusqlite::Connection;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use tokio::sync::mpsc;
+
+/// Chunks that wait for the server.
+const WAITING_MAX: usize = 2;
+
+/// What a transfer came to.
+#[derive(Debug, Default, Serialize)]
+pub struct Ran {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// By file and table.
+    pub files: Vec<FileRan>,
+    /// Files that did not go through.
+    pub failed: Vec<Failed>,
+}
+
+/// What a transfer came to for a file.
+#[derive(Debug, Serialize)]
+pub struct FileRan {
+    /// Its name.
+    pub name: String,
+    /// Its number; `None` where nothing was written.
+    pub number: Option<i32>,
+    /// By table.
+    pub tables: BTreeMap<&'static str, TableRan>,
+}
+
+/// What a transfer came to for a table of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TableRan {
+    /// Rows that came over now.
+    pub copied_now: u64,
+    /// Rows that were set aside now.
+    pub rejected_now: u64,
+    /// Rows that are there, with those of before.
+    pub copied: u64,
+    /// Rows that are set aside, with those of before.
+    pub rejected: u64,
+}
+
+/// Transfers everything. A file that does not go through leaves the others alone.
+pub async fn run(database: &Database, files: &Files) -> Result<Ran, TransferError> {
+    let found = files.begin()?;
+    let mut loader = Loader::begin(database).await?;
+    let progress = Progress::begin("transfer", rows_of(&found));
+    let mut ran = Ran::default();
+    for file in &found {
+        progress.at(&file.name);
+        let tenant = files.tenant.as_deref();
+        let origin = ledger::register(loader.client().await?, file, tenant).await?;
+        match transfer(&mut loader, file, (&origin, &files.work), &progress).await {
+            Ok(tables) => {
+                let (name, number) = (file.name.clone(), Some(origin.number));
+                ran.files.push(FileRan { name, number, tables });
+            }
+            Err(error) if error.is_of_one_file() => ran.failed.push(Failed::of(file, &error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ran)
+}
+
+/// Reads and converts everything, and writes nothing.
+pub fn dry_run(files: &Files) -> Result<Ran, TransferError> {
+    let found = files.begin()?;
+    let progress = Progress::begin("dry run", rows_of(&found));
+    let mut ran = Ran { dry_run: true, ..Ran::default() };
+    for file in &found {
+        progress.at(&file.name);
+        // Any number will do.
+        let origin = Origin { number: 1, tenant: files.tenant.clone() };
+        match rehearse(file, (&origin, &files.work), &progress) {
+            Ok(tables) => ran.files.push(FileRan { name: file.name.clone(), number: None, tables }),
+            Err(error) if error.is_of_one_file() => ran.failed.push(Failed::of(file, &error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ran)
+}
+
+/// For the bar: what a look at the originals says. What cannot be looked at fails in its turn.
+pub(super) fn rows_of(files: &[SourceFile]) -> u64 {
+    let of = |file: &SourceFile| -> Result<u64, TransferError> {
+        let look = Snapshot::glance(file)?;
+        match file.kind {
+            FileKind::Configuration => Ok(0),
+            FileKind::Telemetry => look.tables()?.iter().map(|table| look.count(table.name)).sum(),
+        }
+    };
+    files.iter().map(|file| of(file).unwrap_or(0)).sum()
+}
+
+fn rehearse(
+    file: &SourceFile,
+    (origin, work): (&Origin, &Path),
+    progress: &Progress,
+) -> Result<BTreeMap<&'static str, TableRan>, TransferError> {
+    let snapshot = Snapshot::of(file, work)?;
+    let mut tables = BTreeMap::new();
+    for table in snapshot.tables_of(file)? {
+        let mut ran = TableRan::default();
+        let wanted = Wanted { table, from: i64::MIN, digest: None };
+        read::read(&snapshot, &wanted, origin, |chunk| {
+            progress.add(chunk.looked_at());
+            ran.copied_now += chunk.rows.len() as u64;
+            ran.rejected_now += chunk.rejects.len() as u64;
+            true
+        })?;
+        tables.insert(table.name, ran);
+    }
+    Ok(tables)
+}
+
+async fn transfer(
+    loader: &mut Loader,
+    file: &SourceFile,
+    (origin, work): (&Origin, &Path),
+    progress: &Progress,
+) -> Result<BTreeMap<&'static str, TableRan>, TransferError> {
+    let snapshot = Snapshot::of(file, work)?;
+    let known = ledger::reached(loader.client().await?, origin.number).await?;
+    let mut tables = BTreeMap::new();
+    let mut wanted = Vec::new();
+    for table in snapshot.tables_of(file)? {
+        let reached = known.get(table.name).cloned().unwrap_or_default();
+        let from = start(loader, &snapshot, (table, origin), &reached).await?;
+        // Digests of a pass that was not finished say nothing.
+        let digest = reached.digest.clone().filter(|_| reached.is_done);
+        wanted.push(Wanted { table, from, digest });
+        tables.insert(table.name, (reached.clone(), reached));
+    }
+    let path = snapshot.path.clone();
+    let second = snapshot.again()?;
+    let mut chunks = read_aside(snapshot, wanted, origin.clone())?;
+    while let Some(chunk) = chunks.recv().await {
+        let chunk = chunk?;
+        let table = chunk.table;
+        let Some((_, reached)) = tables.get_mut(table.name) else { continue };
+        let mut again = |rowid: i64, said: String| {
+            whole(&second, table, (rowid, said)).map_err(|error| TransferError::of_sqlite(&path, &error))
+        };
+        loader.store(&chunk, origin, reached, &mut again).await?;
+        progress.add(chunk.looked_at());
+    }
+    Ok(summed(tables))
+}
+
+/// Reads in a thread of its own, which ends when nobody takes its chunks any more.
+fn read_aside(
+    snapshot: Snapshot,
+    wanted: Vec<Wanted>,
+    origin: Origin,
+) -> Result<mpsc::Receiver<Result<Chunk, TransferError>>, TransferError> {
+    let (out, chunks) = mpsc::channel(WAITING_MAX);
+    let path = snapshot.path.clone();
+    let reading = std::thread::Builder::new().name("brink-transfer".to_owned()).spawn(move || {
+        for wanted in &wanted {
+            let read = read::read(&snapshot, wanted, &origin, |chunk| out.blocking_send(Ok(chunk)).is_ok());
+            if let Err(error) = read {
+                // Nobody listens: then nobody wants to know.
+                let _ = out.blocking_send(Err(error));
+                return;
+            }
+        }
+    });
+    reading.map_err(TransferError::io(&path, "start a thread for it"))?;
+    Ok(chunks)
+}
+
+/// The first row of a table that is not there yet.
+async fn start(
+    loader: &mut Loader,
+    snapshot: &Snapshot,
+    (table, origin): (&'static Table, &Origin),
+    reached: &Reached,
+) -> Result<i64, TransferError> {
+    let path = || snapshot.path.clone();
+    if !table.grows {
+        return Ok(i64::MIN);
+    }
+    let Some(last) = reached.last else {
+        let (first, last) = origin.ids();
+        let sql = format!("SELECT EXISTS (SELECT FROM {} WHERE id BETWEEN $1 AND $2)", table.name);
+        let stray =
+            loader.client().await?.query_one(&sql, &[&first, &last]).await.map_err(DatabaseError::from)?;
+        let is_stray = stray.try_get(0).map_err(DatabaseError::from)?;
+        return if is_stray {
+            Err(TransferError::Stray { path: path(), table: table.name })
+        } else {
+            Ok(i64::MIN)
+        };
+    };
+    let end = snapshot.highest(table.name)?;
+    if end < last {
+        return Err(TransferError::Replaced { path: path(), table: table.name, end, copied: last });
+    }
+    Ok(last.saturating_add(1))
+}
+
+/// A row that the server alone refuses, whole.
+fn whole(conn: &Connection, table: &'static Table, (rowid, said): (i64, String)) -> rusqlite::Result<Reject> {
+    let columns: Vec<_> = table.sources().collect();
+    let mut found = conn.prepare(&table.select())?;
+    let mut rows = found.query([rowid])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Reject::of(table.name, row, &columns, (Reason::Server, &said))
+}
+
+fn summed(tables: BTreeMap<&'static str, (Reached, Reached)>) -> BTreeMap<&'static str, TableRan> {
+    let of = |(before, after): (Reached, Reached)| TableRan {
+        copied_now: after.copied.saturating_sub(before.copied),
+        rejected_now: after.rejected.saturating_sub(before.rejected),
+        copied: after.copied,
+        rejected: after.rejected,
+    };
+    tables.into_iter().map(|(name, both)| (name, of(both))).collect()
+}
