@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -32,6 +33,9 @@ pub(super) struct FileArguments {
     /// Where copies of the files lie while they are read; as much room as the largest of them
     #[arg(long, value_name = "DIR", default_value = "brink-transfer")]
     work_dir: PathBuf,
+    /// How long a file that another program holds is waited for: as long as tAPI itself would
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    busy_seconds: u32,
     /// The tenant of cameras and rows that name none
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
@@ -43,6 +47,7 @@ impl FileArguments {
             config_db: self.config_db.clone(),
             telemetry_dir: self.telemetry_dir.clone(),
             work: self.work_dir.clone(),
+            busy: Duration::from_secs(self.busy_seconds.into()),
             tenant: self.tenant.clone(),
         }
     }

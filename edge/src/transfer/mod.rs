@@ -32,8 +32,9 @@ pub use run::{FileRan, Ran, TableRan, dry_run, run};
 pub use verify::{CameraFound, FileVerified, Sums, TableFound, Verified, verify};
 
 use serde::Serialize;
-use source::SourceFile;
+use source::{Room, SourceFile};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which files, and where copies of them may lie.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Files {
     pub telemetry_dir: Option<PathBuf>,
     /// For copies to read from: as much room as the largest file.
     pub work: PathBuf,
+    /// How long a file that another program holds is waited for.
+    pub busy: Duration,
     /// What rows that say none are given.
     pub tenant: Option<String>,
 }
@@ -53,6 +56,10 @@ impl Files {
     fn begin(&self) -> Result<Vec<SourceFile>, TransferError> {
         source::prepare(&self.work)?;
         self.found()
+    }
+
+    fn room(&self) -> Room {
+        Room { work: self.work.clone(), busy: self.busy }
     }
 
     fn found(&self) -> Result<Vec<SourceFile>, TransferError> {

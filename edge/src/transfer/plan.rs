@@ -8,6 +8,7 @@ use crate::database::Database;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// What a transfer would do.
 #[derive(Debug, Serialize)]
@@ -65,7 +66,7 @@ pub async fn plan(files: &Files, database: Option<&Database>) -> Result<Plan, Tr
         target: None,
     };
     for file in files.found()? {
-        match look(&file) {
+        match look(&file, files.busy) {
             Ok(found) => {
                 plan.rows += if file.kind == FileKind::Telemetry { found.tables.values().sum() } else { 0 };
                 plan.largest_bytes = plan.largest_bytes.max(found.bytes);
@@ -81,8 +82,8 @@ pub async fn plan(files: &Files, database: Option<&Database>) -> Result<Plan, Tr
     Ok(plan)
 }
 
-fn look(file: &SourceFile) -> Result<FilePlan, TransferError> {
-    let snapshot = Snapshot::glance(file)?;
+fn look(file: &SourceFile, busy: Duration) -> Result<FilePlan, TransferError> {
+    let snapshot = Snapshot::glance(file, busy)?;
     let names: Vec<_> = match file.kind {
         FileKind::Telemetry => snapshot.tables()?.into_iter().map(|table| table.name).collect(),
         FileKind::Configuration => {

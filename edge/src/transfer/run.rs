@@ -7,14 +7,14 @@ use super::load::Loader;
 use super::progress::Progress;
 use super::read::{self, Chunk, Wanted};
 use super::rejects::Reject;
-use super::source::{FileKind, Snapshot, SourceFile};
+use super::source::{FileKind, Room, Snapshot, SourceFile};
 use super::tables::Table;
 use super::{Failed, Files};
 use crate::database::{Database, DatabaseError};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Chunks that wait for the server.
@@ -59,13 +59,13 @@ pub struct TableRan {
 pub async fn run(database: &Database, files: &Files) -> Result<Ran, TransferError> {
     let found = files.begin()?;
     let mut loader = Loader::begin(database).await?;
-    let progress = Progress::begin("transfer", rows_of(&found));
+    let progress = Progress::begin("transfer", rows_of(&found, files.busy));
     let mut ran = Ran::default();
     for file in &found {
         progress.at(&file.name);
         let tenant = files.tenant.as_deref();
         let origin = ledger::register(loader.client().await?, file, tenant).await?;
-        match transfer(&mut loader, file, (&origin, &files.work), &progress).await {
+        match transfer(&mut loader, file, (&origin, &files.room()), &progress).await {
             Ok(tables) => {
                 let (name, number) = (file.name.clone(), Some(origin.number));
                 ran.files.push(FileRan { name, number, tables });
@@ -80,13 +80,13 @@ pub async fn run(database: &Database, files: &Files) -> Result<Ran, TransferErro
 /// Reads and converts everything, and writes nothing.
 pub fn dry_run(files: &Files) -> Result<Ran, TransferError> {
     let found = files.begin()?;
-    let progress = Progress::begin("dry run", rows_of(&found));
+    let progress = Progress::begin("dry run", rows_of(&found, files.busy));
     let mut ran = Ran { dry_run: true, ..Ran::default() };
     for file in &found {
         progress.at(&file.name);
         // Any number will do.
         let origin = Origin { number: 1, tenant: files.tenant.clone() };
-        match rehearse(file, (&origin, &files.work), &progress) {
+        match rehearse(file, (&origin, &files.room()), &progress) {
             Ok(tables) => ran.files.push(FileRan { name: file.name.clone(), number: None, tables }),
             Err(error) if error.is_of_one_file() => ran.failed.push(Failed::of(file, &error)),
             Err(error) => return Err(error),
@@ -96,9 +96,9 @@ pub fn dry_run(files: &Files) -> Result<Ran, TransferError> {
 }
 
 /// For the bar: what a look at the originals says. What cannot be looked at fails in its turn.
-pub(super) fn rows_of(files: &[SourceFile]) -> u64 {
+pub(super) fn rows_of(files: &[SourceFile], busy: Duration) -> u64 {
     let of = |file: &SourceFile| -> Result<u64, TransferError> {
-        let look = Snapshot::glance(file)?;
+        let look = Snapshot::glance(file, busy)?;
         match file.kind {
             FileKind::Configuration => Ok(0),
             FileKind::Telemetry => look.tables()?.iter().map(|table| look.count(table.name)).sum(),
@@ -109,10 +109,10 @@ pub(super) fn rows_of(files: &[SourceFile]) -> u64 {
 
 fn rehearse(
     file: &SourceFile,
-    (origin, work): (&Origin, &Path),
+    (origin, room): (&Origin, &Room),
     progress: &Progress,
 ) -> Result<BTreeMap<&'static str, TableRan>, TransferError> {
-    let snapshot = Snapshot::of(file, work)?;
+    let snapshot = Snapshot::of(file, room)?;
     let mut tables = BTreeMap::new();
     for table in snapshot.tables_of(file)? {
         let mut ran = TableRan::default();
@@ -131,10 +131,10 @@ fn rehearse(
 async fn transfer(
     loader: &mut Loader,
     file: &SourceFile,
-    (origin, work): (&Origin, &Path),
+    (origin, room): (&Origin, &Room),
     progress: &Progress,
 ) -> Result<BTreeMap<&'static str, TableRan>, TransferError> {
-    let snapshot = Snapshot::of(file, work)?;
+    let snapshot = Snapshot::of(file, room)?;
     let known = ledger::reached(loader.client().await?, origin.number).await?;
     let mut tables = BTreeMap::new();
     let mut wanted = Vec::new();

@@ -16,8 +16,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a file that another program holds is waited for: as long as tAPI itself waits.
-const BUSY: Duration = Duration::from_secs(30);
 /// What each SQLite database begins with (SQLite, "Database File Format", 1.3.1).
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// What a telemetry file is called.
@@ -112,6 +110,15 @@ pub(super) fn discover(
     Ok(found)
 }
 
+/// Where copies lie, and how long a file that another program holds is waited for.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    /// The work directory.
+    pub(super) work: PathBuf,
+    /// For a lock to go.
+    pub(super) busy: Duration,
+}
+
 /// A file as it was at one moment. The copy is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Snapshot {
@@ -169,7 +176,7 @@ fn traces(path: &Path) -> Result<(bool, u64, i64, i64), TransferError> {
 }
 
 /// Opens a file for reading. `still`: as one that nobody writes to, which leaves nothing beside it.
-fn open(path: &Path, still: bool) -> Result<Connection, TransferError> {
+fn open(path: &Path, still: bool, busy: Duration) -> Result<Connection, TransferError> {
     let mut begun = [0; 16];
     let mut file = fs::File::open(path).map_err(TransferError::io(path, "open it"))?;
     let read = std::io::Read::read(&mut file, &mut begun).map_err(TransferError::io(path, "read it"))?;
@@ -183,28 +190,29 @@ fn open(path: &Path, still: bool) -> Result<Connection, TransferError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let conn = Connection::open_with_flags(name, flags).map_err(of)?;
-    conn.busy_timeout(BUSY).map_err(of)?;
+    conn.busy_timeout(busy).map_err(of)?;
     Ok(conn)
 }
 
 impl Snapshot {
     /// Copies a file into the work directory and looks whether the copy is whole.
-    pub(super) fn of(file: &SourceFile, work: &Path) -> Result<Self, TransferError> {
+    pub(super) fn of(file: &SourceFile, room: &Room) -> Result<Self, TransferError> {
         let before = traces(&file.path)?;
         if !before.0 {
-            let copied = Self::copied(file, work, true);
+            let copied = Self::copied(file, room, true);
             // Nobody has begun to write meanwhile: what was copied is of one moment.
             if traces(&file.path)? == before {
                 return copied;
             }
         }
-        Self::copied(file, work, false)
+        Self::copied(file, room, false)
     }
 
-    fn copied(file: &SourceFile, work: &Path, still: bool) -> Result<Self, TransferError> {
+    fn copied(file: &SourceFile, room: &Room, still: bool) -> Result<Self, TransferError> {
+        let work = &room.work;
         let copy = work.join(format!("{}.{}{COPY}", std::process::id(), machine::boottime_millis()));
         remove(&copy);
-        let source = open(&file.path, still)?;
+        let source = open(&file.path, still, room.busy)?;
         let target = Connection::open(&copy).map_err(|error| TransferError::Io {
             path: work.to_owned(),
             doing: "make a copy there",
@@ -227,9 +235,9 @@ impl Snapshot {
     }
 
     /// Looks at the original itself, which others may write to meanwhile.
-    pub(super) fn glance(file: &SourceFile) -> Result<Self, TransferError> {
+    pub(super) fn glance(file: &SourceFile, busy: Duration) -> Result<Self, TransferError> {
         let still = !traces(&file.path)?.0;
-        let conn = open(&file.path, still)?;
+        let conn = open(&file.path, still, busy)?;
         let mut snapshot = Self { conn, path: file.path.clone(), is_empty: false, copy: None };
         snapshot.count_tables()?;
         Ok(snapshot)

@@ -29,4 +29,5 @@ mod probes;
 mod rating;
 mod settlement;
 mod tidy;
+mod transfer;
 mod vectors;

@@ -15,7 +15,7 @@ use super::error::TransferError;
 use super::ledger;
 use super::progress::Progress;
 use super::run::rows_of;
-use super::source::{Snapshot, SourceFile};
+use super::source::{Room, Snapshot, SourceFile};
 use super::{Failed, Files};
 use crate::database::{Database, DatabaseError};
 use ends::Source;
@@ -34,11 +34,11 @@ pub async fn verify(
     let found = files.begin()?;
     let client = database.checked().await?;
     let dump = dump.map(Dump::begin).transpose()?.map(Arc::new);
-    let progress = Progress::begin("verify", rows_of(&found));
+    let progress = Progress::begin("verify", rows_of(&found, files.busy));
     let mut verified = Verified::default();
     for file in &found {
         progress.at(&file.name);
-        match verify_file(&client, file, (&files.work, dump.as_ref()), &progress).await {
+        match verify_file(&client, file, (&files.room(), dump.as_ref()), &progress).await {
             Ok(tables) => verified.files.push(FileVerified { name: file.name.clone(), tables }),
             Err(error) if error.is_of_one_file() => verified.failed.push(Failed::of(file, &error)),
             Err(error) => return Err(error),
@@ -63,10 +63,10 @@ async fn unknown(client: &Client, found: &[SourceFile]) -> Result<Vec<String>, T
 async fn verify_file(
     client: &Client,
     file: &SourceFile,
-    (work, dump): (&Path, Option<&Arc<Dump>>),
+    (room, dump): (&Room, Option<&Arc<Dump>>),
     progress: &Progress,
 ) -> Result<BTreeMap<String, TableFound>, TransferError> {
-    let snapshot = Snapshot::of(file, work)?;
+    let snapshot = Snapshot::of(file, room)?;
     let known = ledger::sources(client).await?;
     let known = known.into_iter().find(|known| known.kind == file.kind.as_str() && known.name == file.name);
     // A file that was never transferred has no rows anywhere: every one of its rows is missing.

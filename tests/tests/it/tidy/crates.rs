@@ -41,7 +41,7 @@ const REACHES: [Reach; 13] = [
     Reach {
         name: "brink-tests",
         product: &["brink-license", "brink-signing", "brink-store", "brink-edge", "brink-issuer"],
-        tests: &["brink-databases"],
+        tests: &["brink-databases", "brink-installation"],
     },
     // Speaks with the issuer over HTTP, like any device.
     Reach {
