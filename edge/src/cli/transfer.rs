@@ -68,8 +68,11 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     database: DatabaseArguments,
     /// Read and convert everything, and write nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "follow")]
     dry_run: bool,
+    /// Go on until SIGINT or SIGTERM, with pauses of this length: for what tAPI writes until the switch
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    follow: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -129,7 +132,12 @@ fn run(arguments: &RunArguments) -> Result<Reply, EdgeError> {
         transfer::dry_run(&files)?
     } else {
         let database = arguments.database.patient()?;
-        wait_for(transfer::run(&database, &files))?
+        match arguments.follow {
+            None => wait_for(transfer::run(&database, &files))?,
+            Some(pause) => {
+                wait_for(transfer::follow(&database, &files, Duration::from_secs(pause.into()), told))?
+            }
+        }
     };
     let mut text = String::new();
     for file in &ran.files {
@@ -147,6 +155,17 @@ fn run(arguments: &RunArguments) -> Result<Reply, EdgeError> {
         format!("{} files: {copied} rows {word} copied, {rejected} {word} set aside", ran.files.len()),
     );
     Ok(answer(&ran, text + ROLL_BACK, &ran.failed, None))
+}
+
+/// A pass of a transfer that goes on.
+fn told(ran: &transfer::Ran) {
+    let tables = || ran.files.iter().flat_map(|file| file.tables.values());
+    let copied = tables().map(|ran| ran.copied_now).sum::<u64>();
+    let rejected = tables().map(|ran| ran.rejected_now).sum::<u64>();
+    tracing::info!(files = ran.files.len(), copied, rejected, failed = ran.failed.len(), "passed");
+    for Failed { name, code, message, .. } in &ran.failed {
+        tracing::warn!(file = name, code, message, "it does not go through");
+    }
 }
 
 fn verify(arguments: &VerifyArguments) -> Result<Reply, EdgeError> {

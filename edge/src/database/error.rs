@@ -49,7 +49,7 @@ pub enum DatabaseError {
     /// It takes no writes.
     #[error("PostgreSQL is read-only: {0}")]
     ReadOnly(String),
-    /// A value that it cannot hold (SQLSTATE class 22, 23 or 54).
+    /// A value that it cannot hold (SQLSTATE class 21, 22, 23 or 54).
     #[error("PostgreSQL cannot hold a value: {0}")]
     Value(String),
     /// A migration that was changed after it ran, or that failed.
@@ -137,8 +137,8 @@ impl From<Error> for DatabaseError {
             state if state.code().starts_with("08") => Self::Unavailable(said),
             // Beside the disk: memory, and what an administrator bounds.
             state if state.code().starts_with("53") => Self::Full(said),
-            // Values, what constraints say of them, and rows that no index holds.
-            state if ["22", "23", "54"].iter().any(|class| state.code().starts_with(class)) => {
+            // Values, what constraints and one another say of them, and rows that no index holds.
+            state if ["21", "22", "23", "54"].iter().any(|class| state.code().starts_with(class)) => {
                 Self::Value(said)
             }
             _ => Self::Engine(said),

@@ -1,11 +1,13 @@
 //! The PostgreSQL of this device, which other programs read: its schema, a pool of connections, and rows in batches.
 //!
-//! Owns every statement that the edge sends to PostgreSQL. Called by the mirror, by the transfer of old files and by
-//! `brink-edge migrate`; never by a decision, by metering or by an exchange.
+//! Owns the schema and the statements over its tables; those of the transfer's own tables are its own. Called by the mirror, by
+//! the transfer of old files and by `brink-edge migrate`; never by a decision, by metering or by an exchange.
 
+pub mod camera;
 mod error;
 mod migrate;
 mod pool;
+pub mod telemetry;
 
 pub use error::DatabaseError;
 pub use migrate::Migrated;

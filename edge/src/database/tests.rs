@@ -1,3 +1,5 @@
+use super::camera::{Camera, Cameras};
+use super::telemetry::{Event, Frame, Retention, Telemetry};
 use super::{Database, DatabaseError, Migrated, Sizes};
 use brink_databases::{Database as Fresh, ask, run};
 use brink_postgres::DatabaseUrl;
@@ -149,4 +151,77 @@ fn a_server_that_is_not_there_and_one_that_refuses_are_told_apart() {
         wait(Database::at(&url, "brink-edge tests", Sizes::default()).unwrap().connection()).map(drop);
     assert_eq!(refused.unwrap_err().code(), "DATABASE_DENIED");
     drop(fresh);
+}
+
+#[test]
+fn cameras_are_put_once_whatever_is_put_again() {
+    let (fresh, database) = migrated();
+    let cameras = Cameras::of(database);
+    let camera = |id: &str, name: &str| Camera {
+        camera_id: id.to_owned(),
+        tenant_id: Some("tenant-123".to_owned()),
+        name: name.to_owned(),
+        url: format!("rtsp://{id}"),
+        status: "running".to_owned(),
+        pipeline_config: serde_json::json!({ "source": { "type": "rtsp" } }),
+        is_active: true,
+    };
+    wait(async {
+        let both = [camera("door", "Door"), camera("gate", "Gate")];
+        assert_eq!(cameras.put(&both).await.unwrap(), 2);
+        assert_eq!(cameras.put(&both).await.unwrap(), 0, "nothing changed");
+        assert_eq!(cameras.put(&[camera("gate", "South gate")]).await.unwrap(), 1);
+        assert_eq!(cameras.all().await.unwrap(), [camera("door", "Door"), camera("gate", "South gate")]);
+        let refused = cameras
+            .put(&[Camera { status: "asleep".to_owned(), ..camera("yard", "Yard") }, camera("hall", "Hall")])
+            .await;
+        assert_eq!(refused.unwrap_err().code(), "DATABASE_VALUE");
+        assert_eq!(cameras.all().await.unwrap().len(), 2, "all of them or none");
+        let twice = cameras.put(&[camera("hall", "One"), camera("hall", "Other")]).await;
+        assert_eq!(twice.unwrap_err().code(), "DATABASE_VALUE");
+        assert!(cameras.remove("door").await.unwrap() && !cameras.remove("door").await.unwrap());
+    });
+    assert_eq!(one(&fresh, "SELECT string_agg(camera_id, ',') FROM cameras"), "gate");
+}
+
+#[test]
+fn telemetry_is_written_in_batches_and_leaves_by_the_month() {
+    let (fresh, database) = migrated();
+    let telemetry = Telemetry::of(database);
+    let event = |timestamp: i64| Event {
+        camera_id: "gate".to_owned(),
+        tenant_id: None,
+        timestamp,
+        event_type: 0,
+        source_id: "detector".to_owned(),
+        properties: serde_json::json!({ "class_name": "person" }),
+        frame_id: None,
+    };
+    wait(async {
+        let events: Vec<_> = (1..=500).map(event).collect();
+        let ids = telemetry.record(&events).await.unwrap();
+        assert!(ids.len() == 500 && ids.windows(2).all(|two| two[0] < two[1]));
+        let frame = Frame {
+            camera_id: "gate".to_owned(),
+            tenant_id: None,
+            timestamp: 1,
+            thumbnail: vec![0xff; 9],
+            width: 3,
+            height: 2,
+        };
+        let frames = telemetry.keep(&[frame]).await.unwrap();
+        telemetry.record(&[Event { frame_id: Some(frames[0]), ..event(501) }]).await.unwrap();
+        let latest = telemetry.latest("gate", 2).await.unwrap();
+        assert_eq!(latest, [Event { frame_id: Some(frames[0]), ..event(501) }, event(500)]);
+        let strange = Event { properties: serde_json::json!("\0"), ..event(1) };
+        assert_eq!(telemetry.record(&[event(1), strange]).await.unwrap_err().code(), "DATABASE_VALUE");
+    });
+    assert_eq!(one(&fresh, "SELECT count(*) FROM telemetry_events"), "501");
+    assert_eq!(one(&fresh, "SELECT size_bytes FROM frames"), "9");
+    run(&fresh.url(), "SELECT create_monthly_partition('telemetry_events', '2020-05-01');
+                       INSERT INTO telemetry_events (camera_id, timestamp, event_type, source_id, created_at) VALUES ('gate', 1, 0, 's', '2020-05-05')");
+    let days = Retention { telemetry_days: Some(365), ..Retention::default() };
+    assert_eq!(wait(telemetry.retain(Retention::default())).unwrap(), [""; 0]);
+    assert_eq!(wait(telemetry.retain(days)).unwrap(), ["telemetry_events_y2020m05"]);
+    assert_eq!(one(&fresh, "SELECT count(*) FROM telemetry_events"), "501");
 }

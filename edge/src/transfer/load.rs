@@ -6,7 +6,7 @@ use super::ledger::{self, Reached};
 use super::read::Chunk;
 use super::rejects::Reject;
 use super::tables::Table;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, telemetry};
 use bytes::Bytes;
 use deadpool_postgres::{ClientWrapper, Object};
 use futures_util::SinkExt;
@@ -23,6 +23,9 @@ const TRAILER: &[u8] = b"\xff\xff";
 const PIECE: usize = 1 << 20;
 /// How long a server that went away is waited for, in pauses of these lengths: some minutes, in which it can be restarted.
 const PAUSES_SECONDS: [u64; 12] = [1, 1, 2, 4, 8, 15, 15, 15, 30, 30, 30, 30];
+/// How often a lock that somebody holds is asked for, a second apart: the server notices that a transfer was killed when it has
+/// done what that one had sent.
+const LOCK_ATTEMPTS: usize = 10;
 /// Months that partitions are made for: 2000 to 2099. What lies outside of them is in the default partition.
 const MONTHS: Range<i64> = 2000 * 12..2100 * 12;
 
@@ -39,6 +42,12 @@ impl Loader {
     /// Connects, looks at the tables, and takes the lock.
     pub(super) async fn begin(database: &Database) -> Result<Self, TransferError> {
         let mut loader = Self { database: database.clone(), client: None, made: BTreeSet::new() };
+        for _ in 1..LOCK_ATTEMPTS {
+            match loader.client().await {
+                Err(TransferError::Runs) => tokio::time::sleep(Duration::from_secs(1)).await,
+                other => return other.map(drop).map(|()| loader),
+            }
+        }
         loader.client().await?;
         Ok(loader)
     }
@@ -184,10 +193,7 @@ impl Loader {
             .filter(|month| MONTHS.contains(month) && !self.made.contains(&(table, *month)))
             .collect();
         for month in wanted {
-            let day = format!("{:04}-{:02}-01", month.div_euclid(12), month.rem_euclid(12) + 1);
-            let client = self.client().await?;
-            let sql = "SELECT create_monthly_partition($1, $2::text::date)";
-            client.query_one(sql, &[&table, &day]).await.map_err(DatabaseError::from)?;
+            telemetry::make_month(&**self.client().await?, table, month).await?;
             self.made.insert((table, month));
         }
         Ok(())

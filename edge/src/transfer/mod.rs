@@ -28,7 +28,7 @@ mod verify;
 pub use error::TransferError;
 pub use plan::{FilePlan, Plan, ROLL_BACK, Target, plan};
 pub use report::{FileReport, Report, TableReport, report};
-pub use run::{FileRan, Ran, TableRan, dry_run, run};
+pub use run::{FileRan, Ran, TableRan, dry_run, follow, run};
 pub use verify::{CameraFound, FileVerified, Sums, TableFound, Verified, verify};
 
 use serde::Serialize;

@@ -7,13 +7,15 @@ use super::load::Loader;
 use super::progress::Progress;
 use super::read::{self, Chunk, Wanted};
 use super::rejects::Reject;
-use super::source::{FileKind, Room, Snapshot, SourceFile};
+use super::source::{FileKind, Room, Snapshot, SourceFile, Traces};
 use super::tables::Table;
 use super::{Failed, Files};
 use crate::database::{Database, DatabaseError};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -57,18 +59,71 @@ pub struct TableRan {
 
 /// Transfers everything. A file that does not go through leaves the others alone.
 pub async fn run(database: &Database, files: &Files) -> Result<Ran, TransferError> {
-    let found = files.begin()?;
     let mut loader = Loader::begin(database).await?;
+    pass(&mut loader, files, &mut BTreeMap::new()).await
+}
+
+/// Transfers everything again and again, until somebody ends it: what is written meanwhile comes with the next pass. What did
+/// not change is not read again. `told` gets what each pass came to.
+pub async fn follow(
+    database: &Database,
+    files: &Files,
+    pause: Duration,
+    mut told: impl FnMut(&Ran),
+) -> Result<Ran, TransferError> {
+    let mut ended = pin!(ended());
+    let mut loader = Loader::begin(database).await?;
+    let mut seen = BTreeMap::new();
+    let mut last = Ran::default();
+    loop {
+        // A pass that is cut off leaves whole chunks behind.
+        tokio::select! {
+            biased;
+            () = &mut ended => return Ok(last),
+            ran = pass(&mut loader, files, &mut seen) => last = ran?,
+        }
+        told(&last);
+        tokio::select! {
+            () = &mut ended => return Ok(last),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// SIGTERM or SIGINT; never where the system does not tell.
+async fn ended() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        }
+        (_, _) => std::future::pending().await,
+    }
+}
+
+/// Every file that changed since it went through.
+async fn pass(
+    loader: &mut Loader,
+    files: &Files,
+    seen: &mut BTreeMap<PathBuf, Traces>,
+) -> Result<Ran, TransferError> {
+    let found = files.begin()?;
     let progress = Progress::begin("transfer", rows_of(&found, files.busy));
     let mut ran = Ran::default();
     for file in &found {
+        // What is written from here on is seen by the next pass.
+        let traces = Traces::of(&file.path).ok();
+        if traces.is_some() && seen.get(&file.path) == traces.as_ref() {
+            continue;
+        }
         progress.at(&file.name);
         let tenant = files.tenant.as_deref();
         let origin = ledger::register(loader.client().await?, file, tenant).await?;
-        match transfer(&mut loader, file, (&origin, &files.room()), &progress).await {
+        match transfer(loader, file, (&origin, &files.room()), &progress).await {
             Ok(tables) => {
                 let (name, number) = (file.name.clone(), Some(origin.number));
                 ran.files.push(FileRan { name, number, tables });
+                seen.extend(traces.map(|traces| (file.path.clone(), traces)));
             }
             Err(error) if error.is_of_one_file() => ran.failed.push(Failed::of(file, &error)),
             Err(error) => return Err(error),

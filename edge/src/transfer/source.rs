@@ -168,11 +168,23 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// What changes when somebody writes: whether there are logs beside it, its length, and when it was written.
-fn traces(path: &Path) -> Result<(bool, u64, i64, i64), TransferError> {
-    let found = path.metadata().map_err(TransferError::io(path, "look at it"))?;
-    let has_log = ["-wal", "-journal"].into_iter().any(|suffix| beside(path, suffix).exists());
-    Ok((has_log, found.len(), found.mtime(), found.mtime_nsec()))
+/// What changes when somebody writes: of the file, and of the logs beside it, the length and when it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Traces([Option<(u64, i64, i64)>; 3]);
+
+impl Traces {
+    /// Of a file as it is now.
+    pub(super) fn of(path: &Path) -> Result<Self, TransferError> {
+        let found = path.metadata().map_err(TransferError::io(path, "look at it"))?;
+        let of = |found: &fs::Metadata| (found.len(), found.mtime(), found.mtime_nsec());
+        let log = |suffix: &str| beside(path, suffix).metadata().ok().as_ref().map(of);
+        Ok(Self([Some(of(&found)), log("-wal"), log("-journal")]))
+    }
+
+    /// Whether nobody has it open for writing, and nobody was killed at it.
+    const fn are_still(&self) -> bool {
+        self.0[1].is_none() && self.0[2].is_none()
+    }
 }
 
 /// Opens a file for reading. `still`: as one that nobody writes to, which leaves nothing beside it.
@@ -197,11 +209,11 @@ fn open(path: &Path, still: bool, busy: Duration) -> Result<Connection, Transfer
 impl Snapshot {
     /// Copies a file into the work directory and looks whether the copy is whole.
     pub(super) fn of(file: &SourceFile, room: &Room) -> Result<Self, TransferError> {
-        let before = traces(&file.path)?;
-        if !before.0 {
+        let before = Traces::of(&file.path)?;
+        if before.are_still() {
             let copied = Self::copied(file, room, true);
             // Nobody has begun to write meanwhile: what was copied is of one moment.
-            if traces(&file.path)? == before {
+            if Traces::of(&file.path)? == before {
                 return copied;
             }
         }
@@ -236,7 +248,7 @@ impl Snapshot {
 
     /// Looks at the original itself, which others may write to meanwhile.
     pub(super) fn glance(file: &SourceFile, busy: Duration) -> Result<Self, TransferError> {
-        let still = !traces(&file.path)?.0;
+        let still = Traces::of(&file.path)?.are_still();
         let conn = open(&file.path, still, busy)?;
         let mut snapshot = Self { conn, path: file.path.clone(), is_empty: false, copy: None };
         snapshot.count_tables()?;

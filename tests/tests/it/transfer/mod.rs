@@ -1,6 +1,8 @@
 //! The move of an old installation to PostgreSQL, by the real program and against a real server.
 
 mod bad_files;
+mod dumped;
+mod full_disk;
 mod killed;
 mod server;
 mod whole;
