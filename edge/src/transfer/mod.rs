@@ -10,6 +10,7 @@
 //! ```
 
 mod cell;
+mod configuration;
 mod error;
 mod json;
 mod rejects;
