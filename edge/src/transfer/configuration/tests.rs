@@ -209,71 +209,74 @@ fn every_trap_has_its_fate() {
     }
 }
 
+/// What is asked of the target, and what it says.
+const ODD: [(&str, &str); 23] = [
+    (
+        "name || ' ' || (metadata ->> 'name_missing') FROM cameras WHERE camera_id = 'camera-without-name'",
+        "camera-without-name true",
+    ),
+    ("name FROM cameras WHERE camera_id = 'camera-name-is-number'", "12"),
+    ("metadata ->> 'id' FROM cameras WHERE camera_id = 'camera-with-other-id'", "somebody-else"),
+    ("tenant_id FROM cameras WHERE camera_id = 'camera-tenant-is-no-uuid'", "default"),
+    (
+        "count(*) FROM camera_components WHERE camera_id = 'camera-without-processors' AND component_type = 'processor'",
+        "0",
+    ),
+    ("camera_id FROM line_zones WHERE zone_id = 'line-shared'", "line-id-duplicate"),
+    (
+        "metadata ->> 'zone_id' FROM line_zones WHERE zone_id = 'line-id-duplicate-again/line-shared'",
+        "line-shared",
+    ),
+    (
+        "camera_id FROM polygon_zones WHERE zone_id = 'area-id-duplicate-again/area-shared'",
+        "area-id-duplicate-again",
+    ),
+    ("count(*) FROM line_zones WHERE zone_id = 'line-without-id/2/0'", "1"),
+    ("count(*) FROM polygon_zones WHERE zone_id = 'area-without-id/3/0'", "1"),
+    (
+        "reason || ' ' || part || ' ' || detail FROM transfer_rejects WHERE table_name = 'line_zones' AND camera_id = 'line-without-end'",
+        "zone_incomplete 1 processors[2].config.zones[0]",
+    ),
+    (
+        "reason FROM transfer_rejects WHERE table_name = 'line_zones' AND camera_id = 'line-coordinates-text'",
+        "zone_incomplete",
+    ),
+    (
+        "reason FROM transfer_rejects WHERE table_name = 'polygon_zones' AND camera_id = 'area-without-corners'",
+        "zone_incomplete",
+    ),
+    ("count(*) FROM cameras WHERE camera_id IN ('line-without-end', 'area-without-corners')", "2"),
+    (
+        "direction || ' ' || (metadata ->> 'direction') FROM line_zones WHERE camera_id = 'line-direction-unknown' AND metadata ? 'direction'",
+        "both sideways",
+    ),
+    (
+        "line_start_x || ' ' || line_start_y FROM line_zones WHERE camera_id = 'line-coordinates-beyond-i32' AND line_start_x > 1e6",
+        "3000000000 -3000000000",
+    ),
+    (
+        "polygon_points FROM polygon_zones WHERE camera_id = 'area-corners-as-pairs' AND polygon_points @> '[{\"x\": 10.5}]'",
+        "[{\"x\": 0, \"y\": 0}, {\"x\": 10.5, \"y\": 0}, {\"x\": 0, \"y\": 10}]",
+    ),
+    (
+        "zone_type FROM polygon_zones WHERE camera_id = 'area-type-unknown' AND zone_type NOT IN ('occupancy', 'dwell')",
+        "heatmap",
+    ),
+    ("value_type || ' ' || value FROM config WHERE key = 'site_name'", "string Werk Süd, Halle 3"),
+    ("value_type || '!' || value FROM config WHERE key = 'proxy'", "string!"),
+    ("value_type FROM config WHERE key = 'api_port'", "int"),
+    ("count(*) FROM cameras WHERE camera_id = 'site/42/../cam'", "1"),
+    (
+        "count(*) FROM cameras WHERE created_at <> updated_at OR updated_at > now() - interval '1 day' OR status <> 'stopped'",
+        "0",
+    ),
+];
+
 #[test]
 fn odd_cameras_become_what_their_tables_hold() {
     let (world, _) = World::generated();
     world.replace();
-    for (sql, expected) in [
-        (
-            "name || ' ' || (metadata ->> 'name_missing') FROM cameras WHERE camera_id = 'camera-without-name'",
-            "camera-without-name true",
-        ),
-        ("name FROM cameras WHERE camera_id = 'camera-name-is-number'", "12"),
-        ("metadata ->> 'id' FROM cameras WHERE camera_id = 'camera-with-other-id'", "somebody-else"),
-        ("tenant_id FROM cameras WHERE camera_id = 'camera-tenant-is-no-uuid'", "default"),
-        (
-            "count(*) FROM camera_components WHERE camera_id = 'camera-without-processors' AND component_type = 'processor'",
-            "0",
-        ),
-        ("camera_id FROM line_zones WHERE zone_id = 'line-shared'", "line-id-duplicate"),
-        (
-            "metadata ->> 'zone_id' FROM line_zones WHERE zone_id = 'line-id-duplicate-again/line-shared'",
-            "line-shared",
-        ),
-        (
-            "camera_id FROM polygon_zones WHERE zone_id = 'area-id-duplicate-again/area-shared'",
-            "area-id-duplicate-again",
-        ),
-        ("count(*) FROM line_zones WHERE zone_id = 'line-without-id/2/0'", "1"),
-        ("count(*) FROM polygon_zones WHERE zone_id = 'area-without-id/3/0'", "1"),
-        (
-            "reason || ' ' || part || ' ' || detail FROM transfer_rejects WHERE table_name = 'line_zones' AND camera_id = 'line-without-end'",
-            "zone_incomplete 1 processors[2].config.zones[0]",
-        ),
-        (
-            "reason FROM transfer_rejects WHERE table_name = 'line_zones' AND camera_id = 'line-coordinates-text'",
-            "zone_incomplete",
-        ),
-        (
-            "reason FROM transfer_rejects WHERE table_name = 'polygon_zones' AND camera_id = 'area-without-corners'",
-            "zone_incomplete",
-        ),
-        ("count(*) FROM cameras WHERE camera_id IN ('line-without-end', 'area-without-corners')", "2"),
-        (
-            "direction || ' ' || (metadata ->> 'direction') FROM line_zones WHERE camera_id = 'line-direction-unknown' AND metadata ? 'direction'",
-            "both sideways",
-        ),
-        (
-            "line_start_x || ' ' || line_start_y FROM line_zones WHERE camera_id = 'line-coordinates-beyond-i32' AND line_start_x > 1e6",
-            "3000000000 -3000000000",
-        ),
-        (
-            "polygon_points FROM polygon_zones WHERE camera_id = 'area-corners-as-pairs' AND polygon_points @> '[{\"x\": 10.5}]'",
-            "[{\"x\": 0, \"y\": 0}, {\"x\": 10.5, \"y\": 0}, {\"x\": 0, \"y\": 10}]",
-        ),
-        (
-            "zone_type FROM polygon_zones WHERE camera_id = 'area-type-unknown' AND zone_type NOT IN ('occupancy', 'dwell')",
-            "heatmap",
-        ),
-        ("value_type || ' ' || value FROM config WHERE key = 'site_name'", "string Werk Süd, Halle 3"),
-        ("value_type || '!' || value FROM config WHERE key = 'proxy'", "string!"),
-        ("value_type FROM config WHERE key = 'api_port'", "int"),
-        ("count(*) FROM cameras WHERE camera_id = 'site/42/../cam'", "1"),
-        (
-            "count(*) FROM cameras WHERE created_at <> updated_at OR updated_at > now() - interval '1 day' OR status <> 'stopped'",
-            "0",
-        ),
-    ] {
+    for (sql, expected) in ODD {
         assert_eq!(world.one(&format!("SELECT {sql}")), expected, "{sql}");
     }
 }
@@ -284,61 +287,57 @@ const DOOR: &str = r#"{"name": "Door", "source": {"type": "rtsp", "url": "rtsp:/
     {"type": "line_zone", "zones": [{"id": "a", "start": [0, 0], "end": [1, 1]}, {"id": "b", "start": [0, 0]}]},
     {"type": "polygon_zone", "zones": [{"id": "a", "polygon": [[0, 0], [1, 0], [1, 1]]}]}], "sinks": [{"type": "file"}]}"#;
 
+/// What somebody does, and what is found then.
+const BY_HAND: [(&str, &str); 10] = [
+        ("UPDATE line_zones SET line_start_x = 0.10000000000000002 WHERE zone_id = 'gate/a'", "Both line_zones gate gate/a"),
+        ("UPDATE config SET value = '8091' WHERE key = 'api_port'", "Both config api_port api_port"),
+        (
+            "DELETE FROM camera_components WHERE camera_id = 'door' AND execution_order = 3",
+            "Source camera_components door 3",
+        ),
+        (
+            "INSERT INTO line_zones (zone_id, camera_id, name, line_start_x, line_start_y, line_end_x, line_end_y)
+             VALUES ('new', 'gate', 'n', 0, 0, 1, 1)",
+            "Target line_zones gate new",
+        ),
+        (
+            "INSERT INTO camera_components (camera_id, component_type, component_subtype) VALUES ('gate', 'sink', 'file')",
+            "Target camera_components gate 0",
+        ),
+        (
+            "INSERT INTO cameras (camera_id, name, url, metadata) VALUES ('new', 'n', 'u', '{\"transfer\": 1}')",
+            "Target cameras new new",
+        ),
+        (
+            "UPDATE cameras SET pipeline_config = jsonb_set(pipeline_config, '{source,gain}', '0.11') WHERE camera_id = 'gate'",
+            "Both cameras gate gate",
+        ),
+        (
+            "UPDATE transfer_rejects SET reason = 'other' WHERE table_name = 'cameras'",
+            "Both transfer_rejects bad cameras 3/0",
+        ),
+        (
+            "DELETE FROM transfer_rejects WHERE table_name = 'line_zones'",
+            "Source transfer_rejects door line_zones 2/2",
+        ),
+        (
+            "INSERT INTO transfer_rejects (source, table_name, rowid, reason, detail, content)
+             VALUES (1, 'config', 9, 'null', 'key', '')",
+            "Target transfer_rejects  config 9/0",
+        ),
+    ];
+
 #[test]
 fn whatever_somebody_does_to_the_rows_is_found() {
     let world = World::of(&[("gate", GATE), ("door", DOOR), ("bad", "{")]);
     world.replace();
     assert_eq!(world.differences(), [] as [&str; 0]);
-    for (harm, mend, found) in [
-        (
-            "UPDATE line_zones SET line_start_x = 0.1000000000000001 WHERE zone_id = 'gate/a'",
-            "UPDATE line_zones SET line_start_x = 0.1, updated_at = created_at WHERE zone_id = 'gate/a'",
-            vec!["Both line_zones gate gate/a"],
-        ),
-        (
-            "UPDATE config SET value = '8091' WHERE key = 'api_port'",
-            "",
-            vec!["Both config api_port api_port"],
-        ),
-        ("DELETE FROM camera_components WHERE camera_id = 'door' AND execution_order = 3", "", vec!["Source camera_components door 3"]),
-        (
-            "INSERT INTO line_zones (zone_id, camera_id, name, line_start_x, line_start_y, line_end_x, line_end_y)
-             VALUES ('new', 'gate', 'n', 0, 0, 1, 1)",
-            "",
-            vec!["Target line_zones gate new"],
-        ),
-        (
-            "INSERT INTO camera_components (camera_id, component_type, component_subtype) VALUES ('gate', 'sink', 'file')",
-            "",
-            vec!["Target camera_components gate 0"],
-        ),
-        (
-            "INSERT INTO cameras (camera_id, name, url, metadata) VALUES ('new', 'n', 'u', '{\"transfer\": 1}')",
-            "",
-            vec!["Target cameras new new"],
-        ),
-        (
-            "UPDATE transfer_rejects SET reason = 'other' WHERE table_name = 'cameras'",
-            "",
-            vec!["Both transfer_rejects bad cameras 3/0"],
-        ),
-        (
-            "DELETE FROM transfer_rejects WHERE table_name = 'line_zones'",
-            "",
-            vec!["Source transfer_rejects door line_zones 2/2"],
-        ),
-        (
-            "UPDATE cameras SET pipeline_config = jsonb_set(pipeline_config, '{source,gain}', '0.11') WHERE camera_id = 'gate'",
-            "",
-            vec!["Both cameras gate gate"],
-        ),
-    ] {
+    for (harm, found) in BY_HAND {
         world.run(harm);
-        assert_eq!(world.differences(), found, "{harm}");
-        if !mend.is_empty() {
-            world.run(&format!("ALTER TABLE line_zones DISABLE TRIGGER touch; {mend}; ALTER TABLE line_zones ENABLE TRIGGER touch"));
-        }
+        assert_eq!(world.differences(), [found], "{harm}");
         // What was written once is written again only on demand.
+        world.replace();
+        assert_eq!(world.differences(), [found], "{harm}");
         world.run("UPDATE transfer_progress SET digest = NULL");
         world.replace();
         assert_eq!(world.differences(), [] as [&str; 0], "{harm}");
