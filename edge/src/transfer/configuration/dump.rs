@@ -1,6 +1,8 @@
 //! Both ends' rows as fields of text, for files that people and their tools compare.
 
-use super::rows::Part;
+use super::Configuration;
+use super::rows::{Part, Value};
+use super::settle::Occupied;
 use crate::database::DatabaseError;
 use crate::transfer::cell::Origin;
 use crate::transfer::error::TransferError;
@@ -65,6 +67,55 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
+/// What is to come of them where nobody else has a row, with the columns of [`dump_target`].
+pub(in crate::transfer) fn dump_unpacked(configuration: &Configuration) -> Vec<Dumped> {
+    let settled = configuration.settle(Occupied::default());
+    let all = || settled.keys.iter().chain(settled.cameras.iter().flat_map(|camera| &camera.rows));
+    let of = |part: Part| {
+        let rows = all().filter(|row| row.part == part);
+        let rows = rows.map(|row| row.values.iter().map(written).collect()).collect();
+        Dumped { table: part.name(), header: header(part), rows }
+    };
+    Part::ALL.map(of).into()
+}
+
+fn header(part: Part) -> Vec<&'static str> {
+    part.columns().iter().map(|(name, _)| *name).collect()
+}
+
+/// As PostgreSQL writes it in UTC; JSON as it was written.
+fn written(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Text(text) | Value::Json(text) => text.clone(),
+        Value::Int(number) => number.to_string(),
+        Value::Moment(moment) => moment_of(*moment),
+        Value::Fixed(bytes) => match bytes[..] {
+            [is] => (is != 0).to_string(),
+            _ => match <[u8; 8]>::try_from(&bytes[..]) {
+                Ok(double) => f64::from_be_bytes(double).to_string(),
+                Err(_) => uuid_of(bytes),
+            },
+        },
+    })
+}
+
+fn moment_of(moment: i64) -> String {
+    use chrono::{DateTime, Datelike};
+    // 2000-01-01 in microseconds since 1970.
+    let at = moment.checked_add(946_684_800_000_000).and_then(DateTime::from_timestamp_micros);
+    let Some(at) = at else { return moment.to_string() };
+    let (year, era) = if at.year() > 0 { (at.year(), "") } else { (1 - at.year(), " BC") };
+    format!("{year:04}-{}+00{era}", at.format("%m-%d %H:%M:%S"))
+}
+
+fn uuid_of(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let ends = [8, 12, 16, 20, digits.len()];
+    let groups = [0, 8, 12, 16, 20].into_iter().zip(ends).filter_map(|(from, to)| digits.get(from..to));
+    groups.collect::<Vec<_>>().join("-")
+}
+
 /// What came of them, as PostgreSQL writes it, in the order of keys, cameras and numbers.
 pub(in crate::transfer) async fn dump_target(
     client: &Client,
@@ -72,7 +123,7 @@ pub(in crate::transfer) async fn dump_target(
 ) -> Result<Vec<Dumped>, DatabaseError> {
     let mut dumped = Vec::new();
     for part in Part::ALL {
-        let header: Vec<_> = part.columns().iter().map(|(name, _)| *name).collect();
+        let header = header(part);
         let fields: Vec<_> = header.iter().map(|name| format!("{name}::text")).collect();
         let order = match part {
             Part::Config => "key COLLATE \"C\"",

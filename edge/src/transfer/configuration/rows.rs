@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::types::{FromSql, Type as SqlType};
 
 /// A table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Part {
     /// Keys and their values.
     Config,
@@ -246,7 +246,7 @@ pub(super) struct Row {
 }
 
 /// A field as the server sent it in binary.
-struct Field<'r>(&'r [u8]);
+pub(super) struct Field<'r>(pub(super) &'r [u8]);
 
 impl<'r> FromSql<'r> for Field<'r> {
     fn from_sql(_: &SqlType, raw: &'r [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
@@ -294,6 +294,12 @@ impl Row {
             Some(Value::Text(text)) => text.clone().into_bytes(),
             Some(Value::Null | Value::Json(_) | Value::Int(_) | Value::Moment(_)) | None => Vec::new(),
         }
+    }
+
+    /// The uuid that it gets where its own is taken.
+    pub(super) fn next_id(&self) -> Value {
+        let spelled: String = self.key().into_iter().map(|byte| format!("{byte:02x}")).collect();
+        Value::uuid(self.part, &["next", &spelled, "of", &self.owner()])
     }
 
     fn shown(&self, at: usize) -> String {

@@ -21,6 +21,8 @@ pub(super) struct Occupied {
     pub(super) lines: HashSet<String>,
     /// Of areas.
     pub(super) polygons: HashSet<String>,
+    /// Each table's uuids.
+    pub(super) ids: HashSet<(Part, Vec<u8>)>,
 }
 
 /// A camera with everything that hangs on it.
@@ -76,6 +78,12 @@ impl Camera {
                 Part::Config | Part::Cameras | Part::Components | Part::Polygons => &mut occupied.polygons,
             };
             rows.push(zone.row(&free(zone, ids)));
+        }
+        for row in &mut rows {
+            // Somebody made a row of ours their own, under another name.
+            while !occupied.ids.insert((row.part, row.key())) {
+                row.values[0] = row.next_id();
+            }
         }
         Whole { id: self.id.clone(), rows }
     }

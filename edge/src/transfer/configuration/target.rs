@@ -1,6 +1,6 @@
 //! What is in the target: the rows of one source, and the names that others have.
 
-use super::rows::{Part, Row};
+use super::rows::{Field, Part, Row};
 use super::settle::{Occupied, Tally};
 use crate::transfer::cell::{self, Cell, RowDigest};
 use std::collections::{BTreeMap, HashSet};
@@ -39,12 +39,19 @@ pub(super) async fn read(tx: &Transaction<'_>, source: i32) -> Result<Held, Erro
             cameras.entry(row.owner()).or_default().push(row);
         }
     }
-    let occupied = Occupied {
-        keys: others(tx, Part::Config, "key", source).await?,
-        cameras: others(tx, Part::Cameras, "camera_id", source).await?,
-        lines: others(tx, Part::Lines, "zone_id", source).await?,
-        polygons: others(tx, Part::Polygons, "zone_id", source).await?,
-    };
+    let mut occupied = Occupied { keys: names(tx, source).await?, ..Occupied::default() };
+    for part in Part::OF_CAMERAS {
+        for row in others(tx, part, source).await? {
+            let Field(id) = row.try_get(0)?;
+            occupied.ids.insert((part, id.to_vec()));
+            match part {
+                Part::Cameras => occupied.cameras.insert(row.try_get(1)?),
+                Part::Lines => occupied.lines.insert(row.try_get(1)?),
+                Part::Polygons => occupied.polygons.insert(row.try_get(1)?),
+                Part::Config | Part::Components => continue,
+            };
+        }
+    }
     Ok(Held { keys, cameras, rejects: rejects(tx, source).await?, occupied })
 }
 
@@ -53,9 +60,20 @@ async fn rows(tx: &Transaction<'_>, part: Part, source: i32) -> Result<Vec<Row>,
     tx.query(&sql, &[&source]).await?.iter().map(|row| Row::received(part, row)).collect()
 }
 
-async fn others(tx: &Transaction<'_>, part: Part, name: &str, source: i32) -> Result<HashSet<String>, Error> {
-    let sql = format!("SELECT {name} FROM {} WHERE ({}) IS NOT TRUE", part.name(), part.ours());
+/// Keys of others.
+async fn names(tx: &Transaction<'_>, source: i32) -> Result<HashSet<String>, Error> {
+    let sql = format!("SELECT key FROM config WHERE ({}) IS NOT TRUE", Part::Config.ours());
     tx.query(&sql, &[&source]).await?.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// The uuid and the name of each row of others.
+async fn others(tx: &Transaction<'_>, part: Part, source: i32) -> Result<Vec<tokio_postgres::Row>, Error> {
+    let name = match part {
+        Part::Config | Part::Cameras | Part::Components => "camera_id",
+        Part::Lines | Part::Polygons => "zone_id",
+    };
+    let sql = format!("SELECT id, {name} FROM {} WHERE ({}) IS NOT TRUE", part.name(), part.ours());
+    tx.query(&sql, &[&source]).await
 }
 
 async fn rejects(tx: &Transaction<'_>, source: i32) -> Result<Vec<HeldReject>, Error> {

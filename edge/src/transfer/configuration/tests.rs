@@ -1,7 +1,7 @@
 //! Old configurations into real servers.
 
 use super::compare::{Comparison, Side, compare};
-use super::dump::{dump_source, dump_target};
+use super::dump::{dump_source, dump_target, dump_unpacked};
 use super::load::{Counts, replace};
 use super::*;
 use crate::database::Database;
@@ -9,6 +9,9 @@ use crate::database::tests::{migrated, wait};
 use crate::transfer::source::{discover, prepare};
 use brink_databases::{Database as Fresh, ask, run};
 use brink_installation::{Fate, Manifest, Plan};
+use proptest::prelude::{Just, Strategy, prop, prop_oneof};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -411,6 +414,113 @@ fn what_another_program_has_is_left_alone() {
 }
 
 #[test]
+fn a_row_that_somebody_made_their_own_is_in_nobodys_way() {
+    let world = World::of(&[("gate", GATE), ("door", DOOR)]);
+    world.replace();
+    world.run(
+        "UPDATE cameras SET camera_id = 'mine', metadata = '{}' WHERE camera_id = 'gate';
+         UPDATE line_zones SET zone_id = 'mine-' || zone_id WHERE camera_id = 'mine';",
+    );
+    let counts = world.replace();
+    assert_eq!(counts["cameras"], Counts { copied: 2, rejected: 0 });
+    assert_eq!(world.ask("SELECT camera_id FROM cameras ORDER BY 1"), ["door", "gate", "mine"]);
+    assert_eq!(world.one("SELECT count(*) FROM camera_components WHERE camera_id = 'mine'"), "2");
+    assert_eq!(world.differences(), [] as [&str; 0]);
+}
+
+/// Cameras of whatever anybody may have written: names that mean something, in any place, with values of any kind.
+fn odd_json() -> impl Strategy<Value = String> {
+    const NAMES: &[&str] = &[
+        "id",
+        "name",
+        "tenant_id",
+        "enabled",
+        "source",
+        "url",
+        "processors",
+        "sinks",
+        "type",
+        "config",
+        "zones",
+        "start",
+        "end",
+        "x",
+        "y",
+        "start_x",
+        "start_y",
+        "end_x",
+        "end_y",
+        "polygon",
+        "points",
+        "direction",
+        "classes",
+        "trigger_distance",
+    ];
+    const WORDS: &[&str] = &[
+        "line_zone",
+        "polygon_zone_manager",
+        "rtsp://a",
+        "",
+        "up",
+        "a",
+        "b",
+        "\\ud83d\\ude00",
+        "\\u0000",
+        "é",
+    ];
+    let leaf = prop_oneof![
+        6 => prop::sample::select(WORDS).prop_map(|word| format!("\"{word}\"")),
+        6 => prop::sample::select(&["0", "-0.0", "0.10", "1e400", "3e9", "12345678901234567890", "1e-400", "5.0"][..])
+            .prop_map(str::to_owned),
+        1 => prop::sample::select(&["true", "false", "null", "[]", "{}", "[1, 2]"][..]).prop_map(str::to_owned),
+    ];
+    let line = "{\"start\": [0.1, 1], \"end\": {\"x\": 1e400, \"y\": 2}, \"start_x\": 1, \"end_x\": 2, \"end_y\": 0.30}";
+    let line = line.replace("1e400", "3e300");
+    let area = "{\"points\": [[0, 0], [1.50, 0], {\"x\": 1e3, \"y\": -0}], \"id\": \"a\"}";
+    let zone = prop_oneof![Just(line), Just(area.to_owned()), leaf.clone()];
+    let any = leaf.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec((prop::sample::select(NAMES), inner), 0..6).prop_map(|members| {
+                let members: Vec<_> =
+                    members.into_iter().map(|(name, value)| format!("\"{name}\" : {value}")).collect();
+                format!("{{{}}}", members.join(" , "))
+            }),
+        ]
+    });
+    let kind = prop::sample::select(&["line_zone", "polygon_zone", "tracking"][..]);
+    let processor = (kind, prop::collection::vec(prop_oneof![zone, any.clone()], 0..4), any.clone())
+        .prop_map(|(kind, zones, any)| {
+            format!("{{\"type\": \"{kind}\", \"zones\": [{}], \"config\": {any}}}", zones.join(","))
+        });
+    (prop::collection::vec(processor, 0..4), any.clone(), any.clone(), any).prop_map(|(processors, name, source, other)| {
+        let processors = processors.join(",");
+        format!("{{\"url\": \"u\", \"name\": {name}, \"source\": {source}, \"sinks\": {other}, \"tenant_id\": {other}, \"processors\": [{processors}]}}")
+    })
+}
+
+#[test]
+fn no_camera_stands_in_the_way_of_another() {
+    let mut runner = TestRunner::deterministic();
+    let cameras: Vec<_> = (0..400).map(|_| odd_json().new_tree(&mut runner).unwrap().current()).collect();
+    let names: Vec<_> = (0..cameras.len()).map(|number| format!("camera-{number}")).collect();
+    let rows: Vec<_> = names.iter().map(String::as_str).zip(cameras.iter().map(String::as_str)).collect();
+    let world = World::of(&rows);
+    let counts = world.replace();
+    assert_eq!(counts["cameras"].copied + counts["cameras"].rejected, 400);
+    for (table, counted) in &counts {
+        assert!(
+            counted.copied > 0 && (counted.rejected > 0 || ["config", "camera_components"].contains(table)),
+            "{counts:?}"
+        );
+    }
+    assert_eq!(world.differences(), [] as [&str; 0]);
+    let before = world.writers();
+    assert_eq!(world.replace(), counts);
+    assert_eq!(world.writers(), before);
+}
+
+#[test]
 fn names_that_no_index_holds_are_replaced() {
     let (camera, zone) = ("c".repeat(2500), "z".repeat(100_000));
     let config = format!(
@@ -461,6 +571,25 @@ fn both_ends_are_there_to_be_looked_at() {
     );
     assert!(target.iter().all(|one| one.rows.iter().all(|row| row.len() == one.header.len())));
     assert_eq!(target[3].rows[2][4].as_deref(), Some("0.1"));
+    let unpacked = dump_unpacked(&world.configuration());
+    for (one, other) in unpacked.iter().zip(&target) {
+        let is_same = |column: &&str| !["pipeline_config", "component_config", "metadata"].contains(column);
+        let fields = |dumped: &super::dump::Dumped| -> Vec<Vec<Option<String>>> {
+            let keep = |row: &Vec<Option<String>>| {
+                row.iter()
+                    .zip(&one.header)
+                    .filter(|(_, name)| is_same(name))
+                    .map(|(field, _)| field.clone())
+                    .collect()
+            };
+            dumped.rows.iter().map(keep).collect()
+        };
+        assert_eq!((&one.table, &one.header), (&other.table, &other.header));
+        let (mut ours, mut theirs) = (fields(one), fields(other));
+        ours.sort();
+        theirs.sort();
+        assert_eq!(ours, theirs);
+    }
 }
 
 #[test]
