@@ -4,6 +4,7 @@
 //! length and SHA-256. JSON and text are as each end has them; what is no text there is written in hexadecimal.
 
 use super::cell::{Cell, Kind, ROW_MAX, ms_of};
+use super::configuration::dump::Dumped;
 use super::error::TransferError;
 use super::tables::{TABLES, Table};
 use rusqlite::Row;
@@ -92,6 +93,18 @@ impl Dump {
             line.push_str(&field);
         }
         write_line(&self.target, table, &line).map_err(TransferError::io(&self.directory, "write into it"))
+    }
+
+    /// Tables of one end at once, each in a file of its own.
+    pub(super) fn whole(&self, end: &str, tables: &[Dumped]) -> Result<(), TransferError> {
+        for Dumped { table, header, rows } in tables {
+            let path = self.directory.join(format!("{end}-{table}.csv"));
+            let field = |field: &Option<String>| field.as_deref().map_or_else(String::new, quoted);
+            let lines = rows.iter().map(|row| row.iter().map(field).collect::<Vec<_>>().join(","));
+            let all: Vec<_> = std::iter::once(header.join(",")).chain(lines).collect();
+            std::fs::write(&path, all.join("\n") + "\n").map_err(TransferError::io(&path, "write it"))?;
+        }
+        Ok(())
     }
 
     /// Everything is on its disk.

@@ -65,10 +65,19 @@ impl Loader {
         Ok(self.client.insert(client))
     }
 
-    /// Waits before the next attempt; `None` when it was waited for long enough.
-    async fn pause(attempt: usize) -> Option<()> {
-        tokio::time::sleep(Duration::from_secs(*PAUSES_SECONDS.get(attempt)?)).await;
-        Some(())
+    /// Waits before the next attempt where that may help, and gives the error back where it does not or was waited out for
+    /// long enough.
+    pub(super) async fn wait_out(
+        &mut self,
+        error: TransferError,
+        attempt: &mut usize,
+    ) -> Result<(), TransferError> {
+        let pause = PAUSES_SECONDS.get(*attempt).filter(|_| is_passing(&error));
+        let Some(pause) = pause else { return Err(error) };
+        tracing::warn!(code = error.code(), %error, "the transfer waits for the database");
+        tokio::time::sleep(Duration::from_secs(*pause)).await;
+        *attempt += 1;
+        Ok(())
     }
 
     /// Writes a chunk. `reached` is how far the table had come before it, and after it. `again` finds a row whole that only
@@ -99,18 +108,13 @@ impl Loader {
                         rejects.push(again(rowid, said)?);
                     }
                 }
-                Err(error) if is_passing(&error) => {
-                    tracing::warn!(code = error.code(), %error, "the transfer waits for the database");
-                    if Self::pause(attempt).await.is_none() {
-                        return Err(error);
-                    }
-                    attempt += 1;
+                Err(error) => {
+                    self.wait_out(error, &mut attempt).await?;
                     if self.is_there(chunk, origin, &after).await {
                         *reached = after;
                         return Ok(());
                     }
                 }
-                Err(error) => return Err(error),
             }
         }
     }

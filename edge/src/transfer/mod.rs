@@ -10,6 +10,7 @@
 //! ```
 
 mod cell;
+mod configuration;
 mod dump;
 mod error;
 mod json;

@@ -1,6 +1,8 @@
 //! A transfer: file by file, table by table, each from where it stood.
 
 use super::cell::{Origin, Reason};
+use super::configuration::Configuration;
+use super::configuration::load::{Counts, replace};
 use super::error::TransferError;
 use super::ledger::{self, Reached};
 use super::load::Loader;
@@ -55,6 +57,15 @@ pub struct TableRan {
     pub copied: u64,
     /// Rows that are set aside, with those of before.
     pub rejected: u64,
+}
+
+impl TableRan {
+    /// Of what goes over whole.
+    const fn of(counts: Counts, is_new: bool) -> Self {
+        let Counts { copied, rejected } = counts;
+        let (copied_now, rejected_now) = if is_new { (copied, rejected) } else { (0, 0) };
+        Self { copied_now, rejected_now, copied, rejected }
+    }
 }
 
 /// Transfers everything. A file that does not go through leaves the others alone.
@@ -169,7 +180,12 @@ fn rehearse(
 ) -> Result<BTreeMap<&'static str, TableRan>, TransferError> {
     let snapshot = Snapshot::of(file, room)?;
     let mut tables = BTreeMap::new();
-    for table in snapshot.tables_of(file)? {
+    if file.kind == FileKind::Configuration {
+        snapshot.check_configuration()?;
+        let counts = Configuration::read(&snapshot, origin)?.counts();
+        return Ok(counts.into_iter().map(|(name, counts)| (name, TableRan::of(counts, true))).collect());
+    }
+    for table in snapshot.tables()? {
         let mut ran = TableRan::default();
         let wanted = Wanted { table, from: i64::MIN, digest: None };
         read::read(&snapshot, &wanted, origin, |chunk| {
@@ -190,10 +206,13 @@ async fn transfer(
     progress: &Progress,
 ) -> Result<BTreeMap<&'static str, TableRan>, TransferError> {
     let snapshot = Snapshot::of(file, room)?;
+    if file.kind == FileKind::Configuration {
+        return configure(loader, &snapshot, origin).await;
+    }
     let known = ledger::reached(loader.client().await?, origin.number).await?;
     let mut tables = BTreeMap::new();
     let mut wanted = Vec::new();
-    for table in snapshot.tables_of(file)? {
+    for table in snapshot.tables()? {
         let reached = known.get(table.name).cloned().unwrap_or_default();
         let from = start(loader, &snapshot, (table, origin), &reached).await?;
         // Digests of a pass that was not finished say nothing.
@@ -215,6 +234,31 @@ async fn transfer(
         progress.add(chunk.looked_at());
     }
     Ok(summed(tables))
+}
+
+/// A configuration goes over whole, in one transaction.
+async fn configure(
+    loader: &mut Loader,
+    snapshot: &Snapshot,
+    origin: &Origin,
+) -> Result<BTreeMap<&'static str, TableRan>, TransferError> {
+    snapshot.check_configuration()?;
+    let configuration = Configuration::read(snapshot, origin)?;
+    let before = ledger::reached(loader.client().await?, origin.number).await?;
+    let mut attempt = 0;
+    let counts = loop {
+        let client = loader.client().await;
+        let replaced = match client {
+            Ok(client) => replace(client, origin, &configuration).await.map_err(TransferError::from),
+            Err(error) => Err(error),
+        };
+        match replaced {
+            Ok(counts) => break counts,
+            Err(error) => loader.wait_out(error, &mut attempt).await?,
+        }
+    };
+    let is_new = ledger::reached(loader.client().await?, origin.number).await? != before;
+    Ok(counts.into_iter().map(|(name, counts)| (name, TableRan::of(counts, is_new))).collect())
 }
 
 /// Reads in a thread of its own, which ends when nobody takes its chunks any more.

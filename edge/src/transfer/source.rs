@@ -361,14 +361,6 @@ impl Snapshot {
         Ok(present)
     }
 
-    /// The tables of telemetry that are read row by row: none of a configuration.
-    pub(super) fn tables_of(&self, file: &SourceFile) -> Result<Vec<&'static Table>, TransferError> {
-        match file.kind {
-            FileKind::Telemetry => self.tables(),
-            FileKind::Configuration => self.check_configuration().map(|()| Vec::new()),
-        }
-    }
-
     /// Refuses a configuration that is none.
     pub(super) fn check_configuration(&self) -> Result<(), TransferError> {
         self.refuse_newer(&[

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Differences that are said in words.
-const FIRST_MAX: usize = 10;
+pub(super) const FIRST_MAX: usize = 10;
 
 /// What both ends of a table have in common so far.
 pub(super) struct Merge {

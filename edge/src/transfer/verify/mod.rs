@@ -3,6 +3,7 @@
 //! Both are read in the order of their numbers, so that one pass tells which rows are only here, only there, or not the same.
 //! Nothing of what a transfer noted is believed but why a row was set aside.
 
+mod configuration;
 mod ends;
 mod found;
 mod merge;
@@ -15,7 +16,7 @@ use super::error::TransferError;
 use super::ledger;
 use super::progress::Progress;
 use super::run::rows_of;
-use super::source::{Room, Snapshot, SourceFile};
+use super::source::{FileKind, Room, Snapshot, SourceFile};
 use super::{Failed, Files};
 use crate::database::{Database, DatabaseError};
 use ends::Source;
@@ -32,13 +33,13 @@ pub async fn verify(
     dump: Option<&Path>,
 ) -> Result<Verified, TransferError> {
     let found = files.begin()?;
-    let client = database.checked().await?;
+    let mut client = database.checked().await?;
     let dump = dump.map(Dump::begin).transpose()?.map(Arc::new);
     let progress = Progress::begin("verify", rows_of(&found, files.busy));
     let mut verified = Verified::default();
     for file in &found {
         progress.at(&file.name);
-        match verify_file(&client, file, (&files.room(), dump.as_ref()), &progress).await {
+        match verify_file(&mut client, file, (&files.room(), dump.as_ref()), &progress).await {
             Ok(tables) => verified.files.push(FileVerified { name: file.name.clone(), tables }),
             Err(error) if error.is_of_one_file() => verified.failed.push(Failed::of(file, &error)),
             Err(error) => return Err(error),
@@ -61,7 +62,7 @@ async fn unknown(client: &Client, found: &[SourceFile]) -> Result<Vec<String>, T
 }
 
 async fn verify_file(
-    client: &Client,
+    client: &mut Client,
     file: &SourceFile,
     (room, dump): (&Room, Option<&Arc<Dump>>),
     progress: &Progress,
@@ -74,7 +75,10 @@ async fn verify_file(
         number: known.number,
         tenant: known.tenant,
     });
-    let tables = snapshot.tables_of(file)?;
+    if file.kind == FileKind::Configuration {
+        return configuration::verify(client, &snapshot, &origin, dump.map(|dump| &**dump)).await;
+    }
+    let tables = snapshot.tables()?;
     let mut source =
         Source::begin(snapshot, tables.clone(), origin.clone(), (file.name.clone(), dump.cloned()))?;
     let mut verified = BTreeMap::new();

@@ -27,7 +27,7 @@ const REACHES: [Reach; 13] = [
     Reach {
         name: "brink-edge",
         product: &["brink-license", "brink-signing", "brink-store", "brink-environment", "brink-postgres"],
-        tests: &["brink-databases"],
+        tests: &["brink-databases", "brink-installation"],
     },
     Reach {
         name: "brink-issuer",
