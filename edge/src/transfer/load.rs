@@ -90,33 +90,21 @@ impl Loader {
         again: &mut dyn FnMut(i64, String) -> Result<Reject, TransferError>,
     ) -> Result<(), TransferError> {
         let encoded = Bytes::copy_from_slice(&chunk.encoded);
-        let mut rejects = chunk.rejects.clone();
-        let mut refused = BTreeSet::new();
-        let mut attempt = 0;
-        loop {
-            let after = Self::after(chunk, reached, rejects.len());
-            match self.attempt((chunk, &encoded, &refused), origin, (&rejects, &after)).await {
-                Ok(()) => {
-                    *reached = after;
-                    return Ok(());
-                }
-                Err(TransferError::Database(DatabaseError::Value(_)))
-                    if refused.is_empty() && !chunk.rows.is_empty() =>
-                {
-                    for (rowid, said) in self.refused((chunk, &encoded), origin).await? {
-                        refused.insert(rowid);
-                        rejects.push(again(rowid, said)?);
-                    }
-                }
-                Err(error) => {
-                    self.wait_out(error, &mut attempt).await?;
-                    if self.is_there(chunk, origin, &after).await {
-                        *reached = after;
-                        return Ok(());
-                    }
-                }
+        let (mut rejects, mut refused) = (chunk.rejects.clone(), BTreeSet::new());
+        let mut after = Self::after(chunk, reached, rejects.len());
+        let stored = self.attempt((chunk, &encoded, &refused), origin, (&rejects, &after)).await;
+        if let Err(TransferError::Database(DatabaseError::Value(_))) = &stored {
+            for (rowid, said) in self.refused(chunk, &encoded).await? {
+                refused.insert(rowid);
+                rejects.push(again(rowid, said)?);
             }
+            after = Self::after(chunk, reached, rejects.len());
+            self.attempt((chunk, &encoded, &refused), origin, (&rejects, &after)).await?;
+        } else {
+            stored?;
         }
+        *reached = after;
+        Ok(())
     }
 
     fn after(chunk: &Chunk, reached: &Reached, rejects: usize) -> Reached {
@@ -130,13 +118,6 @@ impl Loader {
             is_done: chunk.is_last,
             digest: chunk.digest.clone(),
         }
-    }
-
-    /// Whether a chunk whose answer was lost was committed.
-    async fn is_there(&mut self, chunk: &Chunk, origin: &Origin, after: &Reached) -> bool {
-        let Ok(client) = self.client().await else { return false };
-        let known = ledger::reached(client, origin.number).await;
-        known.is_ok_and(|known| known.get(chunk.table.name) == Some(after))
     }
 
     async fn attempt(
@@ -160,11 +141,7 @@ impl Loader {
     }
 
     /// The rows of a chunk that the server refuses, with its words: halves are tried until each is found. Nothing is kept.
-    async fn refused(
-        &mut self,
-        (chunk, encoded): (&Chunk, &Bytes),
-        _origin: &Origin,
-    ) -> Result<Vec<(i64, String)>, TransferError> {
+    async fn refused(&mut self, chunk: &Chunk, encoded: &Bytes) -> Result<Vec<(i64, String)>, TransferError> {
         let mut found = Vec::new();
         let mut open: Vec<Range<usize>> = std::iter::once(0..chunk.rows.len()).collect();
         while let Some(rows) = open.pop() {

@@ -4,7 +4,7 @@
 //! nothing of the device directory.
 //!
 //! ```text
-//! source (files, safe copies) -> tables + cell + json (what PostgreSQL can hold) -> read (chunks) -> load (COPY, checkpoints)
+//! source + snapshot (safe copies) -> tables + cell + json (what PostgreSQL can hold) -> read (chunks) -> load (COPY, checkpoints)
 //!                             -> configuration (cameras, components, zones)                                    |
 //!                             -> verify (both ways, row by row) <--------------------------------------- PostgreSQL
 //! ```
@@ -22,6 +22,7 @@ mod read;
 mod rejects;
 mod report;
 mod run;
+mod snapshot;
 mod source;
 mod tables;
 mod verify;
@@ -33,7 +34,8 @@ pub use run::{FileRan, Ran, TableRan, dry_run, follow, run};
 pub use verify::{CameraFound, FileVerified, Sums, TableFound, Verified, verify};
 
 use serde::Serialize;
-use source::{Room, SourceFile};
+use snapshot::Room;
+use source::SourceFile;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,7 +57,7 @@ pub struct Files {
 impl Files {
     /// Makes the work directory and finds the files.
     fn begin(&self) -> Result<Vec<SourceFile>, TransferError> {
-        source::prepare(&self.work)?;
+        snapshot::prepare(&self.work)?;
         self.found()
     }
 

@@ -2,7 +2,8 @@
 
 use super::error::TransferError;
 use super::ledger;
-use super::source::{FileKind, Snapshot, SourceFile};
+use super::snapshot::Snapshot;
+use super::source::{FileKind, SourceFile};
 use super::{Failed, Files};
 use crate::database::Database;
 use serde::Serialize;

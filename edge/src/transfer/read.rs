@@ -4,7 +4,7 @@
 use super::cell::{self, Origin};
 use super::error::TransferError;
 use super::rejects::Reject;
-use super::source::Snapshot;
+use super::snapshot::Snapshot;
 use super::tables::Table;
 use rusqlite::Row;
 use sha2::{Digest, Sha256};

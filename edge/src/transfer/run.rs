@@ -9,7 +9,8 @@ use super::load::Loader;
 use super::progress::Progress;
 use super::read::{self, Chunk, Wanted};
 use super::rejects::Reject;
-use super::source::{FileKind, Room, Snapshot, SourceFile, Traces};
+use super::snapshot::{Room, Snapshot, Traces};
+use super::source::{FileKind, SourceFile};
 use super::tables::Table;
 use super::{Failed, Files};
 use crate::database::{Database, DatabaseError};
@@ -128,12 +129,9 @@ async fn pass(
             continue;
         }
         progress.at(&file.name);
-        let tenant = files.tenant.as_deref();
-        let origin = ledger::register(loader.client().await?, file, tenant).await?;
-        match transfer(loader, file, (&origin, &files.room()), &progress).await {
-            Ok(tables) => {
-                let (name, number) = (file.name.clone(), Some(origin.number));
-                ran.files.push(FileRan { name, number, tables });
+        match at_last(loader, file, files, &progress).await {
+            Ok(through) => {
+                ran.files.push(through);
                 seen.extend(traces.map(|traces| (file.path.clone(), traces)));
             }
             Err(error) if error.is_of_one_file() => ran.failed.push(Failed::of(file, &error)),
@@ -141,6 +139,43 @@ async fn pass(
         }
     }
     Ok(ran)
+}
+
+/// How far each table of a file was when it was begun, and is.
+type Both = BTreeMap<&'static str, (Reached, Reached)>;
+
+/// One file, begun again from its checkpoints for as long as a server that went away is waited for.
+async fn at_last(
+    loader: &mut Loader,
+    file: &SourceFile,
+    files: &Files,
+    progress: &Progress,
+) -> Result<FileRan, TransferError> {
+    let (mut both, mut attempt) = (Both::new(), 0);
+    loop {
+        match once(loader, file, files, (progress, &mut both)).await {
+            Ok(ran) => return Ok(ran),
+            Err(error) => loader.wait_out(error, &mut attempt).await?,
+        }
+    }
+}
+
+async fn once(
+    loader: &mut Loader,
+    file: &SourceFile,
+    files: &Files,
+    (progress, both): (&Progress, &mut Both),
+) -> Result<FileRan, TransferError> {
+    let origin = ledger::register(loader.client().await?, file, files.tenant.as_deref()).await?;
+    let snapshot = Snapshot::of(file, &files.room())?;
+    let tables = match file.kind {
+        FileKind::Configuration => configure(loader, &snapshot, &origin).await?,
+        FileKind::Telemetry => {
+            transfer(loader, snapshot, &origin, (progress, both)).await?;
+            summed(both)
+        }
+    };
+    Ok(FileRan { name: file.name.clone(), number: Some(origin.number), tables })
 }
 
 /// Reads and converts everything, and writes nothing.
@@ -201,16 +236,11 @@ fn rehearse(
 
 async fn transfer(
     loader: &mut Loader,
-    file: &SourceFile,
-    (origin, room): (&Origin, &Room),
-    progress: &Progress,
-) -> Result<BTreeMap<&'static str, TableRan>, TransferError> {
-    let snapshot = Snapshot::of(file, room)?;
-    if file.kind == FileKind::Configuration {
-        return configure(loader, &snapshot, origin).await;
-    }
+    snapshot: Snapshot,
+    origin: &Origin,
+    (progress, both): (&Progress, &mut Both),
+) -> Result<(), TransferError> {
     let known = ledger::reached(loader.client().await?, origin.number).await?;
-    let mut tables = BTreeMap::new();
     let mut wanted = Vec::new();
     for table in snapshot.tables()? {
         let reached = known.get(table.name).cloned().unwrap_or_default();
@@ -218,7 +248,8 @@ async fn transfer(
         // Digests of a pass that was not finished say nothing.
         let digest = reached.digest.clone().filter(|_| reached.is_done);
         wanted.push(Wanted { table, from, digest });
-        tables.insert(table.name, (reached.clone(), reached));
+        let before = reached.clone();
+        both.entry(table.name).or_insert((before, Reached::default())).1 = reached;
     }
     let path = snapshot.path.clone();
     let second = snapshot.again()?;
@@ -226,14 +257,14 @@ async fn transfer(
     while let Some(chunk) = chunks.recv().await {
         let chunk = chunk?;
         let table = chunk.table;
-        let Some((_, reached)) = tables.get_mut(table.name) else { continue };
+        let Some((_, reached)) = both.get_mut(table.name) else { continue };
         let mut again = |rowid: i64, said: String| {
             whole(&second, table, (rowid, said)).map_err(|error| TransferError::of_sqlite(&path, &error))
         };
         loader.store(&chunk, origin, reached, &mut again).await?;
         progress.add(chunk.looked_at());
     }
-    Ok(summed(tables))
+    Ok(())
 }
 
 /// A configuration goes over whole, in one transaction.
@@ -245,18 +276,7 @@ async fn configure(
     snapshot.check_configuration()?;
     let configuration = Configuration::read(snapshot, origin)?;
     let before = ledger::reached(loader.client().await?, origin.number).await?;
-    let mut attempt = 0;
-    let counts = loop {
-        let client = loader.client().await;
-        let replaced = match client {
-            Ok(client) => replace(client, origin, &configuration).await.map_err(TransferError::from),
-            Err(error) => Err(error),
-        };
-        match replaced {
-            Ok(counts) => break counts,
-            Err(error) => loader.wait_out(error, &mut attempt).await?,
-        }
-    };
+    let counts = replace(loader.client().await?, origin, &configuration).await?;
     let is_new = ledger::reached(loader.client().await?, origin.number).await? != before;
     Ok(counts.into_iter().map(|(name, counts)| (name, TableRan::of(counts, is_new))).collect())
 }
@@ -322,12 +342,12 @@ fn whole(conn: &Connection, table: &'static Table, (rowid, said): (i64, String))
     Reject::of(table.name, row, &columns, (Reason::Server, &said))
 }
 
-fn summed(tables: BTreeMap<&'static str, (Reached, Reached)>) -> BTreeMap<&'static str, TableRan> {
-    let of = |(before, after): (Reached, Reached)| TableRan {
+fn summed(both: &Both) -> BTreeMap<&'static str, TableRan> {
+    let of = |(before, after): &(Reached, Reached)| TableRan {
         copied_now: after.copied.saturating_sub(before.copied),
         rejected_now: after.rejected.saturating_sub(before.rejected),
         copied: after.copied,
         rejected: after.rejected,
     };
-    tables.into_iter().map(|(name, both)| (name, of(both))).collect()
+    both.iter().map(|(name, both)| (*name, of(both))).collect()
 }

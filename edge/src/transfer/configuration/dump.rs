@@ -6,7 +6,7 @@ use super::settle::Occupied;
 use crate::database::DatabaseError;
 use crate::transfer::cell::Origin;
 use crate::transfer::error::TransferError;
-use crate::transfer::source::Snapshot;
+use crate::transfer::snapshot::Snapshot;
 use rusqlite::types::ValueRef;
 use std::fmt::Write;
 use tokio_postgres::Client;

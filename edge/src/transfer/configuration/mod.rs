@@ -22,7 +22,7 @@ mod zones;
 use super::cell::{Origin, Reason};
 use super::error::TransferError;
 use super::rejects::Reject;
-use super::source::Snapshot;
+use super::snapshot::Snapshot;
 use rows::{Part, Row};
 use zones::Zone;
 

@@ -6,7 +6,8 @@ use super::load::{Counts, replace};
 use super::*;
 use crate::database::Database;
 use crate::database::tests::{migrated, wait};
-use crate::transfer::source::{discover, prepare};
+use crate::transfer::snapshot::{Room, prepare};
+use crate::transfer::source::discover;
 use brink_databases::{Database as Fresh, ask, run};
 use brink_installation::{Fate, Manifest, Plan};
 use proptest::prelude::{Just, Strategy, prop, prop_oneof};
@@ -73,7 +74,8 @@ impl World {
         let work = self.folder.path().join("work");
         prepare(&work).unwrap();
         let found = discover(Some(&self.folder.path().join("tapi.db")), None::<&Path>).unwrap();
-        let snapshot = Snapshot::of(&found[0], &work).unwrap();
+        let room = Room { work, busy: std::time::Duration::ZERO };
+        let snapshot = Snapshot::of(&found[0], &room).unwrap();
         snapshot.check_configuration().unwrap();
         snapshot
     }

@@ -6,7 +6,7 @@ use super::super::configuration::compare::{Side, Tallies, compare};
 use super::super::configuration::dump::{dump_source, dump_target, dump_unpacked};
 use super::super::dump::Dump;
 use super::super::error::TransferError;
-use super::super::source::Snapshot;
+use super::super::snapshot::Snapshot;
 use super::found::{CameraFound, TableFound};
 use super::merge::FIRST_MAX;
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use super::super::cell::{self, Origin, ROW_MAX, RowDigest};
 use super::super::dump::Dump;
 use super::super::error::TransferError;
 use super::super::read::walk;
-use super::super::source::Snapshot;
+use super::super::snapshot::Snapshot;
 use super::super::tables::Table;
 use super::database;
 use bytes::{Buf, Bytes, BytesMut};

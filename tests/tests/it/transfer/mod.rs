@@ -108,11 +108,20 @@ impl Ended {
         failed.iter().map(|failed| (text(&failed["name"]), text(&failed["code"]))).collect()
     }
 
-    /// The sum of a count over all tables of all files.
+    /// The sum of a count over all tables of telemetry of all files.
     fn sum(&self, count: &str) -> u64 {
+        self.sum_of(count, |table| TABLES.contains(&table))
+    }
+
+    /// The same over the tables of the configuration.
+    fn configured(&self, count: &str) -> u64 {
+        self.sum_of(count, |table| !TABLES.contains(&table))
+    }
+
+    fn sum_of(&self, count: &str, is_one: impl Fn(&str) -> bool) -> u64 {
         let files = self.document["files"].as_array().unwrap().iter();
-        let tables = files.flat_map(|file| file["tables"].as_object().unwrap().values());
-        tables.map(|table| table[count].as_u64().unwrap()).sum()
+        let tables = files.flat_map(|file| file["tables"].as_object().unwrap());
+        tables.filter(|(name, _)| is_one(name)).map(|(_, table)| table[count].as_u64().unwrap()).sum()
     }
 }
 
