@@ -6,7 +6,6 @@ use crate::error::EdgeError;
 use crate::transfer::{self, Failed, Files, ROLL_BACK, TransferError};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,6 +83,9 @@ pub(super) struct VerifyArguments {
     /// Write both ends as CSV into this directory, for others to check
     #[arg(long, value_name = "DIR")]
     dump: Option<PathBuf>,
+    /// Let rows be that tAPI's retention took out of its files since they were copied
+    #[arg(long)]
+    allow_removed: bool,
 }
 
 #[derive(Debug, Args)]
@@ -180,7 +182,7 @@ fn verify(arguments: &VerifyArguments) -> Result<Reply, EdgeError> {
             }
         }
     }
-    let transfer::Sums { rows, rejected, differences } = verified.sums();
+    let transfer::Sums { rows, rejected, differences, removed } = verified.sums();
     line(
         &mut text,
         format!(
@@ -188,6 +190,15 @@ fn verify(arguments: &VerifyArguments) -> Result<Reply, EdgeError> {
             verified.files.len()
         ),
     );
+    if removed > 0 {
+        line(
+            &mut text,
+            format!(
+                "{removed} rows are not in the files any more: retention took them out since they were copied"
+            ),
+        );
+    }
+    let differences = if arguments.allow_removed { differences } else { differences + removed };
     let differs = (differences > 0).then_some(TransferError::Differs(differences));
     Ok(answer(&verified, text, &verified.failed, differs))
 }
@@ -209,9 +220,14 @@ fn report(arguments: &ReportArguments) -> Result<Reply, EdgeError> {
     Ok(answer(&report, text, &[], None))
 }
 
+/// A line of the answer. Names of files come from others: what would steer a terminal is not passed on.
 fn line(text: &mut String, line: String) {
-    // Into a string nothing fails.
-    let _ = writeln!(text, "{line}");
+    let steers = |character: &char| {
+        character.is_control()
+            || matches!(*character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.extend(line.chars().map(|character| if steers(&character) { '\u{fffd}' } else { character }));
+    text.push('\n');
 }
 
 /// The whole answer, also where some of it went wrong: then with an error and its exit code beside it.

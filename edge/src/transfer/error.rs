@@ -47,17 +47,13 @@ pub enum TransferError {
         /// What it lacks.
         what: String,
     },
-    /// Its numbers begin before those that were copied: it is not the file that it was.
-    #[error("{} is another file than was transferred before: its {table} end at {end}, and {copied} were copied", path.display())]
+    /// It is not the file that it was.
+    #[error("{} is another file than was transferred before: {what}", path.display())]
     Replaced {
         /// The file.
         path: PathBuf,
-        /// Which table.
-        table: &'static str,
-        /// The highest number that it ever gave.
-        end: i64,
-        /// The highest that is in the target.
-        copied: i64,
+        /// How that is known.
+        what: String,
     },
     /// The target has rows of it, and no word of how they came.
     #[error("the database has rows of {} in {table} that no checkpoint knows of", path.display())]

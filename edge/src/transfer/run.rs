@@ -1,6 +1,6 @@
 //! A transfer: file by file, table by table, each from where it stood.
 
-use super::cell::{Origin, Reason};
+use super::cell::{self, Origin, Reason};
 use super::configuration::Configuration;
 use super::configuration::load::{Counts, replace};
 use super::error::TransferError;
@@ -12,6 +12,7 @@ use super::rejects::Reject;
 use super::snapshot::{Room, Snapshot, Traces};
 use super::source::{FileKind, SourceFile};
 use super::tables::Table;
+use super::verify::ends::Target;
 use super::{Failed, Files};
 use crate::database::{Database, DatabaseError};
 use rusqlite::Connection;
@@ -327,10 +328,36 @@ async fn start(
         };
     };
     let end = snapshot.highest(table.name)?;
+    let replaced = |what: String| Err(TransferError::Replaced { path: path(), what });
     if end < last {
-        return Err(TransferError::Replaced { path: path(), table: table.name, end, copied: last });
+        return replaced(format!("its {} end at {end}, and were copied to {last}", table.name));
+    }
+    if !is_the_same(loader, snapshot, (table, origin), last).await? {
+        return replaced(format!("row {last} of its {} is not the one that was copied", table.name));
     }
     Ok(last.saturating_add(1))
+}
+
+/// Whether the last row that was copied is still what the file has under its number. One that has left since, or that was set
+/// aside, says nothing.
+async fn is_the_same(
+    loader: &mut Loader,
+    snapshot: &Snapshot,
+    (table, origin): (&'static Table, &Origin),
+    last: i64,
+) -> Result<bool, TransferError> {
+    let mut here = None;
+    read::walk(snapshot, (table, last), |row, _| {
+        if row.get::<_, i64>(0)? == last {
+            here = table.convert(row, origin)?.ok().map(|cells| (cells.id(), cell::digest(cells.as_slice())));
+        }
+        Ok(false)
+    })?;
+    let Some((id, digest)) = here else { return Ok(true) };
+    let mut there = Target::begin(loader.client().await?, (table, (id, id))).await?;
+    let there = there.next(None).await?;
+    // The server alone may have refused it.
+    Ok(there.is_none_or(|there| there.content == Ok(digest)))
 }
 
 /// A row that the server alone refuses, whole.

@@ -23,13 +23,13 @@ const HEADER_BYTES: usize = 19;
 
 /// A row of either end.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(in super::super) struct Seen {
     /// Its number in its file.
     pub(super) rowid: i64,
     /// The camera.
     pub(super) camera: Arc<str>,
     /// What it holds; or why PostgreSQL cannot.
-    pub(super) content: Result<RowDigest, &'static str>,
+    pub(in super::super) content: Result<RowDigest, &'static str>,
 }
 
 /// Rows of one table of a file.
@@ -124,7 +124,7 @@ fn read(
 }
 
 /// The database.
-pub(super) struct Target {
+pub(in super::super) struct Target {
     table: &'static Table,
     stream: Pin<Box<CopyOutStream>>,
     buffer: BytesMut,
@@ -133,12 +133,11 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Asks for the rows of a file.
-    pub(super) async fn begin(
+    /// Asks for the rows from one number to another.
+    pub(in super::super) async fn begin(
         client: &Client,
-        (table, origin): (&'static Table, &Origin),
+        (table, (first, last)): (&'static Table, (i64, i64)),
     ) -> Result<Self, TransferError> {
-        let (first, last) = origin.ids();
         let sql = format!(
             "COPY (SELECT {} FROM {} WHERE id BETWEEN {first} AND {last} ORDER BY id) TO STDOUT WITH (FORMAT binary)",
             table.targets(),
@@ -150,7 +149,10 @@ impl Target {
     }
 
     /// The next row; `None` behind the last.
-    pub(super) async fn next(&mut self, dump: Option<(&Dump, &str)>) -> Result<Option<Seen>, TransferError> {
+    pub(in super::super) async fn next(
+        &mut self,
+        dump: Option<(&Dump, &str)>,
+    ) -> Result<Option<Seen>, TransferError> {
         loop {
             if !self.begun && self.buffer.len() >= HEADER_BYTES {
                 self.buffer.advance(HEADER_BYTES);

@@ -39,6 +39,9 @@ pub struct TableFound {
     pub differing: u64,
     /// Rows that should be set aside and are not, or the other way round, or for another reason.
     pub rejects_differing: u64,
+    /// Rows of events and frames that are in the database, or set aside there, and stood before the first row that the file
+    /// still has: retention took them out of it.
+    pub removed: u64,
     /// By camera.
     pub cameras: BTreeMap<String, CameraFound>,
     /// The first that differ, in words.
@@ -65,7 +68,7 @@ fn hexadecimal<S: serde::Serializer>(digest: &u128, serializer: S) -> Result<S::
 }
 
 impl TableFound {
-    /// How many rows differ in any way.
+    /// How many rows differ in any way, but for those that were removed.
     #[must_use]
     pub const fn differences(&self) -> u64 {
         self.only_in_source + self.only_in_target + self.differing + self.rejects_differing
@@ -79,8 +82,10 @@ pub struct Sums {
     pub rows: u64,
     /// Rows that are set aside.
     pub rejected: u64,
-    /// Rows that differ in any way.
+    /// Rows that differ in any way, but for those that were removed.
     pub differences: u64,
+    /// Rows that retention took out of the files since.
+    pub removed: u64,
 }
 
 impl Verified {
@@ -92,6 +97,7 @@ impl Verified {
             rows: sums.rows + table.equal,
             rejected: sums.rejected + table.rejected,
             differences: sums.differences + table.differences(),
+            removed: sums.removed + table.removed,
         })
     }
 }

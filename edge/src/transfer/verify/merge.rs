@@ -15,6 +15,10 @@ pub(super) struct Merge {
     found: TableFound,
     /// What is set aside, and was not seen in the file yet: the reason.
     rejected: BTreeMap<(i64, i32), String>,
+    /// Rows are only ever added to the file, and leave it at its front.
+    grows: bool,
+    /// Whether a row of the file was seen: what is before the first may have left.
+    has_begun: bool,
     /// The row of the database that waits.
     waiting: Option<Seen>,
     is_at_end: bool,
@@ -28,8 +32,9 @@ fn dumped<'d>((name, dump): Dumped<'d>) -> Option<(&'d Dump, &'d str)> {
 }
 
 impl Merge {
-    pub(super) fn new(rejected: BTreeMap<(i64, i32), String>) -> Self {
-        Self { found: TableFound::default(), rejected, waiting: None, is_at_end: false }
+    pub(super) fn new(grows: bool, rejected: BTreeMap<(i64, i32), String>) -> Self {
+        let found = TableFound::default();
+        Self { found, rejected, grows, has_begun: false, waiting: None, is_at_end: false }
     }
 
     fn say(&mut self, words: String) {
@@ -68,6 +73,7 @@ impl Merge {
         dump: Dumped<'_>,
     ) -> Result<(), TransferError> {
         let aside = self.rejected.remove(&(row.rowid, 0));
+        self.leave(row.rowid);
         let digest = match (row.content, aside) {
             (Err(reason), Some(aside)) if aside == reason => {
                 self.found.rejected += 1;
@@ -95,6 +101,7 @@ impl Merge {
         camera.source_rows += 1;
         camera.source_digest = camera.source_digest.wrapping_add(digest);
         self.skip_to(row.rowid, target, dump).await?;
+        self.has_begun = true;
         match self.waiting.take() {
             Some(there) if there.rowid == row.rowid && there.content == row.content => self.found.equal += 1,
             Some(there) if there.rowid == row.rowid => {
@@ -110,6 +117,18 @@ impl Merge {
         Ok(())
     }
 
+    /// What was set aside of rows before the first that is here may have left with them.
+    fn leave(&mut self, rowid: i64) {
+        if self.grows && !self.has_begun && rowid > 0 {
+            let stays = self.rejected.split_off(&(rowid, i32::MIN));
+            let left = std::mem::replace(&mut self.rejected, stays);
+            let (positive, other): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                left.into_iter().partition(|((row, _), _)| *row > 0);
+            self.found.removed += positive.len() as u64;
+            self.rejected.extend(other);
+        }
+    }
+
     /// Rows of the database with smaller numbers are in no file.
     async fn skip_to(
         &mut self,
@@ -121,10 +140,14 @@ impl Merge {
             self.target(target, dump).await?;
             match &self.waiting {
                 Some(there) if there.rowid < rowid => {
-                    let words = format!("row {} is only in the database", there.rowid);
-                    self.found.only_in_target += 1;
-                    self.say(words);
+                    let there = there.rowid;
                     self.waiting = None;
+                    if self.grows && !self.has_begun {
+                        self.found.removed += 1;
+                        continue;
+                    }
+                    self.found.only_in_target += 1;
+                    self.say(format!("row {there} is only in the database"));
                 }
                 Some(_) | None => return Ok(()),
             }
@@ -138,6 +161,7 @@ impl Merge {
         dump: Dumped<'_>,
     ) -> Result<TableFound, TransferError> {
         self.skip_to(i64::MAX, target, dump).await?;
+        self.leave(i64::MAX);
         for ((rowid, _), aside) in std::mem::take(&mut self.rejected) {
             self.found.rejects_differing += 1;
             self.say(format!("row {rowid} is set aside for {aside}, and is not in the file"));

@@ -4,7 +4,7 @@
 //! Nothing of what a transfer noted is believed but why a row was set aside.
 
 mod configuration;
-mod ends;
+pub(super) mod ends;
 mod found;
 mod merge;
 
@@ -85,8 +85,8 @@ async fn verify_file(
     let mut verified = BTreeMap::new();
     for table in tables {
         let rejected = ledger::rejected(client, (origin.number, table.name)).await?;
-        let mut target = ends::Target::begin(client, (table, &origin)).await?;
-        let mut merge = Merge::new(rejected);
+        let mut target = ends::Target::begin(client, (table, origin.ids())).await?;
+        let mut merge = Merge::new(table.grows, rejected);
         loop {
             let batch = source.batch().await?;
             progress.add(batch.rows.len() as u64);

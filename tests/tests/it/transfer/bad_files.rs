@@ -75,16 +75,50 @@ fn a_file_that_another_program_holds_is_waited_for_and_then_named() {
 
 #[test]
 fn a_file_that_is_another_than_before_is_not_mixed_with_it() {
+    let plan =
+        |rows: u64, seed: u64| Plan { cameras: 1, rows, seed, traps: false, mixed: false, ..Plan::default() };
+    let old = Old::generate(&plan(500, 1));
+    let database = migrated();
+    let url = database.url();
+    old.run("run", &url).ok();
+    let name = |old: &Old| {
+        let files = std::fs::read_dir(old.data()).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "db")).min().unwrap()
+    };
+    // One with fewer rows, and one with more, in the place of the first.
+    for other in [plan(50, 2), plan(2000, 3)] {
+        let other = Old::generate(&other);
+        for suffix in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", name(&old).display()));
+        }
+        std::fs::copy(name(&other), name(&old)).unwrap();
+        let refused = old.run("run", &url);
+        assert!(refused.failed().iter().any(|(_, code)| code == "SOURCE_REPLACED"), "{:#}", refused.document);
+    }
+}
+
+#[test]
+fn rows_that_retention_took_out_of_a_file_stay_and_are_told_apart() {
     let old = Old::generate(&Plan { cameras: 1, rows: 500, traps: false, mixed: false, ..Plan::default() });
     let database = migrated();
     let url = database.url();
     old.run("run", &url).ok();
-    let other =
-        Old::generate(&Plan { cameras: 1, rows: 50, seed: 1, traps: false, mixed: false, ..Plan::default() });
-    for entry in std::fs::read_dir(other.data()).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, old.data().join(path.file_name().unwrap())).unwrap();
-    }
-    let refused = old.run("run", &url);
-    assert!(refused.failed().iter().any(|(_, code)| code == "SOURCE_REPLACED"), "{:#}", refused.document);
+    let file = std::fs::read_dir(old.data()).unwrap().map(|entry| entry.unwrap().path());
+    let file = file.filter(|path| path.extension().is_some_and(|extension| extension == "db")).min().unwrap();
+    Connection::open(&file).unwrap().execute("DELETE FROM telemetry_events WHERE id <= 20", []).unwrap();
+    let rows = number(&url, "SELECT count(*) FROM telemetry_events");
+    old.run("run", &url).ok();
+    assert_eq!(number(&url, "SELECT count(*) FROM telemetry_events"), rows);
+    let strict = old.run("verify", &url);
+    assert_eq!(
+        (strict.code, strict.sum("removed"), strict.sum("only_in_target")),
+        (1, 20, 0),
+        "{:#}",
+        strict.document
+    );
+    super::Ended::of(old.command("verify", &url).arg("--allow-removed")).ok();
+    // One out of the middle is no retention.
+    Connection::open(&file).unwrap().execute("DELETE FROM telemetry_events WHERE id = 50", []).unwrap();
+    let found = super::Ended::of(old.command("verify", &url).arg("--allow-removed"));
+    assert_eq!((found.code, found.sum("only_in_target")), (1, 1));
 }
