@@ -1,6 +1,10 @@
 //! Probes: each takes any bytes at all and panics only if something that must never be, is. The fuzzers call them,
 //! and so do plain tests, with the vectors as seeds.
 
+mod transfer;
+
+pub use transfer::old_camera;
+
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -37,7 +41,7 @@ static SEATED: LazyLock<VerifiedLicence> = LazyLock::new(|| {
 pub type Probe = (&'static str, fn(&[u8]));
 
 /// Every probe.
-pub const ALL: [Probe; 17] = [
+pub const ALL: [Probe; 18] = [
     ("token", token),
     ("licence_payload", licence_payload),
     ("strict_json", strict_json),
@@ -55,6 +59,7 @@ pub const ALL: [Probe; 17] = [
     ("typed_extension", typed_extension),
     ("usage_record", usage_record),
     ("usage_section", usage_section),
+    ("old_camera", old_camera),
 ];
 
 /// A token as it came in. What is accepted is kept byte for byte.

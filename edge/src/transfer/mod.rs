@@ -39,6 +39,20 @@ use source::SourceFile;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What becomes of a camera's JSON: how many rows and faults, and `None` where PostgreSQL cannot hold it. For probes that try
+/// whatever an old file may hold.
+#[doc(hidden)]
+#[must_use]
+pub fn probe_camera(text: &str) -> Option<[usize; 2]> {
+    configuration::camera::probe(text)
+}
+
+/// The digest of what PostgreSQL keeps of a JSON text, or the word for why it cannot hold it. For probes.
+#[doc(hidden)]
+pub fn probe_json(text: &str) -> Result<[u8; 16], &'static str> {
+    json::digest(text).map_err(json::JsonFault::as_str)
+}
+
 /// Which files, and where copies of them may lie.
 #[derive(Clone, Debug)]
 pub struct Files {

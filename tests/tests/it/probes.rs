@@ -1,5 +1,7 @@
 //! The fuzzers' probes without their engine: over every seed, cut short anywhere, and with random bytes changed.
 
+mod cameras;
+
 use std::path::Path;
 
 use brink_license::clock::{BootId, Marks, Reading};
@@ -50,6 +52,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "typed_extension" => typed_extensions(),
         "usage_record" => usage_records(),
         "usage_section" => usage_sections(),
+        "old_camera" => cameras::old(),
         other => panic!("the target {other} has no seeds: add some"),
     }
 }

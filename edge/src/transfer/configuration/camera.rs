@@ -73,6 +73,16 @@ pub(super) fn unpack(written: Written<'_>, origin: &Origin) -> Result<Unpacked, 
     Ok(Unpacked { camera, components, zones: found.zones, faults: found.faults })
 }
 
+/// Unpacks any text that PostgreSQL can hold; how many rows and faults it makes, and `None` of any other text.
+pub(in crate::transfer) fn probe(text: &str) -> Option<[usize; 2]> {
+    crate::transfer::json::check(text).ok()?;
+    let origin = Origin { number: 1, tenant: None };
+    Some(match unpack(Written { id: "probe", config: text, moment: 0 }, &origin) {
+        Ok(unpacked) => [1 + unpacked.components.len() + unpacked.zones.len(), unpacked.faults.len()],
+        Err(_) => [0, 1],
+    })
+}
+
 fn is_enabled(of: Json<'_>) -> bool {
     of.member("enabled").and_then(Json::boolean).unwrap_or(true)
 }

@@ -8,7 +8,7 @@
 //!                                                                                 -> compare: held against what is there
 //! ```
 
-mod camera;
+pub(super) mod camera;
 pub(super) mod compare;
 pub(super) mod dump;
 mod keys;

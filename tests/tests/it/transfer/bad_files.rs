@@ -1,12 +1,16 @@
 use super::{Old, migrated, number};
 use brink_installation::{Plan, broken};
 use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+/// Makes a bad file in a folder.
+type Make = fn(&Path) -> Result<PathBuf, brink_installation::Error>;
 
 #[test]
 fn each_bad_file_is_named_with_its_mend_and_the_others_go_through() {
     let old = Old::generate(&Plan { cameras: 3, rows: 600, traps: false, ..Plan::default() });
     let data = old.data();
-    let makes: [(fn(&std::path::Path) -> Result<std::path::PathBuf, brink_installation::Error>, &str); 7] = [
+    let makes: [(Make, &str); 7] = [
         (broken::corrupt, "SOURCE_CORRUPT"),
         (broken::truncated, "SOURCE_CORRUPT"),
         (broken::encrypted_like, "SOURCE_NOT_SQLITE"),
