@@ -1,7 +1,6 @@
 //! The fuzzers' probes without their engine: over every seed, cut short anywhere, and with random bytes changed.
 
 mod cameras;
-
 use std::path::Path;
 
 use brink_license::clock::{BootId, Marks, Reading};
