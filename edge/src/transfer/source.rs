@@ -82,8 +82,8 @@ pub(super) fn discover(
             let path = entry.map_err(TransferError::io(dir, "list it"))?.path();
             let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
             let is_one = name == WHOLE || name.starts_with(PREFIX) && name.ends_with(b".db");
-            // A directory of that name is nobody's database.
-            if is_one && path.is_file() {
+            // A directory of that name is nobody's database; a link that leads nowhere is a file that is gone.
+            if is_one && !path.is_dir() {
                 found.push(SourceFile::new(FileKind::Telemetry, path));
             }
         }

@@ -32,6 +32,9 @@ fn each_bad_file_is_named_with_its_mend_and_the_others_go_through() {
     let empty = broken::empty(tempfile::tempdir().unwrap().path()).map(drop);
     assert!(empty.is_ok());
     std::fs::write(data.join("telemetry_empty.db"), b"").unwrap();
+    std::os::unix::fs::symlink("nowhere", data.join("telemetry_gone.db")).unwrap();
+    wanted.push(("telemetry_gone.db".to_owned(), "SOURCE_VANISHED".to_owned()));
+    std::fs::create_dir(data.join("telemetry_folder.db")).unwrap();
     let before = old.content();
     let database = migrated();
     let url = database.url();

@@ -62,7 +62,7 @@ fn every_row_is_there_or_set_aside_with_its_reason_and_the_files_are_as_they_wer
 /// Asked of SQLite itself, by nothing that the transfer is made of.
 #[test]
 fn sums_that_somebody_else_asks_for_are_the_same() {
-    let old = Old::generate(&Plan { rows: 3000, ..Plan::default() });
+    let old = Old::generate(&Plan { rows: 3000, big_blob: true, ..Plan::default() });
     let database = migrated();
     let url = database.url();
     old.run("run", &url).ok();
@@ -102,6 +102,7 @@ fn sums_that_somebody_else_asks_for_are_the_same() {
     let there = ask(&url, "SELECT count(*), sum(timestamp) FROM telemetry_events");
     assert_eq!(there[0], [Some(count.to_string()), Some(at.to_string())]);
     assert_eq!(number(&url, "SELECT sum(length(thumbnail)) FROM frames"), frames);
+    assert!(frames > 50_000_000, "one of them is large");
     // A frame's number leads to the frame of its own file.
     let strange = "SELECT count(*) FROM telemetry_events WHERE frame_id >> 40 <> id >> 40";
     assert_eq!(number(&url, strange), 0);
