@@ -9,6 +9,7 @@
 //! api                     what programs on this machine ask over HTTP, answered from the published bundle
 //! database                the PostgreSQL of this device that other programs read: its schema, and rows in batches
 //! view                    one look at it in the words of the old product: what the API and the mirrors show is made of it
+//! mirror                  copies outward, into that PostgreSQL and a Redis; decides nothing and is waited for by nobody
 //! metrics                 what the agent counts, for a scraper on this machine
 //! doctor                  examines everything without changing anything
 //! inspect                 reads any document for a person and says whether it verified
@@ -28,6 +29,7 @@ pub mod local;
 pub mod look;
 mod meters;
 pub mod metrics;
+pub mod mirror;
 pub mod output;
 pub mod panics;
 pub mod quotas;

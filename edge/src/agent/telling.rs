@@ -3,6 +3,7 @@
 use super::Agent;
 use crate::command::Reply;
 use crate::metrics;
+use crate::mirror::facts::Facts;
 use crate::status::{AgentSeen, Sources, StateSeen, status};
 use brink_license::clock::Reading;
 use brink_store::DeviceStore;
@@ -26,6 +27,20 @@ impl Agent {
             backlog: self.writer.store().and_then(|store| store.backlog(Backlog::COUNT_MAX).ok()),
             agent: AgentSeen::Running,
         })
+    }
+
+    /// What a mirror copies beside what is published.
+    pub(super) fn facts(&mut self, with_log: bool) -> Facts {
+        let log = if with_log { self.writer.log() } else { None };
+        let Some(held) = self.writer.held() else { return Facts::default() };
+        Facts {
+            identity: held.identity.clone(),
+            settled: held.settled.clone(),
+            log,
+            failures_in_a_row: self.schedule.failures,
+            last_refusal: held.refusals.first().cloned(),
+            next_exchange_after: held.next_exchange_after,
+        }
     }
 
     /// The page of a scrape.

@@ -3,9 +3,14 @@
 //! Owns every statement that the edge sends to PostgreSQL. Called by the mirror, by the transfer of old files and by
 //! `brink-edge migrate`; never by a decision, by metering or by an exchange.
 
+pub(crate) mod device;
+pub(crate) mod entitlement;
 mod error;
+pub(crate) mod licence;
 mod migrate;
 mod pool;
+pub(crate) mod upkeep;
+pub(crate) mod usage;
 
 pub use error::DatabaseError;
 pub use migrate::Migrated;

@@ -1,0 +1,162 @@
+//! Into PostgreSQL: what is small is written whole where it changed, usage and the log once by their cursors.
+
+mod chains;
+mod upkeep;
+mod whole;
+
+use super::content::{Owner, Seen, rows};
+use super::{Lag, Mirror, MirrorError, PostgresOptions, Turned};
+use crate::database::upkeep::{Stands, gaps, partitions, stands};
+use crate::database::usage::Source;
+use crate::database::{Database, DatabaseError, Sizes, device, licence};
+use brink_store::journal::{ChainPlace, UsageBook, UsageError};
+use brink_store::machine::boottime_seconds;
+use deadpool_postgres::Object;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+use upkeep::Upkeep;
+
+/// For one transaction, whatever the server does with it.
+const TRANSACTION_MAX: Duration = Duration::from_secs(20);
+/// For one statement: the server's own bound, below ours.
+const STATEMENT_MAX: Duration = Duration::from_secs(15);
+/// How often the device's row says that the agent is there.
+const BEAT_SECONDS: i32 = 60;
+
+/// The mirror.
+pub(super) struct PostgresMirror {
+    database: Database,
+    connection: Option<Object>,
+    upkeep: Upkeep,
+    beat_at: Option<i64>,
+    /// Where each chain stood when it was known last.
+    reached: BTreeMap<Source, i64>,
+}
+
+impl PostgresMirror {
+    /// Connects to nothing yet.
+    pub(super) fn new(options: &PostgresOptions) -> Result<Self, DatabaseError> {
+        // One copies, and one sums up beside it.
+        let connections = options.connections.max(2);
+        let sizes = Sizes { connections, connect: options.connect, statement: Some(STATEMENT_MAX) };
+        let database = Database::at(&options.url, "brink-edge mirror", sizes)?;
+        let upkeep = Upkeep::new(&database, options.retention);
+        Ok(Self { database, connection: None, upkeep, beat_at: None, reached: BTreeMap::new() })
+    }
+
+    async fn connected(&mut self, seen: &Seen) -> Result<Object, MirrorError> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
+        let connection = within(self.database.checked()).await?;
+        // What comes may be of any month that the journal holds.
+        let now = seen.view.standing().now.as_i64();
+        within(partitions(&connection, now)).await?;
+        self.beat_at = None;
+        Ok(connection)
+    }
+
+    async fn copy(&mut self, connection: &mut Object, seen: &Seen) -> Result<Turned, MirrorError> {
+        let Some(owner) = seen.owner() else {
+            within(stands(connection, &[])).await?;
+            return Ok(Turned::default());
+        };
+        let places = match &seen.book {
+            Ok(book) => chains::places(book)?,
+            Err(_) => Vec::new(),
+        };
+        let mut devices: Vec<&str> = places.iter().map(|place| place.genesis.device.as_str()).collect();
+        devices.push(&owner.device);
+        let known = within(stands(connection, &devices)).await?;
+        let mut turned = Turned::default();
+        turned.copied += whole::write(connection, (&owner, rows(seen, &owner)), &known).await?;
+        self.beat(connection, &owner).await?;
+        turned.copied += log(connection, &owner, seen).await?;
+        match &seen.book {
+            Ok(book) => {
+                self.copy_usage(connection, (seen, &owner, book), (&places, &known), &mut turned).await?
+            }
+            Err(UsageError::NotActivated) => {}
+            Err(error) => return Err(error.clone().into()),
+        }
+        turned.gaps = u64::try_from(within(gaps(connection, &owner.device)).await?).unwrap_or(0);
+        self.upkeep.mind(seen.view.standing().now.as_i64());
+        Ok(turned)
+    }
+
+    async fn copy_usage(
+        &mut self,
+        connection: &mut Object,
+        (seen, owner, book): (&Seen, &Owner, &UsageBook),
+        (places, known): (&[ChainPlace], &[Stands]),
+        turned: &mut Turned,
+    ) -> Result<(), MirrorError> {
+        let copying = chains::Copying::new(seen, owner, book);
+        for place in places {
+            let source = chains::source(place);
+            let done = copying.chain(connection, (place, &source), known).await?;
+            turned.copied += done.copied;
+            turned.more |= done.more;
+            self.reached.insert(source, done.seq);
+        }
+        Ok(())
+    }
+
+    async fn beat(&mut self, connection: &Object, owner: &Owner) -> Result<(), MirrorError> {
+        let now = boottime_seconds();
+        if self.beat_at.is_some_and(|at| now < at.saturating_add(i64::from(BEAT_SECONDS))) {
+            return Ok(());
+        }
+        within(device::beat(connection, &owner.device)).await?;
+        self.beat_at = Some(now);
+        Ok(())
+    }
+}
+
+impl Mirror for PostgresMirror {
+    async fn turn(&mut self, seen: &Seen) -> Result<Turned, MirrorError> {
+        let mut connection = self.connected(seen).await?;
+        let copied = self.copy(&mut connection, seen).await;
+        match copied {
+            Ok(turned) => {
+                self.connection = Some(connection);
+                Ok(turned)
+            }
+            Err(error) => {
+                // Whatever it was in the middle of ends with it.
+                drop(Object::take(connection));
+                Err(error)
+            }
+        }
+    }
+
+    fn lag(&self, seen: &Seen) -> Option<Lag> {
+        chains::lag(seen.book.as_ref().ok()?, &self.reached)
+    }
+}
+
+/// The next entries of the validation log, where the agent told them.
+async fn log(connection: &mut Object, owner: &Owner, seen: &Seen) -> Result<u64, MirrorError> {
+    let Some(log) = seen.facts.as_ref().and_then(|facts| facts.log.as_ref()) else { return Ok(0) };
+    let source = Source { kind: "log", device: owner.device.clone(), epoch: 0 };
+    let mut copied = 0;
+    let next = |stands: &_| {
+        let step = super::log::step(stands, log, &owner.tenant);
+        copied = step.as_ref().map_or(0, |step| step.rows.len() as u64);
+        Ok::<_, MirrorError>(step)
+    };
+    within(licence::take_log(connection, &source, next)).await?;
+    Ok(copied)
+}
+
+/// With a deadline: a server that hangs says nothing.
+async fn within<T, E: Into<MirrorError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, MirrorError> {
+    match tokio::time::timeout(TRANSACTION_MAX, work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(MirrorError::Silent(TRANSACTION_MAX.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests;
