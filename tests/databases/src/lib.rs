@@ -1,12 +1,20 @@
-//! PostgreSQL for tests: a server that is there already, or one that this process starts and that ends with it; and in
-//! it a database of its own for each test.
+//! PostgreSQL and Redis for tests: a server that is there already, or one that this process starts and that ends with it;
+//! and in PostgreSQL a database of its own for each test. README.md says where they come from.
 
 #![allow(clippy::panic, reason = "called by tests only, and a database that cannot be had is a failed test")]
 
-mod server;
+#[cfg(feature = "docker")]
+mod docker;
+mod found;
+mod postgres;
+mod redis;
+mod watched;
 
-pub use server::Server;
+pub use found::docker_engine;
+pub use postgres::Server;
+pub use redis::{REDIS_VARIABLE, RedisServer, redis_url};
 
+use found::variable;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
@@ -23,12 +31,11 @@ pub const STORAGE_VARIABLE: &str = "BRINK_TEST_STORAGE";
 /// # Panics
 /// At a word that is neither.
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "scripts/test says which database a run is for")]
 pub fn is_wanted() -> bool {
-    match std::env::var(STORAGE_VARIABLE).as_deref() {
-        Ok("postgres") => true,
-        Ok("sqlite") | Err(_) => false,
-        Ok(other) => panic!("{STORAGE_VARIABLE} is {other:?}; set it to sqlite or postgres"),
+    match variable(STORAGE_VARIABLE).as_deref() {
+        Some("postgres") => true,
+        Some("sqlite") | None => false,
+        Some(other) => panic!("{STORAGE_VARIABLE} is {other:?}; set it to sqlite or postgres"),
     }
 }
 
@@ -38,14 +45,26 @@ pub struct Database {
     name: String,
 }
 
-/// The server of this process: named in the environment, or started now.
-#[allow(clippy::disallowed_methods, reason = "scripts/test says where it started one")]
-fn address() -> &'static str {
+/// The server of this process, as `postgres://USER@HOST:PORT`: named in the environment, or started now, by programs of this
+/// machine or in a container.
+///
+/// # Panics
+/// Where there is none, with what to do about it.
+#[must_use]
+pub fn server_url() -> &'static str {
     static ADDRESS: OnceLock<String> = OnceLock::new();
     static STARTED: OnceLock<Server> = OnceLock::new();
-    ADDRESS.get_or_init(|| match std::env::var(SERVER_VARIABLE) {
-        Ok(url) => url.trim_end_matches('/').to_owned(),
-        Err(_) => STARTED.get_or_init(Server::start).url(),
+    ADDRESS.get_or_init(|| {
+        if let Some(url) = variable(SERVER_VARIABLE) {
+            return url.trim_end_matches('/').to_owned();
+        }
+        #[cfg(feature = "docker")]
+        if postgres::programs().is_none()
+            && let Some(url) = docker::postgres()
+        {
+            return url;
+        }
+        STARTED.get_or_init(Server::start).url()
     })
 }
 
@@ -163,7 +182,7 @@ impl Drop for Held {
 /// Where a database with this name is.
 #[must_use]
 pub fn url_of(name: &str) -> String {
-    let address = address();
+    let address = server_url();
     match address.split_once('?') {
         Some((server, query)) => format!("{}/{name}?{query}", server.trim_end_matches('/')),
         None => format!("{address}/{name}"),

@@ -47,10 +47,9 @@ const POWERS: [Power; 5] = [
         places: &[
             ("tests/src/bins.rs", "scripts/test says where it built the binaries"),
             (
-                "tests/databases/src/lib.rs",
-                "scripts/test says which database a run is for, and where it started one",
+                "tests/databases/src/found.rs",
+                "where a run's servers are, and the programs for them, is looked up as a shell does",
             ),
-            ("tests/databases/src/server.rs", "looks for the server's programs as a shell does"),
             ("tests/examples/quickstart.rs", "starts itself again as the host process"),
             ("tests/src/bin/gate-host.rs", "the one look at the arguments"),
             ("tests/src/bin/meter-host.rs", "the one look at the arguments"),
