@@ -13,14 +13,13 @@ use brink_store::journal::{ChainPlace, UsageBook, UsageError};
 use brink_store::machine::boottime_seconds;
 use deadpool_postgres::Object;
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::Duration;
 use upkeep::Upkeep;
 
-/// For one transaction, whatever the server does with it.
-const TRANSACTION_MAX: Duration = Duration::from_secs(20);
+/// For one turn, whatever the server does with it: a server that hangs says nothing.
+const TURN_MAX: Duration = Duration::from_secs(60);
 /// For one statement: the server's own bound, below ours.
-const STATEMENT_MAX: Duration = Duration::from_secs(15);
+const STATEMENT_MAX: Duration = Duration::from_secs(45);
 /// How often the device's row says that the agent is there.
 const BEAT_SECONDS: i32 = 60;
 
@@ -32,6 +31,7 @@ pub(super) struct PostgresMirror {
     beat_at: Option<i64>,
     /// Where each chain stood when it was known last.
     reached: BTreeMap<Source, i64>,
+    patience: Duration,
 }
 
 impl PostgresMirror {
@@ -42,24 +42,31 @@ impl PostgresMirror {
         let sizes = Sizes { connections, connect: options.connect, statement: Some(STATEMENT_MAX) };
         let database = Database::at(&options.url, "brink-edge mirror", sizes)?;
         let upkeep = Upkeep::new(&database, options.retention);
-        Ok(Self { database, connection: None, upkeep, beat_at: None, reached: BTreeMap::new() })
+        Ok(Self {
+            database,
+            connection: None,
+            upkeep,
+            beat_at: None,
+            reached: BTreeMap::new(),
+            patience: TURN_MAX,
+        })
     }
 
     async fn connected(&mut self, seen: &Seen) -> Result<Object, MirrorError> {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
-        let connection = within(self.database.checked()).await?;
+        let connection = self.database.checked().await?;
         // What comes may be of any month that the journal holds.
         let now = seen.view.standing().now.as_i64();
-        within(partitions(&connection, now)).await?;
+        partitions(&connection, now).await?;
         self.beat_at = None;
         Ok(connection)
     }
 
     async fn copy(&mut self, connection: &mut Object, seen: &Seen) -> Result<Turned, MirrorError> {
         let Some(owner) = seen.owner() else {
-            within(stands(connection, &[])).await?;
+            stands(connection, &[]).await?;
             return Ok(Turned::default());
         };
         let places = match &seen.book {
@@ -68,7 +75,7 @@ impl PostgresMirror {
         };
         let mut devices: Vec<&str> = places.iter().map(|place| place.genesis.device.as_str()).collect();
         devices.push(&owner.device);
-        let known = within(stands(connection, &devices)).await?;
+        let known = stands(connection, &devices).await?;
         let mut turned = Turned::default();
         turned.copied += whole::write(connection, (&owner, rows(seen, &owner)), &known).await?;
         self.beat(connection, &owner).await?;
@@ -80,7 +87,7 @@ impl PostgresMirror {
             Err(UsageError::NotActivated) => {}
             Err(error) => return Err(error.clone().into()),
         }
-        turned.gaps = u64::try_from(within(gaps(connection, &owner.device)).await?).unwrap_or(0);
+        turned.gaps = u64::try_from(gaps(connection, &owner.device).await?).unwrap_or(0);
         self.upkeep.mind(seen.view.standing().now.as_i64());
         Ok(turned)
     }
@@ -108,27 +115,33 @@ impl PostgresMirror {
         if self.beat_at.is_some_and(|at| now < at.saturating_add(i64::from(BEAT_SECONDS))) {
             return Ok(());
         }
-        within(device::beat(connection, &owner.device)).await?;
+        device::beat(connection, &owner.device).await?;
         self.beat_at = Some(now);
         Ok(())
     }
 }
 
+/// A connection that is not used again unless the turn comes to its end: whatever it is in the middle of ends with it.
+struct Taken(Option<Object>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Object::take));
+    }
+}
+
 impl Mirror for PostgresMirror {
     async fn turn(&mut self, seen: &Seen) -> Result<Turned, MirrorError> {
-        let mut connection = self.connected(seen).await?;
-        let copied = self.copy(&mut connection, seen).await;
-        match copied {
-            Ok(turned) => {
-                self.connection = Some(connection);
-                Ok(turned)
-            }
-            Err(error) => {
-                // Whatever it was in the middle of ends with it.
-                drop(Object::take(connection));
-                Err(error)
-            }
-        }
+        let patience = self.patience;
+        let work = async {
+            let mut taken = Taken(Some(self.connected(seen).await?));
+            let Some(connection) = &mut taken.0 else { return Ok(Turned::default()) };
+            let turned = self.copy(connection, seen).await?;
+            self.connection = taken.0.take();
+            Ok(turned)
+        };
+        let silent = |_| MirrorError::Silent(patience.as_secs());
+        tokio::time::timeout(patience, work).await.map_err(silent).flatten()
     }
 
     fn lag(&self, seen: &Seen) -> Option<Lag> {
@@ -146,16 +159,8 @@ async fn log(connection: &mut Object, owner: &Owner, seen: &Seen) -> Result<u64,
         copied = step.as_ref().map_or(0, |step| step.rows.len() as u64);
         Ok::<_, MirrorError>(step)
     };
-    within(licence::take_log(connection, &source, next)).await?;
+    licence::take_log(connection, &source, next).await?;
     Ok(copied)
-}
-
-/// With a deadline: a server that hangs says nothing.
-async fn within<T, E: Into<MirrorError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, MirrorError> {
-    match tokio::time::timeout(TRANSACTION_MAX, work).await {
-        Ok(done) => done.map_err(Into::into),
-        Err(_) => Err(MirrorError::Silent(TRANSACTION_MAX.as_secs())),
-    }
 }
 
 #[cfg(test)]

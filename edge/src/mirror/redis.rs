@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// For one command, or all of a turn.
-const COMMAND_MAX: Duration = Duration::from_secs(10);
+const COMMAND_MAX: Duration = Duration::from_secs(5);
 /// Keys of one question whether they are there.
 const ASKED_MAX: usize = 1000;
 /// A key is written again after this part of its time.
@@ -157,11 +157,14 @@ impl Names {
 
 impl Mirror for RedisMirror {
     async fn turn(&mut self, seen: &Seen) -> Result<Turned, MirrorError> {
-        match tokio::time::timeout(COMMAND_MAX, self.turn_at(seen)).await {
-            Ok(Ok(copied)) => Ok(Turned { copied, ..Turned::default() }),
-            Ok(Err(fault)) => Err(fault.into()),
-            Err(_) => Err(MirrorError::Silent(COMMAND_MAX.as_secs())),
+        let silent = |_| MirrorError::Silent(COMMAND_MAX.as_secs());
+        let done = tokio::time::timeout(COMMAND_MAX, self.turn_at(seen)).await;
+        let done = done.map_err(silent).and_then(|done| done.map_err(MirrorError::from));
+        if done.is_err() {
+            // Whether the server did it nobody knows: the next turn writes all of it.
+            self.written_at = i64::MIN;
         }
+        done.map(|copied| Turned { copied, ..Turned::default() })
     }
 
     fn lag(&self, _: &Seen) -> Option<Lag> {

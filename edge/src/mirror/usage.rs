@@ -60,8 +60,15 @@ pub(super) fn step(stands: &Cursor, behind: &Behind<'_>) -> Option<Step> {
         link = Some(copied.link.to_vec());
         taken += 1;
     }
-    let is_complete = (taken == behind.records.len() && !behind.more) || settled <= walk.at;
-    let marked = if is_complete { settled } else { stands.settled };
+    if behind.records.is_empty() && signed(behind.first) > walk.at.saturating_add(1) {
+        // Everything has left.
+        let last = signed(behind.first).saturating_sub(1);
+        walk.miss((walk.at.saturating_add(1), last), "left");
+        (walk.at, link) = (last, None);
+    }
+    // Rows are marked as far as they have come.
+    let is_complete = taken == behind.records.len() && !behind.more;
+    let marked = if is_complete { settled } else { settled.min(walk.at) };
     let cursor = Cursor { seq: walk.at, link, settled: marked, tenant };
     (cursor != *stands).then_some(Step { cursor, settled, ..walk.step })
 }

@@ -3,7 +3,6 @@
 use super::super::content::{Owner, Seen, settled};
 use super::super::usage::{Behind, step};
 use super::super::{Lag, MirrorError};
-use super::within;
 use crate::database::upkeep::Stands;
 use crate::database::usage::{Cursor, Source, Step, take};
 use brink_license::usage::Head;
@@ -102,9 +101,10 @@ impl<'c> Copying<'c> {
         }
         for _ in 0..BATCHES_MAX {
             let next = |stands: &Cursor| self.next(stands, (place, settled), &mut done);
-            let stands = within(take::<MirrorError>(connection, source, next)).await?;
+            let stands = take::<MirrorError>(connection, source, next).await?;
+            // Where nothing comes, the rest is not there yet.
+            done.more = stands.seq < head && stands.seq != done.seq;
             done.seq = stands.seq;
-            done.more = stands.seq < head;
             if !done.more {
                 break;
             }

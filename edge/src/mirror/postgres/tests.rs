@@ -156,6 +156,67 @@ fn tables_of_another_version_a_wrong_password_and_nobody_are_told_apart() {
     assert_eq!((nobody.code(), nobody.is_refusal()), ("DATABASE_UNAVAILABLE", false));
 }
 
+#[test]
+fn a_server_that_stands_still_is_given_up_in_time_and_taken_up_again() {
+    let mut server = brink_databases::Server::start();
+    let (address, query) = (server.url(), "SELECT count(*) FROM usage_events");
+    let url = format!("{address}/postgres");
+    let scene = Scene::new();
+    scene.record("sms", "cam-0001", 3);
+    wait(async {
+        let options = PostgresOptions {
+            url: url.parse().unwrap(),
+            connections: 2,
+            connect: Duration::from_secs(1),
+            retention: super::super::Retention::default(),
+        };
+        Database::at(&options.url, "brink-edge tests", Sizes::default()).unwrap().migrate().await.unwrap();
+        let mut mirror = PostgresMirror::new(&options).unwrap();
+        mirror.patience = Duration::from_secs(2);
+        mirror.turn(&scene.seen(100)).await.unwrap();
+        server.freeze();
+        scene.record("sms", "cam-0001", 2);
+        for _ in 0..2 {
+            let hung = mirror.turn(&scene.seen(100)).await.unwrap_err();
+            assert!(
+                matches!(hung.code(), "MIRROR_SILENT" | "DATABASE_UNAVAILABLE") && !hung.is_refusal(),
+                "{hung}"
+            );
+            assert_eq!(mirror.lag(&scene.seen(100)).unwrap().records, 2);
+        }
+        server.thaw();
+        mirror.turn(&scene.seen(100)).await.unwrap();
+        assert_eq!(ask(&url, query)[0][0].as_deref(), Some("5"));
+        server.stop();
+        scene.record("sms", "cam-0001", 2);
+        assert_eq!(mirror.turn(&scene.seen(100)).await.unwrap_err().code(), "DATABASE_UNAVAILABLE");
+        server.again();
+        mirror.turn(&scene.seen(100)).await.unwrap();
+        assert_eq!(ask(&url, query)[0][0].as_deref(), Some("7"));
+        assert_eq!(mirror.lag(&scene.seen(100)).unwrap().records, 0);
+    });
+}
+
+#[test]
+fn a_wrong_password_is_a_refusal() {
+    let (_server, port) = brink_databases::Server::with_password("correct horse");
+    let scene = Scene::new();
+    let url: brink_postgres::DatabaseUrl =
+        format!("postgres://postgres@127.0.0.1:{port}/postgres").parse().unwrap();
+    for url in [url.clone(), url.clone().with_password("wrong")] {
+        let options = PostgresOptions {
+            url,
+            connections: 2,
+            connect: Duration::from_secs(5),
+            retention: super::super::Retention::default(),
+        };
+        let denied =
+            wait(async { PostgresMirror::new(&options).unwrap().turn(&scene.seen(100)).await }).unwrap_err();
+        assert_eq!((denied.code(), denied.is_refusal()), ("DATABASE_DENIED", true), "{denied}");
+        assert!(!denied.to_string().contains("horse"));
+    }
+}
+
 /// Lets a turn go on for a while and then drops it in the middle.
 async fn torn(mirror: &mut PostgresMirror, seen: &Seen, polls: u32) -> bool {
     let mut turn = std::pin::pin!(mirror.turn(seen));

@@ -2,7 +2,7 @@
 
 use super::super::MirrorError;
 use super::super::content::{Owner, Rows};
-use super::{BEAT_SECONDS, within};
+use super::BEAT_SECONDS;
 use crate::database::upkeep::Stands;
 use crate::database::{DatabaseError, device, entitlement, licence};
 use deadpool_postgres::Object;
@@ -42,7 +42,7 @@ pub(super) async fn write(
     if digests == Digests::default() {
         return Ok(0);
     }
-    within(carry(connection, (&owner.device, &rows), digests)).await
+    Ok(carry(connection, (&owner.device, &rows), digests).await?)
 }
 
 /// Of the tables that are to be written.

@@ -364,7 +364,7 @@ impl Bench<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 60, ..ProptestConfig::default() })]
     #[test]
     fn whatever_happens_to_journal_and_server_the_rows_are_what_the_journal_has(
         acts in prop::collection::vec(act(), 1..60),
