@@ -15,6 +15,7 @@ impl Agent {
         let layout = self.writer.layout();
         let quotas = self.quotas.at(layout);
         let anchor = self.look.anchor();
+        let mirrors = self.mirrors.all();
         status(&Sources {
             issuer: anchor.issuer(),
             snapshot: &snapshot,
@@ -25,6 +26,7 @@ impl Agent {
             health: self.writer.store().map(DeviceStore::health),
             quotas: &quotas,
             backlog: self.writer.store().and_then(|store| store.backlog(Backlog::COUNT_MAX).ok()),
+            mirrors: &mirrors,
             agent: AgentSeen::Running,
         })
     }
@@ -50,6 +52,16 @@ impl Agent {
         let (look, writer, counters) = (&self.look, &self.writer, &self.counters);
         let failures_in_a_row = self.schedule.failures;
         let (snapshot, quotas, api) = (&snapshot, &quotas[..], &*self.tally);
-        metrics::text(&metrics::Sources { snapshot, look, writer, counters, failures_in_a_row, quotas, api })
+        let mirrors = &self.mirrors.all()[..];
+        metrics::text(&metrics::Sources {
+            snapshot,
+            look,
+            writer,
+            counters,
+            failures_in_a_row,
+            quotas,
+            api,
+            mirrors,
+        })
     }
 }

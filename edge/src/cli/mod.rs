@@ -12,6 +12,7 @@ mod doctor;
 mod exchange;
 mod init;
 mod migrate;
+mod mirror;
 mod progress;
 mod run;
 mod seat;

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub struct MirrorOptions {
     /// Rows.
     pub postgres: Option<PostgresOptions>,
-    /// Documents.
-    pub redis: Option<RedisOptions>,
+    /// Documents; or why there can be none at the address that a file of variables names.
+    pub redis: Option<Result<RedisOptions, String>>,
     /// What the rows say of the device.
     pub tier: ManagementTier,
 }

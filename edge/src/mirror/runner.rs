@@ -6,7 +6,7 @@ use super::facts::{Asked, Facts, ask};
 use super::postgres::PostgresMirror;
 use super::redis::RedisMirror;
 use super::standing::{Kind, Standings};
-use super::{Mirror, MirrorError, MirrorOptions};
+use super::{Mirror, MirrorError, MirrorOptions, RedisFault};
 use crate::agent::Event;
 use crate::environment::ManagementTier;
 use crate::error::EdgeError;
@@ -49,7 +49,18 @@ pub fn start(options: &MirrorOptions, around: &Around) -> Result<(), EdgeError> 
         let make = move || Ok(PostgresMirror::new(&postgres)?);
         on_a_thread((Kind::Postgres, address, TURN), around, (tier, make))?;
     }
-    if let Some(redis) = options.redis.clone() {
+    let redis = match options.redis.clone() {
+        Some(Err(why)) => {
+            around.standings.begin(Kind::Redis, "REDIS_HOST".to_owned());
+            let refused = Err(MirrorError::from(RedisFault::Address(why)));
+            around.standings.note(Kind::Redis, &refused, (UnixSeconds::new(0), None));
+            tell(Kind::Redis, &refused);
+            None
+        }
+        Some(Ok(redis)) => Some(redis),
+        None => None,
+    };
+    if let Some(redis) = redis {
         let address = redis.address.to_string();
         let shortest = redis.licence_ttl.min(redis.entitlement_ttl);
         let turn = (shortest / 4).clamp(TURN_MIN, TURN);
