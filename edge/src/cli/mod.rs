@@ -69,7 +69,7 @@ enum Verb {
     Seat(seat::Verb),
     /// Run the agent: exchanges by itself, keeps the bundle fresh, answers the other verbs
     #[command(after_help = EXIT_CODES)]
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Record what is used, and look at what was
     #[command(subcommand, after_help = EXIT_CODES)]
     Usage(usage::Verb),

@@ -50,6 +50,12 @@ const PUT_SYNC: &str = "INSERT INTO billing_sync_status AS s (sync_type, last_sy
     ON CONFLICT (sync_type) DO UPDATE SET last_sync_time = excluded.last_sync_time, last_sync_status = excluded.last_sync_status,
         records_processed = excluded.records_processed, records_synced = excluded.records_synced,
         error_message = excluded.error_message, next_sync_scheduled = excluded.next_sync_scheduled, metadata = excluded.metadata";
+const RETIRE: [&str; 4] = [
+    "DELETE FROM camera_licenses WHERE device_id = $1",
+    "DELETE FROM feature_entitlements WHERE device_id = $1",
+    "UPDATE edge_devices SET status = 'decommissioned' WHERE device_id = $1",
+    "DELETE FROM mirror_cursors WHERE device_id = $1 AND source NOT IN ('usage', 'log')",
+];
 const DIGESTED: &str = "INSERT INTO mirror_cursors AS c (source, device_id, seq, digest) VALUES ($1, $2, 1, $3)
     ON CONFLICT (source, device_id, epoch) DO UPDATE SET seq = c.seq + 1, digest = excluded.digest, updated_at = now()";
 
@@ -75,6 +81,19 @@ pub(crate) async fn put_sync(transaction: &Transaction<'_>, rows: &[SyncRow]) ->
     let put = transaction.prepare_cached(PUT_SYNC).await?;
     transaction.execute(&put, &[&Json(rows)]).await?;
     Ok(())
+}
+
+/// Takes the licences of a device away that this one once was: nobody keeps them up any more.
+pub(crate) async fn retire(
+    connection: &mut deadpool_postgres::Object,
+    device: &str,
+) -> Result<(), DatabaseError> {
+    let transaction = connection.transaction().await?;
+    for retire in RETIRE {
+        let retire = transaction.prepare_cached(retire).await?;
+        transaction.execute(&retire, &[&device]).await?;
+    }
+    Ok(transaction.commit().await?)
 }
 
 /// Remembers what was written whole.

@@ -76,6 +76,9 @@ impl PostgresMirror {
         let mut devices: Vec<&str> = places.iter().map(|place| place.genesis.device.as_str()).collect();
         devices.push(&owner.device);
         let known = stands(connection, &devices).await?;
+        for was in known.iter().filter(|at| at.source == "edge_devices" && at.device != owner.device) {
+            device::retire(connection, &was.device).await?;
+        }
         let mut turned = Turned::default();
         turned.copied += whole::write(connection, (&owner, rows(seen, &owner)), &known).await?;
         self.beat(connection, &owner).await?;

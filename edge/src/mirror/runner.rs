@@ -15,7 +15,7 @@ use crate::quotas::QuotaLook;
 use crate::view::View;
 use crate::writer::reading;
 use brink_license::UnixSeconds;
-use brink_store::journal::UsageBook;
+use brink_store::journal::{UsageBook, UsageError};
 use brink_store::{GateStatus, Layout};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -103,7 +103,7 @@ async fn run<M: Mirror>(
             Asked::Silent => None,
             Asked::Ended => return,
         };
-        let seen = eye.look(&around.layout, facts);
+        let seen = eye.look(&around.layout, (facts, kind));
         let outcome = match (&seen, mirror.as_mut()) {
             (None, _) => {
                 tokio::time::sleep(turn).await;
@@ -150,14 +150,18 @@ struct Eye {
 
 impl Eye {
     /// `None` where there is nothing to look at: a directory without trust, or a machine that tells no time.
-    fn look(&mut self, layout: &Layout, facts: Option<Box<Facts>>) -> Option<Seen> {
+    fn look(&mut self, layout: &Layout, (facts, kind): (Option<Box<Facts>>, Kind)) -> Option<Seen> {
         self.mind_trust(layout);
         let (look, reading) = (self.look.as_mut()?, reading().ok()?);
         let snapshot = look.at(&reading);
         let view = View::new(GateStatus::of(&snapshot, look.refused()), true);
         let has_quotas = view.claims().is_some_and(|claims| !claims.quotas.is_empty());
         let quotas = Some(self.quotas.at(layout)).filter(|quotas| !has_quotas || !quotas.is_empty());
-        let book = UsageBook::open(&layout.journal());
+        let book = match kind {
+            Kind::Postgres => UsageBook::open(&layout.journal()),
+            // It copies no usage.
+            Kind::Redis => Err(UsageError::Closed),
+        };
         Some(Seen { view, quotas, facts, book, tier: self.tier })
     }
 

@@ -72,3 +72,42 @@ async fn work(database: &Database, (now, retention): (i64, Option<Retention>)) -
     drop(deadpool_postgres::Object::take(connection));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::tests::{migrated, wait};
+    use brink_databases::{ask, run};
+
+    #[test]
+    fn months_are_made_ahead_by_both_clocks_and_dropped_where_somebody_said_so() {
+        let (fresh, database) = migrated();
+        let url = fresh.url();
+        run(
+            &url,
+            "SELECT create_monthly_partitions('usage_events', '2020-01-01', '2020-02-01');
+             SELECT create_monthly_partitions('frames', '2020-01-01', '2020-01-31');
+             INSERT INTO usage_events (tenant_id, event_type, unit, event_time) VALUES ('t', 'sms', '', '2020-01-05')",
+        );
+        let said = |sql: &str| ask(&url, sql)[0][0].clone().unwrap_or_default();
+        let months = "SELECT count(*) FROM pg_class WHERE relname ~ '_y20..m..$' AND relkind = 'r'";
+        wait(work(&database, (1_900_000_000, Some(Retention::default())))).unwrap();
+        assert_eq!(said("SELECT count(*) FROM usage_events_y2020m01"), "1", "nobody said that anything goes");
+        assert_eq!(
+            said("SELECT to_regclass('usage_events_y2030m06') IS NOT NULL"),
+            "t",
+            "by the device's clock"
+        );
+        run(
+            &url,
+            "INSERT INTO usage_events (tenant_id, event_type, unit, quantity) VALUES ('t', 'sms', '', 2)",
+        );
+        let before: u32 = said(months).parse().unwrap();
+        let retention = Retention { usage_days: Some(400), ..Retention::default() };
+        wait(work(&database, (1_900_000_000, Some(retention)))).unwrap();
+        assert_eq!(said("SELECT to_regclass('usage_events_y2020m01') IS NULL"), "t");
+        assert_eq!(said("SELECT to_regclass('frames_y2020m01') IS NOT NULL"), "t", "of another table");
+        assert_eq!(said(months).parse::<u32>().unwrap(), before - 2);
+        assert_eq!(said("SELECT total_quantity FROM tenant_usage_summary"), "2");
+    }
+}

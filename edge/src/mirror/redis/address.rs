@@ -51,14 +51,13 @@ impl FromStr for RedisAddress {
         let info =
             text.into_connection_info().map_err(|_| format!("it is no address of a Redis: {wanted}"))?;
         let shown = match info.addr() {
-            ConnectionAddr::Tcp(host, port) if is_near(host) => format!("redis://{host}:{port}"),
-            ConnectionAddr::Unix(path) => format!("unix://{}", path.display()),
-            _ => {
-                let why = "the Redis is on another machine or behind TLS, and nothing proves there who answers: this version \
-                           speaks to one on this machine";
-                return Err(format!("{why}; {wanted}"));
-            }
+            ConnectionAddr::Tcp(host, port) if is_near(host) => Some(format!("redis://{host}:{port}")),
+            ConnectionAddr::Unix(path) => Some(format!("unix://{}", path.display())),
+            ConnectionAddr::Tcp(..) | ConnectionAddr::TcpTls { .. } | _ => None,
         };
+        let why = "the Redis is on another machine or behind TLS, and nothing proves there who answers: this version speaks to \
+                   one on this machine";
+        let shown = shown.ok_or_else(|| format!("{why}; {wanted}"))?;
         Ok(Self { info, shown })
     }
 }

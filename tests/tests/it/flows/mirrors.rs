@@ -105,21 +105,37 @@ fn a_server_that_is_frozen_or_killed_keeps_nobody_waiting_and_catches_up() {
     mirrored.work(3);
     let mut agent = mirrored.agent();
     mirrored.equal(&mut agent);
-    for fault in
-        [(Server::freeze as fn(&mut Server), Server::thaw as fn(&mut Server)), (Server::stop, Server::again)]
-    {
-        fault.0(&mut mirrored.postgres);
+    for is_frozen in [true, false] {
+        let postgres = &mut mirrored.postgres;
+        if is_frozen {
+            postgres.freeze()
+        } else {
+            postgres.stop()
+        }
         mirrored.work(3);
-        fault.1(&mut mirrored.postgres);
+        let postgres = &mut mirrored.postgres;
+        if is_frozen {
+            postgres.thaw()
+        } else {
+            postgres.again()
+        }
         mirrored.equal(&mut agent);
     }
-    let faults: [(fn(&mut RedisServer), fn(&mut RedisServer)); 2] =
-        [(RedisServer::freeze, RedisServer::thaw), (RedisServer::stop, RedisServer::again)];
-    for (breaks, mends) in faults {
-        breaks(&mut mirrored.redis);
+    for is_frozen in [true, false] {
+        let redis = &mut mirrored.redis;
+        if is_frozen {
+            redis.freeze()
+        } else {
+            redis.stop()
+        }
         mirrored.work(1);
         agent.until("the agent notices", || mirrored.said("redis")["state"] == "down");
-        mends(&mut mirrored.redis);
+        let redis = &mut mirrored.redis;
+        if is_frozen {
+            redis.thaw()
+        } else {
+            redis.again()
+        }
         mirrored.equal(&mut agent);
     }
     assert!(agent.stop().success());
