@@ -69,6 +69,26 @@ impl Scene {
         }
     }
 
+    /// Records so many uses of two meters, each a record of its own.
+    pub(super) fn record_many(&self, count: usize) {
+        let gate = Gate::open(self.layout().bundle(), self.issuer.anchor()).unwrap();
+        let recorder = gate.meter().unwrap();
+        let one = |at: usize| {
+            let meter = Slug::parse(if at.is_multiple_of(2) { "sms" } else { "email_sent" }).unwrap();
+            let resource = ResourceId::parse(&format!("r-{}", at % 200)).ok();
+            (meter, resource, Quantity::parse("0.25").unwrap())
+        };
+        let uses: Vec<_> = (0..count).map(one).collect();
+        for group in uses.chunks(200) {
+            recorder.record_all(group.to_vec()).unwrap();
+        }
+    }
+
+    /// Does something that only the holder of the lock may.
+    pub(super) fn with_device<T>(&self, work: impl FnOnce(&mut Device) -> T) -> T {
+        work(&mut Device::open(&self.layout()).unwrap())
+    }
+
     /// What is seen so many seconds after the licence was issued.
     pub(super) fn seen(&self, seconds: i64) -> Seen {
         let layout = self.layout();

@@ -242,6 +242,50 @@ fn a_wrong_password_is_a_refusal() {
     }
 }
 
+/// What each meter has come to, by the journal and by the rows.
+fn sums(scene: &Scene, fresh: &Fresh) -> (Vec<String>, Vec<String>) {
+    let book = UsageBook::open(&scene.layout().journal()).unwrap();
+    let meters = book.summary().unwrap().remove(0).meters;
+    let journal = meters.iter().map(|(meter, of)| format!("{meter} {}", of.total)).collect();
+    let rows = "SELECT event_type || ' ' || trim_scale(sum(quantity)) FROM usage_events GROUP BY event_type ORDER BY event_type";
+    let rows = ask(&fresh.url(), rows).into_iter().map(|row| row[0].clone().unwrap()).collect();
+    (journal, rows)
+}
+
+#[test]
+fn a_real_journal_that_becomes_sums_and_leaves_is_in_the_rows_once() {
+    let (fresh, _database) = migrated();
+    let mut scene = Scene::new();
+    let layout = scene.layout();
+    scene.with_device(|device| device.limit_journal(1 << 20).unwrap());
+    wait(async {
+        let mut mirror = mirror(&fresh);
+        scene.record_many(1500);
+        assert_eq!(mirror.turn(&scene.seen(100)).await.unwrap().gaps, 0);
+        // The cursor lies in the middle of what becomes sums.
+        scene.record_many(3600);
+        let reading = super::super::tests::reading(4000);
+        let shrunk = scene.with_device(|device| device.mind_journal(&reading)).unwrap();
+        assert!(shrunk.folded > 1500, "{shrunk:?}");
+        assert_eq!(mirror.turn(&scene.seen(100)).await.unwrap().gaps, 0);
+        let (journal, rows) = sums(&scene, &fresh);
+        assert_eq!(journal, rows);
+        let detail = "SELECT count(*) > 0 FROM usage_events WHERE metadata ->> 'kind' = 'sum'";
+        assert_eq!(one(&fresh, detail), "t");
+        // A server that is filled anew has the same.
+        run(&fresh.url(), "TRUNCATE usage_events, mirror_cursors, mirror_gaps");
+        mirror.turn(&scene.seen(100)).await.unwrap();
+        assert_eq!(sums(&scene, &fresh).0, sums(&scene, &fresh).1);
+        // And the journal itself is whole.
+        let walked = UsageBook::open(&layout.journal()).unwrap().walk().unwrap();
+        assert_eq!(walked.recoveries, 0);
+        scene.exchange(|_| {});
+        scene.record_many(10);
+        mirror.turn(&scene.seen(100)).await.unwrap();
+        assert_eq!(sums(&scene, &fresh).0, sums(&scene, &fresh).1);
+    });
+}
+
 /// Lets a turn go on for a while and then drops it in the middle.
 async fn torn(mirror: &mut PostgresMirror, seen: &Seen, polls: u32) -> bool {
     let mut turn = std::pin::pin!(mirror.turn(seen));
