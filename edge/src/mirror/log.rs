@@ -62,7 +62,7 @@ mod tests {
     fn log(numbers: std::ops::RangeInclusive<u64>, of: &str) -> Vec<(u64, LogEntry)> {
         let entry = |number: u64| {
             let at = UnixSeconds::new(1_800_000_000 + i64::try_from(number).unwrap());
-            let verdict = if number % 2 == 0 { "accepted" } else { "BAD_NONCE" }.to_owned();
+            let verdict = if number.is_multiple_of(2) { "accepted" } else { "BAD_NONCE" }.to_owned();
             (number, LogEntry { at, verdict, document: format!("{of} {number}") })
         };
         numbers.map(entry).collect()
