@@ -3,6 +3,7 @@
 //! The loop alone owns the store. Callers on `agent.sock`, the network and the signals have threads of their own and
 //! speak to it by events, so that no slow network keeps a verb waiting.
 
+mod event;
 mod network;
 mod recent;
 mod telling;
@@ -15,12 +16,14 @@ use crate::exchange::Device;
 use crate::local::{LocalServer, Peer};
 use crate::look::{self, Look};
 use crate::metrics::Counters;
+use crate::mirror::Standings;
 use crate::quotas::QuotaLook;
 use crate::schedule;
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
 use brink_license::clock::Reading;
 use brink_store::{Held, Layout, Snapshot};
+pub use event::Event;
 use recent::Recent;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -32,21 +35,6 @@ const TICK: Duration = Duration::from_secs(1);
 const REPAIR_PAUSE_SECONDS: i64 = 30;
 /// How many failures a definite "no" counts for: asking again soon cannot help.
 const REFUSED_FAILURES: u32 = 11;
-
-/// Everything that can happen to an agent.
-#[derive(Debug)]
-pub enum Event {
-    /// A second has passed.
-    Tick,
-    /// A verb, who asks, and where the answer goes.
-    Command(Command, Peer, Sender<Reply>),
-    /// What the network brought.
-    Came(Box<Departure>, Result<Delivery, UplinkError>),
-    /// A scrape, and where the page goes.
-    Measure(Sender<String>),
-    /// Somebody wants it to end.
-    Shutdown,
-}
 
 /// The running agent.
 #[derive(Debug)]
@@ -66,6 +54,8 @@ pub struct Agent {
     quotas: QuotaLook,
     /// What the API counts.
     tally: Arc<Tally>,
+    /// How the mirrors are.
+    mirrors: Standings,
 }
 
 /// The request that is on its way, and who waits for its answer.
@@ -109,6 +99,7 @@ impl Agent {
             counters: Counters::default(),
             quotas: QuotaLook::default(),
             tally: Arc::default(),
+            mirrors: Standings::default(),
         };
         agent.tick(&reading()?);
         Ok(agent)
@@ -124,6 +115,12 @@ impl Agent {
     #[must_use]
     pub fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.tally)
+    }
+
+    /// Where mirrors say how they are, for this agent's status and page.
+    #[must_use]
+    pub fn mirrors(&self) -> Standings {
+        self.mirrors.clone()
     }
 
     /// Works until [`Event::Shutdown`]. The server is dropped first at the end, so that no caller is taken on and left.
@@ -154,6 +151,9 @@ impl Agent {
             Event::Measure(page_to) => {
                 // A scraper that went away does not want its page any more.
                 let _ = page_to.send(self.measure(reading));
+            }
+            Event::Facts { with_log, answer } => {
+                let _ = answer.send(Box::new(self.facts(with_log)));
             }
             Event::Shutdown => {}
         }

@@ -8,6 +8,8 @@
 //! usage                   writes to and reads from the journal like any host, without the lock
 //! api                     what programs on this machine ask over HTTP, answered from the published bundle
 //! database                the PostgreSQL of this device that other programs read: its schema, and rows in batches
+//! view                    one look at it in the words of the old product: what the API and the mirrors show is made of it
+//! mirror                  copies outward, into that PostgreSQL and a Redis; decides nothing and is waited for by nobody
 //! metrics                 what the agent counts, for a scraper on this machine
 //! doctor                  examines everything without changing anything
 //! inspect                 reads any document for a person and says whether it verified
@@ -25,7 +27,9 @@ pub mod exchange;
 pub mod inspect;
 pub mod local;
 pub mod look;
+mod meters;
 pub mod metrics;
+pub mod mirror;
 pub mod output;
 pub mod panics;
 pub mod quotas;
@@ -37,6 +41,7 @@ pub mod status;
 pub mod transfer;
 pub mod uplink;
 pub mod usage;
+mod view;
 mod words;
 pub mod writer;
 

@@ -1,9 +1,11 @@
 //! What `status` says: the licence in force, its deadlines, and how the store is.
 
+mod mirrors;
 mod store;
 mod usage;
 
 use crate::command::Reply;
+use crate::mirror::Standing as Mirrored;
 use crate::words::{rfc3339, span};
 use brink_license::clock::Standing;
 use brink_license::keyset::{KeyRecord, Keyset};
@@ -35,6 +37,8 @@ pub struct Sources<'s> {
     pub backlog: Option<Backlog>,
     /// How the quotas stand.
     pub quotas: &'s [QuotaUse],
+    /// How the mirrors are; none where no agent says so.
+    pub mirrors: &'s [Mirrored],
     /// What is known of the agent.
     pub agent: AgentSeen,
 }
@@ -87,6 +91,7 @@ struct Status {
     receipt: Option<Receipt>,
     exchange: Option<Exchange>,
     usage: Option<usage::Usage>,
+    mirrors: Vec<mirrors::Mirror>,
     store: Store,
     flags: Vec<&'static str>,
     version: &'static str,
@@ -208,6 +213,7 @@ impl Status {
                 StateSeen::Absent | StateSeen::Closed(_) => None,
             },
             usage: usage::Usage::of(sources),
+            mirrors: mirrors::of(sources),
             store: Store::of(sources),
             flags: standing.flags.names().collect(),
             version: env!("CARGO_PKG_VERSION"),
@@ -239,6 +245,7 @@ impl Status {
             lines.extend(exchange.lines());
         }
         lines.extend(self.usage.iter().flat_map(usage::Usage::lines));
+        lines.extend(self.mirrors.iter().flat_map(mirrors::Mirror::lines));
         let Store { vault, bundle, state, documents, journal, anchor, agent } = &self.store;
         lines
             .push(format!("store:     bundle {bundle}; state {state}; vault {vault}; documents {documents}; journal {journal}; anchor {anchor}"));

@@ -1,6 +1,7 @@
 use super::*;
 use crate::command::{Question, Secret};
 use crate::local::{VERB_TIMEOUT, ask};
+use crate::mirror::{self, Around, MirrorOptions, PostgresOptions, RedisOptions, Retention};
 use crate::uplink::IssuerUrl;
 use brink_license::exchange::{ExchangeRequest, RequestBody};
 use brink_license::keyset::TrustAnchor;
@@ -20,6 +21,11 @@ struct Running {
 impl Running {
     /// An agent in a directory that trusts somebody and holds no device.
     fn start() -> Self {
+        Self::beside(&MirrorOptions::default())
+    }
+
+    /// The same with mirrors.
+    fn beside(mirrors: &MirrorOptions) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path().join("edge"));
         let roots = vec![Kid::from_digest([1; 32])];
@@ -27,6 +33,8 @@ impl Running {
         layout.init(anchor.to_json().unwrap().as_bytes()).unwrap();
         let agent = Agent::open(&layout, None, None).unwrap();
         let events = agent.events();
+        let around = Around { layout: layout.clone(), agent: agent.events(), standings: agent.mirrors() };
+        mirror::start(mirrors, &around).unwrap();
         let server = LocalServer::bind(&layout.socket(), None, agent.events()).unwrap();
         let ended = std::thread::spawn(move || agent.run(server));
         Self { dir, socket: layout.socket(), events, ended }
@@ -94,6 +102,51 @@ fn without_a_device_it_still_answers() {
         let reply = running.ask(&command);
         assert_eq!((reply.exit_code, code(&reply)), (1, "NOT_ACTIVATED"), "{command:?}");
     }
+    running.stop();
+}
+
+/// Servers that take a connection and say nothing, and one that is not there.
+#[test]
+fn servers_of_mirrors_that_say_nothing_keep_no_verb_waiting_and_are_measured() {
+    let (silent, gone) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let port = silent.local_addr().unwrap().port();
+    let redis = gone.local_addr().unwrap().to_string();
+    drop(gone);
+    let connect = Duration::from_millis(300);
+    let postgres = PostgresOptions {
+        url: format!("postgres://brink@127.0.0.1:{port}/edge").parse().unwrap(),
+        connections: 2,
+        connect,
+        retention: Retention::default(),
+    };
+    let ttl = Duration::from_secs(60);
+    let address = format!("redis://{redis}").parse().unwrap();
+    let redis = RedisOptions { address, connect, licence_ttl: ttl, entitlement_ttl: ttl };
+    let options =
+        MirrorOptions { postgres: Some(postgres), redis: Some(Ok(redis)), ..MirrorOptions::default() };
+    let running = Running::beside(&options);
+    let is_down = |page: &str| {
+        ["postgres", "redis"].iter().all(|mirror| {
+            let line = |name: &str| format!("brink_mirror_{name}{{mirror=\"{mirror}\"}} ");
+            let failed = page.lines().find_map(|said| said.strip_prefix(&line("failures_total")));
+            page.contains(&format!("{}0", line("up"))) && failed.is_some_and(|failures| failures != "0")
+        })
+    };
+    while !is_down(&crate::metrics::page(&running.events).unwrap()) {
+        let status = running.ask(&Command::Status);
+        assert_eq!((status.exit_code, status.document["mirrors"].as_array().unwrap().len()), (0, 2));
+        assert_eq!(running.ask(&question()).exit_code, 3);
+    }
+    let status = running.ask(&Command::Status);
+    let codes: Vec<_> =
+        (0..2).map(|at| status.document["mirrors"][at]["code"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(codes, ["DATABASE_UNAVAILABLE", "REDIS_UNAVAILABLE"]);
+    assert!(
+        status.text.contains("mirror:    postgres down") && status.text.contains("mend:"),
+        "{}",
+        status.text
+    );
     running.stop();
 }
 

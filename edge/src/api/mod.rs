@@ -6,7 +6,7 @@
 //!   desk   one request from head to answer
 //! table    every route once; document says the same as OpenAPI
 //! sight    the published licence as a gate of this process has verified it, or as the file says now
-//! view     one look at it, in the words of the old product; resources/ answers by it, PURE where it can
+//! resources  what is answered, by one look at it (crate::view), PURE where it can
 //! billing  the console's billing server, asked with a key that stays here; heartbeat tells it that this device is there
 //! ```
 //!
@@ -20,7 +20,6 @@ mod document;
 mod door;
 mod heartbeat;
 mod input;
-mod meters;
 mod options;
 mod refusal;
 mod remembered;
@@ -30,7 +29,6 @@ mod server;
 mod sight;
 mod table;
 mod tally;
-mod view;
 
 pub use document::document;
 pub use options::{Billing, BillingKey, Heartbeats, Options, Origin};

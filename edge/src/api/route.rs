@@ -4,8 +4,8 @@
 use super::desk::Desk;
 use super::input::{self, FromBody};
 use super::refusal::Refusal;
-use super::view::View;
 use crate::local::Peer;
+use crate::view::View;
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
 use serde::Serialize;

@@ -4,9 +4,9 @@
 //! file looked at; if that takes too long, because a disk hangs, the gate's answer is given and said to be that.
 
 use super::refusal::Refusal;
-use super::view::View;
 use crate::error::EdgeError;
 use crate::look::Look;
+use crate::view::View;
 use crate::writer::reading;
 use axum::http::StatusCode;
 use brink_license::keyset::TrustAnchor;

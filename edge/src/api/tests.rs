@@ -7,12 +7,12 @@ use super::refusal::Refusal;
 use super::route::{Input, Route, Work};
 use super::server::{Around, desk};
 use super::table::table;
-use super::view::View;
 use super::{ROOT, document};
 use crate::exchange::Device;
 use crate::exchange::test_issuer::{DAY, Parts, TestIssuer, at};
 use crate::local::Peer;
 use crate::look::Look;
+use crate::view::View;
 use brink_license::clock::{BootId, Reading};
 use brink_license::token::{Enforce, LicenceClaims, LicenceStanding, Mode, Over, Period, Quota};
 use brink_license::{CameraId, Feature, Slug};
@@ -381,5 +381,5 @@ fn quotas_of_the_licence_name_meters_of_their_own() {
     });
     let view = scene.view(60);
     let meters = view.claims().unwrap().quotas.iter().map(|quota| &quota.meter);
-    assert_eq!(super::meters::meant("frames", meters).unwrap().as_str(), "frames");
+    assert_eq!(crate::meters::meant("frames", meters).unwrap().as_str(), "frames");
 }

@@ -12,6 +12,7 @@ mod doctor;
 mod exchange;
 mod init;
 mod migrate;
+mod mirror;
 mod progress;
 mod run;
 mod seat;
@@ -69,7 +70,7 @@ enum Verb {
     Seat(seat::Verb),
     /// Run the agent: exchanges by itself, keeps the bundle fresh, answers the other verbs
     #[command(after_help = EXIT_CODES)]
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Record what is used, and look at what was
     #[command(subcommand, after_help = EXIT_CODES)]
     Usage(usage::Verb),

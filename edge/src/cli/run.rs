@@ -2,6 +2,7 @@
 
 use super::api::ApiArguments;
 use super::config::EnvironmentFile;
+use super::mirror::MirrorArguments;
 use super::{CaFile, DataDirectory, agent_first};
 use crate::Output;
 use crate::agent::{Agent, Event};
@@ -11,6 +12,7 @@ use crate::environment::{Environment, MOCK_ISSUER};
 use crate::error::EdgeError;
 use crate::local::{GLANCE_TIMEOUT, LocalServer, ask};
 use crate::metrics;
+use crate::mirror;
 use crate::output::Ready;
 use crate::serving::Loopback;
 use brink_store::Layout;
@@ -39,6 +41,8 @@ pub(super) struct Arguments {
     environment: EnvironmentFile,
     #[command(flatten)]
     api: ApiArguments,
+    #[command(flatten)]
+    mirrors: MirrorArguments,
 }
 
 impl Arguments {
@@ -70,6 +74,7 @@ pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Resul
     let layout = arguments.data.layout();
     let environment = arguments.environment.at_start(&layout)?;
     let ca_pem = arguments.ca.read()?;
+    let mirrors = arguments.mirrors.options(&environment)?;
     let socket = layout.socket();
     let mut agent = agent_first::wait_for(|| {
         // Asked before every attempt: an agent never gives the lock up, so waiting for it would be in vain.
@@ -97,6 +102,8 @@ pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Resul
     };
     let options = arguments.api.options(&environment)?;
     let api = options.is_wanted().then(|| Api::start(&options, around)).transpose()?;
+    let beside = mirror::Around { layout: layout.clone(), agent: agent.events(), standings: agent.mirrors() };
+    mirror::start(&mirrors, &beside)?;
     let (address, api_socket) = (api.as_ref().and_then(Api::address), api.as_ref().and_then(Api::socket));
     let ready = Ready { socket: server.path(), metrics, api: address, api_socket };
     output.ready(&ready).map_err(cannot_print)?;

@@ -43,6 +43,7 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
         vault_is_gone: layout.vault_is_gone(),
         state,
         health: writer.as_ref().and_then(|writer| writer.store()).map(DeviceStore::health),
+        mirrors: &[],
         agent,
     }))
 }

@@ -4,10 +4,15 @@
 //! the transfer of old files and by `brink-edge migrate`; never by a decision, by metering or by an exchange.
 
 pub mod camera;
+pub(crate) mod device;
+pub(crate) mod entitlement;
 mod error;
+pub(crate) mod licence;
 mod migrate;
 mod pool;
 pub mod telemetry;
+pub(crate) mod upkeep;
+pub(crate) mod usage;
 
 pub use error::DatabaseError;
 pub use migrate::Migrated;

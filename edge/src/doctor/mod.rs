@@ -4,7 +4,7 @@
 //! gather   the rim: looks at files, clocks, sockets and the network    facts    what it saw
 //! files    owners, modes, links      disk     space, blocks, mounts      clock     the wall clock
 //! memory   journal, anchor
-//! store    key, state, vault, bundle terms    keyset, licence, presence  reach     agent and issuer
+//! store    key, state, vault, bundle terms    keyset, licence, presence  reach     agent, issuer and mirrors
 //! ```
 
 mod clock;
@@ -77,6 +77,8 @@ pub enum Check {
     Agent,
     /// The way to the issuer.
     Issuer,
+    /// The copies for other programs.
+    Mirrors,
 }
 
 impl Check {
@@ -101,6 +103,7 @@ impl Check {
             Check::Presence => "presence",
             Check::Agent => "agent",
             Check::Issuer => "issuer",
+            Check::Mirrors => "mirrors",
         }
     }
 }
@@ -160,6 +163,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
         terms::presence(facts),
         reach::agent(facts),
         reach::issuer(facts),
+        reach::mirrors(facts),
     ]);
     findings
 }

@@ -1,9 +1,10 @@
-//! Who can be asked: the agent, and the issuer.
+//! Who can be asked: the agent, and the issuer; and whom the agent copies to.
 
 use super::facts::IssuerSeen;
 use super::{Check, Facts, Finding};
 use crate::status::AgentSeen;
 use crate::uplink::Probed;
+use serde_json::Value;
 
 pub(super) fn agent(facts: &Facts) -> Finding {
     let check = Check::Agent;
@@ -51,6 +52,29 @@ pub(super) fn issuer(facts: &Facts) -> Finding {
     }
 }
 
+/// A device works without its copies, so that nothing of them fails here.
+pub(super) fn mirrors(facts: &Facts) -> Finding {
+    let check = Check::Mirrors;
+    let said = facts.agent_said.as_ref().and_then(|said| said["mirrors"].as_array());
+    let Some(mirrors) = said else {
+        return Finding::ok(check, "no agent says whether there are any");
+    };
+    let text = |mirror: &Value, name: &str| mirror[name].as_str().unwrap_or_default().to_owned();
+    let is_up = |mirror: &&Value| matches!(mirror["state"].as_str(), Some("up" | "starting"));
+    match mirrors.iter().find(|mirror| !is_up(mirror)) {
+        None if mirrors.is_empty() => Finding::ok(check, "there are none"),
+        None => {
+            let all: Vec<String> = mirrors.iter().map(|mirror| text(mirror, "mirror")).collect();
+            Finding::ok(check, format!("{} copied", all.join(" and ")))
+        }
+        Some(mirror) => {
+            let (kind, state, code) = (text(mirror, "mirror"), text(mirror, "state"), text(mirror, "code"));
+            let found = format!("{kind} is {state}: {code}: {}", text(mirror, "problem"));
+            Finding::warn(check, found, text(mirror, "mend"))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +101,23 @@ mod tests {
         assert_eq!(issuer_of(IssuerSeen::Offline).level, Level::Ok);
         assert_eq!(issuer_of(IssuerSeen::ByFile).level, Level::Ok);
         assert_eq!(issuer_of(IssuerSeen::Unknown).level, Level::Warn);
+    }
+
+    #[test]
+    fn a_mirror_that_does_not_copy_warns_with_its_mend() {
+        let seen = |said: Value| super::mirrors(&Facts { agent_said: Some(said), ..Facts::healthy() });
+        assert_eq!(seen(serde_json::json!({ "mirrors": [] })).level, Level::Ok);
+        assert_eq!(
+            seen(serde_json::json!({ "mirrors": [{ "mirror": "redis", "state": "up" }] })).level,
+            Level::Ok
+        );
+        let down = seen(serde_json::json!({ "mirrors": [
+            { "mirror": "redis", "state": "up" },
+            { "mirror": "postgres", "state": "refused", "code": "DATABASE_NO_SCHEMA", "problem": "no tables", "mend": "migrate" },
+        ] }));
+        assert_eq!((down.level, down.mend.as_deref()), (Level::Warn, Some("migrate")));
+        assert!(down.found.contains("postgres is refused: DATABASE_NO_SCHEMA"), "{}", down.found);
+        assert_eq!(super::mirrors(&Facts { agent_said: None, ..Facts::healthy() }).level, Level::Ok);
     }
 
     #[test]

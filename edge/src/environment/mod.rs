@@ -30,6 +30,8 @@ pub struct Environment {
     pub heartbeat: Heartbeat,
     /// The local API.
     pub api: LocalApi,
+    /// The servers that the mirrors copy into.
+    pub mirrored: Mirrored,
     /// What to log, as filters write it.
     pub log_level: Given<&'static str>,
     /// Every variable with its source, and what is wrong.
@@ -67,6 +69,57 @@ pub struct LocalApi {
     pub threads: Given<u16>,
     /// Whether pages of other origins may call it.
     pub allows_cors: Given<bool>,
+}
+
+/// The servers that the mirrors copy into: one whose host nobody named has no mirror.
+#[derive(Clone, Debug)]
+pub struct Mirrored {
+    /// Where the PostgreSQL is: a name, an address, or the directory of its socket.
+    pub postgres_host: Given<String>,
+    /// Its port.
+    pub postgres_port: Given<u16>,
+    /// Which of its databases.
+    pub postgres_database: Given<String>,
+    /// As whom.
+    pub postgres_user: Given<String>,
+    /// Perhaps empty.
+    pub postgres_password: Given<Secret>,
+    /// Connections at most.
+    pub postgres_pool_size: Given<u16>,
+    /// For it to answer at all.
+    pub postgres_connect: Given<Duration>,
+    /// Where the Redis is.
+    pub redis_host: Given<String>,
+    /// Its port.
+    pub redis_port: Given<u16>,
+    /// Perhaps empty.
+    pub redis_password: Given<Secret>,
+    /// For it to answer at all.
+    pub redis_connect: Given<Duration>,
+    /// How long a licence is kept there at most.
+    pub licence_ttl: Given<Duration>,
+    /// How long an entitlement is kept there at most.
+    pub entitlement_ttl: Given<Duration>,
+}
+
+impl Mirrored {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            postgres_host: settings.text("POSTGRES_HOST"),
+            postgres_port: settings.number("POSTGRES_PORT"),
+            postgres_database: settings.text("POSTGRES_DATABASE"),
+            postgres_user: settings.text("POSTGRES_USER"),
+            postgres_password: settings.secret("POSTGRES_PASSWORD"),
+            postgres_pool_size: settings.number("POSTGRES_POOL_SIZE"),
+            postgres_connect: settings.number("POSTGRES_CONNECTION_TIMEOUT_MS").map(Duration::from_millis),
+            redis_host: settings.text("REDIS_HOST"),
+            redis_port: settings.number("REDIS_PORT"),
+            redis_password: settings.secret("REDIS_PASSWORD"),
+            redis_connect: settings.number("REDIS_CONNECTION_TIMEOUT_MS").map(Duration::from_millis),
+            licence_ttl: settings.number("LICENSE_CACHE_TTL_SECONDS").map(Duration::from_secs),
+            entitlement_ttl: settings.number("ENTITLEMENT_CACHE_TTL_SECONDS").map(Duration::from_secs),
+        }
+    }
 }
 
 /// How a device is looked after.
@@ -121,6 +174,7 @@ impl Environment {
                 threads: settings.number("API_THREADS"),
                 allows_cors: settings.boolean("API_ENABLE_CORS"),
             },
+            mirrored: Mirrored::of(&settings),
             log_level: settings.choice("LOG_LEVEL").map(alike::log_level),
             settings,
         }

@@ -110,32 +110,48 @@ const IDENTITY: &[Variable] = &[
     ),
 ];
 
-const NO_SERVER: &str = "The device keeps its state in its own directory and needs no server for it.";
+const OF_POSTGRES: &str = "Of the PostgreSQL that POSTGRES_HOST names.";
 
 const POSTGRES: &[Variable] = &[
-    Variable::of("POSTGRES_HOST", Kind::Text(any_text), "localhost", NO_SERVER).idle(),
-    Variable::whole("POSTGRES_PORT", "5432", PORTS, NO_SERVER).idle(),
-    Variable::of("POSTGRES_DATABASE", Kind::Text(any_text), "tapi_edge", NO_SERVER).idle(),
-    Variable::of("POSTGRES_USER", Kind::Text(any_text), "tapi_user", NO_SERVER).idle(),
+    Variable::of(
+        "POSTGRES_HOST",
+        Kind::Text(any_text),
+        "localhost",
+        "Where it is set, and --mirror-postgres is not given, the agent copies licences and usage into the PostgreSQL there, for \
+         others to read; a path is the directory of its socket. The device keeps its own state in its own directory.",
+    ),
+    Variable::whole("POSTGRES_PORT", "5432", PORTS, OF_POSTGRES),
+    Variable::of("POSTGRES_DATABASE", Kind::Text(any_text), "tapi_edge", OF_POSTGRES),
+    Variable::of("POSTGRES_USER", Kind::Text(any_text), "tapi_user", OF_POSTGRES),
     Variable::secret(
         "POSTGRES_PASSWORD",
-        "There is no server to show it to. The default of before is none any more: it stood in the code.",
+        "What it is shown, where --mirror-postgres-password-file is not given. The default of before is none any more: it \
+         stood in the code.",
     )
-    .idle()
     .remarks(&[KNOWN_SECRET]),
-    Variable::whole("POSTGRES_POOL_SIZE", "10", POOL_SIZES, NO_SERVER).idle(),
-    Variable::whole("POSTGRES_CONNECTION_TIMEOUT_MS", "5000", WAITS, NO_SERVER).idle(),
+    Variable::whole("POSTGRES_POOL_SIZE", "10", POOL_SIZES, "Connections of the mirror at most; it uses two."),
+    Variable::whole("POSTGRES_CONNECTION_TIMEOUT_MS", "5000", WAITS, "How long it may take to answer at all."),
 ];
 
-const NO_CACHE: &str = "A host decides from its own memory, by documents that it has verified itself; a cache that others can \
-                        write to decided for the old product.";
-
 const REDIS: &[Variable] = &[
-    Variable::of("REDIS_HOST", Kind::Text(any_text), "localhost", NO_CACHE).idle(),
-    Variable::whole("REDIS_PORT", "6379", PORTS, NO_CACHE).idle(),
-    Variable::secret("REDIS_PASSWORD", "There is no server to show it to.").idle().remarks(&[KNOWN_SECRET]),
-    Variable::whole("REDIS_MAX_MEMORY_MB", "256", Bounds::new(1, 1_048_576, "MB"), NO_CACHE).idle(),
-    Variable::whole("REDIS_CONNECTION_TIMEOUT_MS", "3000", WAITS, NO_CACHE).idle(),
+    Variable::of(
+        "REDIS_HOST",
+        Kind::Text(any_text),
+        "localhost",
+        "Where it is set, and --mirror-redis is not given, the agent copies licences into the Redis there, for others to read; it \
+         has to be on this machine. A host decides from its own memory, by documents that it has verified itself.",
+    ),
+    Variable::whole("REDIS_PORT", "6379", PORTS, "Of the Redis that REDIS_HOST names."),
+    Variable::secret("REDIS_PASSWORD", "What it is shown, where --mirror-redis-password-file is not given.")
+        .remarks(&[KNOWN_SECRET]),
+    Variable::whole(
+        "REDIS_MAX_MEMORY_MB",
+        "256",
+        Bounds::new(1, 1_048_576, "MB"),
+        "The server's own settings say how much it may hold.",
+    )
+    .idle(),
+    Variable::whole("REDIS_CONNECTION_TIMEOUT_MS", "3000", WAITS, "How long it may take to answer at all."),
 ];
 
 /// A year.
@@ -146,16 +162,10 @@ const CACHES: &[Variable] = &[
         "LICENSE_CACHE_TTL_SECONDS",
         "3600",
         LIVES,
-        "How long a licence is good for stands in it, signed.",
-    )
-    .idle(),
-    Variable::whole(
-        "ENTITLEMENT_CACHE_TTL_SECONDS",
-        "300",
-        LIVES,
-        "Entitlements stand in the licence and change with it.",
-    )
-    .idle(),
+        "How long a licence is kept in the mirror's Redis at most, after the agent wrote it last; never longer than it is good \
+         for, which stands in it, signed.",
+    ),
+    Variable::whole("ENTITLEMENT_CACHE_TTL_SECONDS", "300", LIVES, "The same of entitlements and packs."),
 ];
 
 const OFFLINE: &[Variable] = &[

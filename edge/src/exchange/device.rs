@@ -330,6 +330,12 @@ impl Device {
         self.store.log()
     }
 
+    /// The same with the number of each.
+    #[must_use]
+    pub fn numbered_log(&mut self) -> Vec<(u64, LogEntry)> {
+        self.store.numbered_log()
+    }
+
     /// The device's public key.
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {

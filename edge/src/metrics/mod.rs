@@ -6,6 +6,7 @@ pub use server::{listen, page, start};
 
 use crate::api::Tally;
 use crate::look::Look;
+use crate::mirror::{Standing, State as MirrorState};
 use crate::writer::Writer;
 use brink_license::UnixSeconds;
 use brink_license::clock::State;
@@ -58,6 +59,8 @@ pub struct Sources<'s> {
     pub quotas: &'s [QuotaUse],
     /// What was asked of the API.
     pub api: &'s Tally,
+    /// How the mirrors are.
+    pub mirrors: &'s [Standing],
 }
 
 /// The text that a scrape gets. Every name is in docs/OPERATING.md.
@@ -69,6 +72,7 @@ pub fn text(sources: &Sources<'_>) -> String {
     usage(&mut page, sources);
     quotas(&mut page, sources.quotas);
     api(&mut page, sources.api);
+    mirrors(&mut page, sources);
     page.0
 }
 
@@ -173,6 +177,45 @@ fn quotas(page: &mut Page, quotas: &[QuotaUse]) {
         let is_spent = quota.over == Over::Deny && quota.remaining == Quantity::ZERO;
         u8::from(is_spent || quota.closed.is_some()).to_string()
     });
+}
+
+/// What is not known of a mirror has no line.
+fn mirrors(page: &mut Page, sources: &Sources<'_>) {
+    let now = sources.snapshot.standing().now;
+    let mut each = |(name, kind): (&str, &str), help: &str, of: &dyn Fn(&Standing) -> Option<i64>| {
+        page.head(name, kind, help);
+        let all =
+            sources.mirrors.iter().filter_map(|one| of(one).map(|number| (one.mirror.as_str(), number)));
+        all.for_each(|(mirror, number)| page.labelled(name, ("mirror", mirror), number));
+    };
+    let signed = |number: u64| i64::try_from(number).ok();
+    each(("brink_mirror_up", "gauge"), "1 while the last turn of the mirror came to its end.", &|one| {
+        Some(i64::from(one.state == MirrorState::Up))
+    });
+    each(
+        ("brink_mirror_refused", "gauge"),
+        "1 while somebody has to do something before it can copy.",
+        &|one| Some(i64::from(one.state == MirrorState::Refused)),
+    );
+    each(
+        ("brink_mirror_lag_records", "gauge"),
+        "Records that are not copied; counted up to a million.",
+        &|one| one.lag_records.and_then(signed),
+    );
+    each(("brink_mirror_lag_seconds", "gauge"), "How long the oldest of them waits.", &|one| {
+        one.lag_records.map(|_| one.lag_seconds(now))
+    });
+    each(("brink_mirror_copied_total", "counter"), "Rows or documents that were written.", &|one| {
+        signed(one.copied)
+    });
+    each(("brink_mirror_failures_total", "counter"), "Turns that did not come to their end.", &|one| {
+        signed(one.failures)
+    });
+    each(
+        ("brink_mirror_gaps_total", "counter"),
+        "Numbers that had left before they could be copied.",
+        &|one| signed(one.gaps),
+    );
 }
 
 /// In the order of the tally, where the lines of one name stand together.

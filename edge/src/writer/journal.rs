@@ -1,7 +1,8 @@
-//! What the holder of the lock does for the journal.
+//! What the holder of the lock does for the journal, and what it shows of the vault's.
 
 use super::{Occupant, Writer};
 use brink_license::clock::Reading;
+use brink_store::LogEntry;
 use brink_store::journal::Shrunk;
 
 impl Writer {
@@ -9,6 +10,14 @@ impl Writer {
     pub fn mind_journal(&mut self, reading: &Reading) -> Option<Shrunk> {
         match &mut self.occupant {
             Occupant::Device(device) => device.mind_journal(reading),
+            Occupant::Nobody { .. } | Occupant::Closed => None,
+        }
+    }
+
+    /// The decisions about documents by their number, oldest first; `None` without a device.
+    pub fn log(&mut self) -> Option<Vec<(u64, LogEntry)>> {
+        match &mut self.occupant {
+            Occupant::Device(device) => Some(device.numbered_log()),
             Occupant::Nobody { .. } | Occupant::Closed => None,
         }
     }

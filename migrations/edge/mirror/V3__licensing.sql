@@ -24,6 +24,8 @@ CREATE TABLE camera_licenses (
     id                       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     camera_id                text NOT NULL,
     tenant_id                text NOT NULL,
+    -- The device whose licence says so: its agent alone takes the row away again.
+    device_id                text NOT NULL DEFAULT '',
     license_mode             text NOT NULL DEFAULT 'trial' CHECK (license_mode IN ('trial', 'base', 'unlicensed')),
     is_trial                 boolean NOT NULL DEFAULT true,
     is_valid                 boolean NOT NULL DEFAULT false,
@@ -46,6 +48,7 @@ CREATE TABLE camera_licenses (
     UNIQUE (camera_id, tenant_id)
 );
 CREATE INDEX camera_licenses_tenant ON camera_licenses (tenant_id);
+CREATE INDEX camera_licenses_device ON camera_licenses (device_id);
 CREATE INDEX camera_licenses_status ON camera_licenses (status);
 CREATE INDEX camera_licenses_mode ON camera_licenses (license_mode);
 CREATE INDEX camera_licenses_cached ON camera_licenses (cached_until);
@@ -54,6 +57,7 @@ CREATE INDEX camera_licenses_trial_end ON camera_licenses (trial_end_date) WHERE
 CREATE TABLE feature_entitlements (
     id                 uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     tenant_id          text NOT NULL,
+    device_id          text NOT NULL DEFAULT '',
     feature_category   text NOT NULL,
     feature_name       text NOT NULL,
     is_enabled         boolean NOT NULL DEFAULT false,
@@ -70,6 +74,7 @@ CREATE TABLE feature_entitlements (
     updated_at         timestamptz NOT NULL DEFAULT now(),
     UNIQUE (tenant_id, feature_category, feature_name)
 );
+CREATE INDEX feature_entitlements_device ON feature_entitlements (device_id);
 CREATE INDEX feature_entitlements_name ON feature_entitlements (feature_name);
 CREATE INDEX feature_entitlements_enabled ON feature_entitlements (is_enabled);
 CREATE INDEX feature_entitlements_cached ON feature_entitlements (cached_until);

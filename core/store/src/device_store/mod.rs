@@ -174,6 +174,12 @@ impl DeviceStore {
     /// The decisions about documents that the vault remembers, oldest first; none without a vault.
     #[must_use]
     pub fn log(&mut self) -> Vec<LogEntry> {
+        self.numbered_log().into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// The same with the number of each, from 1: for whoever copies them elsewhere. A vault that was built anew begins again.
+    #[must_use]
+    pub fn numbered_log(&mut self) -> Vec<(u64, LogEntry)> {
         self.vault.as_mut().and_then(|vault| vault.log().ok()).unwrap_or_default()
     }
 

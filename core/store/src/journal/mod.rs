@@ -10,7 +10,8 @@ mod usage;
 pub use keeper::{ClockKeeper, Kept, Learned};
 pub(crate) use usage::{Act, Aside, Came, Known, Reached, Request, Terms, UsageWriter};
 pub use usage::{
-    Backlog, BookFault, ChainSummary, Outbox, Recorded, Shrunk, Unsent, UsageBook, UsageError, Walked,
+    Backlog, BookFault, ChainPlace, ChainSummary, Copied, Outbox, Recorded, Shrunk, Traced, Unsent,
+    UsageBook, UsageError, Walked,
 };
 
 use crate::durable::directory_of;

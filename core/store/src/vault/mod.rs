@@ -202,10 +202,18 @@ impl Vault {
         self.sealed(format!("{LOG}{number:020}").into(), entry)
     }
 
-    /// The decisions about documents, oldest first.
-    pub(crate) fn log(&mut self) -> Result<Vec<LogEntry>, VaultDamage> {
+    /// The decisions about documents, oldest first, each with its number, from 1. A vault that was built anew begins again.
+    pub(crate) fn log(&mut self) -> Result<Vec<(u64, LogEntry)>, VaultDamage> {
         let entries = self.cell.entries(LOG.as_bytes())?;
-        entries.iter().map(|(key, sealed)| self.sealer.open(key, sealed)).collect()
+        let numbered = |(key, sealed): &Entry| {
+            let entry = self.sealer.open(key, sealed)?;
+            let number =
+                std::str::from_utf8(key).ok().and_then(|key| key.strip_prefix(LOG)?.parse::<u64>().ok());
+            let number = number.and_then(|number| number.checked_add(1));
+            let unread = || VaultDamage::Record { key: String::from_utf8_lossy(key).into_owned() };
+            Ok((number.ok_or_else(unread)?, entry))
+        };
+        entries.iter().map(numbered).collect()
     }
 
     fn sealed<T: Serialize>(&self, key: Vec<u8>, value: &T) -> Result<Entry, VaultDamage> {

@@ -61,7 +61,7 @@ fn what_was_deposited_comes_back_and_history_is_bounded() {
         vault.note(&entry(n)).unwrap();
     }
     let log = vault.log().unwrap();
-    assert_eq!((log.len(), log.last()), (LOG_KEPT, Some(&entry(400))));
+    assert_eq!((log.len(), log.last()), (LOG_KEPT, Some(&(400, entry(400)))));
     assert_eq!(vault.documents(), Ok(Some(documents(100))));
 }
 

@@ -4,7 +4,7 @@ use super::OfTenant;
 use crate::api::desk::Desk;
 use crate::api::refusal::Refusal;
 use crate::api::route::{Call, Handled};
-use crate::api::view::{View, growth, mode_word, shown};
+use crate::view::{View, growth, mode_word, shown};
 use crate::words::rfc3339;
 use axum::http::StatusCode;
 use brink_license::CameraId;
@@ -69,7 +69,7 @@ pub(in crate::api) fn list(_: &Desk, view: &View, call: Call<OfTenant, ()>) -> H
 }
 
 fn listed(view: &View, claims: &LicenceClaims, granted: &Granted<'_>) -> ListedCamera {
-    let mode = mode_of(view, granted);
+    let mode = view.mode_of(granted);
     ListedCamera {
         camera_id: granted.camera.to_owned(),
         tenant_id: claims.tenant.to_string(),
@@ -83,12 +83,6 @@ fn listed(view: &View, claims: &LicenceClaims, granted: &Granted<'_>) -> ListedC
         end_date: shown(granted.until.map_or(claims.exp, |until| until.min(claims.exp))),
         enabled_growth_packs: growth(granted.packs.iter()),
     }
-}
-
-/// The mode of one camera: none where its grant is over, or nothing is in force.
-fn mode_of(view: &View, granted: &Granted<'_>) -> Mode {
-    let is_allowed = view.decide(Some(granted.until)).verdict == brink_license::Verdict::Allow;
-    if is_allowed { view.mode() } else { Mode::Unlicensed }
 }
 
 /// All cameras as they stand now, with the members that the old console's licence status has.
@@ -194,7 +188,7 @@ fn standing_of(view: &View, claims: &LicenceClaims, granted: &Granted<'_>) -> Ca
         camera_id: granted.camera.to_owned(),
         tenant_id: claims.tenant.to_string(),
         is_valid,
-        mode: mode_word(mode_of(view, granted)),
+        mode: mode_word(view.mode_of(granted)),
         reason: decision.reason.as_str(),
         start_date: shown(claims.nbf),
         end_date: shown(granted.until.map_or(claims.exp, |until| until.min(claims.exp))),

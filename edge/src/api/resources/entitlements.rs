@@ -3,22 +3,17 @@
 use super::{OfTenant, journal_refusal};
 use crate::api::desk::Desk;
 use crate::api::input::NoBody;
-use crate::api::meters;
 use crate::api::refusal::Refusal;
 use crate::api::route::{Call, Handled};
-use crate::api::view::{View, mode_word};
+use crate::meters;
+use crate::view::{Feature, UNLIMITED, View, features, mode_word, whole};
 use crate::words::rfc3339;
-use brink_license::token::{LicenceClaims, Over};
+use brink_license::token::Over;
 use brink_license::usage::Quantity;
-use brink_license::{Slug, UnixSeconds};
 use brink_store::QuotaUse;
 use serde::Serialize;
 use serde_json::Number;
-use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
-
-/// No quota.
-const UNLIMITED: i64 = -1;
 
 /// What the licence has.
 #[derive(Debug, Serialize, ToSchema)]
@@ -124,78 +119,32 @@ fn of(view: &View, quotas: &[QuotaUse]) -> Entitlements {
         state: view.state().as_str(),
         reason: view.standing().reason.as_str(),
         enabled_growth_packs: view.packs(),
-        entitlements: claims.map_or_else(Vec::new, |claims| features(view, claims, quotas)),
+        entitlements: entitlements(view, quotas),
         quotas: quotas.iter().map(QuotaStanding::of).collect(),
         source: view.source(),
     }
 }
 
-/// Who may use which packs, until when.
-struct Holders {
-    packs: Vec<Slug>,
-    until: UnixSeconds,
-    cameras: usize,
-}
-
-/// Grants that are not over, and the device itself.
-fn holders(view: &View, claims: &LicenceClaims) -> Vec<Holders> {
-    let (now, closes) = (view.standing().now, view.standing().window.closes_at());
-    let mut by_packs = BTreeMap::<(Vec<Slug>, UnixSeconds), usize>::new();
-    let grants = view.grants();
-    for granted in (0..grants.len()).filter_map(|place| grants.camera(place)) {
-        let until = granted.until.map_or(closes, |until| until.min(closes));
-        *by_packs.entry((granted.packs.to_vec(), until)).or_default() += 1;
-    }
-    // A seat that is free entitles a camera all the same.
-    for grant in claims.grants.iter().filter(|grant| grant.seats.unnamed() > 0) {
-        let until = grant.until.map_or(closes, |until| until.min(closes));
-        by_packs.entry((grant.packs.clone(), until)).or_default();
-    }
-    by_packs.entry((claims.device.packs.clone(), closes)).or_default();
-    let running = by_packs.into_iter().filter(|((_, until), _)| now < *until);
-    running.map(|((packs, until), cameras)| Holders { packs, until, cameras }).collect()
-}
-
-fn features(view: &View, claims: &LicenceClaims, quotas: &[QuotaUse]) -> Vec<Entitlement> {
-    let holders = if view.is_valid() { holders(view, claims) } else { Vec::new() };
-    let mut packs_of = BTreeMap::<&str, BTreeSet<&Slug>>::new();
-    for (pack, features) in &claims.packs {
-        for feature in features.iter() {
-            packs_of.entry(feature).or_default().insert(pack);
-        }
-    }
-    let each = packs_of.into_iter().map(|(feature, packs)| {
-        let having = holders.iter().filter(|holder| holder.packs.iter().any(|pack| packs.contains(pack)));
-        let until = having.clone().map(|holder| holder.until).max();
-        let cameras = having.map(|holder| holder.cameras).sum();
-        let meter = meters::of_feature(feature);
-        let quota = quotas.iter().find(|quota| Some(quota.meter.as_str()) == meter);
-        Entitlement::of((feature, &packs), (until, cameras), quota, view)
-    });
-    each.collect()
+fn entitlements(view: &View, quotas: &[QuotaUse]) -> Vec<Entitlement> {
+    features(view, quotas).iter().map(|feature| Entitlement::of(feature, view)).collect()
 }
 
 impl Entitlement {
-    fn of(
-        (feature, packs): (&str, &BTreeSet<&Slug>),
-        (until, cameras): (Option<UnixSeconds>, usize),
-        quota: Option<&QuotaUse>,
-        view: &View,
-    ) -> Self {
-        let (category, name) = feature.split_once('/').unwrap_or(("", feature));
+    fn of(feature: &Feature<'_>, view: &View) -> Self {
+        let Feature { category, name, packs, cameras, until, quota } = feature;
         let is_enabled = until.is_some();
         let left = quota.map_or(UNLIMITED, |quota| whole(quota.remaining));
         let error_message = match (is_enabled, view.is_valid()) {
             (true, _) => String::new(),
-            (false, true) => format!("no camera of this device has {feature} now"),
+            (false, true) => format!("no camera of this device has {category}/{name} now"),
             (false, false) => view.standing().reason.mend().to_owned(),
         };
         Self {
-            feature_category: category.to_owned(),
-            feature_name: name.to_owned(),
+            feature_category: (*category).to_owned(),
+            feature_name: (*name).to_owned(),
             is_enabled,
             packs: packs.iter().map(ToString::to_string).collect(),
-            cameras,
+            cameras: *cameras,
             meter: quota.map(|quota| quota.meter.to_string()),
             quota_limit: quota.map_or(UNLIMITED, |quota| whole(quota.limit)),
             quota_used: quota.map_or_else(|| Number::from(0), |quota| number(quota.used)),
@@ -228,11 +177,6 @@ impl QuotaStanding {
             closed: quota.closed.map(|state| state.as_str()),
         }
     }
-}
-
-/// Whole units, rounded down.
-fn whole(quantity: Quantity) -> i64 {
-    quantity.to_parts().and_then(|(units, _)| i64::try_from(units).ok()).unwrap_or(i64::MAX)
 }
 
 /// As JSON has numbers: exact for whole ones, else the nearest that it has.

@@ -1,7 +1,7 @@
 //! One use as a program brings it: read in every spelling of the old product, and refused by name where it is not clear.
 
 use super::DEFAULT_TENANT;
-use crate::api::meters;
+use crate::meters;
 use brink_license::token::LicenceClaims;
 use brink_license::usage::Quantity;
 use brink_license::{ResourceId, Slug};

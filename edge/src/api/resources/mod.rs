@@ -12,8 +12,8 @@ pub(super) mod tenant;
 pub(super) mod usage;
 
 use super::refusal::Refusal;
-use super::view::View;
 use crate::error::EdgeError;
+use crate::view::View;
 use axum::http::StatusCode;
 use brink_store::journal::UsageError;
 use serde::Deserialize;

@@ -5,7 +5,7 @@ use crate::api::desk::Desk;
 use crate::api::input::NoQuery;
 use crate::api::refusal::Refusal;
 use crate::api::route::{Call, Handled};
-use crate::api::view::{View, mode_word};
+use crate::view::{View, mode_word};
 use brink_license::token::Mode;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -15,6 +15,7 @@ mod host;
 mod https;
 mod keys;
 mod losses;
+mod mirrors;
 mod mock;
 mod offline;
 mod pages;

@@ -84,6 +84,10 @@ impl UsageBook {
         super::open(directory).map(Self)
     }
 
+    pub(super) const fn journal(&self) -> &Journal {
+        &self.0
+    }
+
     /// What each activation has recorded, the oldest first.
     pub fn summary(&self) -> Result<Vec<ChainSummary>, JournalFault> {
         let look = self.0.conn.unchecked_transaction()?;

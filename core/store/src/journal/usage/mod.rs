@@ -2,7 +2,7 @@
 //!
 //! Hosts record through a [`Meter`](crate::Meter), which knows the quotas in force, and look with [`UsageBook`]. `writer` gathers
 //! groups, `group` is the transaction of one, `tally` what it knows of quotas. The agent alone begins and ends chains (`follow`), makes
-//! the file, sets a damaged one aside (`mend`), compares it with what is `known` beside it (`reach`), reads what is to be sent (`outbox`), and makes room (`shrink`). Everything that is
+//! the file, sets a damaged one aside (`mend`), compares it with what is `known` beside it (`reach`), reads what is to be sent (`outbox`), and makes room (`shrink`). Whoever copies it elsewhere looks by `places`. Everything that is
 //! kept twice is compared before it is believed.
 
 mod append;
@@ -14,6 +14,7 @@ mod group;
 mod known;
 mod mend;
 mod outbox;
+mod places;
 mod quota_rows;
 mod reach;
 mod rows;
@@ -30,6 +31,7 @@ pub(crate) use group::{Act, Aside, Came, Request};
 pub(crate) use known::Known;
 pub(super) use mend::{check, lost, mend, probe};
 pub use outbox::{Backlog, Outbox, Unsent};
+pub use places::{ChainPlace, Copied, Traced};
 pub(crate) use reach::Reached;
 pub(super) use settle::settle;
 pub use shrink::Shrunk;

@@ -115,6 +115,7 @@ fn commits(device: &Device) -> usize {
 mod copies;
 mod damage;
 mod issuer;
+mod places;
 mod settlement;
 
 #[test]

@@ -55,7 +55,7 @@ const METERED: [(&str, &str); 9] = [
 ];
 
 /// The meter that a name means; `None` for one that the product does not have. `more` are those of the licence's quotas.
-pub(super) fn meant<'m>(name: &str, mut more: impl Iterator<Item = &'m Slug>) -> Option<Slug> {
+pub(crate) fn meant<'m>(name: &str, mut more: impl Iterator<Item = &'m Slug>) -> Option<Slug> {
     let known = METERS.iter().find(|meter| meter.name == name || meter.aliases.contains(&name));
     match known {
         Some(meter) => Slug::parse(meter.name).ok(),
@@ -64,27 +64,27 @@ pub(super) fn meant<'m>(name: &str, mut more: impl Iterator<Item = &'m Slug>) ->
 }
 
 /// Whether a unit is one of this meter's. Of a meter that only the licence knows, nobody knows the unit.
-pub(super) fn has_unit(meter: &Slug, unit: &str) -> bool {
+pub(crate) fn has_unit(meter: &Slug, unit: &str) -> bool {
     find(meter).is_none_or(|meter| meter.units.contains(&unit))
 }
 
 /// The unit to show.
-pub(super) fn unit(meter: &Slug) -> Option<&'static str> {
+pub(crate) fn unit(meter: &Slug) -> Option<&'static str> {
     find(meter).and_then(|meter| meter.units.first().copied())
 }
 
 /// What the old console's summary calls a meter.
-pub(super) fn in_summary(meter: &Slug) -> Option<&'static str> {
+pub(crate) fn in_summary(meter: &Slug) -> Option<&'static str> {
     find(meter).and_then(|meter| meter.summary)
 }
 
 /// The meter that counts what a feature does.
-pub(super) fn of_feature(feature: &str) -> Option<&'static str> {
+pub(crate) fn of_feature(feature: &str) -> Option<&'static str> {
     METERED.iter().find(|(metered, _)| *metered == feature).map(|(_, meter)| *meter)
 }
 
 /// Every name, for a refusal.
-pub(super) fn names() -> String {
+pub(crate) fn names() -> String {
     METERS.map(|meter| meter.name).join(", ")
 }
 

@@ -1,0 +1,208 @@
+//! The thread of a mirror: it looks, copies, and waits for the next turn; after a failure a little longer each time. It ends with
+//! the agent, and nobody waits for it.
+
+use super::content::Seen;
+use super::facts::{Asked, Facts, ask};
+use super::postgres::PostgresMirror;
+use super::redis::RedisMirror;
+use super::standing::{Kind, Standings};
+use super::{Mirror, MirrorError, MirrorOptions, RedisFault};
+use crate::agent::Event;
+use crate::environment::ManagementTier;
+use crate::error::EdgeError;
+use crate::look::Look;
+use crate::quotas::QuotaLook;
+use crate::view::View;
+use crate::writer::reading;
+use brink_license::UnixSeconds;
+use brink_store::journal::{UsageBook, UsageError};
+use brink_store::{GateStatus, Layout};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+/// Between two turns: a change of the licence is copied within two of them.
+const TURN: Duration = Duration::from_secs(2);
+/// The shortest pause of a mirror whose documents live for seconds.
+const TURN_MIN: Duration = Duration::from_millis(250);
+/// The pauses after failures.
+const BACKOFF_MIN_MS: u64 = 1000;
+const BACKOFF_MAX_MS: u64 = 60_000;
+/// Turns after which the validation log is asked for again, and after any that failed.
+const LOG_TURNS: u32 = 5;
+
+/// What a mirror has around it.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// The device directory.
+    pub layout: Layout,
+    /// The agent's loop.
+    pub agent: Sender<Event>,
+    /// Where it says how it is.
+    pub standings: Standings,
+}
+
+/// Starts the mirrors that there are, each on a thread of its own. Nothing is connected to before that.
+pub fn start(options: &MirrorOptions, around: &Around) -> Result<(), EdgeError> {
+    let tier = options.tier;
+    if let Some(postgres) = options.postgres.clone() {
+        let address = postgres.url.to_string();
+        let make = move || Ok(PostgresMirror::new(&postgres)?);
+        on_a_thread((Kind::Postgres, address, TURN), around, (tier, make))?;
+    }
+    let redis = match options.redis.clone() {
+        Some(Err(why)) => {
+            around.standings.begin(Kind::Redis, "REDIS_HOST".to_owned());
+            let refused = Err(MirrorError::from(RedisFault::Address(why)));
+            around.standings.note(Kind::Redis, &refused, (UnixSeconds::new(0), None));
+            tell(Kind::Redis, &refused);
+            None
+        }
+        Some(Ok(redis)) => Some(redis),
+        None => None,
+    };
+    if let Some(redis) = redis {
+        let address = redis.address.to_string();
+        let shortest = redis.licence_ttl.min(redis.entitlement_ttl);
+        let turn = (shortest / 4).clamp(TURN_MIN, TURN);
+        let run = format!("{:016x}{:016x}", random(), random());
+        let make = move || Ok(RedisMirror::new(&redis, run.clone())?);
+        on_a_thread((Kind::Redis, address, turn), around, (tier, make))?;
+    }
+    Ok(())
+}
+
+fn on_a_thread<M: Mirror>(
+    (kind, address, turn): (Kind, String, Duration),
+    around: &Around,
+    (tier, make): (ManagementTier, impl Fn() -> Result<M, MirrorError> + Send + 'static),
+) -> Result<(), EdgeError> {
+    let failed = |reason| EdgeError::System { doing: "start a thread for a mirror", reason };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    around.standings.begin(kind, address);
+    let around = around.clone();
+    let spawned =
+        std::thread::Builder::new().name(format!("brink-mirror-{}", kind.as_str())).spawn(move || {
+            let eye = Eye { look: None, quotas: QuotaLook::default(), tier };
+            runtime.block_on(run((kind, turn), around, eye, make));
+        });
+    spawned.map(drop).map_err(failed)
+}
+
+/// Turns until the agent ends.
+async fn run<M: Mirror>(
+    (kind, turn): (Kind, Duration),
+    around: Around,
+    mut eye: Eye,
+    make: impl Fn() -> Result<M, MirrorError>,
+) {
+    let (mut mirror, mut failures, mut turns) = (None, 0_u32, 0_u32);
+    loop {
+        let wants_log = turns.is_multiple_of(LOG_TURNS);
+        let facts = match ask(&around.agent, wants_log && kind == Kind::Postgres) {
+            Asked::Told(facts) => Some(facts),
+            Asked::Silent => None,
+            Asked::Ended => return,
+        };
+        let seen = eye.look(&around.layout, (facts, kind));
+        let outcome = match (&seen, mirror.as_mut()) {
+            (None, _) => {
+                tokio::time::sleep(turn).await;
+                continue;
+            }
+            (Some(seen), Some(mirror)) => Mirror::turn(mirror, seen).await,
+            (Some(seen), None) => match make() {
+                Ok(made) => mirror.insert(made).turn(seen).await,
+                Err(error) => Err(error),
+            },
+        };
+        let lag = seen.as_ref().zip(mirror.as_ref()).and_then(|(seen, mirror)| mirror.lag(seen));
+        let now = seen.as_ref().map_or(UnixSeconds::new(0), Seen::now);
+        if around.standings.note(kind, &outcome, (now, lag)) {
+            tell(kind, &outcome);
+        }
+        failures = if outcome.is_ok() { 0 } else { failures.saturating_add(1) };
+        turns = if outcome.is_ok() { turns.wrapping_add(1) } else { 0 };
+        let pause = match &outcome {
+            Ok(turned) if turned.more => Duration::ZERO,
+            Ok(_) => turn,
+            Err(_) => backoff(failures, random()),
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn tell<T>(kind: Kind, outcome: &Result<T, MirrorError>) {
+    let mirror = kind.as_str();
+    match outcome {
+        Ok(_) => tracing::info!(mirror, "the mirror copies"),
+        Err(error) => {
+            tracing::warn!(mirror, code = error.code(), %error, mend = error.mend(), "the mirror does not copy")
+        }
+    }
+}
+
+/// Looks at the device as any host does.
+struct Eye {
+    look: Option<Look>,
+    quotas: QuotaLook,
+    tier: ManagementTier,
+}
+
+impl Eye {
+    /// `None` where there is nothing to look at: a directory without trust, or a machine that tells no time.
+    fn look(&mut self, layout: &Layout, (facts, kind): (Option<Box<Facts>>, Kind)) -> Option<Seen> {
+        self.mind_trust(layout);
+        let (look, reading) = (self.look.as_mut()?, reading().ok()?);
+        let snapshot = look.at(&reading);
+        let view = View::new(GateStatus::of(&snapshot, look.refused()), true);
+        let has_quotas = view.claims().is_some_and(|claims| !claims.quotas.is_empty());
+        let quotas = Some(self.quotas.at(layout)).filter(|quotas| !has_quotas || !quotas.is_empty());
+        let book = match kind {
+            Kind::Postgres => UsageBook::open(&layout.journal()),
+            // It copies no usage.
+            Kind::Redis => Err(UsageError::Closed),
+        };
+        Some(Seen { view, quotas, facts, book, tier: self.tier })
+    }
+
+    /// As long as no licence was accepted, another issuer may be pinned.
+    fn mind_trust(&mut self, layout: &Layout) {
+        let Ok(trust) = layout.trust_anchor() else { return };
+        if self.look.as_ref().is_none_or(|look| *look.anchor() != trust) {
+            self.look = Look::new(layout).ok();
+            self.quotas = QuotaLook::default();
+        }
+    }
+}
+
+/// After this many failures in a row: full jitter above a second, below a bound that doubles.
+fn backoff(failures: u32, random: u64) -> Duration {
+    let bound = BACKOFF_MIN_MS.saturating_mul(1 << failures.min(6)).min(BACKOFF_MAX_MS);
+    let above = random % (bound - BACKOFF_MIN_MS + 1);
+    Duration::from_millis(BACKOFF_MIN_MS + above)
+}
+
+/// For jitter and names: without randomness they are merely the same for all.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => u64::MAX / 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_minute_and_are_never_below_a_second() {
+        for failures in 0..100 {
+            for random in [0, 1, 999, 59_000, u64::MAX] {
+                let pause = backoff(failures, random).as_millis();
+                assert!((1000..=60_000).contains(&pause), "{failures} {pause}");
+            }
+        }
+        assert!(backoff(1, u64::MAX).as_millis() <= 2000);
+    }
+}
