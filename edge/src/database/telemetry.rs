@@ -1,4 +1,4 @@
-//! Events and frames: written in batches, read by camera and time, and kept for as long as somebody wants them.
+//! Events and frames: written in batches, and read by camera. How long they are kept is [`super::upkeep`]'s.
 
 use super::{Database, DatabaseError};
 use serde_json::Value;
@@ -38,19 +38,6 @@ pub struct Frame {
     pub width: i32,
     /// Pixels.
     pub height: i32,
-}
-
-/// For how many days rows are kept, from the end of their month on; `None` for ever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Retention {
-    /// `telemetry_events`
-    pub telemetry_days: Option<u32>,
-    /// `frames`
-    pub frames_days: Option<u32>,
-    /// `usage_events`: the copy here, never what the issuer is owed.
-    pub usage_days: Option<u32>,
-    /// `license_validation_log`
-    pub log_days: Option<u32>,
 }
 
 /// Telemetry in the device's PostgreSQL.
@@ -136,27 +123,6 @@ impl Telemetry {
             })
         };
         rows.iter().map(of).collect()
-    }
-
-    /// Drops the months that ended longer ago than rows are kept. Answers the names of the partitions that went.
-    pub async fn retain(&self, retention: Retention) -> Result<Vec<String>, DatabaseError> {
-        let connection = self.0.connection().await?;
-        let mut dropped = Vec::new();
-        for (table, days) in [
-            ("telemetry_events", retention.telemetry_days),
-            ("frames", retention.frames_days),
-            ("usage_events", retention.usage_days),
-            ("license_validation_log", retention.log_days),
-        ] {
-            let Some(days) = days else { continue };
-            let days = i32::try_from(days).unwrap_or(i32::MAX);
-            let sql = "SELECT drop_partitions_before($1, now() - make_interval(days => $2))";
-            let statement = connection.prepare_cached(sql).await?;
-            for row in connection.query(&statement, &[&table, &days]).await? {
-                dropped.push(row.try_get(0)?);
-            }
-        }
-        Ok(dropped)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::camera::{Camera, Cameras};
-use super::telemetry::{Event, Frame, Retention, Telemetry};
+use super::telemetry::{Event, Frame, Telemetry};
 use super::{Database, DatabaseError, Migrated, Sizes};
 use brink_databases::{Database as Fresh, ask, run};
 use brink_postgres::DatabaseUrl;
@@ -185,7 +185,7 @@ fn cameras_are_put_once_whatever_is_put_again() {
 }
 
 #[test]
-fn telemetry_is_written_in_batches_and_leaves_by_the_month() {
+fn telemetry_is_written_in_batches() {
     let (fresh, database) = migrated();
     let telemetry = Telemetry::of(database);
     let event = |timestamp: i64| Event {
@@ -218,10 +218,4 @@ fn telemetry_is_written_in_batches_and_leaves_by_the_month() {
     });
     assert_eq!(one(&fresh, "SELECT count(*) FROM telemetry_events"), "501");
     assert_eq!(one(&fresh, "SELECT size_bytes FROM frames"), "9");
-    run(&fresh.url(), "SELECT create_monthly_partition('telemetry_events', '2020-05-01');
-                       INSERT INTO telemetry_events (camera_id, timestamp, event_type, source_id, created_at) VALUES ('gate', 1, 0, 's', '2020-05-05')");
-    let days = Retention { telemetry_days: Some(365), ..Retention::default() };
-    assert_eq!(wait(telemetry.retain(Retention::default())).unwrap(), [""; 0]);
-    assert_eq!(wait(telemetry.retain(days)).unwrap(), ["telemetry_events_y2020m05"]);
-    assert_eq!(one(&fresh, "SELECT count(*) FROM telemetry_events"), "501");
 }
