@@ -40,7 +40,6 @@ const PUT_DEVICE: &str = "INSERT INTO edge_devices AS d
     ON CONFLICT (device_id) DO UPDATE SET tenant_id = excluded.tenant_id, status = excluded.status,
         management_tier = excluded.management_tier, software_version = excluded.software_version, metadata = excluded.metadata,
         heartbeat_interval_seconds = excluded.heartbeat_interval_seconds, last_heartbeat = excluded.last_heartbeat";
-const BEAT: &str = "UPDATE edge_devices SET last_heartbeat = now() WHERE device_id = $1";
 const PUT_SYNC: &str = "INSERT INTO billing_sync_status AS s (sync_type, last_sync_time, last_sync_status, records_processed,
         records_synced, error_message, next_sync_scheduled, metadata)
     SELECT r.sync_type, to_timestamp(r.last_sync_time), r.last_sync_status, r.records_processed, r.records_synced, r.error_message,
@@ -49,7 +48,11 @@ const PUT_SYNC: &str = "INSERT INTO billing_sync_status AS s (sync_type, last_sy
         records_synced bigint, error_message text, next_sync_scheduled bigint, metadata jsonb)
     ON CONFLICT (sync_type) DO UPDATE SET last_sync_time = excluded.last_sync_time, last_sync_status = excluded.last_sync_status,
         records_processed = excluded.records_processed, records_synced = excluded.records_synced,
-        error_message = excluded.error_message, next_sync_scheduled = excluded.next_sync_scheduled, metadata = excluded.metadata";
+        error_message = excluded.error_message, next_sync_scheduled = excluded.next_sync_scheduled, metadata = excluded.metadata
+    WHERE (s.last_sync_time, s.last_sync_status, s.records_processed, s.records_synced, s.error_message, s.next_sync_scheduled,
+           s.metadata)
+        IS DISTINCT FROM (excluded.last_sync_time, excluded.last_sync_status, excluded.records_processed, excluded.records_synced,
+           excluded.error_message, excluded.next_sync_scheduled, excluded.metadata)";
 const RETIRE: [&str; 4] = [
     "DELETE FROM camera_licenses WHERE device_id = $1",
     "DELETE FROM feature_entitlements WHERE device_id = $1",
@@ -69,18 +72,10 @@ pub(crate) async fn put_device(
     Ok(())
 }
 
-/// It is still alive.
-pub(crate) async fn beat(client: &deadpool_postgres::Object, device: &str) -> Result<(), DatabaseError> {
-    let beat = client.prepare_cached(BEAT).await?;
-    client.execute(&beat, &[&device]).await?;
-    Ok(())
-}
-
-/// Writes how the talk with the issuer goes.
-pub(crate) async fn put_sync(transaction: &Transaction<'_>, rows: &[SyncRow]) -> Result<(), DatabaseError> {
+/// Writes how the talk with the issuer goes; answers how many rows changed.
+pub(crate) async fn put_sync(transaction: &Transaction<'_>, rows: &[SyncRow]) -> Result<u64, DatabaseError> {
     let put = transaction.prepare_cached(PUT_SYNC).await?;
-    transaction.execute(&put, &[&Json(rows)]).await?;
-    Ok(())
+    Ok(transaction.execute(&put, &[&Json(rows)]).await?)
 }
 
 /// Takes the licences of a device away that this one once was: nobody keeps them up any more.

@@ -57,29 +57,28 @@ const PUT_PACKS: &str = "INSERT INTO growth_pack_features AS p
     FROM jsonb_to_recordset($1) AS r (growth_pack_name text, growth_pack_type text, feature_category text, feature_name text,
         catalogue bigint)
     ON CONFLICT (growth_pack_name, feature_category, feature_name) DO UPDATE SET growth_pack_type = excluded.growth_pack_type,
-        catalogue = excluded.catalogue";
+        catalogue = excluded.catalogue
+    WHERE (p.growth_pack_type, p.catalogue) IS DISTINCT FROM (excluded.growth_pack_type, excluded.catalogue)";
 const REMOVE_OTHER_PACKS: &str = "DELETE FROM growth_pack_features p WHERE NOT EXISTS (
     SELECT FROM jsonb_to_recordset($1) AS r (growth_pack_name text, feature_category text, feature_name text)
     WHERE r.growth_pack_name = p.growth_pack_name AND r.feature_category = p.feature_category
         AND r.feature_name = p.feature_name)";
 
-/// Makes these the entitlements of a device, and takes away every other that it once had.
+/// Makes these the entitlements of a device, and takes away every other that it once had; answers how many rows came or changed.
 pub(crate) async fn put_features(
     transaction: &Transaction<'_>,
     (device, rows): (&str, &[FeatureRow]),
-) -> Result<(), DatabaseError> {
+) -> Result<u64, DatabaseError> {
     let (put, remove) =
         (transaction.prepare_cached(PUT).await?, transaction.prepare_cached(REMOVE_OTHERS).await?);
     transaction.execute(&remove, &[&device, &Json(rows)]).await?;
-    transaction.execute(&put, &[&device, &Json(rows)]).await?;
-    Ok(())
+    Ok(transaction.execute(&put, &[&device, &Json(rows)]).await?)
 }
 
-/// Makes these the packs of the catalogue in force.
-pub(crate) async fn put_packs(transaction: &Transaction<'_>, rows: &[PackRow]) -> Result<(), DatabaseError> {
+/// Makes these the packs of the catalogue in force; answers how many rows came or changed.
+pub(crate) async fn put_packs(transaction: &Transaction<'_>, rows: &[PackRow]) -> Result<u64, DatabaseError> {
     let put = transaction.prepare_cached(PUT_PACKS).await?;
     let remove = transaction.prepare_cached(REMOVE_OTHER_PACKS).await?;
     transaction.execute(&remove, &[&Json(rows)]).await?;
-    transaction.execute(&put, &[&Json(rows)]).await?;
-    Ok(())
+    Ok(transaction.execute(&put, &[&Json(rows)]).await?)
 }

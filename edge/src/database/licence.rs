@@ -78,16 +78,15 @@ const LOG: &str = "INSERT INTO license_validation_log
         (log_number bigint, at bigint, validation_result text, error_message text, metadata jsonb)
     ON CONFLICT DO NOTHING";
 
-/// Makes these the cameras of a device, and takes away every other that it once had.
+/// Makes these the cameras of a device, and takes away every other that it once had; answers how many rows came or changed.
 pub(crate) async fn put_cameras(
     transaction: &Transaction<'_>,
     (device, rows): (&str, &[CameraRow]),
-) -> Result<(), DatabaseError> {
+) -> Result<u64, DatabaseError> {
     let (put, remove) =
         (transaction.prepare_cached(PUT).await?, transaction.prepare_cached(REMOVE_OTHERS).await?);
     transaction.execute(&remove, &[&device, &Json(rows)]).await?;
-    transaction.execute(&put, &[&device, &Json(rows)]).await?;
-    Ok(())
+    Ok(transaction.execute(&put, &[&device, &Json(rows)]).await?)
 }
 
 /// Takes the next step of the log, as [`super::usage::take`] does of usage.

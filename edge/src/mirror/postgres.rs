@@ -20,7 +20,7 @@ use upkeep::Upkeep;
 const TURN_MAX: Duration = Duration::from_secs(60);
 /// For one statement: the server's own bound, below ours.
 const STATEMENT_MAX: Duration = Duration::from_secs(45);
-/// How often the device's row says that the agent is there.
+/// How often the device's row says that the agent is there, and rows are compared that should be as they were written.
 const BEAT_SECONDS: i32 = 60;
 
 /// The mirror.
@@ -80,8 +80,12 @@ impl PostgresMirror {
             device::retire(connection, &was.device).await?;
         }
         let mut turned = Turned::default();
-        turned.copied += whole::write(connection, (&owner, rows(seen, &owner)), &known).await?;
-        self.beat(connection, &owner).await?;
+        let is_due = self.is_due();
+        let told = if is_due { &[][..] } else { &known };
+        turned.copied += whole::write(connection, (&owner, rows(seen, &owner)), told).await?;
+        if is_due {
+            self.beat_at = Some(boottime_seconds());
+        }
         turned.copied += log(connection, &owner, seen).await?;
         match &seen.book {
             Ok(book) => {
@@ -113,14 +117,9 @@ impl PostgresMirror {
         Ok(())
     }
 
-    async fn beat(&mut self, connection: &Object, owner: &Owner) -> Result<(), MirrorError> {
-        let now = boottime_seconds();
-        if self.beat_at.is_some_and(|at| now < at.saturating_add(i64::from(BEAT_SECONDS))) {
-            return Ok(());
-        }
-        device::beat(connection, &owner.device).await?;
-        self.beat_at = Some(now);
-        Ok(())
+    /// Whether it is time to say that the agent is there, and to put right what somebody else has changed.
+    fn is_due(&self) -> bool {
+        self.beat_at.is_none_or(|at| boottime_seconds() >= at.saturating_add(i64::from(BEAT_SECONDS)))
     }
 }
 

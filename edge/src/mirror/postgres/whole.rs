@@ -68,25 +68,21 @@ async fn carry(
         written += 1;
     }
     if let Some(digest) = &digests.cameras {
-        licence::put_cameras(&transaction, (device, &rows.cameras)).await?;
+        written += licence::put_cameras(&transaction, (device, &rows.cameras)).await?;
         device::remember(&transaction, ("camera_licenses", device, digest)).await?;
-        written += rows.cameras.len();
     }
     if let (Some(digest), Some(rows)) = (&digests.features, &rows.features) {
-        entitlement::put_features(&transaction, (device, rows)).await?;
+        written += entitlement::put_features(&transaction, (device, rows)).await?;
         device::remember(&transaction, ("feature_entitlements", device, digest)).await?;
-        written += rows.len();
     }
     if let (Some(digest), Some(rows)) = (&digests.packs, &rows.packs) {
-        entitlement::put_packs(&transaction, rows).await?;
+        written += entitlement::put_packs(&transaction, rows).await?;
         device::remember(&transaction, ("growth_pack_features", device, digest)).await?;
-        written += rows.len();
     }
     if let (Some(digest), Some(rows)) = (&digests.sync, &rows.sync) {
-        device::put_sync(&transaction, rows).await?;
+        written += device::put_sync(&transaction, rows).await?;
         device::remember(&transaction, ("billing_sync_status", device, digest)).await?;
-        written += rows.len();
     }
     transaction.commit().await?;
-    Ok(written as u64)
+    Ok(written)
 }

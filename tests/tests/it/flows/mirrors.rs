@@ -217,6 +217,12 @@ fn a_licence_that_is_taken_back_is_taken_back_for_readers() {
             .first()
             .is_some_and(|row| row[0].as_deref() == Some("false unlicensed []"))
     });
+    // Whoever writes into a copy has a copy that says so, until the next look at it, and no camera that runs.
+    run(
+        &mirrored.url,
+        "UPDATE camera_licenses SET is_valid = true, license_mode = 'base', cached_until = 'infinity'",
+    );
+    assert!(!mirrored.scene.is_granted("cam-1", NEAR_MISS));
     let key = format!("GET license:{TENANT}:camera:cam-1");
     agent.until("no document says so", || mirrored.redis(&key).contains("\"is_valid\":false"));
     assert!(agent.stop().success());
