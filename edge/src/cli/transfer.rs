@@ -182,6 +182,14 @@ fn verify(arguments: &VerifyArguments) -> Result<Reply, EdgeError> {
             }
         }
     }
+    for transfer::FileGone { name, rows } in &verified.gone {
+        line(
+            &mut text,
+            format!(
+                "{name}: it was transferred and is not here any more; {rows} rows of it are in the database"
+            ),
+        );
+    }
     let transfer::Sums { rows, rejected, differences, removed } = verified.sums();
     line(
         &mut text,

@@ -5,6 +5,7 @@ use super::cell::Origin;
 use super::error::TransferError;
 use super::rejects::Reject;
 use super::source::SourceFile;
+use super::tables::TABLES;
 use crate::database::DatabaseError;
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, Transaction};
@@ -155,12 +156,33 @@ pub(super) async fn reject(
     Ok(())
 }
 
-/// What is set aside of a table of a file, by row and part: the reason.
+/// The reason that a row is set aside for, and the SHA-256 of all of it.
+pub(super) type Kept = (String, Vec<u8>);
+
+/// What is set aside of a table of a file, by row and part.
 pub(super) async fn rejected(
     client: &Client,
     (number, table): (i32, &str),
-) -> Result<BTreeMap<(i64, i32), String>, DatabaseError> {
-    let sql = "SELECT rowid, part, reason FROM transfer_rejects WHERE source = $1 AND table_name = $2";
+) -> Result<BTreeMap<(i64, i32), Kept>, DatabaseError> {
+    let sql = "SELECT rowid, part, reason, sha256(content) FROM transfer_rejects WHERE source = $1 AND table_name = $2";
     let rows = client.query(sql, &[&number, &table]).await?;
-    rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
+    rows.iter()
+        .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), (row.try_get(2)?, row.try_get(3)?))))
+        .collect()
+}
+
+/// How many rows of a file of telemetry are here, or set aside.
+pub(super) async fn rows(client: &Client, origin: &Origin) -> Result<u64, DatabaseError> {
+    let (first, last) = origin.ids();
+    let mut rows = 0;
+    for table in &TABLES {
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM {} WHERE id BETWEEN $1 AND $2)
+                  + (SELECT count(*) FROM transfer_rejects WHERE source = $3 AND table_name = $4)",
+            table.name
+        );
+        let found = client.query_one(&sql, &[&first, &last, &origin.number, &table.name]).await?;
+        rows += found.try_get::<_, i64>(0)?.unsigned_abs();
+    }
+    Ok(rows)
 }

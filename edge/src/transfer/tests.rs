@@ -1,0 +1,135 @@
+//! What old files may look like, moved and compared with a real server.
+
+use super::snapshot::Snapshot;
+use super::verify::Verified;
+use super::{Files, TransferError, run, verify};
+use crate::database::Database;
+use crate::database::tests::{migrated, wait};
+use brink_databases::{Database as Fresh, ask};
+use brink_installation::Plan;
+use rusqlite::Connection;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// An old installation of one camera, and where it goes to.
+struct World {
+    folder: TempDir,
+    fresh: Fresh,
+    database: Database,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan { cameras: 1, rows: 200, traps: false, mixed: false, ..Plan::default() };
+        plan.generate(folder.path()).unwrap();
+        let (fresh, database) = migrated();
+        Self { folder, fresh, database }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The one telemetry file.
+    fn file(&self) -> PathBuf {
+        let all = fs::read_dir(self.data()).unwrap().map(|entry| entry.unwrap().path());
+        all.filter(|path| path.extension().is_some_and(|extension| extension == "db")).min().unwrap()
+    }
+
+    fn files(&self, telemetry_dir: &Path) -> Files {
+        Files {
+            config_db: None,
+            telemetry_dir: Some(telemetry_dir.to_owned()),
+            work: self.folder.path().join("work"),
+            busy: Duration::from_secs(5),
+            tenant: None,
+        }
+    }
+
+    /// The codes of what did not go through.
+    fn run(&self, telemetry_dir: &Path) -> Vec<&'static str> {
+        let ran = wait(run(&self.database, &self.files(telemetry_dir))).unwrap();
+        ran.failed.iter().map(|failed| failed.code).collect()
+    }
+
+    fn verify(&self) -> Verified {
+        wait(verify(&self.database, &self.files(&self.data()), None)).unwrap()
+    }
+
+    fn number(&self, sql: &str) -> u64 {
+        ask(&self.fresh.url(), sql)[0][0].as_deref().unwrap().parse().unwrap()
+    }
+}
+
+const EVENTS: &str = "SELECT count(*) FROM telemetry_events";
+const EVENT: &str =
+    "INSERT INTO telemetry_events (camera_id, timestamp, event_type, source_id) VALUES ('gate', 5, 0, 's')";
+
+#[test]
+fn what_is_in_the_database_alone_is_a_difference_also_where_the_file_or_the_table_is_gone() {
+    let world = World::new();
+    world.run(&world.data());
+    let whole = world.verify().sums();
+    assert_eq!((whole.differences, whole.removed), (0, 0));
+    let events = world.number(EVENTS);
+    let kept = fs::read(world.file()).unwrap();
+
+    Connection::open(world.file()).unwrap().execute_batch("DROP TABLE telemetry_events").unwrap();
+    let dropped = world.verify().sums();
+    assert_eq!((dropped.differences, dropped.removed), (events, 0));
+    fs::write(world.file(), "").unwrap();
+    let emptied = world.verify().sums();
+    assert_eq!((emptied.differences, emptied.removed), (whole.rows, 0));
+    let (file, aside) = (world.file(), world.folder.path().join("aside"));
+    fs::rename(&file, &aside).unwrap();
+    let gone = world.verify();
+    assert_eq!((gone.gone.len(), gone.sums().differences), (1, whole.rows));
+
+    // Of a configuration nobody asked.
+    fs::write(&file, kept).unwrap();
+    assert_eq!(world.verify().sums(), whole);
+}
+
+#[test]
+fn a_file_that_is_not_here_yet_is_not_held_against_rows_that_were_written_here() {
+    let world = World::new();
+    brink_databases::run(&world.fresh.url(), EVENT);
+    for file in ["frames", "telemetry_events"] {
+        Connection::open(world.file()).unwrap().execute(&format!("DELETE FROM {file}"), []).unwrap();
+    }
+    let found = world.verify().sums();
+    assert_eq!((found.rows, found.removed), (0, 0));
+}
+
+#[test]
+fn a_row_that_is_set_aside_and_also_there_was_not_removed() {
+    let world = World::new();
+    let conn = Connection::open(world.file()).unwrap();
+    conn.execute(r#"UPDATE telemetry_events SET properties = '"\u0000"' WHERE id = 1"#, []).unwrap();
+    drop(conn);
+    world.run(&world.data());
+    let twice = "INSERT INTO telemetry_events (id, camera_id, timestamp, event_type, source_id)
+                 VALUES ((1::bigint << 40) | 1, 'gate', 5, 0, 's')";
+    brink_databases::run(&world.fresh.url(), twice);
+    let found = world.verify().sums();
+    assert_eq!((found.rejected, found.differences, found.removed), (1, 1, 0));
+}
+
+#[test]
+fn what_is_set_aside_is_compared_whole() {
+    let world = World::new();
+    let conn = Connection::open(world.file()).unwrap();
+    conn.execute(r#"UPDATE telemetry_events SET properties = '"\u0000"' WHERE id IN (1, 9)"#, []).unwrap();
+    world.run(&world.data());
+    assert_eq!(world.verify().sums().differences, 0);
+    conn.execute("UPDATE telemetry_events SET source_id = 'other' WHERE id = 9", []).unwrap();
+    assert_eq!(world.verify().sums().differences, 1);
+    brink_databases::run(&world.fresh.url(), "UPDATE transfer_rejects SET content = ''");
+    assert_eq!(world.verify().sums().differences, 2);
+}
