@@ -72,6 +72,34 @@ const EVENT: &str =
     "INSERT INTO telemetry_events (camera_id, timestamp, event_type, source_id) VALUES ('gate', 5, 0, 's')";
 
 #[test]
+fn what_stands_in_the_log_of_a_file_comes_through_a_link_as_well() {
+    let world = World::new();
+    let writer = Connection::open(world.file()).unwrap();
+    writer.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").unwrap();
+    writer.execute_batch(EVENT).unwrap();
+    let rows = writer.query_row(EVENTS, [], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs();
+    let links = world.folder.path().join("links");
+    fs::create_dir(&links).unwrap();
+    symlink(world.file(), links.join(world.file().file_name().unwrap())).unwrap();
+    symlink("/nowhere/at/all", links.join("telemetry_lost.db")).unwrap();
+    assert_eq!(world.run(&links), ["SOURCE_VANISHED"]);
+    assert_eq!(world.number(EVENTS), rows);
+    assert_eq!(world.verify().sums().differences, 0);
+}
+
+#[test]
+fn two_names_never_become_one() {
+    let world = World::new();
+    for name in [&b"telemetry_\xff.db"[..], b"telemetry_%FF.db"] {
+        fs::copy(world.file(), world.data().join(OsStr::from_bytes(name))).unwrap();
+    }
+    let one = world.number(EVENTS);
+    assert_eq!((one, world.run(&world.data()).len()), (0, 0));
+    assert_eq!(world.number("SELECT count(*) FROM transfer_sources"), 3);
+    assert_eq!(world.verify().sums().differences, 0);
+}
+
+#[test]
 fn what_is_in_the_database_alone_is_a_difference_also_where_the_file_or_the_table_is_gone() {
     let world = World::new();
     world.run(&world.data());
