@@ -1,7 +1,7 @@
 //! What the target knows of a transfer: which files, how far each table of each has come, what it could not hold. Every
 //! statement over the tables of `V6__transfer.sql` is here, but those of the configuration's own rows.
 
-use super::cell::Origin;
+use super::cell::{FIELD_BYTES_MAX, Origin};
 use super::error::TransferError;
 use super::rejects::Reject;
 use super::source::SourceFile;
@@ -44,10 +44,13 @@ pub(super) async fn register(
     tenant: Option<&str>,
 ) -> Result<Origin, TransferError> {
     let sql = "
-        INSERT INTO transfer_sources (number, kind, name, camera_id, tenant_id)
-        SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4 FROM transfer_sources
-        ON CONFLICT (kind, name) DO UPDATE SET camera_id = excluded.camera_id
-        RETURNING number, tenant_id";
+        WITH known AS (
+            UPDATE transfer_sources SET camera_id = $3 WHERE kind = $1 AND name = $2 RETURNING number, tenant_id),
+        made AS (
+            INSERT INTO transfer_sources (number, kind, name, camera_id, tenant_id)
+            SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4 FROM transfer_sources HAVING NOT EXISTS (SELECT FROM known)
+            RETURNING number, tenant_id)
+        SELECT number, tenant_id FROM known UNION ALL SELECT number, tenant_id FROM made";
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
         [&file.kind.as_str(), &file.name, &file.camera, &tenant];
     match client.query_one(sql, &values).await.map_err(DatabaseError::from) {
@@ -149,6 +152,11 @@ pub(super) async fn reject(
     }
     let statement = tx.prepare(sql).await?;
     for Reject { table, rowid, part, reason, detail, camera, content } in rejects {
+        // The server closes the connection at a message that is too long.
+        if content.len() > FIELD_BYTES_MAX {
+            let said = format!("row {rowid} of {table}, set aside for {reason}, has {} bytes", content.len());
+            return Err(DatabaseError::Value(said));
+        }
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] =
             [&number, table, rowid, part, reason, detail, camera, content];
         tx.execute(&statement, &values).await?;

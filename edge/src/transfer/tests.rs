@@ -150,6 +150,29 @@ fn a_row_that_is_set_aside_and_also_there_was_not_removed() {
 }
 
 #[test]
+fn a_file_that_has_its_number_goes_on_where_no_number_is_left() {
+    let world = World::new();
+    world.run(&world.data());
+    let last =
+        "INSERT INTO transfer_sources (number, kind, name) VALUES (8191, 'telemetry', 'telemetry_last.db')";
+    brink_databases::run(&world.fresh.url(), last);
+    Connection::open(world.file()).unwrap().execute_batch(EVENT).unwrap();
+    let events = world.number(EVENTS);
+    assert_eq!(world.run(&world.data()).len(), 0);
+    assert_eq!(world.number(EVENTS), events + 1);
+    fs::copy(world.file(), world.data().join("telemetry_zz.db")).unwrap();
+    let ran = wait(run(&world.database, &world.files(&world.data())));
+    assert_eq!(ran.unwrap_err().code(), "SOURCES_TOO_MANY");
+}
+
+#[test]
+fn what_one_file_holds_and_the_server_refuses_does_not_keep_the_others() {
+    use crate::database::DatabaseError;
+    assert!(TransferError::Database(DatabaseError::Value(String::new())).is_of_one_file());
+    assert!(!TransferError::Database(DatabaseError::Full(String::new())).is_of_one_file());
+}
+
+#[test]
 fn what_is_set_aside_is_compared_whole() {
     let world = World::new();
     let conn = Connection::open(world.file()).unwrap();
