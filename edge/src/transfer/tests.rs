@@ -166,6 +166,56 @@ fn a_file_that_has_its_number_goes_on_where_no_number_is_left() {
 }
 
 #[test]
+fn what_a_check_of_its_table_refuses_is_no_damage() {
+    let world = World::new();
+    let conn = Connection::open(world.file()).unwrap();
+    conn.execute_batch(
+        "PRAGMA ignore_check_constraints = ON; UPDATE telemetry_events SET timestamp = 0 WHERE id = 1",
+    )
+    .unwrap();
+    drop(conn);
+    assert_eq!(world.run(&world.data()).len(), 0);
+    assert_eq!(world.number("SELECT count(*) FROM telemetry_events WHERE timestamp = 0"), 1);
+    assert_eq!(world.verify().sums().differences, 0);
+}
+
+#[test]
+fn rows_whose_number_is_not_their_id_are_refused() {
+    let world = World::new();
+    for (name, id, end) in [
+        ("int", "id INT PRIMARY KEY", ""),
+        ("none", "id INTEGER", ""),
+        ("descending", "id INTEGER PRIMARY KEY DESC", ""),
+        ("two", "id INTEGER", ", PRIMARY KEY (id, camera_id)"),
+        ("without", "id INTEGER PRIMARY KEY", ""),
+    ] {
+        let without = if name == "without" { " WITHOUT ROWID" } else { "" };
+        let sql = format!(
+            "CREATE TABLE telemetry_events ({id}, camera_id TEXT, timestamp INTEGER, event_type INTEGER, source_id TEXT,
+                 properties TEXT, frame_id INTEGER, created_at INTEGER{end}){without};
+             INSERT INTO telemetry_events VALUES (500, 'gate', 1, 1, 's', '{{}}', 7, 1)"
+        );
+        let other = tempfile::tempdir().unwrap();
+        Connection::open(other.path().join("telemetry_gate.db")).unwrap().execute_batch(&sql).unwrap();
+        assert_eq!(world.run(other.path()), ["SOURCE_SCHEMA"], "{name}");
+    }
+}
+
+#[test]
+fn a_copy_is_for_its_owner_alone() {
+    let world = World::new();
+    let files = world.files(&world.data());
+    let found = files.begin().unwrap();
+    let snapshot = Snapshot::of(&found[0], &files.room()).unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+    assert_eq!(mode(&files.work), 0o700);
+    let copies: Vec<_> =
+        fs::read_dir(&files.work).unwrap().map(|entry| mode(&entry.unwrap().path())).collect();
+    assert!(!copies.is_empty() && copies.iter().all(|mode| *mode == 0o600), "{copies:?}");
+    drop(snapshot);
+}
+
+#[test]
 fn what_one_file_holds_and_the_server_refuses_does_not_keep_the_others() {
     use crate::database::DatabaseError;
     assert!(TransferError::Database(DatabaseError::Value(String::new())).is_of_one_file());
@@ -183,4 +233,11 @@ fn what_is_set_aside_is_compared_whole() {
     assert_eq!(world.verify().sums().differences, 1);
     brink_databases::run(&world.fresh.url(), "UPDATE transfer_rejects SET content = ''");
     assert_eq!(world.verify().sums().differences, 2);
+}
+
+#[test]
+fn a_table_that_nobody_knows_is_not_left_behind_for_its_name() {
+    let world = World::new();
+    Connection::open(world.file()).unwrap().execute_batch("CREATE TABLE sqlite3archive (x)").unwrap();
+    assert_eq!(world.run(&world.data()), ["SOURCE_NEWER"]);
 }
