@@ -245,6 +245,9 @@ fn answer(
     failed: &[Failed],
     other: Option<TransferError>,
 ) -> Reply {
+    if !failed.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
     for Failed { name, code, message, mend } in failed {
         line(&mut text, format!("{name}: {message} [{code}]; {mend}"));
     }
