@@ -241,3 +241,30 @@ fn a_table_that_nobody_knows_is_not_left_behind_for_its_name() {
     Connection::open(world.file()).unwrap().execute_batch("CREATE TABLE sqlite3archive (x)").unwrap();
     assert_eq!(world.run(&world.data()), ["SOURCE_NEWER"]);
 }
+
+#[test]
+fn a_reader_that_takes_long_holds_the_transfer_up_and_nobody_else() {
+    let world = World::new();
+    let url = world.fresh.url();
+    let locked = |granted: bool| {
+        let sql = format!(
+            "SELECT count(*), pg_sleep(0.05) FROM pg_locks WHERE relation = 'telemetry_events'::regclass AND granted = {granted}"
+        );
+        while world.number(&sql) == 0 {}
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            brink_databases::run(
+                &url,
+                "BEGIN; SELECT count(*) FROM telemetry_events; SELECT pg_sleep(8); COMMIT",
+            )
+        });
+        locked(true);
+        let moving = scope.spawn(|| world.run(&world.data()));
+        locked(false);
+        brink_databases::run(&url, &format!("SET statement_timeout = '4s'; {EVENTS}"));
+        assert!(!moving.is_finished());
+        assert_eq!(moving.join().unwrap().len(), 0);
+    });
+    assert_eq!(world.verify().sums().differences, 0);
+}
