@@ -182,6 +182,14 @@ fn verify(arguments: &VerifyArguments) -> Result<Reply, EdgeError> {
             }
         }
     }
+    for transfer::FileGone { name, rows } in &verified.gone {
+        line(
+            &mut text,
+            format!(
+                "{name}: it was transferred and is not here any more; {rows} rows of it are in the database"
+            ),
+        );
+    }
     let transfer::Sums { rows, rejected, differences, removed } = verified.sums();
     line(
         &mut text,
@@ -237,6 +245,9 @@ fn answer(
     failed: &[Failed],
     other: Option<TransferError>,
 ) -> Reply {
+    if !failed.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
     for Failed { name, code, message, mend } in failed {
         line(&mut text, format!("{name}: {message} [{code}]; {mend}"));
     }

@@ -12,7 +12,7 @@ pub(super) const ROW_MAX: i64 = (1 << FILE_SHIFT) - 1;
 /// Bytes of a text in an index: a third of a page, less what stands beside it (PostgreSQL, "Index Row Size").
 const INDEXED_BYTES_MAX: usize = 2600;
 /// Bytes of any value: PostgreSQL's limit of a field is 1 GiB.
-const FIELD_BYTES_MAX: usize = (1 << 30) - (1 << 16);
+pub(super) const FIELD_BYTES_MAX: usize = (1 << 30) - (1 << 16);
 /// 2000-01-01 in milliseconds since 1970, which PostgreSQL counts from.
 const PG_EPOCH_MS: i64 = 946_684_800_000;
 /// What a `timestamptz` reaches, in milliseconds since 1970: 4714-11-24 BC to 294276-12-31.

@@ -164,7 +164,9 @@ impl TransferError {
             | TransferError::Replaced { .. }
             | TransferError::Stray { .. }
             | TransferError::Io { .. }
-            | TransferError::NoRoom { .. } => true,
+            | TransferError::NoRoom { .. }
+            // What one file holds, and what nothing here knew that the server refuses.
+            | TransferError::Database(DatabaseError::Value(_)) => true,
             TransferError::Database(_)
             | TransferError::Runs
             | TransferError::TooMany(_)

@@ -1,10 +1,11 @@
 //! What the target knows of a transfer: which files, how far each table of each has come, what it could not hold. Every
 //! statement over the tables of `V6__transfer.sql` is here, but those of the configuration's own rows.
 
-use super::cell::Origin;
+use super::cell::{FIELD_BYTES_MAX, Origin};
 use super::error::TransferError;
 use super::rejects::Reject;
 use super::source::SourceFile;
+use super::tables::TABLES;
 use crate::database::DatabaseError;
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, Transaction};
@@ -43,10 +44,13 @@ pub(super) async fn register(
     tenant: Option<&str>,
 ) -> Result<Origin, TransferError> {
     let sql = "
-        INSERT INTO transfer_sources (number, kind, name, camera_id, tenant_id)
-        SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4 FROM transfer_sources
-        ON CONFLICT (kind, name) DO UPDATE SET camera_id = excluded.camera_id
-        RETURNING number, tenant_id";
+        WITH known AS (
+            UPDATE transfer_sources SET camera_id = $3 WHERE kind = $1 AND name = $2 RETURNING number, tenant_id),
+        made AS (
+            INSERT INTO transfer_sources (number, kind, name, camera_id, tenant_id)
+            SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4 FROM transfer_sources HAVING NOT EXISTS (SELECT FROM known)
+            RETURNING number, tenant_id)
+        SELECT number, tenant_id FROM known UNION ALL SELECT number, tenant_id FROM made";
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
         [&file.kind.as_str(), &file.name, &file.camera, &tenant];
     match client.query_one(sql, &values).await.map_err(DatabaseError::from) {
@@ -148,6 +152,11 @@ pub(super) async fn reject(
     }
     let statement = tx.prepare(sql).await?;
     for Reject { table, rowid, part, reason, detail, camera, content } in rejects {
+        // The server closes the connection at a message that is too long.
+        if content.len() > FIELD_BYTES_MAX {
+            let said = format!("row {rowid} of {table}, set aside for {reason}, has {} bytes", content.len());
+            return Err(DatabaseError::Value(said));
+        }
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] =
             [&number, table, rowid, part, reason, detail, camera, content];
         tx.execute(&statement, &values).await?;
@@ -155,12 +164,33 @@ pub(super) async fn reject(
     Ok(())
 }
 
-/// What is set aside of a table of a file, by row and part: the reason.
+/// The reason that a row is set aside for, and the SHA-256 of all of it.
+pub(super) type Kept = (String, Vec<u8>);
+
+/// What is set aside of a table of a file, by row and part.
 pub(super) async fn rejected(
     client: &Client,
     (number, table): (i32, &str),
-) -> Result<BTreeMap<(i64, i32), String>, DatabaseError> {
-    let sql = "SELECT rowid, part, reason FROM transfer_rejects WHERE source = $1 AND table_name = $2";
+) -> Result<BTreeMap<(i64, i32), Kept>, DatabaseError> {
+    let sql = "SELECT rowid, part, reason, sha256(content) FROM transfer_rejects WHERE source = $1 AND table_name = $2";
     let rows = client.query(sql, &[&number, &table]).await?;
-    rows.iter().map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))).collect()
+    rows.iter()
+        .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), (row.try_get(2)?, row.try_get(3)?))))
+        .collect()
+}
+
+/// How many rows of a file of telemetry are here, or set aside.
+pub(super) async fn rows(client: &Client, origin: &Origin) -> Result<u64, DatabaseError> {
+    let (first, last) = origin.ids();
+    let mut rows = 0;
+    for table in &TABLES {
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM {} WHERE id BETWEEN $1 AND $2)
+                  + (SELECT count(*) FROM transfer_rejects WHERE source = $3 AND table_name = $4)",
+            table.name
+        );
+        let found = client.query_one(&sql, &[&first, &last, &origin.number, &table.name]).await?;
+        rows += found.try_get::<_, i64>(0)?.unsigned_abs();
+    }
+    Ok(rows)
 }

@@ -31,7 +31,7 @@ pub use error::TransferError;
 pub use plan::{FilePlan, Plan, ROLL_BACK, Target, plan};
 pub use report::{FileReport, Report, TableReport, report};
 pub use run::{FileRan, Ran, TableRan, dry_run, follow, run};
-pub use verify::{CameraFound, FileVerified, Sums, TableFound, Verified, verify};
+pub use verify::{CameraFound, FileGone, FileVerified, Sums, TableFound, Verified, verify};
 
 use serde::Serialize;
 use snapshot::Room;
@@ -102,3 +102,6 @@ impl Failed {
         Self { name: file.name.clone(), code: error.code(), message: error.to_string(), mend: error.mend() }
     }
 }
+
+#[cfg(test)]
+mod tests;

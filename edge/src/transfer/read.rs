@@ -25,6 +25,8 @@ pub(super) struct Chunk {
     pub(super) rows: Vec<(i64, usize)>,
     /// Rows that PostgreSQL cannot hold.
     pub(super) rejects: Vec<Reject>,
+    /// How many bytes those hold.
+    aside: usize,
     /// The months that the rows lie in.
     pub(super) months: BTreeSet<i64>,
     /// The last row that was looked at; `None` where there is none.
@@ -44,6 +46,7 @@ impl Chunk {
             encoded: Vec::new(),
             rows: Vec::new(),
             rejects: Vec::new(),
+            aside: 0,
             months: BTreeSet::new(),
             last: None,
             is_first,
@@ -53,7 +56,7 @@ impl Chunk {
     }
 
     fn is_full(&self) -> bool {
-        self.rows.len() + self.rejects.len() >= ROWS_MAX || self.encoded.len() >= BYTES_MAX
+        self.rows.len() + self.rejects.len() >= ROWS_MAX || self.encoded.len() + self.aside >= BYTES_MAX
     }
 
     /// How many rows were looked at.
@@ -94,7 +97,11 @@ pub(super) fn read(
                 chunk.rows.push((rowid, chunk.encoded.len()));
                 chunk.months.extend(cells.created().map(cell::month_of));
             }
-            Err(fault) => chunk.rejects.push(Reject::of(table.name, row, columns, fault)?),
+            Err(fault) => {
+                let reject = Reject::of(table.name, row, columns, fault)?;
+                chunk.aside += reject.content.len();
+                chunk.rejects.push(reject);
+            }
         }
         chunk.last = Some(rowid);
         Ok(!chunk.is_full() || each(std::mem::replace(&mut chunk, Chunk::new(table, false))))
@@ -142,4 +149,47 @@ fn digest(snapshot: &Snapshot, table: &'static Table, origin: &Origin) -> Result
 fn of_reject(reject: &Reject) -> u128 {
     let digest: [u8; 32] = Sha256::digest(&reject.content).into();
     digest[..16].iter().fold(1, |whole, byte| whole << 8 | u128::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Files;
+    use super::super::tables::TABLES;
+    use super::*;
+    use brink_installation::Plan;
+    use rusqlite::Connection;
+
+    #[test]
+    fn a_chunk_is_full_of_what_is_set_aside_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan { cameras: 1, rows: 100, traps: false, mixed: false, ..Plan::default() };
+        plan.generate(folder.path()).unwrap();
+        let data = folder.path().join("data");
+        let files = Files {
+            config_db: None,
+            telemetry_dir: Some(data),
+            work: folder.path().join("work"),
+            busy: std::time::Duration::from_secs(5),
+            tenant: None,
+        };
+        let found = files.begin().unwrap();
+        let conn = Connection::open(&found[0].path).unwrap();
+        let large = "
+            WITH RECURSIVE n(at) AS (VALUES (1) UNION ALL SELECT at + 1 FROM n WHERE at < 10)
+            INSERT INTO frames (camera_id, timestamp, thumbnail) SELECT hex(zeroblob(2000)), 5, zeroblob(2000000) FROM n";
+        conn.execute_batch(large).unwrap();
+        drop(conn);
+        let snapshot = Snapshot::of(&found[0], &files.room()).unwrap();
+        let wanted = Wanted { table: &TABLES[0], from: i64::MIN, digest: None };
+        let origin = Origin { number: 1, tenant: None };
+        let (mut most, mut aside) = (0, 0);
+        read(&snapshot, &wanted, &origin, |chunk| {
+            aside += chunk.rejects.len();
+            most = most.max(chunk.rejects.iter().map(|reject| reject.content.len()).sum());
+            true
+        })
+        .unwrap();
+        assert_eq!(aside, 10);
+        assert!(most < BYTES_MAX + (5 << 20), "{most}");
+    }
 }

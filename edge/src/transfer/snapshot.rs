@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,7 +65,11 @@ fn remove(copy: &Path) {
 
 /// Makes the work directory, and removes the copies of transfers that were killed.
 pub(super) fn prepare(work: &Path) -> Result<(), TransferError> {
-    fs::create_dir_all(work).map_err(TransferError::io(work, "make it"))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(work)
+        .map_err(TransferError::io(work, "make it"))?;
     for entry in fs::read_dir(work).map_err(TransferError::io(work, "list it"))? {
         let path = entry.map_err(TransferError::io(work, "list it"))?.path();
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
@@ -141,14 +145,21 @@ impl Snapshot {
         let copy = work.join(format!("{}.{}{COPY}", std::process::id(), machine::boottime_millis()));
         remove(&copy);
         let source = open(&file.path, still, room.busy)?;
+        let doing = "make a copy there";
+        // Addresses of cameras have passwords in them, which the original may hide. What SQLite makes beside it is as hidden.
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy);
+        made.map_err(|reason| TransferError::Io { path: work.to_owned(), doing, reason })?;
         let target = Connection::open(&copy).map_err(|error| TransferError::Io {
             path: work.to_owned(),
-            doing: "make a copy there",
+            doing,
             reason: std::io::Error::other(error),
         })?;
         let mut snapshot = Self { conn: target, path: file.path.clone(), is_empty: false, copy: Some(copy) };
+        // What the checks of a table refuse lies there all the same, and is no damage: each row is looked at by itself.
         // The copy is nobody's if the machine loses its power.
-        let quick = snapshot.conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF");
+        let quick = snapshot.conn.execute_batch(
+            "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA ignore_check_constraints = ON",
+        );
         quick.map_err(|error| snapshot.of_copy(&error, work))?;
         // All pages in one step are of one moment.
         let copied = Backup::new(&source, &mut snapshot.conn).and_then(|backup| backup.step(-1));
@@ -230,9 +241,9 @@ impl Snapshot {
         if version != VERSION_KNOWN {
             return newer(format!("its schema has version {version}"));
         }
-        for table in
-            self.names("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?
-        {
+        for table in self.names(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        )? {
             let Some((_, columns)) = known.iter().find(|(name, _)| *name == table) else {
                 return newer(format!("it has a table {table}"));
             };
@@ -241,6 +252,22 @@ impl Snapshot {
             if let Some(column) = unknown {
                 return newer(format!("its table {table} has a column {column}"));
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses a table whose rows have no number, or another than their `id` says: frames are found by it.
+    fn refuse_unnumbered(&self, table: &str) -> Result<(), TransferError> {
+        // An `INTEGER PRIMARY KEY` is the number itself, and alone needs no index.
+        let sql = "
+            SELECT EXISTS (SELECT 1 FROM pragma_table_list(?1) WHERE wr)
+                OR EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE name = 'id' AND pk <> 1)
+                OR EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE name = 'id')
+                    AND EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')";
+        let is_unnumbered = self.conn.query_row(sql, [table], |row| row.get::<_, bool>(0));
+        if is_unnumbered.map_err(|error| self.fault(&error))? {
+            let what = format!("rows of its table {table} are not numbered by an INTEGER PRIMARY KEY");
+            return Err(TransferError::Schema { path: self.path.clone(), what });
         }
         Ok(())
     }
@@ -268,6 +295,7 @@ impl Snapshot {
                 let what = format!("its table {} has no column {column}", table.name);
                 return Err(TransferError::Schema { path: self.path.clone(), what });
             }
+            self.refuse_unnumbered(table.name)?;
             present.push(table);
         }
         if present.is_empty() && !self.is_empty {
@@ -289,7 +317,7 @@ impl Snapshot {
             let what = "it has no tables config and camera_config".to_owned();
             return Err(TransferError::Schema { path: self.path.clone(), what });
         }
-        Ok(())
+        tables.iter().try_for_each(|table| self.refuse_unnumbered(table))
     }
 
     /// How many rows a table has.

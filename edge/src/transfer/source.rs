@@ -34,7 +34,8 @@ impl FileKind {
 pub(super) struct SourceFile {
     /// What it holds.
     pub(super) kind: FileKind,
-    /// Its name, as it is known by in the target: bytes that are no UTF-8 are written in hexadecimal behind a `%`.
+    /// Its name, as it is known by in the target: one that is no UTF-8 begins with a
+    /// `/`, and its bytes are written in hexadecimal behind a `%`.
     pub(super) name: String,
     /// Where it is.
     pub(super) path: PathBuf,
@@ -46,6 +47,8 @@ impl SourceFile {
     fn new(kind: FileKind, path: PathBuf) -> Self {
         let bytes = path.file_name().unwrap_or_default().as_bytes().to_vec();
         let camera = bytes.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(b".db")).map(readable);
+        // The logs of a file lie beside it, not beside a link to it. One that leads nowhere fails in its turn.
+        let path = path.canonicalize().unwrap_or(path);
         Self { kind, name: readable(&bytes), path, camera }
     }
 }
@@ -54,15 +57,15 @@ impl SourceFile {
 fn readable(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_) => bytes
-            .iter()
-            .map(|byte| {
+        // No name of a file begins like this.
+        Err(_) => std::iter::once("/".to_owned())
+            .chain(bytes.iter().map(|byte| {
                 if byte.is_ascii_graphic() && *byte != b'%' {
                     char::from(*byte).to_string()
                 } else {
                     format!("%{byte:02X}")
                 }
-            })
+            }))
             .collect(),
     }
 }
@@ -82,8 +85,8 @@ pub(super) fn discover(
             let path = entry.map_err(TransferError::io(dir, "list it"))?.path();
             let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
             let is_one = name == WHOLE || name.starts_with(PREFIX) && name.ends_with(b".db");
-            // A directory of that name is nobody's database; a link that leads nowhere is a file that is gone.
-            if is_one && !path.is_dir() {
+            // A directory of that name is nobody's database. What cannot be looked at fails in its turn.
+            if is_one && !path.metadata().is_ok_and(|found| !found.is_file()) {
                 found.push(SourceFile::new(FileKind::Telemetry, path));
             }
         }

@@ -30,7 +30,7 @@ const KEYS: [&str; 4] = ["rowid", "key", "value", "updated_at"];
 const CAMERAS: [&str; 4] = ["rowid", "camera_id", "config", "updated_at"];
 
 /// Everything that a configuration holds, as it goes to a database in which nobody else has a row.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Configuration {
     keys: Vec<Key>,
     cameras: Vec<Camera>,
@@ -63,7 +63,7 @@ impl Configuration {
     /// Reads a file, in the order of its keys: neither saving a camera anew nor SQLite's VACUUM changes which of two zones with
     /// one id keeps it.
     pub(super) fn read(snapshot: &Snapshot, origin: &Origin) -> Result<Self, TransferError> {
-        let mut configuration = Self { keys: Vec::new(), cameras: Vec::new(), rejects: Vec::new() };
+        let mut configuration = Self::default();
         if !snapshot.is_empty {
             configuration.fill(&snapshot.conn, origin).map_err(|error| snapshot.fault(&error))?;
         }

@@ -57,6 +57,11 @@ pub(super) async fn verify(
     Ok(found)
 }
 
+/// How many rows of a file are in the database, or set aside there.
+pub(super) async fn rows(client: &mut Client, origin: &Origin) -> Result<u64, TransferError> {
+    Ok(compare(client, origin, &Configuration::default()).await?.differences.len() as u64)
+}
+
 /// Rows that hang on no camera are counted under an empty name.
 fn count(
     found: &mut BTreeMap<String, TableFound>,

@@ -4,11 +4,13 @@ use super::super::cell::{self, Origin, ROW_MAX, RowDigest};
 use super::super::dump::Dump;
 use super::super::error::TransferError;
 use super::super::read::walk;
+use super::super::rejects::Reject;
 use super::super::snapshot::Snapshot;
 use super::super::tables::Table;
 use super::database;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -29,7 +31,16 @@ pub(in super::super) struct Seen {
     /// The camera.
     pub(super) camera: Arc<str>,
     /// What it holds; or why PostgreSQL cannot.
-    pub(in super::super) content: Result<RowDigest, &'static str>,
+    pub(in super::super) content: Result<RowDigest, Aside>,
+}
+
+/// A row that PostgreSQL cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Aside {
+    /// Why.
+    pub(super) reason: &'static str,
+    /// The SHA-256 of all of it.
+    pub(super) content: [u8; 32],
 }
 
 /// Rows of one table of a file.
@@ -105,10 +116,14 @@ fn read(
                 camera: cameras.of(cells.camera()),
                 content: Ok(cell::digest(cells.as_slice())),
             },
-            Err((reason, _)) => Seen { rowid, camera: cameras.of(""), content: Err(reason.as_str()) },
+            Err(why) => {
+                let reject = Reject::of(table.name, row, columns, *why)?;
+                let content = Sha256::digest(&reject.content).into();
+                Seen { rowid, camera: cameras.of(""), content: Err(Aside { reason: reject.reason, content }) }
+            }
         };
         if let Some((dump, name)) = dump {
-            let fate = seen.content.map_or_else(|reason| reason, |_| "copied");
+            let fate = seen.content.map_or_else(|aside| aside.reason, |_| "copied");
             dump.source(table, (name, fate), row, columns)?;
         }
         rows.push(seen);

@@ -12,7 +12,16 @@ pub struct Verified {
     /// Files that could not be compared.
     pub failed: Vec<Failed>,
     /// Files that were transferred and are not here any more.
-    pub unknown: Vec<String>,
+    pub gone: Vec<FileGone>,
+}
+
+/// A file that was transferred and is not here.
+#[derive(Debug, Serialize)]
+pub struct FileGone {
+    /// Its name.
+    pub name: String,
+    /// Rows of it that are in the database, or set aside there.
+    pub rows: u64,
 }
 
 /// A file.
@@ -93,7 +102,8 @@ impl Verified {
     #[must_use]
     pub fn sums(&self) -> Sums {
         let tables = self.files.iter().flat_map(|file| file.tables.values());
-        tables.fold(Sums::default(), |sums, table| Sums {
+        let differences = self.gone.iter().map(|gone| gone.rows).sum();
+        tables.fold(Sums { differences, ..Sums::default() }, |sums, table| Sums {
             rows: sums.rows + table.equal,
             rejected: sums.rejected + table.rejected,
             differences: sums.differences + table.differences(),

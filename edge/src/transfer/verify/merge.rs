@@ -2,6 +2,7 @@
 
 use super::super::dump::Dump;
 use super::super::error::TransferError;
+use super::super::ledger::Kept;
 use super::ends::{Seen, Target};
 use super::found::{CameraFound, TableFound};
 use std::collections::BTreeMap;
@@ -13,8 +14,8 @@ pub(super) const FIRST_MAX: usize = 10;
 /// What both ends of a table have in common so far.
 pub(super) struct Merge {
     found: TableFound,
-    /// What is set aside, and was not seen in the file yet: the reason.
-    rejected: BTreeMap<(i64, i32), String>,
+    /// What is set aside, and was not seen in the file yet.
+    rejected: BTreeMap<(i64, i32), Kept>,
     /// Rows are only ever added to the file, and leave it at its front.
     grows: bool,
     /// Whether a row of the file was seen: what is before the first may have left.
@@ -32,7 +33,7 @@ fn dumped<'d>((name, dump): Dumped<'d>) -> Option<(&'d Dump, &'d str)> {
 }
 
 impl Merge {
-    pub(super) fn new(grows: bool, rejected: BTreeMap<(i64, i32), String>) -> Self {
+    pub(super) fn new(grows: bool, rejected: BTreeMap<(i64, i32), Kept>) -> Self {
         let found = TableFound::default();
         Self { found, rejected, grows, has_begun: false, waiting: None, is_at_end: false }
     }
@@ -74,23 +75,33 @@ impl Merge {
     ) -> Result<(), TransferError> {
         let aside = self.rejected.remove(&(row.rowid, 0));
         self.leave(row.rowid);
+        self.skip_to(row.rowid, target, dump).await?;
+        // Rows that are set aside stand in the file as well: what follows the first is in order.
+        self.has_begun |= row.rowid > 0;
         let digest = match (row.content, aside) {
-            (Err(reason), Some(aside)) if aside == reason => {
+            (Err(aside), Some((reason, content)))
+                if aside.reason == reason && aside.content[..] == content =>
+            {
                 self.found.rejected += 1;
                 return Ok(());
             }
-            (Err(reason), aside) => {
+            (Err(aside), kept) => {
                 self.found.rejects_differing += 1;
-                let said = aside.map_or_else(|| "it is not".to_owned(), |aside| format!("it is for {aside}"));
+                let reason = aside.reason;
+                let said = match kept {
+                    None => "it is not".to_owned(),
+                    Some((kept, _)) if kept == reason => "it is with another content".to_owned(),
+                    Some((kept, _)) => format!("it is for {kept}"),
+                };
                 self.say(format!("row {} should be set aside for {reason}, and {said}", row.rowid));
                 return Ok(());
             }
             // The server alone refused it, with no reason that is known here.
-            (Ok(_), Some(aside)) if aside == "refused_by_server" => {
+            (Ok(_), Some((reason, _))) if reason == "refused_by_server" => {
                 self.found.rejected += 1;
                 return Ok(());
             }
-            (Ok(_), Some(aside)) => {
+            (Ok(_), Some((aside, _))) => {
                 self.found.rejects_differing += 1;
                 self.say(format!("row {} is set aside for {aside}, and should not be", row.rowid));
                 return Ok(());
@@ -100,8 +111,6 @@ impl Merge {
         let camera = self.camera(&row.camera);
         camera.source_rows += 1;
         camera.source_digest = camera.source_digest.wrapping_add(digest);
-        self.skip_to(row.rowid, target, dump).await?;
-        self.has_begun = true;
         match self.waiting.take() {
             Some(there) if there.rowid == row.rowid && there.content == row.content => self.found.equal += 1,
             Some(there) if there.rowid == row.rowid => {
@@ -162,7 +171,7 @@ impl Merge {
     ) -> Result<TableFound, TransferError> {
         self.skip_to(i64::MAX, target, dump).await?;
         self.leave(i64::MAX);
-        for ((rowid, _), aside) in std::mem::take(&mut self.rejected) {
+        for ((rowid, _), (aside, _)) in std::mem::take(&mut self.rejected) {
             self.found.rejects_differing += 1;
             self.say(format!("row {rowid} is set aside for {aside}, and is not in the file"));
         }

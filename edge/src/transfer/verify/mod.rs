@@ -8,7 +8,7 @@ pub(super) mod ends;
 mod found;
 mod merge;
 
-pub use found::{CameraFound, FileVerified, Sums, TableFound, Verified};
+pub use found::{CameraFound, FileGone, FileVerified, Sums, TableFound, Verified};
 
 use super::cell::Origin;
 use super::dump::Dump;
@@ -18,6 +18,7 @@ use super::progress::Progress;
 use super::run::rows_of;
 use super::snapshot::{Room, Snapshot};
 use super::source::{FileKind, SourceFile};
+use super::tables::TABLES;
 use super::{Failed, Files};
 use crate::database::{Database, DatabaseError};
 use ends::Source;
@@ -46,20 +47,42 @@ pub async fn verify(
             Err(error) => return Err(error),
         }
     }
-    verified.unknown = unknown(&client, &found).await?;
+    verified.gone = gone(&mut client, (files, &found)).await?;
     if let Some(dump) = dump {
         dump.finish()?;
     }
     Ok(verified)
 }
 
-/// Files that were transferred and are not here: whether their rows are right nobody can say.
-async fn unknown(client: &Client, found: &[SourceFile]) -> Result<Vec<String>, TransferError> {
+/// Files that were transferred and are not where they were looked for: their rows are in the database alone.
+async fn gone(
+    client: &mut Client,
+    (files, found): (&Files, &[SourceFile]),
+) -> Result<Vec<FileGone>, TransferError> {
+    let is_asked = |kind: &str| {
+        files.config_db.is_some() && kind == FileKind::Configuration.as_str()
+            || files.telemetry_dir.is_some() && kind == FileKind::Telemetry.as_str()
+    };
     let is_here = |known: &ledger::Known| {
         found.iter().any(|file| file.kind.as_str() == known.kind && file.name == known.name)
     };
-    let known = ledger::sources(client).await?.into_iter();
-    Ok(known.filter(|known| !is_here(known)).map(|known| known.name).collect())
+    let mut gone = Vec::new();
+    for known in ledger::sources(client).await? {
+        if !is_asked(&known.kind) || is_here(&known) {
+            continue;
+        }
+        let origin = Origin { number: known.number, tenant: known.tenant };
+        let rows = if known.kind == FileKind::Configuration.as_str() {
+            configuration::rows(client, &origin).await?
+        } else {
+            ledger::rows(client, &origin).await.map_err(TransferError::from)?
+        };
+        // One that never went through left nothing here.
+        if rows > 0 {
+            gone.push(FileGone { name: known.name, rows });
+        }
+    }
+    Ok(gone)
 }
 
 async fn verify_file(
@@ -72,32 +95,40 @@ async fn verify_file(
     let known = ledger::sources(client).await?;
     let known = known.into_iter().find(|known| known.kind == file.kind.as_str() && known.name == file.name);
     // A file that was never transferred has no rows anywhere: every one of its rows is missing.
+    // Numbers below those of the first file are of rows that were written here.
+    let nothing = (1, 0);
+    let is_known = known.is_some();
     let origin = known.map_or(Origin { number: 0, tenant: None }, |known| Origin {
         number: known.number,
         tenant: known.tenant,
     });
+    let ids = if is_known { origin.ids() } else { nothing };
     if file.kind == FileKind::Configuration {
         return configuration::verify(client, &snapshot, &origin, dump.map(|dump| &**dump)).await;
     }
     let tables = snapshot.tables()?;
-    let mut source =
-        Source::begin(snapshot, tables.clone(), origin.clone(), (file.name.clone(), dump.cloned()))?;
+    let present: Vec<_> = tables.iter().map(|table| table.name).collect();
+    let mut source = Source::begin(snapshot, tables, origin.clone(), (file.name.clone(), dump.cloned()))?;
     let mut verified = BTreeMap::new();
-    for table in tables {
+    for table in &TABLES {
+        let is_here = present.contains(&table.name);
         let rejected = ledger::rejected(client, (origin.number, table.name)).await?;
-        let mut target = ends::Target::begin(client, (table, origin.ids())).await?;
-        let mut merge = Merge::new(table.grows, rejected);
-        loop {
+        let mut target = ends::Target::begin(client, (table, ids)).await?;
+        // Retention takes rows out of a table, never the table.
+        let mut merge = Merge::new(table.grows && is_here, rejected);
+        let mut is_read = !is_here;
+        while !is_read {
             let batch = source.batch().await?;
             progress.add(batch.rows.len() as u64);
             for row in &batch.rows {
                 merge.source(row, &mut target, (&file.name, dump)).await?;
             }
-            if batch.is_last {
-                break;
-            }
+            is_read = batch.is_last;
         }
-        verified.insert(table.name.to_owned(), merge.finish(&mut target, (&file.name, dump)).await?);
+        let found = merge.finish(&mut target, (&file.name, dump)).await?;
+        if is_here || found.differences() > 0 {
+            verified.insert(table.name.to_owned(), found);
+        }
     }
     Ok(verified)
 }
