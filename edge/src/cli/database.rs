@@ -1,6 +1,6 @@
 //! Where a verb finds the device's PostgreSQL.
 
-use crate::database::{Database, Sizes};
+use crate::database::{Database, DatabaseError, Sizes};
 use crate::error::EdgeError;
 use crate::secret;
 use brink_postgres::DatabaseUrl;
@@ -15,22 +15,29 @@ const PASSWORD_CHARS_MIN: usize = 1;
 pub(super) struct DatabaseArguments {
     /// The PostgreSQL: postgres://USER@HOST/DATABASE, without a password, which the list of processes would show
     #[arg(long, value_name = "URL")]
-    to: DatabaseUrl,
+    to: String,
     /// The file whose only line is its password; readable by its owner alone
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
 
 impl DatabaseArguments {
+    /// Of a verb that can do without.
+    pub(super) fn of(to: &str, password_file: Option<&PathBuf>) -> Self {
+        Self { to: to.to_owned(), password_file: password_file.cloned() }
+    }
+
     /// The address with its password.
     pub(super) fn url(&self) -> Result<DatabaseUrl, EdgeError> {
-        if self.to.has_password() {
+        // Not by clap, which would show what is wrong with a password in it.
+        let to: DatabaseUrl = self.to.parse().map_err(DatabaseError::from)?;
+        if to.has_password() {
             let said = "--to holds a password, which the list of processes shows to everybody: leave it out and give --password-file";
             return Err(EdgeError::Usage(said.to_owned()));
         }
-        let Some(file) = &self.password_file else { return Ok(self.to.clone()) };
+        let Some(file) = &self.password_file else { return Ok(to) };
         let (password, _) = secret::read(file, PASSWORD_CHARS_MIN)?;
-        Ok(self.to.clone().with_password(password.reveal()))
+        Ok(to.with_password(password.reveal()))
     }
 
     /// For work that may take long.

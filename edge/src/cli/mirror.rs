@@ -20,13 +20,13 @@ const DAYS: std::ops::RangeInclusive<i64> = 1..=36_500;
 pub(super) struct MirrorArguments {
     /// Copy licences and usage into this PostgreSQL for others to read: postgres://USER@HOST/DATABASE, without a password
     #[arg(long, value_name = "URL")]
-    mirror_postgres: Option<DatabaseUrl>,
+    mirror_postgres: Option<String>,
     /// The file whose only line is its password; readable by its owner alone
     #[arg(long, value_name = "FILE", requires = "mirror_postgres")]
     mirror_postgres_password_file: Option<PathBuf>,
     /// Copy licences into this Redis on this machine for others to read: redis://HOST:PORT or unix:///PATH, without a password
     #[arg(long, value_name = "URL")]
-    mirror_redis: Option<RedisAddress>,
+    mirror_redis: Option<String>,
     /// The file whose only line is its password; readable by its owner alone
     #[arg(long, value_name = "FILE", requires = "mirror_redis")]
     mirror_redis_password_file: Option<PathBuf>,
@@ -55,9 +55,11 @@ impl MirrorArguments {
     }
 
     fn postgres(&self, said: &Mirrored) -> Result<Option<PostgresOptions>, EdgeError> {
-        let url = match &self.mirror_postgres {
+        // Parsed here and not by clap, which would show what is wrong with a password in it.
+        let given = self.mirror_postgres.as_ref().map(|text| text.parse::<DatabaseUrl>());
+        let url = match given.transpose().map_err(DatabaseError::from)? {
             Some(url) if url.has_password() => return Err(shown("--mirror-postgres")),
-            Some(url) => url.clone(),
+            Some(url) => url,
             None => match said.postgres_host.set() {
                 Some(host) => url_of(host, said)?,
                 None => return Ok(None),
@@ -79,9 +81,10 @@ impl MirrorArguments {
     }
 
     fn redis(&self, said: &Mirrored) -> Result<Option<Result<RedisOptions, String>>, EdgeError> {
-        let address = match &self.mirror_redis {
+        let given = self.mirror_redis.as_ref().map(|text| text.parse::<RedisAddress>());
+        let address = match given.transpose().map_err(EdgeError::Usage)? {
             Some(address) if address.has_password() => return Err(shown("--mirror-redis")),
-            Some(address) => Ok(address.clone()),
+            Some(address) => Ok(address),
             // What stands in a file of before is no reason not to start.
             None => match said.redis_host.set() {
                 Some(host) => RedisAddress::of(host, said.redis_port.value),
@@ -208,7 +211,13 @@ mod tests {
             assert_eq!((refused.code().as_ref(), refused.exit_code()), ("USAGE", 2));
             assert!(!refused.to_string().contains("pw"), "{refused}");
         }
-        assert!(Line::try_parse_from(["run", "--mirror-redis", "redis://10.0.0.7"]).is_err());
+        for flags in [
+            ["--mirror-redis", "redis://:pw@10.0.0.7"],
+            ["--mirror-postgres", "postgres://brink:pw@[bad/edge"],
+        ] {
+            let refused = options(&flags, &[]).unwrap_err();
+            assert!(refused.exit_code() == 2 && !refused.to_string().contains("pw"), "{refused}");
+        }
         assert!(Line::try_parse_from(["run", "--mirror-redis-password-file", "f"]).is_err());
     }
 

@@ -35,6 +35,9 @@ pub(super) struct FileArguments {
     /// How long a file that another program holds is waited for: as long as tAPI itself would
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     busy_seconds: u32,
+    /// Believe that a file is the one of its name, where none of the rows that were copied is left in it to tell
+    #[arg(long)]
+    trust_names: bool,
     /// The tenant of cameras and rows that name none
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
@@ -47,6 +50,7 @@ impl FileArguments {
             telemetry_dir: self.telemetry_dir.clone(),
             work: self.work_dir.clone(),
             busy: Duration::from_secs(self.busy_seconds.into()),
+            trust_names: self.trust_names,
             tenant: self.tenant.clone(),
         }
     }
@@ -56,8 +60,12 @@ impl FileArguments {
 pub(super) struct PlanArguments {
     #[command(flatten)]
     files: FileArguments,
-    #[command(flatten)]
-    database: Option<DatabaseArguments>,
+    /// The PostgreSQL that they would go to, to say what is there already
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// The file whose only line is its password; readable by its owner alone
+    #[arg(long, value_name = "FILE", requires = "to")]
+    password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -104,7 +112,9 @@ pub(super) fn carry_out(verb: &Verb) -> Result<Reply, EdgeError> {
 }
 
 fn plan(arguments: &PlanArguments) -> Result<Reply, EdgeError> {
-    let database = arguments.database.as_ref().map(DatabaseArguments::patient).transpose()?;
+    let database =
+        arguments.to.as_ref().map(|to| DatabaseArguments::of(to, arguments.password_file.as_ref()).patient());
+    let database = database.transpose()?;
     let files = arguments.files.files();
     let plan = wait_for(transfer::plan(&files, database.as_ref()))?;
     let mut text = String::new();
@@ -189,6 +199,10 @@ fn verify(arguments: &VerifyArguments) -> Result<Reply, EdgeError> {
                 "{name}: it was transferred and is not here any more; {rows} rows of it are in the database"
             ),
         );
+    }
+    if verified.unknown_rows > 0 {
+        let rows = verified.unknown_rows;
+        line(&mut text, format!("{rows} rows of the database have the number of no file that it knows"));
     }
     let transfer::Sums { rows, rejected, differences, removed } = verified.sums();
     line(

@@ -40,6 +40,9 @@ pub enum DatabaseError {
     /// Somebody else's table has a name that ours needs.
     #[error("the database has a table of another program where ours go: {0}")]
     Occupied(String),
+    /// Not every text has a place in it.
+    #[error("the database has the encoding {0}, which does not hold every text")]
+    Encoding(String),
     /// Another program does the same to it at this moment.
     #[error("another program is at it: {0}")]
     Busy(String),
@@ -72,6 +75,7 @@ impl DatabaseError {
             DatabaseError::SchemaOlder { .. } => "DATABASE_SCHEMA_OLDER",
             DatabaseError::SchemaNewer { .. } => "DATABASE_SCHEMA_NEWER",
             DatabaseError::Occupied(_) => "DATABASE_OCCUPIED",
+            DatabaseError::Encoding(_) => "DATABASE_ENCODING",
             DatabaseError::Busy(_) => "DATABASE_BUSY",
             DatabaseError::Full(_) => "DATABASE_FULL",
             DatabaseError::ReadOnly(_) => "DATABASE_READ_ONLY",
@@ -94,6 +98,9 @@ impl DatabaseError {
             DatabaseError::SchemaNewer { .. } => "update this program",
             DatabaseError::Occupied(_) => {
                 "give another database, or another schema of this one: ?options=-csearch_path%3Dbrink"
+            }
+            DatabaseError::Encoding(_) => {
+                "make one with CREATE DATABASE .. ENCODING 'UTF8' TEMPLATE template0, and give that"
             }
             DatabaseError::Busy(_) => "wait until it is done and run this again",
             DatabaseError::Full(_) => "make room where PostgreSQL keeps its data, and run this again",

@@ -24,6 +24,9 @@ const HISTORY: &str = "brink_schema_history";
 /// The advisory lock of those who migrate: "edge" in ASCII.
 const LOCK: i64 = 0x65_64_67_65;
 
+/// The one in which every text has a place.
+const ENCODING: &str = "UTF8";
+
 /// Tables of the first migration: where one is and no history, they are another program's.
 const OCCUPIED: &str = "
     SELECT string_agg(c.relname, ', ' ORDER BY c.relname) FROM pg_class c
@@ -73,6 +76,10 @@ pub(super) async fn migrate(mut client: ClientWrapper) -> Result<Migrated, Datab
         return Err(DatabaseError::SchemaNewer { found: from, known: to });
     }
     if from == 0 {
+        let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.try_get(0)?;
+        if encoding != ENCODING {
+            return Err(DatabaseError::Encoding(encoding));
+        }
         let taken: Option<String> = client.query_one(OCCUPIED, &[]).await?.try_get(0)?;
         if let Some(taken) = taken {
             return Err(DatabaseError::Occupied(taken));
@@ -102,7 +109,8 @@ fn whole(error: &dyn std::error::Error) -> String {
 
 /// The newest migration that ran; 0 in an empty database.
 async fn version(client: &Client) -> Result<i64, DatabaseError> {
-    let is_there = format!("SELECT to_regclass('{HISTORY}') IS NOT NULL");
+    // In the schema where they would be made, and in no other of the path.
+    let is_there = format!("SELECT to_regclass(format('%I.%I', current_schema(), '{HISTORY}')) IS NOT NULL");
     if !client.query_one(&is_there, &[]).await?.try_get::<_, bool>(0)? {
         return Ok(0);
     }

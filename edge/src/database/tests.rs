@@ -219,3 +219,26 @@ fn telemetry_is_written_in_batches() {
     assert_eq!(one(&fresh, "SELECT count(*) FROM telemetry_events"), "501");
     assert_eq!(one(&fresh, "SELECT size_bytes FROM frames"), "9");
 }
+
+#[test]
+fn a_database_that_cannot_hold_every_text_is_refused() {
+    let name = format!("brink_latin_{}", std::process::id());
+    brink_databases::on_server(&format!(
+        "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'"
+    ));
+    let url: DatabaseUrl = brink_databases::url_of(&name).parse().unwrap();
+    let refused = wait(Database::at(&url, "brink-edge tests", Sizes::default()).unwrap().migrate());
+    brink_databases::on_server(&format!("DROP DATABASE {name} WITH (FORCE)"));
+    assert_eq!(refused.unwrap_err().code(), "DATABASE_ENCODING");
+}
+
+#[test]
+fn tables_of_another_schema_of_the_path_are_not_ours() {
+    let (fresh, _database) = migrated();
+    run(&fresh.url(), "CREATE SCHEMA beside");
+    let url: DatabaseUrl = format!("{}?options=-csearch_path%3Dbeside,public", fresh.url()).parse().unwrap();
+    let beside = Database::at(&url, "brink-edge tests", Sizes::default()).unwrap();
+    assert!(matches!(wait(beside.checked()), Err(DatabaseError::NoSchema)));
+    assert_eq!(wait(beside.migrate()).unwrap().from, 0);
+    assert_eq!(one(&fresh, "SELECT count(*) FROM beside.brink_schema_history"), "6");
+}

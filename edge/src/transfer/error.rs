@@ -55,6 +55,14 @@ pub enum TransferError {
         /// How that is known.
         what: String,
     },
+    /// Its rows were given another tenant.
+    #[error("{} was transferred with the tenant {known:?} before", path.display())]
+    Tenant {
+        /// The file.
+        path: PathBuf,
+        /// The one that its rows have; empty for none.
+        known: String,
+    },
     /// The target has rows of it, and no word of how they came.
     #[error("the database has rows of {} in {table} that no checkpoint knows of", path.display())]
     Stray {
@@ -106,6 +114,7 @@ impl TransferError {
             TransferError::Newer { .. } => "SOURCE_NEWER",
             TransferError::Schema { .. } => "SOURCE_SCHEMA",
             TransferError::Replaced { .. } => "SOURCE_REPLACED",
+            TransferError::Tenant { .. } => "TRANSFER_TENANT",
             TransferError::Stray { .. } => "TRANSFER_STRAY",
             TransferError::Io { .. } => "SOURCE_UNREADABLE",
             TransferError::NoRoom { .. } => "WORK_FULL",
@@ -131,7 +140,10 @@ impl TransferError {
             TransferError::Newer { .. } => "update this program",
             TransferError::Schema { .. } => "see that --config-db and --telemetry-dir are those of tAPI",
             TransferError::Replaced { .. } => {
-                "transfer it from another directory under another name, so that it has numbers of its own"
+                "if it is another file, give it another name; if it is the same and only its retention has passed, give --trust-names"
+            }
+            TransferError::Tenant { .. } => {
+                "leave --tenant out or give that one; for another, remove the rows as the roll-back plan says first"
             }
             TransferError::Stray { .. } => {
                 "put transfer_progress back as it was, or remove the rows as the roll-back plan says, and run this again"
@@ -162,6 +174,7 @@ impl TransferError {
             | TransferError::Newer { .. }
             | TransferError::Schema { .. }
             | TransferError::Replaced { .. }
+            | TransferError::Tenant { .. }
             | TransferError::Stray { .. }
             | TransferError::Io { .. }
             | TransferError::NoRoom { .. }
@@ -173,6 +186,12 @@ impl TransferError {
             | TransferError::Differs(_)
             | TransferError::Files(_) => false,
         }
+    }
+
+    /// The thread that reads a file has ended without a word.
+    pub(super) fn unread(path: &Path) -> Self {
+        let reason = io::Error::other("the thread that reads it has ended");
+        TransferError::Io { path: path.to_owned(), doing: "read it", reason }
     }
 
     pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {

@@ -1,11 +1,11 @@
 //! What the target knows of a transfer: which files, how far each table of each has come, what it could not hold. Every
 //! statement over the tables of `V6__transfer.sql` is here, but those of the configuration's own rows.
 
-use super::cell::{FIELD_BYTES_MAX, Origin};
+use super::cell::{FIELD_BYTES_MAX, FILE_SHIFT, Origin};
 use super::error::TransferError;
 use super::rejects::Reject;
 use super::source::SourceFile;
-use super::tables::TABLES;
+use super::tables::{TABLES, Table};
 use crate::database::DatabaseError;
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, Transaction};
@@ -191,6 +191,19 @@ pub(super) async fn rows(client: &Client, origin: &Origin) -> Result<u64, Databa
         );
         let found = client.query_one(&sql, &[&first, &last, &origin.number, &table.name]).await?;
         rows += found.try_get::<_, i64>(0)?.unsigned_abs();
+    }
+    Ok(rows)
+}
+
+/// Rows with the number of a file that nobody knows.
+pub(super) async fn unknown_rows(client: &Client) -> Result<u64, DatabaseError> {
+    let mut rows = 0;
+    for Table { name, .. } in &TABLES {
+        let sql = format!(
+            "SELECT count(*) FROM {name} WHERE id >= 1::bigint << {FILE_SHIFT}
+             AND id >> {FILE_SHIFT} NOT IN (SELECT number FROM transfer_sources)"
+        );
+        rows += client.query_one(&sql, &[]).await?.try_get::<_, i64>(0)?.unsigned_abs();
     }
     Ok(rows)
 }

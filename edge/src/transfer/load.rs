@@ -248,6 +248,7 @@ const fn is_passing(error: &TransferError) -> bool {
         | TransferError::Io { .. }
         | TransferError::NoRoom { .. }
         | TransferError::TooMany(_)
+        | TransferError::Tenant { .. }
         | TransferError::Stray { .. }
         | TransferError::Differs(_)
         | TransferError::Files(_) => false,

@@ -13,6 +13,7 @@ mod cell;
 mod configuration;
 mod dump;
 mod error;
+mod identity;
 mod json;
 mod ledger;
 mod load;
@@ -64,6 +65,8 @@ pub struct Files {
     pub work: PathBuf,
     /// How long a file that another program holds is waited for.
     pub busy: Duration,
+    /// Whether a file is believed to be the one of its name where none of its old rows is left to tell.
+    pub trust_names: bool,
     /// What rows that say none are given.
     pub tenant: Option<String>,
 }

@@ -141,7 +141,7 @@ To go back, at any time:
        DELETE FROM dwell_times         WHERE id >= 1099511627776;
        DELETE FROM event_type_counts   WHERE id >= 1099511627776;
        DELETE FROM cameras             WHERE metadata ? 'transfer';
-       DELETE FROM config              WHERE category = 'transfer';
+       DELETE FROM config              WHERE category = 'transfer' AND description LIKE 'transferred from source %';
        DELETE FROM transfer_rejects;
        DELETE FROM transfer_progress;
        DELETE FROM transfer_sources;

@@ -170,6 +170,7 @@ mod tests {
             telemetry_dir: Some(data),
             work: folder.path().join("work"),
             busy: std::time::Duration::from_secs(5),
+            trust_names: false,
             tenant: None,
         };
         let found = files.begin().unwrap();

@@ -1,9 +1,10 @@
 //! A transfer: file by file, table by table, each from where it stood.
 
-use super::cell::{self, Origin, Reason};
+use super::cell::{Origin, Reason};
 use super::configuration::Configuration;
 use super::configuration::load::{Counts, replace};
 use super::error::TransferError;
+use super::identity;
 use super::ledger::{self, Reached};
 use super::load::Loader;
 use super::progress::Progress;
@@ -12,7 +13,6 @@ use super::rejects::Reject;
 use super::snapshot::{Room, Snapshot, Traces};
 use super::source::{FileKind, SourceFile};
 use super::tables::Table;
-use super::verify::ends::Target;
 use super::{Failed, Files};
 use crate::database::{Database, DatabaseError};
 use rusqlite::Connection;
@@ -168,11 +168,15 @@ async fn once(
     (progress, both): (&Progress, &mut Both),
 ) -> Result<FileRan, TransferError> {
     let origin = ledger::register(loader.client().await?, file, files.tenant.as_deref()).await?;
+    if files.tenant.is_some() && files.tenant != origin.tenant {
+        let known = origin.tenant.unwrap_or_default();
+        return Err(TransferError::Tenant { path: file.path.clone(), known });
+    }
     let snapshot = Snapshot::of(file, &files.room())?;
     let tables = match file.kind {
         FileKind::Configuration => configure(loader, &snapshot, &origin).await?,
         FileKind::Telemetry => {
-            transfer(loader, snapshot, &origin, (progress, both)).await?;
+            transfer(loader, snapshot, (&origin, files.trust_names), (progress, both)).await?;
             summed(both)
         }
     };
@@ -238,25 +242,28 @@ fn rehearse(
 async fn transfer(
     loader: &mut Loader,
     snapshot: Snapshot,
-    origin: &Origin,
+    (origin, trusted): (&Origin, bool),
     (progress, both): (&Progress, &mut Both),
 ) -> Result<(), TransferError> {
     let known = ledger::reached(loader.client().await?, origin.number).await?;
+    identity::check(loader, &snapshot, origin, (&known, trusted)).await?;
     let mut wanted = Vec::new();
     for table in snapshot.tables()? {
         let reached = known.get(table.name).cloned().unwrap_or_default();
         let from = start(loader, &snapshot, (table, origin), &reached).await?;
         // Digests of a pass that was not finished say nothing.
         let digest = reached.digest.clone().filter(|_| reached.is_done);
-        wanted.push(Wanted { table, from, digest });
+        wanted.extend(from.map(|from| Wanted { table, from, digest }));
         let before = reached.clone();
         both.entry(table.name).or_insert((before, Reached::default())).1 = reached;
     }
     let path = snapshot.path.clone();
     let second = snapshot.again()?;
     let mut chunks = read_aside(snapshot, wanted, origin.clone())?;
-    while let Some(chunk) = chunks.recv().await {
-        let chunk = chunk?;
+    loop {
+        // A reader that is gone without a word has not read everything.
+        let read = chunks.recv().await.unwrap_or_else(|| Err(TransferError::unread(&path)));
+        let Some(chunk) = read? else { return Ok(()) };
         let table = chunk.table;
         let Some((_, reached)) = both.get_mut(table.name) else { continue };
         let mut again = |rowid: i64, said: String| {
@@ -265,7 +272,6 @@ async fn transfer(
         loader.store(&chunk, origin, reached, &mut again).await?;
         progress.add(chunk.looked_at());
     }
-    Ok(())
 }
 
 /// A configuration goes over whole, in one transaction.
@@ -282,23 +288,28 @@ async fn configure(
     Ok(counts.into_iter().map(|(name, counts)| (name, TableRan::of(counts, is_new))).collect())
 }
 
+/// The next chunk; none behind the last.
+type Read = Result<Option<Chunk>, TransferError>;
+
 /// Reads in a thread of its own, which ends when nobody takes its chunks any more.
 fn read_aside(
     snapshot: Snapshot,
     wanted: Vec<Wanted>,
     origin: Origin,
-) -> Result<mpsc::Receiver<Result<Chunk, TransferError>>, TransferError> {
+) -> Result<mpsc::Receiver<Read>, TransferError> {
     let (out, chunks) = mpsc::channel(WAITING_MAX);
     let path = snapshot.path.clone();
     let reading = std::thread::Builder::new().name("brink-transfer".to_owned()).spawn(move || {
         for wanted in &wanted {
-            let read = read::read(&snapshot, wanted, &origin, |chunk| out.blocking_send(Ok(chunk)).is_ok());
+            let read =
+                read::read(&snapshot, wanted, &origin, |chunk| out.blocking_send(Ok(Some(chunk))).is_ok());
             if let Err(error) = read {
                 // Nobody listens: then nobody wants to know.
                 let _ = out.blocking_send(Err(error));
                 return;
             }
         }
+        let _ = out.blocking_send(Ok(None));
     });
     reading.map_err(TransferError::io(&path, "start a thread for it"))?;
     Ok(chunks)
@@ -310,10 +321,10 @@ async fn start(
     snapshot: &Snapshot,
     (table, origin): (&'static Table, &Origin),
     reached: &Reached,
-) -> Result<i64, TransferError> {
+) -> Result<Option<i64>, TransferError> {
     let path = || snapshot.path.clone();
     if !table.grows {
-        return Ok(i64::MIN);
+        return Ok(Some(i64::MIN));
     }
     let Some(last) = reached.last else {
         let (first, last) = origin.ids();
@@ -324,40 +335,11 @@ async fn start(
         return if is_stray {
             Err(TransferError::Stray { path: path(), table: table.name })
         } else {
-            Ok(i64::MIN)
+            Ok(Some(i64::MIN))
         };
     };
-    let end = snapshot.highest(table.name)?;
-    let replaced = |what: String| Err(TransferError::Replaced { path: path(), what });
-    if end < last {
-        return replaced(format!("its {} end at {end}, and were copied to {last}", table.name));
-    }
-    if !is_the_same(loader, snapshot, (table, origin), last).await? {
-        return replaced(format!("row {last} of its {} is not the one that was copied", table.name));
-    }
-    Ok(last.saturating_add(1))
-}
-
-/// Whether the last row that was copied is still what the file has under its number. One that has left since, or that was set
-/// aside, says nothing.
-async fn is_the_same(
-    loader: &mut Loader,
-    snapshot: &Snapshot,
-    (table, origin): (&'static Table, &Origin),
-    last: i64,
-) -> Result<bool, TransferError> {
-    let mut here = None;
-    read::walk(snapshot, (table, last), |row, _| {
-        if row.get::<_, i64>(0)? == last {
-            here = table.convert(row, origin)?.ok().map(|cells| (cells.id(), cell::digest(cells.as_slice())));
-        }
-        Ok(false)
-    })?;
-    let Some((id, digest)) = here else { return Ok(true) };
-    let mut there = Target::begin(loader.client().await?, (table, (id, id))).await?;
-    let there = there.next(None).await?;
-    // The server alone may have refused it.
-    Ok(there.is_none_or(|there| there.content == Ok(digest)))
+    // Behind the highest number that there is, nothing comes.
+    Ok(last.checked_add(1))
 }
 
 /// A row that the server alone refuses, whole.

@@ -35,6 +35,21 @@ pub(super) struct Room {
     pub(super) busy: Duration,
 }
 
+impl Room {
+    /// The name of a copy that nobody has.
+    fn fresh(&self) -> PathBuf {
+        let copy = self.work.join(format!("{}.{}{COPY}", std::process::id(), machine::boottime_millis()));
+        remove(&copy);
+        copy
+    }
+}
+
+/// A copy that nobody else may read.
+fn copy_private(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut to = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    std::io::copy(&mut fs::File::open(from)?, &mut to).map(drop)
+}
+
 /// A file as it was at one moment. The copy is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Snapshot {
@@ -137,13 +152,38 @@ impl Snapshot {
                 return copied;
             }
         }
-        Self::copied(file, room, false)
+        match Self::copied(file, room, false) {
+            // A log that only whoever may write can take up: where nobody is at it, it is taken up beside.
+            Err(TransferError::Io { .. }) if !before.are_still() => Self::with_logs(file, room, before),
+            copied => copied,
+        }
+    }
+
+    /// Copies the file with its logs as they lie, and lets SQLite take them up in the copy.
+    fn with_logs(file: &SourceFile, room: &Room, before: Traces) -> Result<Self, TransferError> {
+        let copy = room.fresh();
+        for suffix in ["", "-wal", "-journal"] {
+            let (from, to) = (beside(&file.path, suffix), beside(&copy, suffix));
+            if from.exists() {
+                copy_private(&from, &to).map_err(TransferError::io(&file.path, "copy it"))?;
+            }
+        }
+        if Traces::of(&file.path)? != before {
+            remove(&copy);
+            return Err(TransferError::Locked(file.path.clone()));
+        }
+        let conn = Connection::open(&copy).map_err(|error| TransferError::of_sqlite(&file.path, &error))?;
+        let mut snapshot = Self { conn, path: file.path.clone(), is_empty: false, copy: Some(copy) };
+        let set =
+            snapshot.conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA ignore_check_constraints = ON");
+        set.map_err(|error| snapshot.of_copy(&error, &room.work))?;
+        snapshot.examine(&room.work)?;
+        Ok(snapshot)
     }
 
     fn copied(file: &SourceFile, room: &Room, still: bool) -> Result<Self, TransferError> {
         let work = &room.work;
-        let copy = work.join(format!("{}.{}{COPY}", std::process::id(), machine::boottime_millis()));
-        remove(&copy);
+        let copy = room.fresh();
         let source = open(&file.path, still, room.busy)?;
         let doing = "make a copy there";
         // Addresses of cameras have passwords in them, which the original may hide. What SQLite makes beside it is as hidden.

@@ -48,6 +48,7 @@ impl World {
             telemetry_dir: Some(telemetry_dir.to_owned()),
             work: self.folder.path().join("work"),
             busy: Duration::from_secs(5),
+            trust_names: false,
             tenant: None,
         }
     }
@@ -267,4 +268,76 @@ fn a_reader_that_takes_long_holds_the_transfer_up_and_nobody_else() {
         assert_eq!(moving.join().unwrap().len(), 0);
     });
     assert_eq!(world.verify().sums().differences, 0);
+}
+
+/// Events 1 to 10, or others behind them, in the place of the one file.
+fn events(world: &World, numbers: std::ops::RangeInclusive<i64>, source: &str) {
+    let old = Connection::open(world.file()).unwrap();
+    old.execute("DELETE FROM telemetry_events", []).unwrap();
+    old.execute("DELETE FROM frames", []).unwrap();
+    for number in numbers {
+        let sql = "INSERT INTO telemetry_events (id, camera_id, timestamp, event_type, source_id) VALUES (?1, 'gate', ?1, 0, ?2)";
+        old.execute(sql, (number, source)).unwrap();
+    }
+}
+
+#[test]
+fn a_file_without_any_row_of_before_is_believed_only_where_somebody_says_so() {
+    let world = World::new();
+    events(&world, 1..=10, "ours");
+    assert!(world.run(&world.data()).is_empty());
+    // Retention may have left a hole behind the last row that both have.
+    events(&world, 8..=9, "ours");
+    let sql = "INSERT INTO telemetry_events (id, camera_id, timestamp, event_type, source_id) VALUES (12, 'gate', 12, 0, 'ours')";
+    Connection::open(world.file()).unwrap().execute(sql, []).unwrap();
+    assert!(world.run(&world.data()).is_empty());
+    events(&world, 13..=30, "another's");
+    assert_eq!(world.run(&world.data()), ["SOURCE_REPLACED"]);
+    let trusted = Files { trust_names: true, ..world.files(&world.data()) };
+    assert!(wait(run(&world.database, &trusted)).unwrap().failed.is_empty());
+    let count = "SELECT count(*) FROM telemetry_events WHERE source_id = 'another''s'";
+    assert_eq!(ask(&world.fresh.url(), count)[0][0].as_deref(), Some("18"));
+}
+
+#[test]
+fn a_file_keeps_the_tenant_that_it_was_given() {
+    let world = World::new();
+    assert!(world.run(&world.data()).is_empty());
+    let files = Files { tenant: Some("acme".to_owned()), ..world.files(&world.data()) };
+    let refused = wait(run(&world.database, &files)).unwrap();
+    let codes: Vec<_> = refused.failed.iter().map(|failed| failed.code).collect();
+    assert_eq!(codes, ["TRANSFER_TENANT"]);
+}
+
+#[test]
+fn a_transaction_that_was_cut_off_is_rolled_back_in_the_copy_alone() {
+    let world = World::new();
+    let file = world.file();
+    let old = Connection::open(&file).unwrap();
+    old.pragma_update(None, "journal_mode", "DELETE").unwrap();
+    let before: i64 = old.query_row("SELECT count(*) FROM telemetry_events", [], |row| row.get(0)).unwrap();
+    // In the middle of a transaction that has begun to write its pages, file and journal are those of one who was killed.
+    old.execute_batch("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE; DELETE FROM telemetry_events; UPDATE frames SET width = 1").unwrap();
+    let (torn, journal) =
+        (fs::read(&file).unwrap(), fs::read(format!("{}-journal", file.display())).unwrap());
+    old.execute_batch("ROLLBACK").unwrap();
+    drop(old);
+    fs::write(&file, &torn).unwrap();
+    fs::write(format!("{}-journal", file.display()), &journal).unwrap();
+    assert!(world.run(&world.data()).is_empty());
+    let there = ask(&world.fresh.url(), "SELECT count(*) FROM telemetry_events");
+    assert_eq!(there[0][0].as_deref(), Some(before.to_string().as_str()));
+    assert!(fs::read(&file).unwrap() == torn, "the original was touched");
+}
+
+#[test]
+fn rows_with_the_number_of_no_file_are_a_difference() {
+    let world = World::new();
+    assert!(world.run(&world.data()).is_empty());
+    brink_databases::run(
+        &world.fresh.url(),
+        "INSERT INTO telemetry_events (id, camera_id, timestamp, event_type, source_id) VALUES (77::bigint << 40 | 1, 'x', 1, 0, 's')",
+    );
+    let verified = wait(verify(&world.database, &world.files(&world.data()), None)).unwrap();
+    assert_eq!((verified.unknown_rows, verified.sums().differences), (1, 1));
 }

@@ -11,6 +11,7 @@ use super::database;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -66,7 +67,10 @@ impl Cameras {
 }
 
 /// The file.
-pub(super) struct Source(mpsc::Receiver<Result<Batch, TransferError>>);
+pub(super) struct Source {
+    batches: mpsc::Receiver<Result<Batch, TransferError>>,
+    path: PathBuf,
+}
 
 impl Source {
     /// Reads these tables one after the other, and writes each row that it sees into the dump.
@@ -89,12 +93,13 @@ impl Source {
             }
         });
         reading.map_err(TransferError::io(&path, "start a thread for it"))?;
-        Ok(Self(batches))
+        Ok(Self { batches, path })
     }
 
     /// The next rows.
     pub(super) async fn batch(&mut self) -> Result<Batch, TransferError> {
-        self.0.recv().await.unwrap_or(Ok(Batch { rows: Vec::new(), is_last: true }))
+        // A reader that is gone without a word has not read everything.
+        self.batches.recv().await.unwrap_or_else(|| Err(TransferError::unread(&self.path)))
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Verified {
     pub failed: Vec<Failed>,
     /// Files that were transferred and are not here any more.
     pub gone: Vec<FileGone>,
+    /// Rows with the number of a file that the database itself does not know.
+    pub unknown_rows: u64,
 }
 
 /// A file that was transferred and is not here.
@@ -102,7 +104,7 @@ impl Verified {
     #[must_use]
     pub fn sums(&self) -> Sums {
         let tables = self.files.iter().flat_map(|file| file.tables.values());
-        let differences = self.gone.iter().map(|gone| gone.rows).sum();
+        let differences = self.unknown_rows + self.gone.iter().map(|gone| gone.rows).sum::<u64>();
         tables.fold(Sums { differences, ..Sums::default() }, |sums, table| Sums {
             rows: sums.rows + table.equal,
             rejected: sums.rejected + table.rejected,

@@ -47,6 +47,7 @@ pub async fn verify(
             Err(error) => return Err(error),
         }
     }
+    verified.unknown_rows = ledger::unknown_rows(&client).await?;
     verified.gone = gone(&mut client, (files, &found)).await?;
     if let Some(dump) = dump {
         dump.finish()?;
