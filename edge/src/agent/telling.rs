@@ -40,6 +40,7 @@ impl Agent {
             settled: held.settled.clone(),
             log,
             failures_in_a_row: self.schedule.failures,
+            heartbeat: self.tally.heartbeat(),
             last_refusal: held.refusals.first().cloned(),
             next_exchange_after: held.next_exchange_after,
         }

@@ -4,6 +4,7 @@
 use super::billing::Upstream;
 use super::options::Heartbeats;
 use super::sight::Sight;
+use super::tally::Tally;
 use crate::error::EdgeError;
 use axum::body::Bytes;
 use brink_license::token::LicenceClaims;
@@ -26,6 +27,8 @@ pub(super) struct Beating {
     pub(super) upstream: Arc<Upstream>,
     pub(super) sight: Arc<Sight>,
     pub(super) options: Heartbeats,
+    /// Where it is noted how they go.
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Heart {
@@ -54,10 +57,19 @@ fn send(beating: &Beating) {
     let Ok(view) = beating.sight.published() else { return };
     let Some(claims) = view.claims() else { return };
     let body = Bytes::from(body(claims, beating.options));
-    match beating.upstream.ask(PATH, Some(&body)) {
-        Ok(_) => tracing::debug!("a heartbeat was sent"),
-        Err(refusal) => tracing::warn!(code = refusal.said.code, "a heartbeat was not heard"),
-    }
+    let failure = match beating.upstream.ask(PATH, Some(&body)) {
+        Ok(_) => {
+            tracing::debug!("a heartbeat was sent");
+            None
+        }
+        Err(refusal) => {
+            tracing::warn!(code = refusal.said.code, "a heartbeat was not heard");
+            Some(refusal.said.code.to_owned())
+        }
+    };
+    let now = view.standing().now;
+    let pause = i64::try_from(beating.options.interval.as_secs()).unwrap_or(i64::MAX);
+    beating.tally.beat((now, now.saturating_add(pause)), failure);
 }
 
 /// As the client of before sent it, and when the next one comes.

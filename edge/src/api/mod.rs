@@ -33,7 +33,7 @@ mod tally;
 pub use document::document;
 pub use options::{Billing, BillingKey, Heartbeats, Options, Origin};
 pub use server::{Api, Around};
-pub use tally::Tally;
+pub use tally::{Heartbeat, Tally};
 
 /// Below this everything lies, but for the one look at whether the agent is there.
 const ROOT: &str = "/api/v1";

@@ -117,8 +117,8 @@ pub(super) fn desk(options: &Options, around: &Around<'_>, door: Door) -> Result
 fn heart(options: &Options, desk: &Desk) -> Result<Option<Heart>, EdgeError> {
     let options = options.billing.as_ref().and_then(|billing| billing.heartbeats);
     let Some((options, upstream)) = options.zip(desk.billing.as_ref()) else { return Ok(None) };
-    let (upstream, sight) = (Arc::clone(upstream), Arc::clone(&desk.sight));
-    Heart::start(Beating { upstream, sight, options }).map(Some)
+    let (upstream, sight, tally) = (Arc::clone(upstream), Arc::clone(&desk.sight), Arc::clone(&desk.tally));
+    Heart::start(Beating { upstream, sight, options, tally }).map(Some)
 }
 
 fn no_token(address: SocketAddr) -> EdgeError {

@@ -1,7 +1,9 @@
 //! What is counted of the API, for whoever watches. Counted by the API's thread, shown by the agent's page.
 
 use axum::http::StatusCode;
+use brink_license::UnixSeconds;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// What was asked since the agent started.
 #[derive(Debug, Default)]
@@ -18,6 +20,18 @@ pub struct Tally {
     rejected: AtomicU64,
     passed_on: AtomicU64,
     lost: AtomicU64,
+    heartbeat: Mutex<Option<Heartbeat>>,
+}
+
+/// How the last heartbeat went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// When one was heard last, in guarded time.
+    pub heard_at: Option<UnixSeconds>,
+    /// Why the last one was not: the stable code.
+    pub failure: Option<String>,
+    /// When the next one goes.
+    pub next_at: UnixSeconds,
 }
 
 /// What became of a use that was brought.
@@ -66,6 +80,19 @@ impl Tally {
 
     pub(super) fn passed_on(&self, arrived: bool) {
         one_more(if arrived { &self.passed_on } else { &self.lost });
+    }
+
+    /// A heartbeat was sent.
+    pub(super) fn beat(&self, (now, next_at): (UnixSeconds, UnixSeconds), failure: Option<String>) {
+        let mut last = self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.as_ref().and_then(|last| last.heard_at);
+        let heard_at = if failure.is_none() { Some(now) } else { before };
+        *last = Some(Heartbeat { heard_at, failure, next_at });
+    }
+
+    /// How the last heartbeat went; `None` before the first, and where none are sent.
+    pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
+        self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Uses that were recorded.

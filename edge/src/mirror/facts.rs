@@ -1,6 +1,7 @@
 //! What only the agent's loop knows: it answers from memory, and whoever asks waits no longer than a moment.
 
 use crate::agent::Event;
+use crate::api::Heartbeat;
 use brink_license::UnixSeconds;
 use brink_store::{Identity, LogEntry, Refused, Settled};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -22,6 +23,8 @@ pub struct Facts {
     pub failures_in_a_row: u32,
     /// What was refused last, since an answer was accepted.
     pub last_refusal: Option<Refused>,
+    /// How heartbeats go, where any are sent.
+    pub heartbeat: Option<Heartbeat>,
     /// When the issuer wants to hear of the device again.
     pub next_exchange_after: Option<UnixSeconds>,
 }

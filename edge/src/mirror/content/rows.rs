@@ -1,6 +1,7 @@
 //! The rows of licences and entitlements, as the device stands.
 
 use super::{Owner, Seen, seconds};
+use crate::api::Heartbeat;
 use crate::database::device::{DeviceRow, SyncRow};
 use crate::database::entitlement::{FeatureRow, PackRow};
 use crate::database::licence::CameraRow;
@@ -182,11 +183,28 @@ fn sync(seen: &Seen, facts: &Facts) -> Vec<SyncRow> {
         format!("{}: {}", reason.as_str(), reason.mend())
     });
     let settled = settled.map_or(0, |settled| i64::try_from(settled.cursor.seq).unwrap_or(i64::MAX));
-    vec![
+    let mut rows = vec![
         row("usage_upload", stuck.or_else(|| away.clone()), settled),
         row("entitlement_refresh", away, 1),
         row("license_validation", invalid, 1),
-    ]
+    ];
+    rows.extend(facts.heartbeat.as_ref().map(heartbeat));
+    rows
+}
+
+/// Of those that are sent to the billing server, where any are.
+fn heartbeat(last: &Heartbeat) -> SyncRow {
+    let heard = i64::from(last.failure.is_none());
+    SyncRow {
+        sync_type: "heartbeat",
+        last_sync_time: last.heard_at.and_then(seconds),
+        last_sync_status: if last.failure.is_none() { "success" } else { "failed" },
+        records_processed: 1,
+        records_synced: heard,
+        error_message: last.failure.clone(),
+        next_sync_scheduled: seconds(last.next_at),
+        metadata: json!({}),
+    }
 }
 
 /// How far the chain in use is settled.

@@ -2,9 +2,11 @@ mod model;
 
 use super::super::tests::Scene;
 use super::*;
+use crate::api::Heartbeat;
 use crate::database::tests::{migrated, wait};
 use crate::exchange::test_issuer::DAY;
 use brink_databases::{Database as Fresh, ask, cut_off, run};
+use brink_license::UnixSeconds;
 use brink_license::token::LicenceStanding;
 
 fn mirror(fresh: &Fresh) -> PostgresMirror {
@@ -353,4 +355,32 @@ fn a_turn_that_is_cut_anywhere_copies_nothing_twice() {
     let recorded = book.summary().unwrap()[0].seq.to_string();
     assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events"), recorded);
     assert_eq!(one(&fresh, "SELECT count(DISTINCT journal_seq) FROM usage_events"), recorded);
+}
+
+#[test]
+fn heartbeats_have_a_row_where_any_are_sent() {
+    let (fresh, _database) = migrated();
+    let scene = Scene::new();
+    let row = "SELECT last_sync_status || ' ' || (last_sync_time IS NOT NULL) || ' ' || coalesce(error_message, 'well')
+               || ' ' || (next_sync_scheduled IS NOT NULL) FROM billing_sync_status WHERE sync_type = 'heartbeat'";
+    let (heard_at, next_at) = (UnixSeconds::new(1_800_000_000), UnixSeconds::new(1_800_000_900));
+    wait(async {
+        let mut mirror = mirror(&fresh);
+        let beat = |heartbeat: Option<Heartbeat>| {
+            let mut seen = scene.seen(100);
+            seen.facts.as_mut().unwrap().heartbeat = heartbeat;
+            seen
+        };
+        mirror.turn(&beat(None)).await.unwrap();
+        assert!(ask(&fresh.url(), row).is_empty());
+        mirror
+            .turn(&beat(Some(Heartbeat { heard_at: Some(heard_at), failure: None, next_at })))
+            .await
+            .unwrap();
+        assert_eq!(one(&fresh, row), "success true well true");
+        let failed =
+            Heartbeat { heard_at: Some(heard_at), failure: Some("BILLING_AWAY".to_owned()), next_at };
+        mirror.turn(&beat(Some(failed))).await.unwrap();
+        assert_eq!(one(&fresh, row), "failed true BILLING_AWAY true");
+    });
 }
