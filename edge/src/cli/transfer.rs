@@ -1,5 +1,6 @@
 //! `brink-edge transfer`
 
+use super::EXIT_CODES;
 use super::database::{DatabaseArguments, wait_for};
 use crate::command::{EXIT_DONE, Reply, Report};
 use crate::error::EdgeError;
@@ -12,12 +13,16 @@ use std::time::Duration;
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Say what there is to transfer, and how to go back; changes nothing
+    #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
     /// Copy everything that is not there yet; run again it goes on where it stood
+    #[command(after_help = EXIT_CODES)]
     Run(RunArguments),
     /// Compare both ends row by row, and end with 1 where they differ
+    #[command(after_help = EXIT_CODES)]
     Verify(VerifyArguments),
     /// Say what the database knows of transfers into it
+    #[command(after_help = EXIT_CODES)]
     Report(ReportArguments),
 }
 
