@@ -1,12 +1,12 @@
 //! The file itself, which the agent alone makes, migrates, and replaces when it is damaged.
 
+use super::header::says_wal;
 use super::usage::{self, Known};
 use super::{Journal, JournalFault, MIGRATIONS, QUOTAS_SINCE, VERSION};
 use crate::durable::{exists, remove_if_there, rename};
 use crate::{Layout, StoreError};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::Read;
+use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -84,14 +84,6 @@ fn replace(path: &Path, known: Option<&Known>, fault: JournalFault) -> Result<Jo
     set_aside(path)?;
     rename(&mended, path)?;
     Ok(fault)
-}
-
-/// Whether the file says that it has a log, for readers and for writers: of another number for writers SQLite opens it, and
-/// lets nobody write.
-fn says_wal(path: &Path) -> bool {
-    let mut header = [0; 20];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
-    read.is_ok() && header[18..] == [2, 2]
 }
 
 fn mended(path: &Path) -> PathBuf {

@@ -4,6 +4,7 @@
 //! kept, so that the same seconds are counted once however many processes run.
 
 mod file;
+mod header;
 mod keeper;
 mod usage;
 
