@@ -97,7 +97,8 @@ impl DatabaseError {
             DatabaseError::NoSchema | DatabaseError::SchemaOlder { .. } => "run brink-edge migrate",
             DatabaseError::SchemaNewer { .. } => "update this program",
             DatabaseError::Occupied(_) => {
-                "give another database, or another schema of this one: ?options=-csearch_path%3Dbrink"
+                "give another database, or another schema of this one: CREATE SCHEMA brink, and in the address \
+                 ?options=-csearch_path%3Dbrink, or ALTER ROLE user SET search_path = brink"
             }
             DatabaseError::Encoding(_) => {
                 "make one with CREATE DATABASE .. ENCODING 'UTF8' TEMPLATE template0, and give that"

@@ -59,7 +59,10 @@ fn newest() -> i64 {
 pub(super) async fn check(client: &Client) -> Result<(), DatabaseError> {
     let (found, known) = (version(client).await?, newest());
     match found {
-        0 => Err(DatabaseError::NoSchema),
+        0 => match occupied(client).await? {
+            Some(taken) => Err(DatabaseError::Occupied(taken)),
+            None => Err(DatabaseError::NoSchema),
+        },
         found if found < known => Err(DatabaseError::SchemaOlder { found, known }),
         found if found > known => Err(DatabaseError::SchemaNewer { found, known }),
         _ => Ok(()),
@@ -80,8 +83,7 @@ pub(super) async fn migrate(mut client: ClientWrapper) -> Result<Migrated, Datab
         if encoding != ENCODING {
             return Err(DatabaseError::Encoding(encoding));
         }
-        let taken: Option<String> = client.query_one(OCCUPIED, &[]).await?.try_get(0)?;
-        if let Some(taken) = taken {
+        if let Some(taken) = occupied(&client).await? {
             return Err(DatabaseError::Occupied(taken));
         }
     }
@@ -94,6 +96,11 @@ pub(super) async fn migrate(mut client: ClientWrapper) -> Result<Migrated, Datab
     }
     let made = client.query_one("SELECT ensure_future_partitions()", &[]).await?;
     Ok(Migrated { from, to, partitions: made.try_get(0)? })
+}
+
+/// Tables of others that have the names of ours.
+async fn occupied(client: &Client) -> Result<Option<String>, DatabaseError> {
+    Ok(client.query_one(OCCUPIED, &[]).await?.try_get(0)?)
 }
 
 /// An error with everything that is behind it.

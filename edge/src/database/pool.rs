@@ -7,6 +7,9 @@ use deadpool_postgres::{
 };
 use std::time::Duration;
 
+/// How long a statement waits for a lock that somebody holds: whoever waits for a table holds up everybody who comes after.
+const LOCK_WAIT: &str = "2s";
+
 /// How many connections, and how long one statement may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -47,7 +50,7 @@ impl Database {
             Manager::from_config(config, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let statement = sizes.statement.map_or(0, |most| most.as_millis());
         let settings = format!(
-            "SET TimeZone = 'UTC'; SET statement_timeout = {statement}; SET client_min_messages = warning"
+            "SET TimeZone = 'UTC'; SET statement_timeout = {statement}; SET lock_timeout = '{LOCK_WAIT}'; SET client_min_messages = warning"
         );
         let set = Hook::async_fn(move |client, _| {
             let settings = settings.clone();

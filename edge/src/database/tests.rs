@@ -1,6 +1,6 @@
 use super::camera::{Camera, Cameras};
 use super::telemetry::{Event, Frame, Telemetry};
-use super::{Database, DatabaseError, Migrated, Sizes};
+use super::{Database, DatabaseError, Migrated, Sizes, upkeep};
 use brink_databases::{Database as Fresh, ask, run};
 use brink_postgres::DatabaseUrl;
 use std::future::Future;
@@ -54,6 +54,8 @@ fn tables_of_others_are_left_as_they_are() {
         "{refused}"
     );
     assert_eq!(one(&fresh, "SELECT mine FROM cameras"), "kept");
+    // Whoever only looks is told the same, and not to migrate.
+    assert_eq!(wait(at(&fresh).checked()).map(drop).unwrap_err().code(), "DATABASE_OCCUPIED");
     // As the mend says.
     run(&fresh.url(), "CREATE SCHEMA brink");
     let url: DatabaseUrl = format!("{}?options=-csearch_path%3Dbrink", fresh.url()).parse().unwrap();
@@ -241,4 +243,30 @@ fn tables_of_another_schema_of_the_path_are_not_ours() {
     assert!(matches!(wait(beside.checked()), Err(DatabaseError::NoSchema)));
     assert_eq!(wait(beside.migrate()).unwrap().from, 0);
     assert_eq!(one(&fresh, "SELECT count(*) FROM beside.brink_schema_history"), "6");
+}
+
+#[test]
+fn a_reader_that_takes_long_holds_up_no_mirror_and_no_other_reader() {
+    let (fresh, database) = migrated();
+    let url = fresh.url();
+    let far = 1_900_000_000;
+    let reader = brink_databases::Held::by(&url, "BEGIN; SELECT count(*) FROM usage_events");
+    let made = "SELECT to_regclass('usage_events_y2030m03') IS NOT NULL";
+    wait(async {
+        let connection = database.checked().await.unwrap();
+        upkeep::partitions(&connection, far).await.unwrap();
+        assert_eq!(one(&fresh, made), "f", "it is left for later");
+        assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events"), "0");
+    });
+    drop(reader);
+    wait(async {
+        let connection = database.checked().await.unwrap();
+        for _ in 0..10 {
+            upkeep::partitions(&connection, far).await.unwrap();
+            if one(&fresh, made) == "t" {
+                return;
+            }
+        }
+        panic!("the reader is gone, and nothing was made");
+    });
 }

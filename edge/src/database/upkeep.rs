@@ -42,13 +42,22 @@ pub(crate) async fn gaps(client: &Object, device: &str) -> Result<i64, DatabaseE
 }
 
 /// Makes the partitions of the months ahead, and those of usage that the journal may still hold: by the server's clock and by
-/// the device's, which may differ.
+/// the device's, which may differ. Where a reader holds the table it is left for later: the default partition takes the rows.
 pub(crate) async fn partitions(client: &Object, now_seconds: i64) -> Result<(), DatabaseError> {
     let text = "SELECT ensure_future_partitions(), ensure_future_partitions(day),
                        create_monthly_partitions('usage_events', day - 40, day)
                 FROM (SELECT (to_timestamp($1::bigint) AT TIME ZONE 'UTC')::date AS day) AS device";
-    client.query_one(text, &[&now_seconds]).await?;
-    Ok(())
+    later_where_busy(client.query_one(text, &[&now_seconds]).await.map(drop).map_err(DatabaseError::from))
+}
+
+fn later_where_busy(done: Result<(), DatabaseError>) -> Result<(), DatabaseError> {
+    match done {
+        Err(error @ DatabaseError::Busy(_)) => {
+            tracing::info!(%error, "somebody reads the table: its months are minded later");
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// Sums the views up anew, beside their readers.
@@ -63,5 +72,10 @@ pub(crate) async fn refresh(client: &Object) -> Result<(), DatabaseError> {
 pub(crate) async fn drop_months(client: &Object, table: &str, days: u32) -> Result<i64, DatabaseError> {
     let text = "SELECT count(*) FROM drop_partitions_before($1, now() - make_interval(days => $2))";
     let days = i32::try_from(days).unwrap_or(i32::MAX);
-    Ok(client.query_one(text, &[&table, &days]).await?.try_get(0)?)
+    let dropped = client.query_one(text, &[&table, &days]).await.and_then(|row| row.try_get(0));
+    match dropped.map_err(DatabaseError::from) {
+        // Whoever reads a month keeps it until tomorrow.
+        Err(DatabaseError::Busy(_)) => Ok(0),
+        dropped => dropped,
+    }
 }

@@ -26,8 +26,6 @@ const PAUSES_SECONDS: [u64; 12] = [1, 1, 2, 4, 8, 15, 15, 15, 30, 30, 30, 30];
 /// How often a lock that somebody holds is asked for, a second apart: the server notices that a transfer was killed when it has
 /// done what that one had sent.
 const LOCK_ATTEMPTS: usize = 10;
-/// How long a table is waited for: whoever reads it later stands behind a lock that is waited for, so it is asked for again.
-const PATIENCE: &str = "SET lock_timeout = '2s'";
 /// Months that partitions are made for: 2000 to 2099. What lies outside of them is in the default partition.
 const MONTHS: Range<i64> = 2000 * 12..2100 * 12;
 
@@ -60,7 +58,6 @@ impl Loader {
             Some(client) if !client.is_closed() => client,
             Some(_) | None => {
                 let client = Object::take(self.database.checked().await?);
-                client.batch_execute(PATIENCE).await.map_err(DatabaseError::from)?;
                 ledger::lock(&client).await?;
                 client
             }
