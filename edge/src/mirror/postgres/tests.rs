@@ -1,3 +1,4 @@
+mod faults;
 mod model;
 
 use super::super::tests::Scene;

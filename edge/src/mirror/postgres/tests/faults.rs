@@ -1,0 +1,26 @@
+//! What one part of a turn does where another cannot, and what stays of a device or a chain that is another by now.
+
+use super::*;
+use crate::database::usage::{Cursor, Gap, Step, take};
+
+const GAPS: &str = "SELECT string_agg(device_id || ' ' || first_seq || '-' || last_seq, ',' ORDER BY device_id, first_seq) FROM mirror_gaps";
+
+#[test]
+fn a_chain_that_is_copied_anew_lacks_only_what_it_lacks_itself() {
+    let (fresh, database) = migrated();
+    run(
+        &fresh.url(),
+        "INSERT INTO mirror_gaps (source, device_id, epoch, first_seq, last_seq, reason) VALUES
+            ('usage', 'dev-1', 1, 1, 5, 'left'), ('usage', 'dev-1', 1, 8, 12, 'left'),
+            ('usage', 'dev-1', 1, 20, 30, 'damaged'), ('usage', 'dev-2', 1, 20, 30, 'left')",
+    );
+    let source = Source { kind: "usage", device: "dev-1".to_owned(), epoch: 1 };
+    let gap = Gap { from: 40, to: 41, reason: "damaged" };
+    let cursor = Cursor { seq: 9, ..Cursor::default() };
+    let step = Step { ungap_from: Some(10), gaps: vec![gap], cursor, ..Step::default() };
+    wait(async {
+        let mut connection = database.connection().await.unwrap();
+        take::<MirrorError>(&mut connection, &source, |_| Ok(Some(step))).await.unwrap();
+    });
+    assert_eq!(one(&fresh, GAPS), "dev-1 1-5,dev-1 8-9,dev-1 40-41,dev-2 20-30");
+}
