@@ -88,9 +88,7 @@ impl PostgresMirror {
         }
         turned.copied += log(connection, &owner, seen).await?;
         match &seen.book {
-            Ok(book) => {
-                self.copy_usage(connection, (seen, &owner, book), (&places, &known), &mut turned).await?
-            }
+            Ok(book) => self.copy_usage(connection, (seen, book), (&places, &known), &mut turned).await?,
             Err(UsageError::NotActivated) => {}
             Err(error) => return Err(error.clone().into()),
         }
@@ -102,11 +100,11 @@ impl PostgresMirror {
     async fn copy_usage(
         &mut self,
         connection: &mut Object,
-        (seen, owner, book): (&Seen, &Owner, &UsageBook),
+        (seen, book): (&Seen, &UsageBook),
         (places, known): (&[ChainPlace], &[Stands]),
         turned: &mut Turned,
     ) -> Result<(), MirrorError> {
-        let copying = chains::Copying::new(seen, owner, book);
+        let copying = chains::Copying::new(seen, book);
         for place in places {
             let source = chains::source(place);
             let done = copying.chain(connection, (place, &source), known).await?;

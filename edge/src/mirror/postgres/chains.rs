@@ -1,6 +1,6 @@
 //! Usage: each chain of the journal behind its cursor, some batches a turn.
 
-use super::super::content::{Owner, Seen, settled};
+use super::super::content::{Seen, settled};
 use super::super::usage::{Behind, step};
 use super::super::{Lag, MirrorError};
 use crate::database::upkeep::Stands;
@@ -61,17 +61,16 @@ pub(super) struct Done {
 /// Copies the chains of one look.
 pub(super) struct Copying<'c> {
     seen: &'c Seen,
-    owner: &'c Owner,
     book: &'c UsageBook,
     cameras: BTreeSet<String>,
 }
 
 impl<'c> Copying<'c> {
-    pub(super) fn new(seen: &'c Seen, owner: &'c Owner, book: &'c UsageBook) -> Self {
+    pub(super) fn new(seen: &'c Seen, book: &'c UsageBook) -> Self {
         let grants = seen.view.grants();
         let cameras = (0..grants.len()).filter_map(|place| grants.camera(place));
         let cameras = cameras.map(|granted| granted.camera.to_owned()).collect();
-        Self { seen, owner, book, cameras }
+        Self { seen, book, cameras }
     }
 
     /// Copies what is behind the cursor of a chain; nothing is asked of the server where there is nothing.
@@ -120,8 +119,9 @@ impl<'c> Copying<'c> {
     ) -> Result<Option<Step>, MirrorError> {
         let traced = self.is_traced(place, (stands.seq, stands.link.as_deref()))?;
         let records = self.book.behind(place, stands.seq.unsigned_abs(), RECORDS_MAX)?;
-        // Whose usage an earlier activation's is was noted while it was the device's.
-        let tenant = place.is_used.then_some(self.owner.tenant.as_str());
+        // Whose usage an earlier activation's is was noted while it was the device's. The chain in use is an earlier one's too as
+        // long as the journal has not begun that of this activation.
+        let tenant = self.seen.tenant_of(&place.genesis).filter(|_| place.is_used);
         let step = step(
             stands,
             &Behind {

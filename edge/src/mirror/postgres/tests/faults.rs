@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::database::usage::{Cursor, Gap, Step, take};
+use brink_license::DeviceId;
+use brink_license::usage::Genesis;
 
 const GAPS: &str = "SELECT string_agg(device_id || ' ' || first_seq || '-' || last_seq, ',' ORDER BY device_id, first_seq) FROM mirror_gaps";
 
@@ -23,4 +25,25 @@ fn a_chain_that_is_copied_anew_lacks_only_what_it_lacks_itself() {
         take::<MirrorError>(&mut connection, &source, |_| Ok(Some(step))).await.unwrap();
     });
     assert_eq!(one(&fresh, GAPS), "dev-1 1-5,dev-1 8-9,dev-1 40-41,dev-2 20-30");
+}
+
+#[test]
+fn usage_is_the_customers_whose_activation_began_its_chain() {
+    let scene = Scene::new();
+    scene.record("sms", "cam-0001", 1);
+    let seen = scene.seen(100);
+    let genesis = chains::places(seen.book.as_ref().unwrap()).unwrap().remove(0).genesis;
+    assert_eq!(seen.tenant_of(&genesis), Some("tenant-123"));
+    let later = Genesis { epoch: genesis.epoch + 1, ..genesis.clone() };
+    assert_eq!(seen.tenant_of(&later), None);
+    let theirs = Genesis { device: DeviceId::parse("dev-9").unwrap(), ..genesis };
+    assert_eq!(seen.tenant_of(&theirs), None);
+    let identity = brink_store::Identity {
+        tenant: brink_license::TenantId::parse("tenant-9").unwrap(),
+        device: theirs.device.clone(),
+        epoch: theirs.epoch,
+    };
+    let mut seen = seen;
+    seen.facts.as_mut().unwrap().identity = Some(identity);
+    assert_eq!(seen.tenant_of(&theirs), Some("tenant-9"), "where the licence is another's still");
 }
