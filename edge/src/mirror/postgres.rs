@@ -76,6 +76,11 @@ impl PostgresMirror {
         let mut devices: Vec<&str> = places.iter().map(|place| place.genesis.device.as_str()).collect();
         devices.push(&owner.device);
         let known = stands(connection, &devices).await?;
+        // Before anything may fail: how far it is behind is known from here on without the server.
+        for source in places.iter().map(chains::source) {
+            let seq = chains::stood(&known, &source).map_or(0, |at| at.seq);
+            self.reached.insert(source, seq);
+        }
         for was in known.iter().filter(|at| at.source == "edge_devices" && at.device != owner.device) {
             device::retire(connection, &was.device).await?;
         }

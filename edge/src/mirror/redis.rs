@@ -37,6 +37,8 @@ pub(super) struct RedisMirror {
     device: Option<String>,
     written: HashMap<String, String>,
     written_at: i64,
+    /// Whether the last turn came to its end.
+    is_well: bool,
 }
 
 impl RedisMirror {
@@ -44,7 +46,16 @@ impl RedisMirror {
     pub(super) fn new(options: &RedisOptions, run: String) -> Result<Self, RedisFault> {
         let client = Client::open(options.address.info().clone())?;
         let (options, written) = (options.clone(), HashMap::new());
-        Ok(Self { client, options, connection: None, run, device: None, written, written_at: 0 })
+        Ok(Self {
+            client,
+            options,
+            connection: None,
+            run,
+            device: None,
+            written,
+            written_at: 0,
+            is_well: false,
+        })
     }
 
     async fn connected(&mut self) -> Result<MultiplexedConnection, RedisFault> {
@@ -182,6 +193,7 @@ impl Mirror for RedisMirror {
         let silent = |_| MirrorError::Silent(COMMAND_MAX.as_secs());
         let done = tokio::time::timeout(COMMAND_MAX, self.turn_at(seen)).await;
         let done = done.map_err(silent).and_then(|done| done.map_err(MirrorError::from));
+        self.is_well = done.is_ok();
         if done.is_err() {
             // Whether the server did it nobody knows: the next turn writes all of it.
             self.written_at = i64::MIN;
@@ -190,7 +202,7 @@ impl Mirror for RedisMirror {
     }
 
     fn lag(&self, _: &Seen) -> Option<Lag> {
-        Some(Lag::default())
+        self.is_well.then(Lag::default)
     }
 }
 

@@ -32,6 +32,13 @@ pub(super) fn places(book: &UsageBook) -> Result<Vec<ChainPlace>, JournalFault> 
     Ok(last.map(|(_, place)| place.clone()).collect())
 }
 
+/// Where the copy of a chain stood, where there is one.
+pub(super) fn stood<'k>(known: &'k [Stands], source: &Source) -> Option<&'k Stands> {
+    known
+        .iter()
+        .find(|at| (at.source.as_str(), &at.device, at.epoch) == (source.kind, &source.device, source.epoch))
+}
+
 /// How far each chain is behind what was reached.
 pub(super) fn lag(book: &UsageBook, reached: &BTreeMap<Source, i64>) -> Option<Lag> {
     if reached.is_empty() {
@@ -82,12 +89,9 @@ impl<'c> Copying<'c> {
     ) -> Result<Done, MirrorError> {
         let facts = self.seen.facts.as_ref();
         let settled = facts.and_then(|facts| settled(facts, &place.genesis));
-        let is_it = |at: &&Stands| {
-            (at.source.as_str(), &at.device, at.epoch) == (source.kind, &source.device, source.epoch)
-        };
         let head = i64::try_from(place.head.seq).unwrap_or(i64::MAX);
         let mut done = Done { copied: 0, seq: 0, more: false };
-        if let Some(at) = known.iter().find(is_it) {
+        if let Some(at) = stood(known, source) {
             done.seq = at.seq;
             let is_settled =
                 settled.is_none_or(|settled| i64::try_from(settled).is_ok_and(|to| to == at.settled));

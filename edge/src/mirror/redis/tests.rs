@@ -201,8 +201,10 @@ fn a_server_that_stands_still_is_given_up_in_time_and_taken_up_again() {
         server.freeze();
         let hung = mirror.turn(&scene.seen(100)).await.unwrap_err();
         assert!(matches!(hung.code(), "MIRROR_SILENT" | "REDIS_UNAVAILABLE") && !hung.is_refusal(), "{hung}");
+        assert_eq!(mirror.lag(&scene.seen(100)), None, "what the server has nobody knows");
         server.thaw();
         mirror.turn(&scene.seen(100)).await.unwrap();
+        assert_eq!(mirror.lag(&scene.seen(100)), Some(Lag::default()));
         assert_eq!(keys(&server).await, KEYS);
     });
 }
