@@ -12,7 +12,7 @@ use crate::database::{Database, DatabaseError, Sizes, device, licence};
 use brink_store::journal::{ChainPlace, UsageBook, UsageError};
 use brink_store::machine::boottime_seconds;
 use deadpool_postgres::Object;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use upkeep::Upkeep;
 
@@ -31,6 +31,8 @@ pub(super) struct PostgresMirror {
     beat_at: Option<i64>,
     /// Where each chain stood when it was known last.
     reached: BTreeMap<Source, i64>,
+    /// Devices whose licences this run has taken away.
+    retired: BTreeSet<String>,
     patience: Duration,
 }
 
@@ -48,6 +50,7 @@ impl PostgresMirror {
             upkeep,
             beat_at: None,
             reached: BTreeMap::new(),
+            retired: BTreeSet::new(),
             patience: TURN_MAX,
         })
     }
@@ -81,11 +84,11 @@ impl PostgresMirror {
             let seq = chains::stood(&known, &source).map_or(0, |at| at.seq);
             self.reached.insert(source, seq);
         }
-        for was in known.iter().filter(|at| at.source == "edge_devices" && at.device != owner.device) {
-            device::retire(connection, &was.device).await?;
+        let is_due = self.is_due();
+        if is_due {
+            self.retire(connection, (&owner, &known)).await?;
         }
         let mut turned = Turned::default();
-        let is_due = self.is_due();
         let told = if is_due { &[][..] } else { &known };
         turned.copied += whole::write(connection, (&owner, rows(seen, &owner)), told).await?;
         if is_due {
@@ -116,6 +119,21 @@ impl PostgresMirror {
             turned.copied += done.copied;
             turned.more |= done.more;
             self.reached.insert(source, done.seq);
+        }
+        Ok(())
+    }
+
+    /// Takes the licences away of devices that this one once was: each once, for two that say so of one another would never end.
+    async fn retire(
+        &mut self,
+        connection: &mut Object,
+        (owner, known): (&Owner, &[Stands]),
+    ) -> Result<(), MirrorError> {
+        let is_former = |at: &&Stands| at.source == "edge_devices" && at.device != owner.device;
+        for Stands { device, .. } in known.iter().filter(is_former) {
+            if !self.retired.contains(device) && device::retire(connection, device).await? {
+                self.retired.insert(device.clone());
+            }
         }
         Ok(())
     }

@@ -47,3 +47,39 @@ fn usage_is_the_customers_whose_activation_began_its_chain() {
     seen.facts.as_mut().unwrap().identity = Some(identity);
     assert_eq!(seen.tenant_of(&theirs), Some("tenant-9"), "where the licence is another's still");
 }
+
+const FORMER: &str = "SELECT status FROM edge_devices WHERE device_id = 'dev-0'";
+const SILENT: &str = "UPDATE edge_devices SET status = 'active', last_heartbeat = now() - interval '6 minutes' WHERE device_id = 'dev-0'";
+
+#[test]
+fn a_device_that_started_over_under_another_name_leaves_no_licence_behind() {
+    let (fresh, _database) = migrated();
+    let scene = Scene::new();
+    scene.record("sms", "cam-0001", 1);
+    wait(async {
+        let mut mirror = mirror(&fresh);
+        mirror.turn(&scene.seen(100)).await.unwrap();
+        // As the rows of a device would stand that the journal still has a chain of.
+        run(
+            &fresh.url(),
+            "UPDATE usage_events SET device_id = 'dev-0'; UPDATE edge_devices SET device_id = 'dev-0';
+             UPDATE camera_licenses SET device_id = 'dev-0', camera_id = 'old-' || camera_id;
+             UPDATE mirror_cursors SET device_id = 'dev-0'",
+        );
+        let mut connection = mirror.connected(&scene.seen(100)).await.unwrap();
+        let owner = Owner { tenant: "tenant-123".to_owned(), device: "dev-1".to_owned() };
+        let known = stands(&connection, &["dev-0", "dev-1"]).await.unwrap();
+        mirror.retire(&mut connection, (&owner, &known)).await.unwrap();
+        assert_eq!(one(&fresh, FORMER), "active", "it has said that it is alive");
+        run(&fresh.url(), SILENT);
+        mirror.retire(&mut connection, (&owner, &known)).await.unwrap();
+        assert_eq!(one(&fresh, FORMER), "decommissioned");
+        run(&fresh.url(), SILENT);
+        mirror.retire(&mut connection, (&owner, &known)).await.unwrap();
+        assert_eq!(one(&fresh, FORMER), "active", "once in a run is enough");
+        drop(connection);
+        mirror.turn(&scene.seen(100)).await.unwrap();
+    });
+    assert_eq!(one(&fresh, "SELECT count(*) FROM camera_licenses"), "3");
+    assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events"), "2", "and what each used stays");
+}
