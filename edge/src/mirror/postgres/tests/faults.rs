@@ -7,6 +7,38 @@ use brink_license::usage::Genesis;
 
 const GAPS: &str = "SELECT string_agg(device_id || ' ' || first_seq || '-' || last_seq, ',' ORDER BY device_id, first_seq) FROM mirror_gaps";
 
+/// What is refused of each table keeps nothing of the others back.
+#[test]
+fn a_table_that_cannot_be_written_stops_no_other() {
+    let scene = Scene::new();
+    scene.record("sms", "cam-0001", 3);
+    let counts =
+        "SELECT (SELECT count(*) FROM usage_events) || ' ' || (SELECT count(*) FROM camera_licenses) || ' '
+        || (SELECT count(*) FROM license_validation_log)";
+    for (table, left, lag) in
+        [("edge_devices", "3 0 1", 0), ("license_validation_log", "3 3 0", 0), ("usage_events", "0 3 1", 3)]
+    {
+        let (fresh, _database) = migrated();
+        let check = |verb: &str, rest: &str| {
+            run(&fresh.url(), &format!("ALTER TABLE {table} {verb} CONSTRAINT nobody {rest}"));
+        };
+        check("ADD", "CHECK (tenant_id = 'nobody')");
+        wait(async {
+            let mut mirror = mirror(&fresh);
+            for _ in 0..2 {
+                let refused = mirror.turn(&scene.seen(100)).await.unwrap_err();
+                assert_eq!((refused.code(), refused.is_refusal()), ("DATABASE_VALUE", true), "{refused}");
+                assert_eq!(one(&fresh, counts), left, "{table}");
+                assert_eq!(mirror.lag(&scene.seen(100)).unwrap().records, lag, "{table}");
+            }
+            check("DROP", "");
+            mirror.turn(&scene.seen(100)).await.unwrap();
+            assert_eq!(mirror.lag(&scene.seen(100)).unwrap().records, 0);
+        });
+        assert_eq!(one(&fresh, counts), "3 3 1", "{table}");
+    }
+}
+
 #[test]
 fn a_chain_that_is_copied_anew_lacks_only_what_it_lacks_itself() {
     let (fresh, database) = migrated();
