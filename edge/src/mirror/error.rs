@@ -23,6 +23,9 @@ pub enum MirrorError {
     /// This machine gives no thread for it, or what a thread needs.
     #[error("cannot start a thread for the mirror: {0}")]
     NoThread(#[source] std::io::Error),
+    /// A fault of this program ended its thread.
+    #[error("a fault of this program ended the mirror; the agent's log has its place")]
+    Ended,
     /// The server took longer than it may.
     #[error("the server did not answer within {0} s")]
     Silent(u64),
@@ -44,6 +47,7 @@ impl MirrorError {
             MirrorError::Journal(error) => error.code(),
             MirrorError::Address(_) => "DATABASE_URL",
             MirrorError::NoThread(_) => "MIRROR_NO_THREAD",
+            MirrorError::Ended => "MIRROR_ENDED",
             MirrorError::Silent(_) => "MIRROR_SILENT",
         }
     }
@@ -66,6 +70,9 @@ impl MirrorError {
             MirrorError::NoThread(_) => {
                 "see how many threads and open files this machine lets the agent have, and start it again".to_owned()
             }
+            MirrorError::Ended => {
+                "start the agent again, which copies what was missed, and report what its log says".to_owned()
+            }
             MirrorError::Silent(_) => {
                 "see why the server hangs: its disk, its memory, or the network to it; the mirror goes on by itself"
                     .to_owned()
@@ -81,7 +88,7 @@ impl MirrorError {
             MirrorError::Redis(fault) => fault.is_refusal(),
             // Neither comes right before the agent's next start.
             MirrorError::Address(_) | MirrorError::NoThread(_) => true,
-            MirrorError::Journal(_) | MirrorError::Silent(_) => false,
+            MirrorError::Journal(_) | MirrorError::Ended | MirrorError::Silent(_) => false,
         }
     }
 }

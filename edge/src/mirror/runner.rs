@@ -89,12 +89,27 @@ fn on_a_thread<M: Mirror>(
     let beside = around.clone();
     let started = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
         std::thread::Builder::new().name(format!("brink-mirror-{}", kind.as_str())).spawn(move || {
+            let _watch = Watch { kind, standings: beside.standings.clone() };
             let eye = Eye { look: None, quotas: QuotaLook::default(), tier };
             runtime.block_on(run((kind, turn), beside, eye, make));
         })
     });
     if let Err(reason) = started {
         note_end(kind, &around.standings, MirrorError::NoThread(reason));
+    }
+}
+
+/// Says of a mirror whose thread ends by a panic that it does not copy any more.
+struct Watch {
+    kind: Kind,
+    standings: Standings,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            note_end(self.kind, &self.standings, MirrorError::Ended);
+        }
     }
 }
 
@@ -203,6 +218,7 @@ fn random() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::State;
     use super::*;
 
     #[test]
@@ -214,5 +230,23 @@ mod tests {
             }
         }
         assert!(backoff(1, u64::MAX).as_millis() <= 2000);
+    }
+
+    #[test]
+    fn a_mirror_whose_thread_panics_is_down() {
+        for panics in [false, true] {
+            let standings = Standings::default();
+            standings.begin(Kind::Redis, "redis://localhost:6379".to_owned());
+            standings.note(Kind::Redis, &Ok(super::super::Turned::default()), (UnixSeconds::new(1), None));
+            let watch = Watch { kind: Kind::Redis, standings: standings.clone() };
+            let ended = std::thread::spawn(move || {
+                let _watch = watch;
+                assert!(!panics, "a fault");
+            });
+            assert_eq!(ended.join().is_err(), panics);
+            let standing = standings.all().remove(0);
+            let wanted = if panics { (State::Down, Some("MIRROR_ENDED")) } else { (State::Up, None) };
+            assert_eq!((standing.state, standing.code.as_deref()), wanted);
+        }
     }
 }
