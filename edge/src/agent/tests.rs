@@ -34,7 +34,7 @@ impl Running {
         let agent = Agent::open(&layout, None, None).unwrap();
         let events = agent.events();
         let around = Around { layout: layout.clone(), agent: agent.events(), standings: agent.mirrors() };
-        mirror::start(mirrors, &around).unwrap();
+        mirror::start(mirrors, &around);
         let server = LocalServer::bind(&layout.socket(), None, agent.events()).unwrap();
         let ended = std::thread::spawn(move || agent.run(server));
         Self { dir, socket: layout.socket(), events, ended }
@@ -105,6 +105,20 @@ fn without_a_device_it_still_answers() {
     running.stop();
 }
 
+#[test]
+fn addresses_that_are_none_are_refused_and_the_agent_runs() {
+    let why = "it is no address".to_owned();
+    let options =
+        MirrorOptions { postgres: Some(Err(why.clone())), redis: Some(Err(why)), ..MirrorOptions::default() };
+    let running = Running::beside(&options);
+    let status = running.ask(&Command::Status);
+    let said = |at: usize, what: &str| status.document["mirrors"][at][what].as_str().unwrap().to_owned();
+    assert_eq!((said(0, "state"), said(0, "code")), ("refused".to_owned(), "DATABASE_URL".to_owned()));
+    assert_eq!((said(1, "state"), said(1, "code")), ("refused".to_owned(), "REDIS_ADDRESS".to_owned()));
+    assert!(said(0, "mend").contains("POSTGRES_HOST"));
+    running.stop();
+}
+
 /// Servers that take a connection and say nothing, and one that is not there.
 #[test]
 fn servers_of_mirrors_that_say_nothing_keep_no_verb_waiting_and_are_measured() {
@@ -124,7 +138,7 @@ fn servers_of_mirrors_that_say_nothing_keep_no_verb_waiting_and_are_measured() {
     let address = format!("redis://{redis}").parse().unwrap();
     let redis = RedisOptions { address, connect, licence_ttl: ttl, entitlement_ttl: ttl };
     let options =
-        MirrorOptions { postgres: Some(postgres), redis: Some(Ok(redis)), ..MirrorOptions::default() };
+        MirrorOptions { postgres: Some(Ok(postgres)), redis: Some(Ok(redis)), ..MirrorOptions::default() };
     let running = Running::beside(&options);
     let is_down = |page: &str| {
         ["postgres", "redis"].iter().all(|mirror| {

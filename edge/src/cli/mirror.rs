@@ -6,7 +6,7 @@ use crate::environment::{Environment, Mirrored};
 use crate::error::EdgeError;
 use crate::mirror::{MirrorOptions, PostgresOptions, RedisAddress, RedisOptions, Retention};
 use crate::secret;
-use brink_postgres::DatabaseUrl;
+use brink_postgres::{DatabaseUrl, UrlError};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::path::PathBuf;
@@ -54,20 +54,21 @@ impl MirrorArguments {
         })
     }
 
-    fn postgres(&self, said: &Mirrored) -> Result<Option<PostgresOptions>, EdgeError> {
+    fn postgres(&self, said: &Mirrored) -> Result<Option<Result<PostgresOptions, String>>, EdgeError> {
         // Parsed here and not by clap, which would show what is wrong with a password in it.
         let given = self.mirror_postgres.as_ref().map(|text| text.parse::<DatabaseUrl>());
         let url = match given.transpose().map_err(DatabaseError::from)? {
             Some(url) if url.has_password() => return Err(shown("--mirror-postgres")),
-            Some(url) => url,
+            Some(url) => Ok(url),
+            // What stands in a file of before is no reason not to start.
             None => match said.postgres_host.set() {
-                Some(host) => url_of(host, said)?,
+                Some(host) => url_of(host, said),
                 None => return Ok(None),
             },
         };
         let file = self.mirror_postgres_password_file.as_ref();
         let password = password(file, &said.postgres_password.value)?;
-        Ok(Some(PostgresOptions {
+        Ok(Some(url.map(|url| PostgresOptions {
             url: password.map_or(url.clone(), |password| url.with_password(password.reveal())),
             connections: usize::from(said.postgres_pool_size.value),
             connect: said.postgres_connect.value,
@@ -77,7 +78,7 @@ impl MirrorArguments {
                 usage_days: self.mirror_usage_days,
                 log_days: self.mirror_log_days,
             },
-        }))
+        })))
     }
 
     fn redis(&self, said: &Mirrored) -> Result<Option<Result<RedisOptions, String>>, EdgeError> {
@@ -85,7 +86,6 @@ impl MirrorArguments {
         let address = match given.transpose().map_err(EdgeError::Usage)? {
             Some(address) if address.has_password() => return Err(shown("--mirror-redis")),
             Some(address) => Ok(address),
-            // What stands in a file of before is no reason not to start.
             None => match said.redis_host.set() {
                 Some(host) => RedisAddress::of(host, said.redis_port.value),
                 None => return Ok(None),
@@ -115,8 +115,12 @@ fn password(file: Option<&PathBuf>, said: &brink_environment::Secret) -> Result<
     }
 }
 
-/// The address that the variables come to.
-fn url_of(host: &str, said: &Mirrored) -> Result<DatabaseUrl, EdgeError> {
+/// The address that the variables come to, or why it is none.
+fn url_of(host: &str, said: &Mirrored) -> Result<DatabaseUrl, String> {
+    // The driver's own words would be about parts that nobody wrote.
+    if !host.starts_with('/') && host.contains(['/', '?', '@', '#']) {
+        return Err("POSTGRES_HOST is no host: it has a character that only a URL has".to_owned());
+    }
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let host = match host {
         path if path.starts_with('/') => encoded(path),
@@ -125,7 +129,7 @@ fn url_of(host: &str, said: &Mirrored) -> Result<DatabaseUrl, EdgeError> {
     };
     let (user, database) = (encoded(&said.postgres_user.value), encoded(&said.postgres_database.value));
     let url = format!("postgres://{user}@{host}:{}/{database}", said.postgres_port.value);
-    url.parse().map_err(|error| EdgeError::Database(DatabaseError::Url(error)))
+    url.parse().map_err(|error: UrlError| error.to_string())
 }
 
 #[cfg(test)]
@@ -177,7 +181,7 @@ mod tests {
             ("LICENSE_CACHE_TTL_SECONDS", "60"),
         ];
         let said = options(&[], &variables).unwrap();
-        let (postgres, redis) = (said.postgres.unwrap(), said.redis.unwrap().unwrap());
+        let (postgres, redis) = (said.postgres.unwrap().unwrap(), said.redis.unwrap().unwrap());
         assert_eq!(postgres.url.config().get_user(), Some("a b"));
         assert_eq!(postgres.url.config().get_ports(), [5433]);
         assert_eq!((postgres.connections, postgres.url.has_password()), (3, true));
@@ -192,12 +196,12 @@ mod tests {
             "90",
         ];
         let given = options(&flags, &variables).unwrap();
-        let postgres = given.postgres.unwrap();
+        let postgres = given.postgres.unwrap().unwrap();
         assert_eq!(postgres.url.config().get_dbname(), Some("edge"));
         assert_eq!(postgres.retention.tables(), [("usage_events", 90)]);
         assert_eq!(given.redis.unwrap().unwrap().address.to_string(), "unix:///run/r");
         let socket = options(&[], &[("POSTGRES_HOST", "/var/run/postgresql")]).unwrap();
-        assert!(socket.postgres.is_some());
+        assert!(socket.postgres.unwrap().is_ok());
     }
 
     #[test]
@@ -222,6 +226,24 @@ mod tests {
     }
 
     #[test]
+    fn variables_that_come_to_no_postgres_are_no_reason_not_to_start_and_a_flag_is() {
+        for host in ["postgres://db", "postgres://brink:secret@db", "db?x=1", "db/edge", "[::1"] {
+            let why = options(&[], &[("POSTGRES_HOST", host)]).unwrap().postgres.unwrap().unwrap_err();
+            assert!(!why.contains("secret"), "{host}: {why}");
+        }
+        let flags = ["--mirror-postgres", "postgres://brink@localhost/edge?x=1"];
+        let refused = options(&flags, &[("POSTGRES_HOST", "db")]).unwrap_err();
+        assert_eq!((refused.code().as_ref(), refused.exit_code()), ("DATABASE_URL", 2));
+        let flags = [
+            "--mirror-postgres",
+            "postgres://brink@localhost/edge",
+            "--mirror-postgres-password-file",
+            "/nowhere/pw",
+        ];
+        assert!(options(&flags, &[]).is_err());
+    }
+
+    #[test]
     fn a_password_comes_from_its_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pw");
@@ -230,7 +252,7 @@ mod tests {
         let path = path.to_str().unwrap();
         let flags =
             ["--mirror-postgres", "postgres://brink@localhost/edge", "--mirror-postgres-password-file", path];
-        let given = options(&flags, &[("POSTGRES_PASSWORD", "pw-1")]).unwrap().postgres.unwrap();
+        let given = options(&flags, &[("POSTGRES_PASSWORD", "pw-1")]).unwrap().postgres.unwrap().unwrap();
         assert_eq!(given.url.config().get_password(), Some(&b"from-file"[..]));
     }
 }

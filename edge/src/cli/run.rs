@@ -103,7 +103,7 @@ pub(super) fn carry_out(arguments: &Arguments, output: &mut Output<'_>) -> Resul
     let options = arguments.api.options(&environment)?;
     let api = options.is_wanted().then(|| Api::start(&options, around)).transpose()?;
     let beside = mirror::Around { layout: layout.clone(), agent: agent.events(), standings: agent.mirrors() };
-    mirror::start(&mirrors, &beside)?;
+    mirror::start(&mirrors, &beside);
     let (address, api_socket) = (api.as_ref().and_then(Api::address), api.as_ref().and_then(Api::socket));
     let ready = Ready { socket: server.path(), metrics, api: address, api_socket };
     output.ready(&ready).map_err(cannot_print)?;

@@ -53,6 +53,9 @@ const PUT_SYNC: &str = "INSERT INTO billing_sync_status AS s (sync_type, last_sy
            s.metadata)
         IS DISTINCT FROM (excluded.last_sync_time, excluded.last_sync_status, excluded.records_processed, excluded.records_synced,
            excluded.error_message, excluded.next_sync_scheduled, excluded.metadata)";
+/// By the server's clock, some beats ago. Until the transaction ends it does not say so anew.
+const ALIVE: &str = "SELECT device_id FROM edge_devices
+    WHERE device_id = $1 AND last_heartbeat > now() - interval '5 minutes' FOR UPDATE";
 const RETIRE: [&str; 4] = [
     "DELETE FROM camera_licenses WHERE device_id = $1",
     "DELETE FROM feature_entitlements WHERE device_id = $1",
@@ -78,17 +81,23 @@ pub(crate) async fn put_sync(transaction: &Transaction<'_>, rows: &[SyncRow]) ->
     Ok(transaction.execute(&put, &[&Json(rows)]).await?)
 }
 
-/// Takes the licences of a device away that this one once was: nobody keeps them up any more.
+/// Takes the licences of a device away that this one once was, where nobody keeps them up any more: one that said lately that it is
+/// alive is another's, who shares the database. Answers whether they were taken away.
 pub(crate) async fn retire(
     connection: &mut deadpool_postgres::Object,
     device: &str,
-) -> Result<(), DatabaseError> {
+) -> Result<bool, DatabaseError> {
     let transaction = connection.transaction().await?;
+    let alive = transaction.prepare_cached(ALIVE).await?;
+    if transaction.query_opt(&alive, &[&device]).await?.is_some() {
+        return Ok(false);
+    }
     for retire in RETIRE {
         let retire = transaction.prepare_cached(retire).await?;
         transaction.execute(&retire, &[&device]).await?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// Remembers what was written whole.

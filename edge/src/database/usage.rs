@@ -78,6 +78,8 @@ pub(crate) struct Gap {
 pub(crate) struct Step {
     /// What goes first.
     pub(crate) removals: Vec<Removal>,
+    /// From this number on nothing is said to be gone any more: what the chain has there comes anew.
+    pub(crate) ungap_from: Option<i64>,
     /// What is not there to be copied.
     pub(crate) gaps: Vec<Gap>,
     /// What comes.
@@ -104,6 +106,9 @@ const GAP: &str = "INSERT INTO mirror_gaps (source, device_id, epoch, first_seq,
             AND device_epoch = $3 AND journal_seq > 0 AND journal_seq BETWEEN $4 AND $5))::bigint AS first_seq) AS gap
     WHERE gap.first_seq <= $5
     ON CONFLICT (source, device_id, epoch, first_seq) DO UPDATE SET last_seq = greatest(mirror_gaps.last_seq, excluded.last_seq)";
+const UNGAP: &str = "WITH gone AS (DELETE FROM mirror_gaps WHERE source = $1 AND device_id = $2 AND epoch = $3 AND first_seq >= $4)
+    UPDATE mirror_gaps SET last_seq = $4 - 1
+    WHERE source = $1 AND device_id = $2 AND epoch = $3 AND first_seq < $4 AND last_seq >= $4";
 const INSERT: &str = "INSERT INTO usage_events (tenant_id, device_id, device_epoch, synced_to_billing, journal_seq, journal_part,
         event_type, resource_id, resource_type, quantity, unit, metadata, event_time)
     SELECT $1, $2, $3, e.seq <= $4, e.seq, e.part, e.event_type, e.resource_id, e.resource_type, e.quantity::numeric, e.unit,
@@ -179,11 +184,15 @@ async fn carry(
     source: &Source,
     (stands, step): (&Cursor, &Step),
 ) -> Result<(), DatabaseError> {
-    let Source { device, epoch, .. } = source;
+    let Source { kind, device, epoch } = source;
     let remove = transaction.prepare_cached(REMOVE).await?;
     for Removal { from, to, unless } in &step.removals {
         let (keeps, upto) = (unless.is_some(), unless.unwrap_or_default());
         transaction.execute(&remove, &[device, epoch, from, to, &keeps, &upto]).await?;
+    }
+    if let Some(from) = &step.ungap_from {
+        let ungap = transaction.prepare_cached(UNGAP).await?;
+        transaction.execute(&ungap, &[kind, device, epoch, from]).await?;
     }
     say_gaps(transaction, source, &step.gaps).await?;
     if !step.rows.is_empty() {

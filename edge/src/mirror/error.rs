@@ -17,6 +17,15 @@ pub enum MirrorError {
     /// The journal, which the agent mends.
     #[error("{0}")]
     Journal(#[from] UsageError),
+    /// The variables come to no address of a PostgreSQL.
+    #[error("{0}")]
+    Address(String),
+    /// This machine gives no thread for it, or what a thread needs.
+    #[error("cannot start a thread for the mirror: {0}")]
+    NoThread(#[source] std::io::Error),
+    /// A fault of this program ended its thread.
+    #[error("a fault of this program ended the mirror; the agent's log has its place")]
+    Ended,
     /// The server took longer than it may.
     #[error("the server did not answer within {0} s")]
     Silent(u64),
@@ -36,6 +45,9 @@ impl MirrorError {
             MirrorError::Database(error) => error.code(),
             MirrorError::Redis(fault) => fault.code(),
             MirrorError::Journal(error) => error.code(),
+            MirrorError::Address(_) => "DATABASE_URL",
+            MirrorError::NoThread(_) => "MIRROR_NO_THREAD",
+            MirrorError::Ended => "MIRROR_ENDED",
             MirrorError::Silent(_) => "MIRROR_SILENT",
         }
     }
@@ -50,6 +62,17 @@ impl MirrorError {
             MirrorError::Database(error) => error.mend(),
             MirrorError::Redis(fault) => fault.mend().to_owned(),
             MirrorError::Journal(_) => "the agent mends its journal by itself; else run brink-edge doctor".to_owned(),
+            MirrorError::Address(_) => {
+                "POSTGRES_HOST is a host's name, its IP address or the directory of its socket, and nothing else; \
+                 mend it and start the agent again"
+                    .to_owned()
+            }
+            MirrorError::NoThread(_) => {
+                "see how many threads and open files this machine lets the agent have, and start it again".to_owned()
+            }
+            MirrorError::Ended => {
+                "start the agent again, which copies what was missed, and report what its log says".to_owned()
+            }
             MirrorError::Silent(_) => {
                 "see why the server hangs: its disk, its memory, or the network to it; the mirror goes on by itself"
                     .to_owned()
@@ -63,7 +86,9 @@ impl MirrorError {
         match self {
             MirrorError::Database(error) => !error.is_passing(),
             MirrorError::Redis(fault) => fault.is_refusal(),
-            MirrorError::Journal(_) | MirrorError::Silent(_) => false,
+            // Neither comes right before the agent's next start.
+            MirrorError::Address(_) | MirrorError::NoThread(_) => true,
+            MirrorError::Journal(_) | MirrorError::Ended | MirrorError::Silent(_) => false,
         }
     }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 /// The mirrors of an agent.
 #[derive(Clone, Debug, Default)]
 pub struct MirrorOptions {
-    /// Rows.
-    pub postgres: Option<PostgresOptions>,
-    /// Documents; or why there can be none at the address that a file of variables names.
+    /// Rows; or why there can be none at the address that variables come to.
+    pub postgres: Option<Result<PostgresOptions, String>>,
+    /// Documents; or why there can be none at the address that variables name.
     pub redis: Option<Result<RedisOptions, String>>,
     /// What the rows say of the device.
     pub tier: ManagementTier,

@@ -12,7 +12,7 @@ use crate::database::{Database, DatabaseError, Sizes, device, licence};
 use brink_store::journal::{ChainPlace, UsageBook, UsageError};
 use brink_store::machine::boottime_seconds;
 use deadpool_postgres::Object;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use upkeep::Upkeep;
 
@@ -31,6 +31,8 @@ pub(super) struct PostgresMirror {
     beat_at: Option<i64>,
     /// Where each chain stood when it was known last.
     reached: BTreeMap<Source, i64>,
+    /// Devices whose licences this run has taken away.
+    retired: BTreeSet<String>,
     patience: Duration,
 }
 
@@ -48,6 +50,7 @@ impl PostgresMirror {
             upkeep,
             beat_at: None,
             reached: BTreeMap::new(),
+            retired: BTreeSet::new(),
             patience: TURN_MAX,
         })
     }
@@ -64,49 +67,62 @@ impl PostgresMirror {
         Ok(connection)
     }
 
+    /// Usage first: what has left the journal is lost, and all else is written whole. What one part cannot write keeps none of the
+    /// others back.
     async fn copy(&mut self, connection: &mut Object, seen: &Seen) -> Result<Turned, MirrorError> {
         let Some(owner) = seen.owner() else {
             stands(connection, &[]).await?;
             return Ok(Turned::default());
         };
-        let places = match &seen.book {
-            Ok(book) => chains::places(book)?,
-            Err(_) => Vec::new(),
-        };
+        let mut parts = Parts::default();
+        let places = parts.note(places(seen))?;
         let mut devices: Vec<&str> = places.iter().map(|place| place.genesis.device.as_str()).collect();
         devices.push(&owner.device);
         let known = stands(connection, &devices).await?;
-        for was in known.iter().filter(|at| at.source == "edge_devices" && at.device != owner.device) {
-            device::retire(connection, &was.device).await?;
+        // Before anything may fail: how far it is behind is known from here on without the server.
+        for source in places.iter().map(chains::source) {
+            let seq = chains::stood(&known, &source).map_or(0, |at| at.seq);
+            self.reached.insert(source, seq);
         }
         let mut turned = Turned::default();
+        if let Ok(book) = &seen.book {
+            let of = (&places[..], &known[..]);
+            parts.note(self.copy_usage(connection, (seen, book), of, &mut turned).await)?;
+        }
+        if self.is_due() {
+            parts.note(self.retire(connection, (&owner, &known)).await)?;
+        }
+        turned.copied += parts.note(self.copy_whole(connection, (&owner, seen), &known).await)?;
+        turned.copied += parts.note(log(connection, &owner, seen).await)?;
+        let gaps = gaps(connection, &owner.device).await.map_err(MirrorError::from);
+        turned.gaps = u64::try_from(parts.note(gaps)?).unwrap_or(0);
+        self.upkeep.mind(seen.view.standing().now.as_i64());
+        parts.failed.map_or(Ok(turned), Err)
+    }
+
+    async fn copy_whole(
+        &mut self,
+        connection: &mut Object,
+        (owner, seen): (&Owner, &Seen),
+        known: &[Stands],
+    ) -> Result<u64, MirrorError> {
         let is_due = self.is_due();
-        let told = if is_due { &[][..] } else { &known };
-        turned.copied += whole::write(connection, (&owner, rows(seen, &owner)), told).await?;
+        let told = if is_due { &[][..] } else { known };
+        let copied = whole::write(connection, (owner, rows(seen, owner)), told).await?;
         if is_due {
             self.beat_at = Some(boottime_seconds());
         }
-        turned.copied += log(connection, &owner, seen).await?;
-        match &seen.book {
-            Ok(book) => {
-                self.copy_usage(connection, (seen, &owner, book), (&places, &known), &mut turned).await?
-            }
-            Err(UsageError::NotActivated) => {}
-            Err(error) => return Err(error.clone().into()),
-        }
-        turned.gaps = u64::try_from(gaps(connection, &owner.device).await?).unwrap_or(0);
-        self.upkeep.mind(seen.view.standing().now.as_i64());
-        Ok(turned)
+        Ok(copied)
     }
 
     async fn copy_usage(
         &mut self,
         connection: &mut Object,
-        (seen, owner, book): (&Seen, &Owner, &UsageBook),
+        (seen, book): (&Seen, &UsageBook),
         (places, known): (&[ChainPlace], &[Stands]),
         turned: &mut Turned,
     ) -> Result<(), MirrorError> {
-        let copying = chains::Copying::new(seen, owner, book);
+        let copying = chains::Copying::new(seen, book);
         for place in places {
             let source = chains::source(place);
             let done = copying.chain(connection, (place, &source), known).await?;
@@ -117,9 +133,55 @@ impl PostgresMirror {
         Ok(())
     }
 
+    /// Takes the licences away of devices that this one once was: each once, for two that say so of one another would never end.
+    async fn retire(
+        &mut self,
+        connection: &mut Object,
+        (owner, known): (&Owner, &[Stands]),
+    ) -> Result<(), MirrorError> {
+        let is_former = |at: &&Stands| at.source == "edge_devices" && at.device != owner.device;
+        for Stands { device, .. } in known.iter().filter(is_former) {
+            if !self.retired.contains(device) && device::retire(connection, device).await? {
+                self.retired.insert(device.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// Whether it is time to say that the agent is there, and to put right what somebody else has changed.
     fn is_due(&self) -> bool {
         self.beat_at.is_none_or(|at| boottime_seconds() >= at.saturating_add(i64::from(BEAT_SECONDS)))
+    }
+}
+
+/// What failed first of the parts of a turn.
+#[derive(Default)]
+struct Parts {
+    failed: Option<MirrorError>,
+}
+
+impl Parts {
+    /// Goes on behind a part that failed, with nothing of it; not where the connection is gone.
+    fn note<T: Default>(&mut self, part: Result<T, MirrorError>) -> Result<T, MirrorError> {
+        let is_gone =
+            |error: &MirrorError| matches!(error, MirrorError::Database(DatabaseError::Unavailable(_)));
+        match part {
+            Ok(part) => Ok(part),
+            Err(error) if is_gone(&error) => Err(self.failed.take().unwrap_or(error)),
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                Ok(T::default())
+            }
+        }
+    }
+}
+
+/// The chains of the journal; a device that was never activated has none.
+fn places(seen: &Seen) -> Result<Vec<ChainPlace>, MirrorError> {
+    match &seen.book {
+        Ok(book) => Ok(chains::places(book)?),
+        Err(UsageError::NotActivated) => Ok(Vec::new()),
+        Err(error) => Err(error.clone().into()),
     }
 }
 

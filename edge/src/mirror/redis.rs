@@ -13,7 +13,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, Pipeline, cmd, pipe};
 use brink_license::UnixSeconds;
 use brink_store::machine::boottime_seconds;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// For one command, or all of a turn.
@@ -23,6 +23,9 @@ const ASKED_MAX: usize = 1000;
 /// A key is written again after this part of its time.
 const REFRESH_PART: u64 = 3;
 
+/// What the keys of documents begin with.
+const OURS: [&str; 3] = ["license:", "entitlement:", "growth_packs:"];
+
 /// The mirror.
 pub(super) struct RedisMirror {
     client: Client,
@@ -30,8 +33,12 @@ pub(super) struct RedisMirror {
     connection: Option<MultiplexedConnection>,
     /// What this run names itself: another name beside the keys is another's work, or none.
     run: String,
+    /// The device that this run wrote for last.
+    device: Option<String>,
     written: HashMap<String, String>,
     written_at: i64,
+    /// Whether the last turn came to its end.
+    is_well: bool,
 }
 
 impl RedisMirror {
@@ -39,7 +46,16 @@ impl RedisMirror {
     pub(super) fn new(options: &RedisOptions, run: String) -> Result<Self, RedisFault> {
         let client = Client::open(options.address.info().clone())?;
         let (options, written) = (options.clone(), HashMap::new());
-        Ok(Self { client, options, connection: None, run, written, written_at: 0 })
+        Ok(Self {
+            client,
+            options,
+            connection: None,
+            run,
+            device: None,
+            written,
+            written_at: 0,
+            is_well: false,
+        })
     }
 
     async fn connected(&mut self) -> Result<MultiplexedConnection, RedisFault> {
@@ -58,28 +74,32 @@ impl RedisMirror {
         (owner, documents): (&Owner, Vec<Document>),
         now: UnixSeconds,
     ) -> Result<u64, RedisFault> {
-        let names = Names::of(owner);
+        let names = Names::of(&owner.device);
         let marker: Option<String> = cmd("GET").arg(&names.run).query_async(connection).await?;
         let is_ours = marker.as_deref() == Some(&self.run) && self.is_all_there(connection).await?;
         let is_due = boottime_seconds() >= self.written_at.saturating_add(self.refresh_seconds());
         let all = !is_ours || is_due;
         let is_new = |document: &&Document| all || self.written.get(&document.key) != Some(&document.text);
         let new: Vec<&Document> = documents.iter().filter(is_new).collect();
-        let is_gone = |key: &&String| documents.iter().all(|document| document.key != **key);
-        let known: Vec<String> = match all {
+        let before = self.device.as_deref().filter(|device| *device != owner.device).map(Names::of);
+        let mut known: HashSet<String> = match all {
             true => cmd("SMEMBERS").arg(&names.keys).query_async(connection).await?,
-            false => self.written.keys().cloned().collect(),
+            false => HashSet::new(),
         };
-        let gone: Vec<&String> = known.iter().filter(is_gone).collect();
-        if new.is_empty() && gone.is_empty() {
+        if !all || before.is_some() {
+            known.extend(self.written.keys().cloned());
+        }
+        let wanted: HashSet<&str> = documents.iter().map(|document| document.key.as_str()).collect();
+        let gone: Vec<String> = known.into_iter().filter(|key| !wanted.contains(key.as_str())).collect();
+        if new.is_empty() && gone.is_empty() && before.is_none() {
             return Ok(0);
         }
         let mut turn = pipe();
         turn.atomic();
         new.iter().for_each(|document| self.put(&mut turn, document, now));
-        if !gone.is_empty() {
-            turn.cmd("DEL").arg(&gone).ignore();
-            turn.cmd("SREM").arg(&names.keys).arg(&gone).ignore();
+        remove(&mut turn, &names, &gone);
+        if let Some(Names { keys, run }) = &before {
+            turn.cmd("DEL").arg(keys).arg(run).ignore();
         }
         if !new.is_empty() {
             let keys: Vec<&str> = new.iter().map(|document| document.key.as_str()).collect();
@@ -91,6 +111,7 @@ impl RedisMirror {
         if all {
             self.written_at = boottime_seconds();
         }
+        self.device = Some(owner.device.clone());
         self.written = documents.into_iter().map(|document| (document.key, document.text)).collect();
         Ok(copied)
     }
@@ -141,6 +162,18 @@ impl RedisMirror {
     }
 }
 
+/// Takes keys away that are wanted no more. Whatever stands in the list, what no document of the mirror's begins with is another's.
+fn remove(turn: &mut Pipeline, names: &Names, gone: &[String]) {
+    let is_ours = |key: &&String| OURS.iter().any(|begins| key.starts_with(begins));
+    let ours: Vec<&String> = gone.iter().filter(is_ours).collect();
+    if !ours.is_empty() {
+        turn.cmd("DEL").arg(ours).ignore();
+    }
+    if !gone.is_empty() {
+        turn.cmd("SREM").arg(&names.keys).arg(gone).ignore();
+    }
+}
+
 /// The keys that are the mirror's own.
 struct Names {
     /// Every key that it wrote.
@@ -150,7 +183,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(Owner { device, .. }: &Owner) -> Self {
+    fn of(device: &str) -> Self {
         Self { keys: format!("brink:{device}:keys"), run: format!("brink:{device}:run") }
     }
 }
@@ -160,6 +193,7 @@ impl Mirror for RedisMirror {
         let silent = |_| MirrorError::Silent(COMMAND_MAX.as_secs());
         let done = tokio::time::timeout(COMMAND_MAX, self.turn_at(seen)).await;
         let done = done.map_err(silent).and_then(|done| done.map_err(MirrorError::from));
+        self.is_well = done.is_ok();
         if done.is_err() {
             // Whether the server did it nobody knows: the next turn writes all of it.
             self.written_at = i64::MIN;
@@ -168,7 +202,7 @@ impl Mirror for RedisMirror {
     }
 
     fn lag(&self, _: &Seen) -> Option<Lag> {
-        Some(Lag::default())
+        self.is_well.then(Lag::default)
     }
 }
 

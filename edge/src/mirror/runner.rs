@@ -9,7 +9,6 @@ use super::standing::{Kind, Standings};
 use super::{Mirror, MirrorError, MirrorOptions, RedisFault};
 use crate::agent::Event;
 use crate::environment::ManagementTier;
-use crate::error::EdgeError;
 use crate::look::Look;
 use crate::quotas::QuotaLook;
 use crate::view::View;
@@ -41,51 +40,77 @@ pub struct Around {
     pub standings: Standings,
 }
 
-/// Starts the mirrors that there are, each on a thread of its own. Nothing is connected to before that.
-pub fn start(options: &MirrorOptions, around: &Around) -> Result<(), EdgeError> {
+/// Starts the mirrors that there are, each on a thread of its own. Nothing is connected to before that. One that cannot be started
+/// says so where every mirror says how it is: the agent goes on without it.
+pub fn start(options: &MirrorOptions, around: &Around) {
     let tier = options.tier;
-    if let Some(postgres) = options.postgres.clone() {
-        let address = postgres.url.to_string();
-        let make = move || Ok(PostgresMirror::new(&postgres)?);
-        on_a_thread((Kind::Postgres, address, TURN), around, (tier, make))?;
-    }
-    let redis = match options.redis.clone() {
-        Some(Err(why)) => {
-            around.standings.begin(Kind::Redis, "REDIS_HOST".to_owned());
-            let refused = Err(MirrorError::from(RedisFault::Address(why)));
-            around.standings.note(Kind::Redis, &refused, (UnixSeconds::new(0), None));
-            tell(Kind::Redis, &refused);
-            None
+    match options.postgres.clone() {
+        Some(Ok(postgres)) => {
+            let address = postgres.url.to_string();
+            let make = move || Ok(PostgresMirror::new(&postgres)?);
+            on_a_thread((Kind::Postgres, address, TURN), around, (tier, make));
         }
-        Some(Ok(redis)) => Some(redis),
-        None => None,
-    };
-    if let Some(redis) = redis {
-        let address = redis.address.to_string();
-        let shortest = redis.licence_ttl.min(redis.entitlement_ttl);
-        let turn = (shortest / 4).clamp(TURN_MIN, TURN);
-        let run = format!("{:016x}{:016x}", random(), random());
-        let make = move || Ok(RedisMirror::new(&redis, run.clone())?);
-        on_a_thread((Kind::Redis, address, turn), around, (tier, make))?;
+        Some(Err(why)) => refuse((Kind::Postgres, "POSTGRES_HOST"), around, MirrorError::Address(why)),
+        None => {}
     }
-    Ok(())
+    match options.redis.clone() {
+        Some(Ok(redis)) => {
+            let address = redis.address.to_string();
+            let shortest = redis.licence_ttl.min(redis.entitlement_ttl);
+            let turn = (shortest / 4).clamp(TURN_MIN, TURN);
+            let run = format!("{:016x}{:016x}", random(), random());
+            let make = move || Ok(RedisMirror::new(&redis, run.clone())?);
+            on_a_thread((Kind::Redis, address, turn), around, (tier, make));
+        }
+        Some(Err(why)) => refuse((Kind::Redis, "REDIS_HOST"), around, RedisFault::Address(why).into()),
+        None => {}
+    }
+}
+
+/// There is no such mirror in this run. `variable` stands where its address would.
+fn refuse((kind, variable): (Kind, &str), around: &Around, why: MirrorError) {
+    around.standings.begin(kind, variable.to_owned());
+    note_end(kind, &around.standings, why);
+}
+
+/// Notes what a mirror does not go on after.
+fn note_end(kind: Kind, standings: &Standings, why: MirrorError) {
+    let ended = Err(why);
+    standings.note(kind, &ended, (UnixSeconds::new(0), None));
+    tell(kind, &ended);
 }
 
 fn on_a_thread<M: Mirror>(
     (kind, address, turn): (Kind, String, Duration),
     around: &Around,
     (tier, make): (ManagementTier, impl Fn() -> Result<M, MirrorError> + Send + 'static),
-) -> Result<(), EdgeError> {
-    let failed = |reason| EdgeError::System { doing: "start a thread for a mirror", reason };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+) {
     around.standings.begin(kind, address);
-    let around = around.clone();
-    let spawned =
+    let beside = around.clone();
+    let started = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
         std::thread::Builder::new().name(format!("brink-mirror-{}", kind.as_str())).spawn(move || {
+            let _watch = Watch { kind, standings: beside.standings.clone() };
             let eye = Eye { look: None, quotas: QuotaLook::default(), tier };
-            runtime.block_on(run((kind, turn), around, eye, make));
-        });
-    spawned.map(drop).map_err(failed)
+            runtime.block_on(run((kind, turn), beside, eye, make));
+        })
+    });
+    if let Err(reason) = started {
+        note_end(kind, &around.standings, MirrorError::NoThread(reason));
+    }
+}
+
+/// Says of a mirror whose thread ends by a panic that it does not copy any more.
+struct Watch {
+    kind: Kind,
+    standings: Standings,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            note_end(self.kind, &self.standings, MirrorError::Ended);
+        }
+    }
 }
 
 /// Turns until the agent ends.
@@ -193,6 +218,7 @@ fn random() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::State;
     use super::*;
 
     #[test]
@@ -204,5 +230,23 @@ mod tests {
             }
         }
         assert!(backoff(1, u64::MAX).as_millis() <= 2000);
+    }
+
+    #[test]
+    fn a_mirror_whose_thread_panics_is_down() {
+        for panics in [false, true] {
+            let standings = Standings::default();
+            standings.begin(Kind::Redis, "redis://localhost:6379".to_owned());
+            standings.note(Kind::Redis, &Ok(super::super::Turned::default()), (UnixSeconds::new(1), None));
+            let watch = Watch { kind: Kind::Redis, standings: standings.clone() };
+            let ended = std::thread::spawn(move || {
+                let _watch = watch;
+                assert!(!panics, "a fault");
+            });
+            assert_eq!(ended.join().is_err(), panics);
+            let standing = standings.all().remove(0);
+            let wanted = if panics { (State::Down, Some("MIRROR_ENDED")) } else { (State::Up, None) };
+            assert_eq!((standing.state, standing.code.as_deref()), wanted);
+        }
     }
 }

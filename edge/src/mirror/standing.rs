@@ -150,9 +150,28 @@ impl Standings {
                 standing.failures = standing.failures.saturating_add(1);
             }
         }
-        if let Some(Lag { records, oldest_ms }) = lag {
-            (standing.lag_records, standing.oldest_ms) = (Some(records), oldest_ms);
-        }
+        standing.lag_records = lag.map(|Lag { records, .. }| records);
+        standing.oldest_ms = lag.and_then(|Lag { oldest_ms, .. }| oldest_ms);
         was != standing.state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_any_more_is_not_shown_as_it_was() {
+        let (standings, now) = (Standings::default(), UnixSeconds::new(1_800_000_000));
+        standings.begin(Kind::Redis, "redis://localhost:6379".to_owned());
+        assert!(standings.note(Kind::Redis, &Ok(Turned::default()), (now, Some(Lag::default()))));
+        assert_eq!(standings.all()[0].lag_records, Some(0));
+        assert!(standings.note(Kind::Redis, &Err(MirrorError::Silent(5)), (now, None)));
+        let down = standings.all().remove(0);
+        assert_eq!((down.state, down.lag_records, down.oldest_ms), (State::Down, None, None));
+        let lag = Lag { records: 3, oldest_ms: Some(1_799_999_990_000) };
+        assert!(!standings.note(Kind::Redis, &Err(MirrorError::Silent(5)), (now, Some(lag))));
+        let down = standings.all().remove(0);
+        assert_eq!((down.lag_records, down.lag_seconds(now)), (Some(3), 10));
     }
 }

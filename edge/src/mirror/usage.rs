@@ -73,12 +73,13 @@ pub(super) fn step(stands: &Cursor, behind: &Behind<'_>) -> Option<Step> {
     (cursor != *stands).then_some(Step { cursor, settled, ..walk.step })
 }
 
-/// The chain is another than the one that was copied: what it still holds is copied again.
+/// The chain is another than the one that was copied: what it still holds is copied again, and what the other one had lost of these
+/// numbers is no loss of this one.
 fn anew(first: u64, tenant: String) -> Step {
     let from = signed(first);
     let cursor = Cursor { seq: from.saturating_sub(1), link: None, settled: 0, tenant };
     let removals = vec![Removal { from, to: i64::MAX, unless: None }];
-    Step { removals, cursor, ..Step::default() }
+    Step { removals, ungap_from: Some(from), cursor, ..Step::default() }
 }
 
 struct Walk<'w> {

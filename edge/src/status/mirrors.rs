@@ -23,12 +23,16 @@ pub(super) fn of(sources: &Sources<'_>) -> Vec<Mirror> {
 impl Mirror {
     pub(super) fn lines(&self) -> Vec<String> {
         let Standing { mirror, address, state, last_success, lag_records, gaps, .. } = &self.standing;
-        let behind = match lag_records {
-            Some(0) => "everything is copied".to_owned(),
-            Some(records) => {
+        let behind = match (lag_records, state) {
+            (Some(0), State::Up) => "everything is copied".to_owned(),
+            // Of licences nobody knows then.
+            (Some(0), State::Starting | State::Down | State::Refused) => {
+                "no record waits to be copied".to_owned()
+            }
+            (Some(records), _) => {
                 format!("{records} records are not copied, the oldest for {}", span(self.lag_seconds))
             }
-            None => "how far it is behind is not known".to_owned(),
+            (None, _) => "how far it is behind is not known".to_owned(),
         };
         let since = match state {
             State::Up | State::Starting => String::new(),
@@ -43,5 +47,38 @@ impl Mirror {
         }
         lines.extend(self.standing.mend.as_ref().map(|mend| format!("           mend: {mend}")));
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::Kind;
+
+    #[test]
+    fn everything_is_copied_only_where_the_mirror_copies() {
+        let line = |state, lag_records| {
+            let standing = Standing {
+                mirror: Kind::Postgres,
+                address: "postgres://brink@localhost/edge".to_owned(),
+                state,
+                code: None,
+                problem: None,
+                mend: None,
+                last_success: None,
+                lag_records,
+                oldest_ms: None,
+                copied: 0,
+                failures: 0,
+                gaps: 0,
+            };
+            Mirror { standing, lag_seconds: 0 }.lines().remove(0)
+        };
+        for state in [State::Starting, State::Up, State::Down, State::Refused] {
+            let is_said = line(state, Some(0)).contains("everything is copied");
+            assert_eq!(is_said, state == State::Up, "{state:?}");
+            assert!(line(state, None).contains("is not known"));
+        }
+        assert!(line(State::Up, Some(2)).contains("2 records are not copied"));
     }
 }

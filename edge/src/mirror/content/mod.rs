@@ -9,8 +9,9 @@ pub(super) use rows::{Rows, rows, settled};
 use super::facts::Facts;
 use crate::environment::ManagementTier;
 use crate::view::View;
-use brink_license::UnixSeconds;
 use brink_license::clock::Standing;
+use brink_license::usage::Genesis;
+use brink_license::{DeviceId, UnixSeconds};
 use brink_store::QuotaUse;
 use brink_store::journal::{UsageBook, UsageError};
 
@@ -40,6 +41,15 @@ impl Seen {
         let kept = self.facts.as_ref().and_then(|facts| facts.identity.as_ref());
         let kept = kept.map(|identity| (identity.tenant.to_string(), identity.device.to_string()));
         licensed.or(kept).map(|(tenant, device)| Owner { tenant, device })
+    }
+
+    /// Whose usage a chain has that this activation began, by the licence or by what the agent keeps; `None` for any other's.
+    pub(super) fn tenant_of(&self, Genesis { device, epoch, .. }: &Genesis) -> Option<&str> {
+        let licensed = self.view.claims().map(|of| (&of.tenant, &of.dev, of.epoch));
+        let kept = self.facts.as_ref().and_then(|facts| facts.identity.as_ref());
+        let kept = kept.map(|of| (&of.tenant, &of.device, of.epoch));
+        let began = |(_, of, at): &(_, &DeviceId, u32)| (*of, *at) == (device, *epoch);
+        licensed.into_iter().chain(kept).find(began).map(|(tenant, ..)| tenant.as_str())
     }
 
     /// The guarded time of the look.

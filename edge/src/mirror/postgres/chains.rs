@@ -1,6 +1,6 @@
 //! Usage: each chain of the journal behind its cursor, some batches a turn.
 
-use super::super::content::{Owner, Seen, settled};
+use super::super::content::{Seen, settled};
 use super::super::usage::{Behind, step};
 use super::super::{Lag, MirrorError};
 use crate::database::upkeep::Stands;
@@ -32,6 +32,13 @@ pub(super) fn places(book: &UsageBook) -> Result<Vec<ChainPlace>, JournalFault> 
     Ok(last.map(|(_, place)| place.clone()).collect())
 }
 
+/// Where the copy of a chain stood, where there is one.
+pub(super) fn stood<'k>(known: &'k [Stands], source: &Source) -> Option<&'k Stands> {
+    known
+        .iter()
+        .find(|at| (at.source.as_str(), &at.device, at.epoch) == (source.kind, &source.device, source.epoch))
+}
+
 /// How far each chain is behind what was reached.
 pub(super) fn lag(book: &UsageBook, reached: &BTreeMap<Source, i64>) -> Option<Lag> {
     if reached.is_empty() {
@@ -61,17 +68,16 @@ pub(super) struct Done {
 /// Copies the chains of one look.
 pub(super) struct Copying<'c> {
     seen: &'c Seen,
-    owner: &'c Owner,
     book: &'c UsageBook,
     cameras: BTreeSet<String>,
 }
 
 impl<'c> Copying<'c> {
-    pub(super) fn new(seen: &'c Seen, owner: &'c Owner, book: &'c UsageBook) -> Self {
+    pub(super) fn new(seen: &'c Seen, book: &'c UsageBook) -> Self {
         let grants = seen.view.grants();
         let cameras = (0..grants.len()).filter_map(|place| grants.camera(place));
         let cameras = cameras.map(|granted| granted.camera.to_owned()).collect();
-        Self { seen, owner, book, cameras }
+        Self { seen, book, cameras }
     }
 
     /// Copies what is behind the cursor of a chain; nothing is asked of the server where there is nothing.
@@ -83,12 +89,9 @@ impl<'c> Copying<'c> {
     ) -> Result<Done, MirrorError> {
         let facts = self.seen.facts.as_ref();
         let settled = facts.and_then(|facts| settled(facts, &place.genesis));
-        let is_it = |at: &&Stands| {
-            (at.source.as_str(), &at.device, at.epoch) == (source.kind, &source.device, source.epoch)
-        };
         let head = i64::try_from(place.head.seq).unwrap_or(i64::MAX);
         let mut done = Done { copied: 0, seq: 0, more: false };
-        if let Some(at) = known.iter().find(is_it) {
+        if let Some(at) = stood(known, source) {
             done.seq = at.seq;
             let is_settled =
                 settled.is_none_or(|settled| i64::try_from(settled).is_ok_and(|to| to == at.settled));
@@ -120,8 +123,9 @@ impl<'c> Copying<'c> {
     ) -> Result<Option<Step>, MirrorError> {
         let traced = self.is_traced(place, (stands.seq, stands.link.as_deref()))?;
         let records = self.book.behind(place, stands.seq.unsigned_abs(), RECORDS_MAX)?;
-        // Whose usage an earlier activation's is was noted while it was the device's.
-        let tenant = place.is_used.then_some(self.owner.tenant.as_str());
+        // Whose usage an earlier activation's is was noted while it was the device's. The chain in use is an earlier one's too as
+        // long as the journal has not begun that of this activation.
+        let tenant = self.seen.tenant_of(&place.genesis).filter(|_| place.is_used);
         let step = step(
             stands,
             &Behind {

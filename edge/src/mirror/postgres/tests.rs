@@ -1,3 +1,4 @@
+mod faults;
 mod model;
 
 use super::super::tests::Scene;
@@ -130,31 +131,6 @@ fn another_devices_rows_stay() {
     wait(async { mirror(&fresh).turn(&scene.seen(100)).await.unwrap() });
     assert_eq!(one(&fresh, "SELECT count(*) FROM camera_licenses"), "4");
     assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events"), "1");
-}
-
-#[test]
-fn a_device_that_started_over_under_another_name_leaves_no_licence_behind() {
-    let (fresh, _database) = migrated();
-    let scene = Scene::new();
-    scene.record("sms", "cam-0001", 1);
-    wait(async {
-        let mut mirror = mirror(&fresh);
-        mirror.turn(&scene.seen(100)).await.unwrap();
-        // As the rows of a device would stand that the journal still has a chain of.
-        run(
-            &fresh.url(),
-            "UPDATE usage_events SET device_id = 'dev-0'; UPDATE edge_devices SET device_id = 'dev-0';
-             UPDATE camera_licenses SET device_id = 'dev-0', camera_id = 'old-' || camera_id;
-             UPDATE mirror_cursors SET device_id = 'dev-0'",
-        );
-        let mut connection = mirror.connected(&scene.seen(100)).await.unwrap();
-        device::retire(&mut connection, "dev-0").await.unwrap();
-        drop(connection);
-        mirror.turn(&scene.seen(100)).await.unwrap();
-    });
-    assert_eq!(one(&fresh, "SELECT count(*) FROM camera_licenses"), "3");
-    assert_eq!(one(&fresh, "SELECT status FROM edge_devices WHERE device_id = 'dev-0'"), "decommissioned");
-    assert_eq!(one(&fresh, "SELECT count(*) FROM usage_events"), "2", "and what each used stays");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Upkeep, on a connection of its own: it may take longer than a change of a licence may wait.
 
 use super::super::Retention;
+use super::Taken;
 use crate::database::upkeep::{drop_months, partitions, refresh};
 use crate::database::{Database, DatabaseError};
 use brink_store::machine::boottime_seconds;
+use deadpool_postgres::Object;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -56,21 +58,29 @@ impl Upkeep {
     }
 }
 
-async fn work(database: &Database, (now, retention): (i64, Option<Retention>)) -> Result<(), DatabaseError> {
-    let connection = database.checked().await?;
+async fn work(database: &Database, due: (i64, Option<Retention>)) -> Result<(), DatabaseError> {
+    // Its settings are its own, and one that is given up may be in the middle of a statement: the mirror never gets it.
+    let taken = Taken(Some(database.checked().await?));
+    match &taken.0 {
+        Some(connection) => keep_up(connection, due).await,
+        None => Ok(()),
+    }
+}
+
+async fn keep_up(
+    connection: &Object,
+    (now, retention): (i64, Option<Retention>),
+) -> Result<(), DatabaseError> {
     // A view of many rows takes longer than a statement that somebody waits for.
     connection.batch_execute("SET statement_timeout = '5min'").await?;
     if let Some(retention) = retention {
-        partitions(&connection, now).await?;
+        partitions(connection, now).await?;
         for (table, days) in retention.tables() {
-            let dropped = drop_months(&connection, table, days).await?;
+            let dropped = drop_months(connection, table, days).await?;
             tracing::info!(table, days, dropped, "months that nobody wants any more");
         }
     }
-    refresh(&connection).await?;
-    // Whoever gets it next waits no longer than before.
-    drop(deadpool_postgres::Object::take(connection));
-    Ok(())
+    refresh(connection).await
 }
 
 #[cfg(test)]
@@ -109,5 +119,22 @@ mod tests {
         assert_eq!(said("SELECT to_regclass('frames_y2020m01') IS NOT NULL"), "t", "of another table");
         assert_eq!(said(months).parse::<u32>().unwrap(), before - 2);
         assert_eq!(said("SELECT total_quantity FROM tenant_usage_summary"), "2");
+    }
+
+    #[test]
+    fn a_connection_of_the_upkeep_comes_back_to_nobody_however_it_ends() {
+        let (fresh, database) = migrated();
+        wait(async {
+            work(&database, (1_900_000_000, None)).await.unwrap();
+            run(&fresh.url(), "DROP MATERIALIZED VIEW tenant_usage_summary");
+            work(&database, (1_900_000_000, None)).await.unwrap_err();
+            let given_up = tokio::time::timeout(Duration::from_millis(5), work(&database, (0, None)));
+            drop(given_up.await);
+            for _ in 0..3 {
+                let connection = database.connection().await.unwrap();
+                let row = connection.query_one("SHOW statement_timeout", &[]).await.unwrap();
+                assert_eq!(row.get::<_, String>(0), "30s");
+            }
+        });
     }
 }

@@ -50,9 +50,14 @@ impl FromStr for RedisAddress {
         // The driver's words may hold what stands in the text.
         let info =
             text.into_connection_info().map_err(|_| format!("it is no address of a Redis: {wanted}"))?;
+        // Two mirrors on one server are told apart by it.
+        let number = Some(info.redis_settings().db()).filter(|number| *number != 0);
+        let said = |before: &str| number.map_or_else(String::new, |number| format!("{before}{number}"));
         let shown = match info.addr() {
-            ConnectionAddr::Tcp(host, port) if is_near(host) => Some(format!("redis://{host}:{port}")),
-            ConnectionAddr::Unix(path) => Some(format!("unix://{}", path.display())),
+            ConnectionAddr::Tcp(host, port) if is_near(host) => {
+                Some(format!("redis://{host}:{port}{}", said("/")))
+            }
+            ConnectionAddr::Unix(path) => Some(format!("unix://{}{}", path.display(), said("?db="))),
             ConnectionAddr::Tcp(..) | ConnectionAddr::TcpTls { .. } | _ => None,
         };
         let why = "the Redis is on another machine or behind TLS, and nothing proves there who answers: this version speaks to \
@@ -87,9 +92,11 @@ mod tests {
     fn a_redis_is_on_this_machine_and_its_password_is_never_shown() {
         for (text, shown) in [
             ("redis://localhost", "redis://localhost:6379"),
-            ("redis://127.0.0.1:6380/2", "redis://127.0.0.1:6380"),
+            ("redis://127.0.0.1:6380/2", "redis://127.0.0.1:6380/2"),
+            ("redis://127.0.0.1:6380/0", "redis://127.0.0.1:6380"),
             ("redis://:pw@127.0.0.1", "redis://127.0.0.1:6379"),
             ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+            ("unix:///run/redis.sock?db=3", "unix:///run/redis.sock?db=3"),
         ] {
             let address: RedisAddress = text.parse().unwrap();
             assert_eq!(address.to_string(), shown);

@@ -131,6 +131,46 @@ fn keys_that_should_not_be_there_any_more_go_whoever_made_them() {
 }
 
 #[test]
+fn what_somebody_wrote_into_the_list_of_keys_is_not_removed() {
+    let server = RedisServer::start();
+    let scene = Scene::new();
+    wait(async {
+        asked::<()>(&server, &["SET", "session:7", "theirs"]).await;
+        asked::<()>(&server, &["SET", "license:tenant-123:camera:gone", "ours"]).await;
+        let listed = ["SADD", "brink:dev-1:keys", "session:7", "license:tenant-123:camera:gone"];
+        asked::<()>(&server, &listed).await;
+        mirror(&server).turn(&scene.seen(100)).await.unwrap();
+        assert_eq!(keys(&server).await, KEYS + 1);
+        assert_eq!(asked::<String>(&server, &["GET", "session:7"]).await, "theirs");
+        assert_eq!(
+            asked::<usize>(&server, &["SCARD", "brink:dev-1:keys"]).await,
+            KEYS - 2,
+            "nor kept listed"
+        );
+    });
+}
+
+#[test]
+fn a_device_that_is_another_by_now_leaves_nothing_of_the_one_before() {
+    let server = RedisServer::start();
+    let scene = Scene::new();
+    wait(async {
+        let mut mirror = mirror(&server);
+        mirror.turn(&scene.seen(100)).await.unwrap();
+        let (seen, mut connection) = (scene.seen(100), mirror.connected().await.unwrap());
+        let owner = |device: &str| Owner { tenant: "tenant-9".to_owned(), device: device.to_owned() };
+        let now = seen.now();
+        let theirs = documents(&seen, &owner("dev-9"));
+        mirror.copy(&mut connection, (&owner("dev-9"), theirs.clone()), now).await.unwrap();
+        assert_eq!(keys(&server).await, KEYS);
+        assert_eq!(document(&server, "license:tenant-123").await, Value::Null);
+        assert_eq!(document(&server, "license:tenant-9").await["device_id"], "dev-9");
+        assert_eq!(asked::<usize>(&server, &["EXISTS", "brink:dev-1:keys", "brink:dev-1:run"]).await, 0);
+        assert_eq!(mirror.copy(&mut connection, (&owner("dev-9"), theirs), now).await.unwrap(), 0);
+    });
+}
+
+#[test]
 fn a_server_that_was_emptied_or_started_again_or_threw_a_key_out_is_filled_by_the_next_turn() {
     let mut server = RedisServer::start();
     let scene = Scene::new();
@@ -161,8 +201,10 @@ fn a_server_that_stands_still_is_given_up_in_time_and_taken_up_again() {
         server.freeze();
         let hung = mirror.turn(&scene.seen(100)).await.unwrap_err();
         assert!(matches!(hung.code(), "MIRROR_SILENT" | "REDIS_UNAVAILABLE") && !hung.is_refusal(), "{hung}");
+        assert_eq!(mirror.lag(&scene.seen(100)), None, "what the server has nobody knows");
         server.thaw();
         mirror.turn(&scene.seen(100)).await.unwrap();
+        assert_eq!(mirror.lag(&scene.seen(100)), Some(Lag::default()));
         assert_eq!(keys(&server).await, KEYS);
     });
 }
