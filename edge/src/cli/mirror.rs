@@ -42,15 +42,22 @@ pub(super) struct MirrorArguments {
     /// The same of license_validation_log
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(DAYS))]
     mirror_log_days: Option<u32>,
+    /// Copy nowhere, whatever POSTGRES_HOST and REDIS_HOST say
+    #[arg(long, conflicts_with_all = ["mirror_postgres", "mirror_redis"])]
+    no_mirrors: bool,
 }
 
 impl MirrorArguments {
     /// As they were given; what no flag says the environment may say. A host that nobody named switches no mirror on.
     pub(super) fn options(&self, environment: &Environment) -> Result<MirrorOptions, EdgeError> {
+        let tier = environment.management_tier.value;
+        if self.no_mirrors {
+            return Ok(MirrorOptions { postgres: None, redis: None, tier });
+        }
         Ok(MirrorOptions {
             postgres: self.postgres(&environment.mirrored)?,
             redis: self.redis(&environment.mirrored)?,
-            tier: environment.management_tier.value,
+            tier,
         })
     }
 
@@ -202,6 +209,16 @@ mod tests {
         assert_eq!(given.redis.unwrap().unwrap().address.to_string(), "unix:///run/r");
         let socket = options(&[], &[("POSTGRES_HOST", "/var/run/postgresql")]).unwrap();
         assert!(socket.postgres.unwrap().is_ok());
+    }
+
+    #[test]
+    fn nothing_is_copied_where_somebody_says_so() {
+        let variables = [("POSTGRES_HOST", "localhost"), ("REDIS_HOST", "localhost")];
+        assert!(options(&[], &variables).unwrap().postgres.is_some());
+        let none = options(&["--no-mirrors"], &variables).unwrap();
+        assert!(none.postgres.is_none() && none.redis.is_none());
+        let both = ["run", "--no-mirrors", "--mirror-redis", "redis://localhost"];
+        assert!(Line::try_parse_from(both).is_err());
     }
 
     #[test]
