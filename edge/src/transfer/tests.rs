@@ -276,7 +276,7 @@ fn events(world: &World, numbers: std::ops::RangeInclusive<i64>, source: &str) {
     old.execute("DELETE FROM telemetry_events", []).unwrap();
     old.execute("DELETE FROM frames", []).unwrap();
     for number in numbers {
-        let sql = "INSERT INTO telemetry_events (id, camera_id, timestamp, event_type, source_id) VALUES (?1, 'gate', ?1, 0, ?2)";
+        let sql = "INSERT INTO telemetry_events (id, camera_id, timestamp, event_type, source_id, created_at) VALUES (?1, 'gate', ?1, 0, ?2, ?1)";
         old.execute(sql, (number, source)).unwrap();
     }
 }
@@ -288,7 +288,7 @@ fn a_file_without_any_row_of_before_is_believed_only_where_somebody_says_so() {
     assert!(world.run(&world.data()).is_empty());
     // Retention may have left a hole behind the last row that both have.
     events(&world, 8..=9, "ours");
-    let sql = "INSERT INTO telemetry_events (id, camera_id, timestamp, event_type, source_id) VALUES (12, 'gate', 12, 0, 'ours')";
+    let sql = "INSERT INTO telemetry_events (id, camera_id, timestamp, event_type, source_id, created_at) VALUES (12, 'gate', 12, 0, 'ours', 12)";
     Connection::open(world.file()).unwrap().execute(sql, []).unwrap();
     assert!(world.run(&world.data()).is_empty());
     events(&world, 13..=30, "another's");
