@@ -1,9 +1,11 @@
 //! What one part of a turn does where another cannot, and what stays of a device or a chain that is another by now.
 
+use super::super::super::usage::{Behind, step};
 use super::*;
 use crate::database::usage::{Cursor, Gap, Step, take};
 use brink_license::DeviceId;
 use brink_license::usage::Genesis;
+use brink_store::journal::Traced;
 
 const GAPS: &str = "SELECT string_agg(device_id || ' ' || first_seq || '-' || last_seq, ',' ORDER BY device_id, first_seq) FROM mirror_gaps";
 
@@ -50,8 +52,17 @@ fn a_chain_that_is_copied_anew_lacks_only_what_it_lacks_itself() {
     );
     let source = Source { kind: "usage", device: "dev-1".to_owned(), epoch: 1 };
     let gap = Gap { from: 40, to: 41, reason: "damaged" };
-    let cursor = Cursor { seq: 9, ..Cursor::default() };
-    let step = Step { ungap_from: Some(10), gaps: vec![gap], cursor, ..Step::default() };
+    let behind = Behind {
+        first: 10,
+        traced: Traced::Other,
+        records: &[],
+        more: false,
+        settled: None,
+        tenant: None,
+        cameras: &BTreeSet::new(),
+    };
+    let anew = step(&Cursor { seq: 30, ..Cursor::default() }, &behind).unwrap();
+    let step = Step { gaps: vec![gap], ..anew };
     wait(async {
         let mut connection = database.connection().await.unwrap();
         take::<MirrorError>(&mut connection, &source, |_| Ok(Some(step))).await.unwrap();

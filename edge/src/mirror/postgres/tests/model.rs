@@ -356,6 +356,7 @@ impl Bench<'_> {
             "{:?} is in the journal and not copied",
             here.difference(&seen).next()
         );
+        assert_eq!(seen.intersection(&missing).next(), None, "copied, and said to be gone");
         for number in self.model.truth.keys() {
             assert!(
                 seen.contains(number) || missing.contains(number),
