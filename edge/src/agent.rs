@@ -18,7 +18,7 @@ use crate::look::{self, Look};
 use crate::metrics::Counters;
 use crate::mirror::Standings;
 use crate::quotas::QuotaLook;
-use crate::schedule;
+use crate::schedule::{self, random};
 use crate::uplink::{Delivery, UplinkError};
 use crate::writer::{Departure, Step, Writer, reading};
 use brink_license::clock::Reading;
@@ -387,15 +387,6 @@ const fn has_something_to_ask(held: &Held) -> bool {
 fn later(reading: &Reading, pause: Duration) -> i64 {
     let seconds = i64::try_from(pause.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
     reading.boottime.saturating_add(seconds)
-}
-
-/// For jitter only: without randomness the pauses are merely the same for all.
-fn random() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::MAX / 2,
-    }
 }
 
 #[cfg(test)]

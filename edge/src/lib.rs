@@ -32,6 +32,7 @@ pub mod metrics;
 pub mod mirror;
 pub mod output;
 pub mod panics;
+mod progress;
 pub mod quotas;
 pub mod schedule;
 pub mod seat;

@@ -5,6 +5,15 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
+/// A text in which nothing steers a terminal: neither control characters nor those that turn the direction of writing.
+pub(crate) fn steady(text: &str) -> String {
+    let steers = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
+}
+
 /// Where a verb's answer goes.
 pub struct Output<'w> {
     out: &'w mut dyn Write,

@@ -1,4 +1,4 @@
-//! When the next exchange is due: pure arithmetic over seconds and random numbers.
+//! When the next exchange is due, and how long whoever failed waits: arithmetic over seconds and random numbers.
 
 use brink_license::DeviceId;
 use std::time::Duration;
@@ -34,14 +34,27 @@ pub const fn is_late(waits_seconds: i64) -> bool {
 /// Blog, 2015). A pause that the server asked for is a lower bound.
 #[must_use]
 pub fn backoff(failures: u32, random: u64, asked: Option<Duration>) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
-    let limit = BACKOFF_MIN.saturating_mul(1 << doublings).min(BACKOFF_MAX);
-    let spread = u64::try_from((limit - BACKOFF_MIN).as_millis()).unwrap_or(u64::MAX);
-    let pause = BACKOFF_MIN + Duration::from_millis(part_of(spread, random));
+    let pause = jittered(failures.saturating_sub(1), random, BACKOFF_MAX);
     match asked {
         // Those that were told the same second shall not all come back in it.
         Some(asked) => asked.min(RETRY_AFTER_MAX) + pause.min(Duration::from_secs(30)),
         None => pause,
+    }
+}
+
+/// Uniform between one second and a limit of `2^doublings` seconds, at most `most`.
+pub(crate) fn jittered(doublings: u32, random: u64, most: Duration) -> Duration {
+    let limit = BACKOFF_MIN.saturating_mul(1 << doublings.min(16)).min(most);
+    let spread = u64::try_from((limit - BACKOFF_MIN).as_millis()).unwrap_or(u64::MAX);
+    BACKOFF_MIN + Duration::from_millis(part_of(spread, random))
+}
+
+/// For jitter and names only: without randomness they are merely the same for all.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => u64::MAX / 2,
     }
 }
 

@@ -41,6 +41,11 @@ pub(crate) fn read(path: &Path, chars_min: usize) -> Result<(Secret, Peer), Edge
     }
 }
 
+/// Reads the password of a server: at least one character.
+pub(crate) fn read_password(path: &Path) -> Result<Secret, EdgeError> {
+    Ok(read(path, 1)?.0)
+}
+
 fn readers(metadata: &Metadata) -> Result<Peer, String> {
     let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
     if !metadata.is_file() {

@@ -8,9 +8,6 @@ use clap::Args;
 use std::future::Future;
 use std::path::PathBuf;
 
-/// A password has at least one character.
-const PASSWORD_CHARS_MIN: usize = 1;
-
 #[derive(Clone, Debug, Args)]
 pub(super) struct DatabaseArguments {
     /// The PostgreSQL: postgres://USER@HOST/DATABASE, without a password, which the list of processes would show
@@ -36,7 +33,7 @@ impl DatabaseArguments {
             return Err(EdgeError::Usage(said.to_owned()));
         }
         let Some(file) = &self.password_file else { return Ok(to) };
-        let (password, _) = secret::read(file, PASSWORD_CHARS_MIN)?;
+        let password = secret::read_password(file)?;
         Ok(to.with_password(password.reveal()))
     }
 

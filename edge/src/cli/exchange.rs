@@ -1,10 +1,10 @@
 //! `brink-edge exchange`
 
-use super::progress::Progress;
 use super::{CaFile, DataDirectory, agent_first};
 use crate::command::{Command, EXIT_NOT_ALLOWED, Payload, Reply};
 use crate::error::EdgeError;
 use crate::inspect::{FILE_BYTES_MAX, Inspection, Trusted};
+use crate::progress::Progress;
 use crate::uplink::{FileUplink, IssuerUrl, Uplink, read_bounded};
 use brink_license::exchange::RESPONSE_BYTES_MAX;
 use brink_store::{BUNDLE_BYTES_MAX, Layout};
@@ -50,7 +50,7 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Reply, EdgeError> {
 
 /// One exchange, and the next as long as one could not carry everything that there was to settle.
 fn settle(layout: &Layout, command: &Command) -> Result<Reply, EdgeError> {
-    let mut progress = Progress::begin();
+    let mut progress = Progress::begin(("settling", "records"));
     let mut changer = agent_first::Changer::new(layout);
     let mut reply = changer.change(command)?;
     let begun = backlog(&reply);

@@ -11,8 +11,6 @@ use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::path::PathBuf;
 
-/// A password has at least one character.
-const PASSWORD_CHARS_MIN: usize = 1;
 const DAYS: std::ops::RangeInclusive<i64> = 1..=36_500;
 
 #[derive(Clone, Debug, Args)]
@@ -116,7 +114,7 @@ fn shown(flag: &str) -> EdgeError {
 
 fn password(file: Option<&PathBuf>, said: &brink_environment::Secret) -> Result<Option<Secret>, EdgeError> {
     match file {
-        Some(file) => Ok(Some(secret::read(file, PASSWORD_CHARS_MIN)?.0)),
+        Some(file) => Ok(Some(secret::read_password(file)?)),
         None if said.is_empty() => Ok(None),
         None => Ok(Some(Secret::new(said.reveal()))),
     }

@@ -13,7 +13,6 @@ mod exchange;
 mod init;
 mod migrate;
 mod mirror;
-mod progress;
 mod run;
 mod seat;
 mod status;

@@ -4,6 +4,7 @@ use super::EXIT_CODES;
 use super::database::{DatabaseArguments, wait_for};
 use crate::command::{EXIT_DONE, Reply, Report};
 use crate::error::EdgeError;
+use crate::output::steady;
 use crate::transfer::{self, Failed, Files, ROLL_BACK, TransferError};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -247,13 +248,9 @@ fn report(arguments: &ReportArguments) -> Result<Reply, EdgeError> {
     Ok(answer(&report, text, &[], None))
 }
 
-/// A line of the answer. Names of files come from others: what would steer a terminal is not passed on.
+/// A line of the answer. Names of files come from others.
 fn line(text: &mut String, line: String) {
-    let steers = |character: &char| {
-        character.is_control()
-            || matches!(*character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.extend(line.chars().map(|character| if steers(&character) { '\u{fffd}' } else { character }));
+    text.push_str(&steady(&line));
     text.push('\n');
 }
 

@@ -11,6 +11,7 @@ use crate::agent::Event;
 use crate::environment::ManagementTier;
 use crate::look::Look;
 use crate::quotas::QuotaLook;
+use crate::schedule::{self, random};
 use crate::view::View;
 use crate::writer::reading;
 use brink_license::UnixSeconds;
@@ -23,9 +24,8 @@ use std::time::Duration;
 const TURN: Duration = Duration::from_secs(2);
 /// The shortest pause of a mirror whose documents live for seconds.
 const TURN_MIN: Duration = Duration::from_millis(250);
-/// The pauses after failures.
-const BACKOFF_MIN_MS: u64 = 1000;
-const BACKOFF_MAX_MS: u64 = 60_000;
+/// The longest pause after failures.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// Turns after which the validation log is asked for again, and after any that failed.
 const LOG_TURNS: u32 = 5;
 
@@ -202,18 +202,7 @@ impl Eye {
 
 /// After this many failures in a row: full jitter above a second, below a bound that doubles.
 fn backoff(failures: u32, random: u64) -> Duration {
-    let bound = BACKOFF_MIN_MS.saturating_mul(1 << failures.min(6)).min(BACKOFF_MAX_MS);
-    let above = random % (bound - BACKOFF_MIN_MS + 1);
-    Duration::from_millis(BACKOFF_MIN_MS + above)
-}
-
-/// For jitter and names: without randomness they are merely the same for all.
-fn random() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::MAX / 2,
-    }
+    schedule::jittered(failures, random, BACKOFF_MAX)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const INDEXED_BYTES_MAX: usize = 2600;
 /// Bytes of any value: PostgreSQL's limit of a field is 1 GiB.
 pub(super) const FIELD_BYTES_MAX: usize = (1 << 30) - (1 << 16);
 /// 2000-01-01 in milliseconds since 1970, which PostgreSQL counts from.
-const PG_EPOCH_MS: i64 = 946_684_800_000;
+pub(super) const PG_EPOCH_MS: i64 = 946_684_800_000;
 /// What a `timestamptz` reaches, in milliseconds since 1970: 4714-11-24 BC to 294276-12-31.
 const MOMENT_MS: std::ops::Range<i64> = -210_866_803_200_000..9_224_318_016_000_000;
 
@@ -292,8 +292,12 @@ pub(super) fn digest(row: &[Cell<'_>]) -> RowDigest {
             Cell::Moment(moment) => part(6, &moment.to_be_bytes()),
         }
     }
-    let digest: [u8; 32] = hash.finalize().into();
-    digest[..16].iter().fold(0, |whole, byte| whole << 8 | u128::from(*byte))
+    shortened(hash.finalize().into())
+}
+
+/// The first half of a SHA-256, as a number that sums are made of.
+pub(super) fn shortened(digest: [u8; 32]) -> RowDigest {
+    digest[..16].try_into().map_or(0, u128::from_be_bytes)
 }
 
 #[cfg(test)]

@@ -188,6 +188,16 @@ impl TransferError {
         }
     }
 
+    /// Whether the server may be back in a while. A disk that is full is for somebody to see; the lock of a connection that was
+    /// lost goes when the server notices.
+    pub(super) const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            TransferError::Runs
+                | TransferError::Database(DatabaseError::Unavailable(_) | DatabaseError::Busy(_))
+        )
+    }
+
     /// The thread that reads a file has ended without a word.
     pub(super) fn unread(path: &Path) -> Self {
         let reason = io::Error::other("the thread that reads it has ended");

@@ -1,6 +1,7 @@
 //! Chunks into PostgreSQL: each with its checkpoint in one transaction, so that it is there once whatever happens in between.
 
 use super::cell::Origin;
+use super::copy::Copying;
 use super::error::TransferError;
 use super::ledger::{self, Reached};
 use super::read::Chunk;
@@ -9,18 +10,11 @@ use super::tables::Table;
 use crate::database::{Database, DatabaseError, telemetry};
 use bytes::Bytes;
 use deadpool_postgres::{ClientWrapper, Object};
-use futures_util::SinkExt;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::pin::pin;
 use std::time::Duration;
 use tokio_postgres::Transaction;
 
-/// What begins and ends a binary COPY (PostgreSQL, "COPY", Binary Format).
-const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const TRAILER: &[u8] = b"\xff\xff";
-/// Bytes that are handed over at once.
-const PIECE: usize = 1 << 20;
 /// How long a server that went away is waited for, in pauses of these lengths: some minutes, in which it can be restarted.
 const PAUSES_SECONDS: [u64; 12] = [1, 1, 2, 4, 8, 15, 15, 15, 30, 30, 30, 30];
 /// How often a lock that somebody holds is asked for, a second apart: the server notices that a transfer was killed when it has
@@ -72,7 +66,7 @@ impl Loader {
         error: TransferError,
         attempt: &mut usize,
     ) -> Result<(), TransferError> {
-        let pause = PAUSES_SECONDS.get(*attempt).filter(|_| is_passing(&error));
+        let pause = PAUSES_SECONDS.get(*attempt).filter(|_| error.is_passing());
         let Some(pause) = pause else { return Err(error) };
         tracing::warn!(code = error.code(), %error, "the transfer waits for the database");
         tokio::time::sleep(Duration::from_secs(*pause)).await;
@@ -191,17 +185,9 @@ async fn clear(tx: &Transaction<'_>, table: &Table, origin: &Origin) -> Result<(
 }
 
 async fn copy(tx: &Transaction<'_>, table: &Table, rows: Bytes) -> Result<(), DatabaseError> {
-    let sql = format!("COPY {} ({}) FROM STDIN WITH (FORMAT binary)", table.name, table.targets());
-    let sink = tx.copy_in::<_, Bytes>(&sql).await?;
-    let mut sink = pin!(sink);
-    sink.send(Bytes::from_static(HEADER)).await?;
-    let mut rest = rows;
-    while !rest.is_empty() {
-        sink.send(rest.split_to(rest.len().min(PIECE))).await?;
-    }
-    sink.send(Bytes::from_static(TRAILER)).await?;
-    sink.finish().await?;
-    Ok(())
+    let mut copying = Copying::begin(tx, table.name, &table.targets()).await?;
+    copying.send(rows).await?;
+    Ok(copying.finish().await?)
 }
 
 /// The bytes of some rows of a chunk.
@@ -225,29 +211,4 @@ fn runs(chunk: &Chunk, refused: &BTreeSet<i64>) -> Vec<Range<usize>> {
     runs.push(begun..chunk.rows.len());
     runs.retain(|run| !run.is_empty());
     runs
-}
-
-/// Whether the server may be back in a while. A disk that is full is for somebody to see.
-const fn is_passing(error: &TransferError) -> bool {
-    match error {
-        TransferError::Database(error) => {
-            matches!(error, DatabaseError::Unavailable(_) | DatabaseError::Busy(_))
-        }
-        // Of a connection that was lost: the server has not noticed yet.
-        TransferError::Runs => true,
-        TransferError::Vanished(_)
-        | TransferError::Locked(_)
-        | TransferError::NotSqlite(_)
-        | TransferError::Corrupt { .. }
-        | TransferError::Newer { .. }
-        | TransferError::Schema { .. }
-        | TransferError::Replaced { .. }
-        | TransferError::Io { .. }
-        | TransferError::NoRoom { .. }
-        | TransferError::TooMany(_)
-        | TransferError::Tenant { .. }
-        | TransferError::Stray { .. }
-        | TransferError::Differs(_)
-        | TransferError::Files(_) => false,
-    }
 }

@@ -11,6 +11,7 @@
 
 mod cell;
 mod configuration;
+mod copy;
 mod dump;
 mod error;
 mod identity;

@@ -1,42 +1,50 @@
-//! How far a transfer has come: a bar with rate and time left on a terminal, nothing anywhere else.
+//! How far a transfer has come, over all of its files.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, stderr};
+use super::error::TransferError;
+use super::snapshot::Snapshot;
+use super::source::{FileKind, SourceFile};
+use crate::progress::Progress as Line;
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
-const TEMPLATE: &str = "{prefix} [{bar:24}] {pos} of {len} rows, {per_sec}, {eta} left  {msg}";
-
-/// One bar for all files.
+/// One line for all files.
 #[derive(Debug)]
-pub(super) struct Progress(ProgressBar);
+pub(super) struct Progress {
+    line: RefCell<Line>,
+    done: Cell<u64>,
+    all: u64,
+}
 
 impl Progress {
-    /// `all`: rows that there are, as far as it is known.
-    pub(super) fn begin(doing: &'static str, all: u64) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::hidden());
-        // The template is ours, and right.
-        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-            bar.set_style(style.progress_chars("##."));
-        }
-        bar.set_prefix(doing);
-        if stderr().is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        Self(bar)
+    /// What is done, with these files. Their rows are counted only where somebody sees it.
+    pub(super) fn begin<'f>(
+        doing: &'static str,
+        files: impl IntoIterator<Item = &'f SourceFile>,
+        busy: Duration,
+    ) -> Self {
+        let line = Line::begin((doing, "rows"));
+        let count = |file| rows_of(file, busy).unwrap_or(0);
+        let all = if line.is_seen() { files.into_iter().map(count).sum() } else { 0 };
+        Self { line: RefCell::new(line), done: Cell::new(0), all }
     }
 
     /// The file that it is at.
     pub(super) fn at(&self, file: &str) {
-        self.0.set_message(file.to_owned());
+        self.line.borrow_mut().at(file);
     }
 
     /// Rows that are done.
     pub(super) fn add(&self, rows: u64) {
-        self.0.inc(rows);
+        self.done.set(self.done.get() + rows);
+        self.line.borrow_mut().show(self.done.get(), self.all);
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+/// What a look at the original says. One that cannot be looked at fails in its turn.
+fn rows_of(file: &SourceFile, busy: Duration) -> Result<u64, TransferError> {
+    let look = Snapshot::glance(file, busy)?;
+    match file.kind {
+        FileKind::Configuration => Ok(0),
+        FileKind::Telemetry => look.tables()?.iter().map(|table| look.count(table.name)).sum(),
     }
 }

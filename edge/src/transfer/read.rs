@@ -147,8 +147,7 @@ fn digest(snapshot: &Snapshot, table: &'static Table, origin: &Origin) -> Result
 }
 
 fn of_reject(reject: &Reject) -> u128 {
-    let digest: [u8; 32] = Sha256::digest(&reject.content).into();
-    digest[..16].iter().fold(1, |whole, byte| whole << 8 | u128::from(*byte))
+    cell::shortened(Sha256::digest(&reject.content).into())
 }
 
 #[cfg(test)]

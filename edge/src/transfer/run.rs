@@ -121,14 +121,15 @@ async fn pass(
     seen: &mut BTreeMap<PathBuf, Traces>,
 ) -> Result<Ran, TransferError> {
     let found = files.begin()?;
-    let progress = Progress::begin("transfer", rows_of(&found, files.busy));
+    // What is written from here on is seen by the next pass.
+    let traced = found.iter().map(|file| (file, Traces::of(&file.path).ok()));
+    let is_new = |(file, traces): &(&SourceFile, Option<Traces>)| {
+        traces.is_none() || seen.get(&file.path) != traces.as_ref()
+    };
+    let changed: Vec<_> = traced.filter(is_new).collect();
+    let progress = Progress::begin("transfer", changed.iter().map(|(file, _)| *file), files.busy);
     let mut ran = Ran::default();
-    for file in &found {
-        // What is written from here on is seen by the next pass.
-        let traces = Traces::of(&file.path).ok();
-        if traces.is_some() && seen.get(&file.path) == traces.as_ref() {
-            continue;
-        }
+    for (file, traces) in changed {
         progress.at(&file.name);
         match at_last(loader, file, files, &progress).await {
             Ok(through) => {
@@ -186,7 +187,7 @@ async fn once(
 /// Reads and converts everything, and writes nothing.
 pub fn dry_run(files: &Files) -> Result<Ran, TransferError> {
     let found = files.begin()?;
-    let progress = Progress::begin("dry run", rows_of(&found, files.busy));
+    let progress = Progress::begin("dry run", &found, files.busy);
     let mut ran = Ran { dry_run: true, ..Ran::default() };
     for file in &found {
         progress.at(&file.name);
@@ -199,18 +200,6 @@ pub fn dry_run(files: &Files) -> Result<Ran, TransferError> {
         }
     }
     Ok(ran)
-}
-
-/// For the bar: what a look at the originals says. What cannot be looked at fails in its turn.
-pub(super) fn rows_of(files: &[SourceFile], busy: Duration) -> u64 {
-    let of = |file: &SourceFile| -> Result<u64, TransferError> {
-        let look = Snapshot::glance(file, busy)?;
-        match file.kind {
-            FileKind::Configuration => Ok(0),
-            FileKind::Telemetry => look.tables()?.iter().map(|table| look.count(table.name)).sum(),
-        }
-    };
-    files.iter().map(|file| of(file).unwrap_or(0)).sum()
 }
 
 fn rehearse(

@@ -4,7 +4,7 @@ use super::Configuration;
 use super::rows::{Part, Value};
 use super::settle::Occupied;
 use crate::database::DatabaseError;
-use crate::transfer::cell::Origin;
+use crate::transfer::cell::{Origin, PG_EPOCH_MS};
 use crate::transfer::error::TransferError;
 use crate::transfer::snapshot::Snapshot;
 use rusqlite::types::ValueRef;
@@ -102,8 +102,7 @@ fn written(value: &Value) -> Option<String> {
 
 fn moment_of(moment: i64) -> String {
     use chrono::{DateTime, Datelike};
-    // 2000-01-01 in microseconds since 1970.
-    let at = moment.checked_add(946_684_800_000_000).and_then(DateTime::from_timestamp_micros);
+    let at = moment.checked_add(PG_EPOCH_MS * 1000).and_then(DateTime::from_timestamp_micros);
     let Some(at) = at else { return moment.to_string() };
     let (year, era) = if at.year() > 0 { (at.year(), "") } else { (1 - at.year(), " BC") };
     format!("{year:04}-{}+00{era}", at.format("%m-%d %H:%M:%S"))

@@ -7,17 +7,12 @@ use super::settle::{self, Occupied, Settled, Tally};
 use super::target;
 use crate::database::DatabaseError;
 use crate::transfer::cell::{self, Cell, Origin};
+use crate::transfer::copy::{Copying, PIECE};
 use crate::transfer::rejects::Reject;
 use bytes::Bytes;
-use futures_util::SinkExt;
 use std::collections::{BTreeMap, HashSet};
 use tokio_postgres::{Client, Error, IsolationLevel, Transaction};
 
-/// What `COPY .. (FORMAT binary)` begins and ends with (PostgreSQL, "COPY", "Binary Format").
-const COPY_BEGIN: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const COPY_END: [u8; 2] = (-1_i16).to_be_bytes();
-/// How much is sent at once.
-const CHUNK_BYTES: usize = 1 << 18;
 const REJECT_COLUMNS: &str = "source, table_name, rowid, part, reason, detail, camera_id, content";
 
 /// How many rows of a table are there, and how many cannot be.
@@ -208,17 +203,14 @@ async fn copy_cells<'r>(
     if rows.peek().is_none() {
         return Ok(());
     }
-    let sql = format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)");
-    let mut sink = Box::pin(tx.copy_in::<_, Bytes>(&sql).await?);
-    let mut chunk = COPY_BEGIN.to_vec();
+    let mut copying = Copying::begin(tx, table, columns).await?;
+    let mut encoded = Vec::new();
     for row in rows {
-        cell::encode(&row, &mut chunk);
-        if chunk.len() >= CHUNK_BYTES {
-            sink.send(Bytes::from(std::mem::take(&mut chunk))).await?;
+        cell::encode(&row, &mut encoded);
+        if encoded.len() >= PIECE {
+            copying.send(Bytes::from(std::mem::take(&mut encoded))).await?;
         }
     }
-    chunk.extend(COPY_END);
-    sink.send(Bytes::from(chunk)).await?;
-    sink.as_mut().finish().await?;
-    Ok(())
+    copying.send(Bytes::from(encoded)).await?;
+    copying.finish().await
 }

@@ -15,7 +15,6 @@ use super::dump::Dump;
 use super::error::TransferError;
 use super::ledger;
 use super::progress::Progress;
-use super::run::rows_of;
 use super::snapshot::{Room, Snapshot};
 use super::source::{FileKind, SourceFile};
 use super::tables::TABLES;
@@ -37,42 +36,47 @@ pub async fn verify(
     let found = files.begin()?;
     let mut client = database.checked().await?;
     let dump = dump.map(Dump::begin).transpose()?.map(Arc::new);
-    let progress = Progress::begin("verify", rows_of(&found, files.busy));
+    let progress = Progress::begin("verify", &found, files.busy);
     let mut verified = Verified::default();
+    let known = ledger::sources(&client).await?;
     for file in &found {
         progress.at(&file.name);
-        match verify_file(&mut client, file, (&files.room(), dump.as_ref()), &progress).await {
+        let of = known.iter().find(|known| is_of(known, file));
+        match verify_file(&mut client, (file, of), (&files.room(), dump.as_ref()), &progress).await {
             Ok(tables) => verified.files.push(FileVerified { name: file.name.clone(), tables }),
             Err(error) if error.is_of_one_file() => verified.failed.push(Failed::of(file, &error)),
             Err(error) => return Err(error),
         }
     }
     verified.unknown_rows = ledger::unknown_rows(&client).await?;
-    verified.gone = gone(&mut client, (files, &found)).await?;
+    verified.gone = gone(&mut client, (files, &found), &known).await?;
     if let Some(dump) = dump {
         dump.finish()?;
     }
     Ok(verified)
 }
 
+/// Whether the database knows a file by this number.
+fn is_of(known: &ledger::Known, file: &SourceFile) -> bool {
+    file.kind.as_str() == known.kind && file.name == known.name
+}
+
 /// Files that were transferred and are not where they were looked for: their rows are in the database alone.
 async fn gone(
     client: &mut Client,
     (files, found): (&Files, &[SourceFile]),
+    known: &[ledger::Known],
 ) -> Result<Vec<FileGone>, TransferError> {
     let is_asked = |kind: &str| {
         files.config_db.is_some() && kind == FileKind::Configuration.as_str()
             || files.telemetry_dir.is_some() && kind == FileKind::Telemetry.as_str()
     };
-    let is_here = |known: &ledger::Known| {
-        found.iter().any(|file| file.kind.as_str() == known.kind && file.name == known.name)
-    };
     let mut gone = Vec::new();
-    for known in ledger::sources(client).await? {
-        if !is_asked(&known.kind) || is_here(&known) {
+    for known in known {
+        if !is_asked(&known.kind) || found.iter().any(|file| is_of(known, file)) {
             continue;
         }
-        let origin = Origin { number: known.number, tenant: known.tenant };
+        let origin = Origin { number: known.number, tenant: known.tenant.clone() };
         let rows = if known.kind == FileKind::Configuration.as_str() {
             configuration::rows(client, &origin).await?
         } else {
@@ -80,7 +84,7 @@ async fn gone(
         };
         // One that never went through left nothing here.
         if rows > 0 {
-            gone.push(FileGone { name: known.name, rows });
+            gone.push(FileGone { name: known.name.clone(), rows });
         }
     }
     Ok(gone)
@@ -88,20 +92,18 @@ async fn gone(
 
 async fn verify_file(
     client: &mut Client,
-    file: &SourceFile,
+    (file, known): (&SourceFile, Option<&ledger::Known>),
     (room, dump): (&Room, Option<&Arc<Dump>>),
     progress: &Progress,
 ) -> Result<BTreeMap<String, TableFound>, TransferError> {
     let snapshot = Snapshot::of(file, room)?;
-    let known = ledger::sources(client).await?;
-    let known = known.into_iter().find(|known| known.kind == file.kind.as_str() && known.name == file.name);
     // A file that was never transferred has no rows anywhere: every one of its rows is missing.
     // Numbers below those of the first file are of rows that were written here.
     let nothing = (1, 0);
     let is_known = known.is_some();
     let origin = known.map_or(Origin { number: 0, tenant: None }, |known| Origin {
         number: known.number,
-        tenant: known.tenant,
+        tenant: known.tenant.clone(),
     });
     let ids = if is_known { origin.ids() } else { nothing };
     if file.kind == FileKind::Configuration {
