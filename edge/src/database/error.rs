@@ -1,6 +1,6 @@
 //! From the driver's and the server's errors to ours: the one table.
 
-use brink_postgres::UrlError;
+use brink_postgres::{Unanswered, UrlError};
 use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -154,25 +154,13 @@ impl From<Error> for DatabaseError {
     }
 }
 
-/// Errors without a code of the server: the connection is gone, or never was.
+/// Errors without a code of the server.
 fn of_driver(error: &Error, said: String) -> DatabaseError {
-    use std::error::Error as _;
-    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    // Certificates are refused by the TLS below, whose words name the reason.
-    if io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
-        return DatabaseError::Denied(said);
+    match Unanswered::of(error) {
+        Unanswered::Away => DatabaseError::Unavailable(said),
+        Unanswered::Denied => DatabaseError::Denied(said),
+        Unanswered::Otherwise => DatabaseError::Engine(said),
     }
-    if error.is_closed() || io.is_some() || said.contains("connecting to server") {
-        return DatabaseError::Unavailable(said);
-    }
-    if said.contains("TLS")
-        || said.contains("authentication")
-        || said.contains("configuration")
-        || said.contains("password")
-    {
-        return DatabaseError::Denied(said);
-    }
-    DatabaseError::Engine(said)
 }
 
 /// The error and what is behind it. The server's words name users, tables and values, never passwords.

@@ -1,6 +1,7 @@
 //! From the driver's and the server's errors to ours: the one table.
 
 use super::StorageError;
+use brink_postgres::Unanswered;
 use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -41,22 +42,14 @@ fn is_of_partition(error: &Error) -> bool {
     error.as_db_error().is_some_and(|error| error.constraint().is_none())
 }
 
-/// Errors without a code of the server: the connection is gone, or never was, or values do not fit their columns.
+/// Errors without a code of the server.
 fn of_driver(error: Error) -> StorageError {
-    use std::error::Error as _;
-    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    // Certificates are refused by the TLS below, whose words name the reason; trying again changes nothing.
-    if io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
-        return StorageError::Denied { problem: words(&error) };
+    let problem = words(&error);
+    match Unanswered::of(&error) {
+        Unanswered::Away => StorageError::Unavailable { problem },
+        Unanswered::Denied => StorageError::Denied { problem },
+        Unanswered::Otherwise => StorageError::Engine(Box::new(error)),
     }
-    if error.is_closed() || io.is_some() || error.to_string().contains("connecting to server") {
-        return StorageError::Unavailable { problem: words(&error) };
-    }
-    let text = error.to_string();
-    if text.contains("TLS") || text.contains("authentication") || text.contains("configuration") {
-        return StorageError::Denied { problem: words(&error) };
-    }
-    StorageError::Engine(Box::new(error))
 }
 
 /// The error and what is behind it. The server's words on a refused connection name users and databases, never passwords.
